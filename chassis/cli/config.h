@@ -1,0 +1,120 @@
+/* config: what the configuration file says, parsed by the rows of chassis/cli/config.def. Nothing is
+ * half read: a file gives a whole configuration, or errors with file, line, word and what was expected. */
+#ifndef CHASSIS_CLI_CONFIG_H
+#define CHASSIS_CLI_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "ecs/rule/service.h"
+
+#define CHASSIS_SESSMGRS_MAX 32
+#define CHASSIS_IFACES_MAX   16
+#define CHASSIS_POOLS_MAX    64
+#define CHASSIS_APNS_MAX     64
+#define CHASSIS_ADDRS_MAX    16
+#define CHASSIS_PATH_MAX     256
+
+enum chassis_mode { CHASSIS_BACKUP, CHASSIS_PRIMARY };
+enum chassis_side { CHASSIS_SIDE_NONE, CHASSIS_SIDE_ACCESS, CHASSIS_SIDE_CORE };
+
+/** One address of an interface; activate: owned by the active chassis only (`srp-activate`). */
+struct chassis_if_addr {
+	struct ecs_addr addr;
+	uint8_t len;              /**< prefix length within its own family */
+	bool activate;
+};
+
+/** `interface NAME` of a context; the name is that of the Linux device. */
+struct chassis_iface {
+	char name[16];            /**< IFNAMSIZ */
+	char context[80];
+	enum chassis_side side;   /**< `side access|core` (ours): which TUN its packets go through */
+	struct chassis_if_addr addr[CHASSIS_ADDRS_MAX];
+	size_t naddr;
+};
+
+/** `ip pool` or `ipv6 pool`: subscriber addresses. */
+struct chassis_pool {
+	char name[32];
+	char context[80];
+	struct ecs_addr prefix;
+	uint8_t len;              /**< within its own family; IPv6: subscribers have /64 */
+	bool v6, activate;
+	char first_packet_apn[64];/**< not empty: a subscriber's first packet creates its session */
+};
+
+/** `apn NAME`: what a session of it gets. */
+struct chassis_apn {
+	char name[64];
+	char context[80];
+	char rulebase[ECS_NAME_MAX + 1];
+	uint32_t idle_timeout;
+};
+
+/** The `service-redundancy-protocol` mode. Times in milliseconds. */
+struct chassis_srp_config {
+	bool present;
+	char context[80];
+	enum chassis_mode mode;   /**< default backup */
+	uint8_t priority;         /**< 1 to 255, default 125, lowest wins */
+	struct ecs_addr peer, bind;
+	bool has_peer, has_bind;
+	uint16_t port;            /**< default 4711 (ours); instance i is at port + i */
+	uint32_t hello_ms;        /**< default 10 000; `msec` for less than a second */
+	uint32_t dead_ms;         /**< default 30 000, at least 3 hellos */
+	uint32_t delay_ms;        /**< delay-interval: start of the dead-interval after load */
+	uint32_t session_duration;/**< checkpoint session duration, seconds, default 60 */
+	bool lz4;                 /**< checkpoint session compression lz4; default none (R26) */
+	uint32_t rate, burst;     /**< checkpoint rate-limit, records a second; 0 none */
+	uint32_t audit_minutes;   /**< audit periodicity, 60 to 43200, default 60 */
+	uint32_t relay_ms;        /**< relay-time after a planned switchover, default 3000 */
+	uint32_t pending_s;       /**< control-pending timeout, default 60 */
+	uint32_t route_modifier;  /**< initial, default 16 for backup, 8 for primary */
+	char cert[CHASSIS_PATH_MAX], key[CHASSIS_PATH_MAX], ca[CHASSIS_PATH_MAX];
+	char peer_name[256];      /**< DNS name that the peer's certificate must carry */
+};
+
+struct chassis_config {
+	char hostname[64];        /**< `system hostname`, default "chassis" */
+	uint32_t sessmgrs;        /**< `task facility sessmgr max N`, 1 to CHASSIS_SESSMGRS_MAX, default 2 */
+	char logging[16];         /**< `logging stderr|syslog` (ours) */
+	int severity;             /**< syslog number, default 6 */
+	char state_file[CHASSIS_PATH_MAX]; /**< `srp state-file` (ours): the persisted term */
+	struct chassis_srp_config srp;
+	struct chassis_iface iface[CHASSIS_IFACES_MAX];
+	size_t niface;
+	struct chassis_pool pool[CHASSIS_POOLS_MAX];
+	size_t npool;
+	struct chassis_apn apn[CHASSIS_APNS_MAX];
+	size_t napn;
+	bool require_active_charging;
+	struct ecs_service *service; /**< owned; NULL where none is configured */
+};
+
+/** Called with each error: "FILE:LINE: at 'WORD': expected ...". */
+typedef void chassis_config_error_fn(void *arg, const char *text);
+
+/**
+ * Parses a whole file.
+ *
+ * @param text   its bytes, @p len of them; borrowed
+ * @param file   its name, for errors
+ * @return a configuration whose service is committed, to be freed with chassis_config_free; NULL
+ *         after at least one error
+ */
+struct chassis_config *chassis_config_parse(const char *text, size_t len, const char *file,
+                                            chassis_config_error_fn *err, void *arg);
+void chassis_config_free(struct chassis_config *c);
+/** Prints it as a file that parses back to itself. */
+void chassis_config_print(const struct chassis_config *c, FILE *out);
+/** Digest of what both chassis must have equal (not addresses of one side, mode, priority, paths). */
+uint64_t chassis_config_digest(const struct chassis_config *c);
+/** The pool that holds @p a, or NULL. */
+const struct chassis_pool *chassis_config_pool(const struct chassis_config *c,
+                                               const struct ecs_addr *a);
+const struct chassis_apn *chassis_config_apn(const struct chassis_config *c, const char *name);
+
+#endif

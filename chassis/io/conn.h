@@ -1,0 +1,62 @@
+/* conn: frames over a stream descriptor: a socketpair between tasks, or TCP with TLS to the peer.
+ * Reads are bounded per wake-up; writing is pulled: when the socket takes bytes, the owner is asked
+ * for more, so that what is queued stays an object and a burst costs one record (DESIGN 3). */
+#ifndef CHASSIS_IO_CONN_H
+#define CHASSIS_IO_CONN_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "srp/frame.h"
+#include "srp/time.h"
+
+struct chassis_conn;
+struct chassis_tls;
+
+struct chassis_conn_ops {
+	/** The stream is usable: at once for a socketpair, after handshake and identity check for TLS. */
+	void (*up)(void *owner, struct chassis_conn *c);
+	/** State for the frame table's permission bits. NULL: 0. */
+	unsigned (*state)(void *owner);
+	/** One whole frame; @p fd is a passed descriptor (taken by the callee) or -1. A negative
+	 *  return closes the connection (down follows). */
+	int (*rx)(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd);
+	/** Writes whole frames to @p buf; 0: nothing now. NULL: only chassis_conn_send is used. */
+	size_t (*tx)(void *owner, uint8_t *buf, size_t cap, bool *more);
+	/** The connection is gone, for the reason @p why; @p err a negative code (SRP_ECLOSED: end of
+	 *  file, SRP_EAUTH: identity, ...). The conn frees itself after the call. */
+	void (*down)(void *owner, int err, const char *why);
+};
+
+/**
+ * Takes @p fd (made non-blocking) and starts.
+ *
+ * @param tls    NULL: plain (descriptors can be passed)
+ * @param server with tls: accept, else connect; a TCP connect may still be under way on @p fd
+ * @return NULL without memory; then @p fd is closed
+ */
+struct chassis_conn *chassis_conn_new(struct ev_loop *loop, int fd, struct chassis_tls *tls,
+                                      bool server, const struct srp_frame_table *table,
+                                      const struct chassis_conn_ops *ops, void *owner);
+/** Closes; ops->down is not called. Safe inside a callback. NULL is permitted. */
+void chassis_conn_close(struct chassis_conn *c);
+/** Something to send has appeared: ops->tx will be asked from the loop. */
+void chassis_conn_kick(struct chassis_conn *c);
+/**
+ * Queues one small frame (control traffic, IPC), with a descriptor to pass or -1 (duplicated).
+ * @return 0, SRP_ENOSPC above the queue's mark, SRP_ENOMEM
+ */
+int chassis_conn_send(struct chassis_conn *c, uint8_t type, const void *body, size_t len, int fd);
+/** Bytes waiting to be written. */
+size_t chassis_conn_queued(const struct chassis_conn *c);
+int chassis_conn_fd(const struct chassis_conn *c);
+/** Wire bytes so far (below TLS: what was read and written on the descriptor). */
+void chassis_conn_bytes(const struct chassis_conn *c, uint64_t *rx, uint64_t *tx);
+/** Key material of the TLS session for datagram beats (RFC 5705 exporter); 0 or SRP_ESTATE. */
+int chassis_conn_export(const struct chassis_conn *c, const char *label, uint8_t *key, size_t len);
+
+/** Monotonic now. */
+struct srp_time chassis_now(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* rows: what tasks answer to sct's queries. A row is a msgpack array with these elements in this order;
+ * sct renders it as a table or JSON by the same list. Types: u unsigned, s string, b bool. */
+#ifndef CHASSIS_TASK_ROWS_H
+#define CHASSIS_TASK_ROWS_H
+
+/** sessmgr, one per flow. */
+#define CHASSIS_ROW_FLOW(X) \
+	X(instance, u) X(callid, u) X(flow_id, u) X(recovered, b) X(protocol, u) \
+	X(subscriber, s) X(subscriber_port, u) X(server, s) X(server_port, u) \
+	X(rule, s) X(rulebase, s) X(checkpointed, b) X(bind, s) X(application, s) \
+	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u) \
+	X(age_s, u) X(idle_s, u) X(idle_timeout_s, u) X(bearer, u)
+
+/** sessmgr, one per session. */
+#define CHASSIS_ROW_SUBSCRIBER(X) \
+	X(instance, u) X(callid, u) X(imsi, s) X(username, s) X(apn, s) X(rulebase, s) \
+	X(v4, s) X(v6, s) X(recovered, b) X(pending, u) X(flows, u) X(checkpointed_flows, u) \
+	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u) \
+	X(age_s, u) X(idle_s, u) X(ready_for_recovery, b)
+
+/** sessmgr, one per volume of a session (`show active-charging sessions` and tests). */
+#define CHASSIS_ROW_USAGE(X) \
+	X(instance, u) X(callid, u) X(bearer, u) X(of, s) X(name, s) \
+	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u)
+
+/** vpnmgr, one: `show srp info`. */
+#define CHASSIS_ROW_SRP(X) \
+	X(context, s) X(local_address, s) X(chassis_state, s) X(chassis_mode, s) \
+	X(chassis_priority, u) X(local_tiebreaker, s) X(route_modifier, u) \
+	X(peer_address, s) X(peer_state, s) X(peer_mode, s) X(peer_priority, u) \
+	X(peer_tiebreaker, s) X(peer_route_modifier, u) X(last_hello_s, u) X(last_hello_wall, u) \
+	X(config_validation, s) X(config_error, s) X(config_event_wall, u) \
+	X(validate_status, s) X(connection, s) X(term, u) X(last_switchover_reason, s) \
+	X(sessmgrs_connected, u) X(sessmgrs, u) X(last_verified_s, u) X(peer_term, u) \
+	X(dead_interval_ms, u) X(hello_interval_ms, u)
+
+/** sessmgr, one: state of the replica of an instance. */
+#define CHASSIS_ROW_REPLICA(X) \
+	X(instance, u) X(replica, s) X(link, s) X(role, s) X(source, b) X(complete, b) \
+	X(term, u) X(stream, u) X(sent, u) X(acked, u) X(peer_stream, u) X(applied, u) \
+	X(dirty, u) X(inflight, u) X(refused, u) X(unknown, u) X(tombstones, u) X(objects, u) \
+	X(sessions, u) X(flows, u) X(digest, u) X(recomputed_digest, u) X(verified_s, u) \
+	X(equations, s)
+
+/** vpnmgr, one per switchover: `show srp call-loss statistics`. */
+#define CHASSIS_ROW_LOSS(X) \
+	X(number, u) X(kind, s) X(reason, s) X(start_wall_ms, u) X(duration_us, u) \
+	X(sessions_before, u) X(sessions_after, u) X(flows_before, u) X(flows_after, u) \
+	X(objects_at_most, u) X(bytes_at_most, u) X(figure_age_ms, u) X(term, u)
+
+#define CHASSIS_QUERIES(X) \
+	X(FLOW, "flows", SESSMGR, CHASSIS_ROW_FLOW) \
+	X(SUBSCRIBER, "subscribers", SESSMGR, CHASSIS_ROW_SUBSCRIBER) \
+	X(USAGE, "usage", SESSMGR, CHASSIS_ROW_USAGE) \
+	X(SRP, "srp", VPNMGR, CHASSIS_ROW_SRP) \
+	X(REPLICA, "replica", SESSMGR, CHASSIS_ROW_REPLICA) \
+	X(LOSS, "loss", VPNMGR, CHASSIS_ROW_LOSS)
+
+#define X(sym, name, task, row) CHASSIS_QUERY_##sym,
+enum chassis_query { CHASSIS_QUERIES(X) CHASSIS_QUERY__N };
+#undef X
+
+#endif

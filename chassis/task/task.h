@@ -1,0 +1,100 @@
+/* task: what every task process has: a loop, its slab, a line to the supervisor and lines to the other
+ * tasks, made by the supervisor as socketpairs and handed over again when one of them is restarted. */
+#ifndef CHASSIS_TASK_TASK_H
+#define CHASSIS_TASK_TASK_H
+
+#include <ev.h>
+
+#include "chassis/cli/config.h"
+#include "chassis/io/conn.h"
+#include "chassis/task/slab.h"
+#include "srp/mp.h"
+
+#define CHASSIS_BEAT_MS      100   /**< each task writes its beat this often */
+#define CHASSIS_STUCK_MS     2000  /**< a beat older than this: the task is killed */
+
+struct chassis_task_ctx;
+
+/** Frames between tasks: rows of chassis/task/ipc.def. */
+#define CHASSIS_IPC(sym, id, min, max, help) CHASSIS_IPC_##sym = id,
+enum chassis_ipc {
+#include "chassis/task/ipc.def"
+};
+#undef CHASSIS_IPC
+extern const struct srp_frame_table chassis_ipc_frames;
+
+/** What the supervisor prepared before the fork; inherited by every task, never closed by a crash. */
+struct chassis_shared {
+	const struct chassis_config *config;
+	const char *config_file;
+	struct chassis_slab **slab;      /**< by slot */
+	size_t nslabs;
+	size_t nsessmgr;
+	int listen_control;              /**< TCP, control port; -1 without SRP */
+	int listen_instance[CHASSIS_SESSMGRS_MAX]; /**< TCP, port + i */
+	int beat_fd[CHASSIS_SESSMGRS_MAX + 1];     /**< UDP, port + i */
+	int operator_fd;                 /**< Unix stream socket of chassisctl */
+	int tun_acc[CHASSIS_SESSMGRS_MAX], tun_core[CHASSIS_SESSMGRS_MAX];
+	int service_dev_fd;              /**< holds the device of the service addresses */
+	int steer_map_fd;
+	int state_fd;                    /**< the persisted term, preallocated */
+	uint64_t incarnation;
+	char dev_acc[16], dev_core[16], dev_service[16]; /**< names of the devices */
+};
+
+/** Slot of a task's slab: supervisor 0, sct 1, vpnmgr 2, demuxmgr 3, sessmgr i at 3 + i. */
+size_t chassis_slot(enum chassis_task task, unsigned instance);
+
+/** One row per task: how it is named, what it may do, and its main. */
+struct chassis_task_row {
+	enum chassis_task task;
+	const char *name;
+	uint64_t capabilities;           /**< kept after the fork; all others are dropped */
+	bool own_uid;                    /**< runs as the unprivileged user */
+	/** Sets up watchers on ctx->loop; 0 or a negative code. The loop then runs until STOP. */
+	int (*start)(struct chassis_task_ctx *ctx);
+	/** STOP was received: finish what must be finished, then call chassis_task_exit. */
+	void (*stop)(struct chassis_task_ctx *ctx);
+	/** A frame from another task. */
+	int (*rx)(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
+	          const struct srp_frame_hdr *h, const uint8_t *body, int fd);
+	/** A line to another task is there (again), or is gone. NULL: of no interest. */
+	void (*peer)(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned instance, bool up);
+	enum chassis_task peers[CHASSIS_TASK__N]; /**< whom it talks to, SUPERVISOR ends the list */
+};
+
+struct chassis_task_ctx {
+	const struct chassis_task_row *row;
+	unsigned instance;
+	struct ev_loop *loop;
+	struct chassis_shared *shared;
+	struct chassis_slab *slab;       /**< own, writable */
+	void *priv;                      /**< the task's own state */
+	struct chassis_task_base *base;
+};
+
+/** Sends one frame to a task; SRP_ENOENT when there is no line now. */
+int chassis_task_send(struct chassis_task_ctx *ctx, enum chassis_task to, unsigned instance,
+                      uint8_t type, const struct srp_mp_w *body, int fd);
+/** Sends to every task of a kind that is connected; returns how many. */
+size_t chassis_task_send_all(struct chassis_task_ctx *ctx, enum chassis_task to, uint8_t type,
+                             const struct srp_mp_w *body);
+bool chassis_task_connected(const struct chassis_task_ctx *ctx, enum chassis_task to,
+                            unsigned instance);
+/** Bytes queued to a task, for callers that pace themselves. */
+size_t chassis_task_queued(const struct chassis_task_ctx *ctx, enum chassis_task to,
+                           unsigned instance);
+/** Ends this task in order. */
+void chassis_task_exit(struct chassis_task_ctx *ctx, int status);
+
+/** Structured log: one line with time, severity, task, instance, and the text. */
+void chassis_log(int severity, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void chassis_log_init(const char *where, int severity, const char *task, unsigned instance);
+
+extern const struct chassis_task_row chassis_task_sct, chassis_task_vpnmgr, chassis_task_demuxmgr,
+	chassis_task_sessmgr;
+
+/** The supervisor's main: opens, forks, watches. Returns the exit status of chassisd. */
+int chassis_supervisor_run(const char *config_file, const char *operator_path, bool foreground);
+
+#endif

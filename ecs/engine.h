@@ -1,0 +1,100 @@
+/* engine: one instance's sessions and flows; a packet in, a verdict out. Sans I/O.
+ *
+ * The way of a packet: parse -> session by the subscriber's address -> flow -> analyzers while they
+ * have something to say -> match -> charge -> verdict. */
+#ifndef ECS_ENGINE_H
+#define ECS_ENGINE_H
+
+#include "ecs/session.h"
+
+struct ecs_engine;
+
+/** What becomes of a packet. */
+enum ecs_verdict {
+	ECS_FORWARD,
+	ECS_DROP,        /**< counted with its reason */
+	ECS_NO_SESSION   /**< unknown subscriber: the caller asks demuxmgr, or drops and counts */
+};
+
+/** Counters of an engine: one row each in ecs/counters.def. */
+#include "stats/stats.h"
+#define ECS_COUNTER STATS_FIELD
+struct ecs_counters {
+#include "ecs/counters.def"
+};
+#undef ECS_COUNTER
+extern const struct stats_desc ecs_counter_desc[];
+extern const size_t ecs_counter_count;
+
+/** Tells the owner what others must know. None may re-enter the engine. */
+struct ecs_engine_ops {
+	/** A session is there (created, or applied from a checkpoint), or is gone. */
+	void (*session_up)(void *owner, const struct ecs_session *s);
+	void (*session_down)(void *owner, const struct ecs_session *s, enum ecs_session_end why);
+};
+
+struct ecs_engine_config {
+	const struct ecs_service *service;      /**< committed; kept */
+	struct srp_ckpt_sink *sink;             /**< NULL: nothing is replicated */
+	const struct ecs_engine_ops *ops;       /**< NULL: nobody listens */
+	void *owner;
+	struct ecs_counters *counters;          /**< in the task's slab */
+	struct ecs_rule_stats *rule_stats;      /**< [ECS_STATS_MAX], in the task's slab */
+	uint64_t seed;                          /**< of the hash tables */
+	uint8_t chassis_bit;                    /**< 0 or 1: in call-ids, flow ids, volumes */
+	uint8_t instance;
+	uint32_t checkpoint_duration;           /**< seconds of age before a session is checkpointed */
+	uint32_t pending_timeout;               /**< seconds, 60 */
+	size_t sessions_expected, flows_expected;
+};
+
+struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now);
+void ecs_engine_free(struct ecs_engine *e);
+
+/**
+ * Active: timers run, packets are charged. Standby: the wheel stands still. Taking over marks flows
+ * and sessions recovered without a walk (by generation) and starts the wheel: O(1).
+ */
+void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now);
+
+/**
+ * One packet, as read from the device of its direction.
+ *
+ * @param gso_size  payload bytes of each segment of a super-packet, 0 for a plain packet: it is
+ *                  charged as its segments
+ */
+enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, size_t len,
+                                   enum ecs_dir dir, uint16_t gso_size, struct srp_time now);
+
+/** Runs timers, usage turns and pending timeouts, at most @p budget steps; true: call again. */
+bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget);
+
+/** Makes everything that is held back by age or delay ready for a planned switchover's flush. */
+void ecs_engine_flush(struct ecs_engine *e, struct srp_time now);
+
+/* --- sessions: one interface, several fronts ---------------------------------------------------- */
+
+/** @return 0; SRP_EDUP (call-id or address held), SRP_ENORULE (no such rulebase), SRP_EINVAL,
+ *          SRP_ENOMEM. @p spec.callid must be set. */
+int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
+                       struct ecs_session **out);
+int ecs_session_delete(struct ecs_engine *e, uint32_t callid, enum ecs_session_end why,
+                       struct srp_time now);
+/** Begins and ends a control transaction (handoff): sets and clears ECS_PENDING_HANDOFF. */
+int ecs_session_control(struct ecs_engine *e, uint32_t callid, bool begin, struct srp_time now);
+struct ecs_session *ecs_session_find(struct ecs_engine *e, uint32_t callid);
+struct ecs_session *ecs_session_by_addr(struct ecs_engine *e, const struct ecs_addr *a);
+/** Ends flows of a session, or of all with callid 0; returns how many. */
+size_t ecs_flows_clear(struct ecs_engine *e, uint32_t callid, struct srp_time now);
+
+/** The next session after @p callid in a stable order (0: the first), NULL at the end. For shows. */
+struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid);
+
+size_t ecs_engine_sessions(const struct ecs_engine *e);
+size_t ecs_engine_flows(const struct ecs_engine *e);
+size_t ecs_engine_recoverable(const struct ecs_engine *e); /**< flows with a checkpoint slot */
+struct ecs_ruleref_table *ecs_engine_refs(struct ecs_engine *e);
+const struct ecs_service *ecs_engine_service(const struct ecs_engine *e);
+bool ecs_flow_recovered(const struct ecs_engine *e, const struct ecs_flow *f);
+
+#endif

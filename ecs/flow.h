@@ -1,0 +1,65 @@
+/* flow: one 5-tuple of one subscriber. */
+#ifndef ECS_FLOW_H
+#define ECS_FLOW_H
+
+#include "ecs/packet.h"
+#include "ecs/rule/service.h"
+#include "ecs/ruleref.h"
+#include "ecs/wheel.h"
+#include "srp/ckpt.h"
+
+struct ecs_session;
+struct ecs_analysis;
+
+/** Subscriber's end first, so that both directions have one key. */
+struct ecs_flow_key {
+	struct ecs_addr subscriber, server;
+	uint16_t subscriber_port, server_port;
+	uint8_t proto;
+};
+
+#define ECS_FLOW_F_RECOVERED   0x01u /**< came by checkpoint and was taken over: keeps its rule */
+#define ECS_FLOW_F_FINAL       0x02u /**< the verdict is cached: no matching any more */
+#define ECS_FLOW_F_FIN_UP      0x04u
+#define ECS_FLOW_F_FIN_DOWN    0x08u
+#define ECS_FLOW_F_FIRST_UP    0x10u /**< the first packet was uplink */
+#define ECS_FLOW_F_ELIGIBLE    0x20u /**< its rule is eligible for flow recovery */
+#define ECS_FLOW_F_CHECKPOINT  0x40u /**< holds one of the call's checkpoint slots */
+#define ECS_FLOW_F_SEEN        0x80u /**< saw a packet since it was taken over */
+#define ECS_FLOW_F_MID        0x100u /**< began in mid-stream: never an L7 rule */
+#define ECS_FLOW_F_WAITING    0x200u /**< eligible, beyond the limit: waits for a free slot */
+
+struct ecs_flow {
+	struct srp_ckpt_obj ckpt;         /**< kind ACS_FLOW_INFO, 210 */
+	struct ecs_flow_key key;
+	struct ecs_flow *hash_next;       /**< in the flow table */
+	struct srp_list in_session;       /**< all flows of the session */
+	struct srp_list waiting;          /**< in the session's list of those without a slot */
+	struct ecs_session *session;
+	struct ecs_analysis *analysis;    /**< while analyzers run; NULL after */
+	struct ecs_wheel_node idle;       /**< idle timeout (active: armed; standby: the wheel stands) */
+	struct ecs_wheel_node *delay;     /**< delay of the first checkpoint; NULL none */
+	struct srp_time created, last;    /**< of this process's clock; see age_* at apply */
+	uint64_t pkts[2], bytes[2];       /**< by enum ecs_dir; for EDRs, not for charging */
+	uint32_t id;                      /**< (counter << 1 | chassis bit), never reused in a session */
+	uint32_t idle_timeout;            /**< seconds, 0 none */
+	uint16_t ref;                     /**< its rule: index into the ruleref table, ECS_REF_NONE */
+	uint16_t flags;
+	uint16_t app, app_master;         /**< nDPI */
+	uint8_t bearer;
+	uint8_t tcp_state;                /**< enum ecs_tcp_state */
+};
+
+struct ecs_flow_table;
+
+struct ecs_flow_table *ecs_flow_table_new(size_t expected, uint64_t seed);
+void ecs_flow_table_free(struct ecs_flow_table *t);
+struct ecs_flow *ecs_flow_find(const struct ecs_flow_table *t, const struct ecs_flow_key *k);
+/** Inserts; the key must not be there. 0 or SRP_ENOMEM. */
+int ecs_flow_insert(struct ecs_flow_table *t, struct ecs_flow *f);
+void ecs_flow_remove(struct ecs_flow_table *t, struct ecs_flow *f);
+size_t ecs_flow_count(const struct ecs_flow_table *t);
+
+extern const struct srp_ckpt_kind ecs_kind_flow; /**< 210, deletion 211 */
+
+#endif

@@ -1,0 +1,24 @@
+/* recoverable: which flows are checkpointed: eligibility by service-scheme, the delay of the first
+ * send, the limit per call and per sessmgr, who gets a freed slot. Source: flow-recovery.txt,
+ * Feature Description and Configuring Flow Recovery. */
+#ifndef ECS_RECOVERABLE_H
+#define ECS_RECOVERABLE_H
+
+#include "ecs/engine.h"
+
+/** Flows with a checkpoint slot per sessmgr instance: fixed, published (flow-recovery.txt: "a
+ *  non-configurable value"); admits a million. */
+#define ECS_FLOW_CHKPT_PER_SESSMGR 1048576u
+
+/** The rule of @p f has just been decided, or has changed from @p old_ref: takes or gives back a slot,
+ *  arms the delay, tells the sink. */
+void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old_ref,
+                          struct srp_time now);
+/** @p f is about to be freed: gives its slot to the oldest waiting flow and tells the sink. */
+void ecs_recoverable_end(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+/** The delay of @p f has run out. */
+void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+/** Something that a checkpoint carries changed in a flow that has a slot. */
+void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+
+#endif

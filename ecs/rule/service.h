@@ -1,0 +1,238 @@
+/* service: the active-charging service as configured, and as compiled for matching.
+ *
+ * It is built line by line (ecs_service_* setters, called by the configuration parser), then frozen
+ * once by ecs_service_commit(); from then on it is read only and shared. References to names that do
+ * not exist are accepted and reported by ecs_service_lint(). Source: flow-recovery.txt (all
+ * configuration sections); ranges of reference ecs-facts section 2. */
+#ifndef ECS_RULE_SERVICE_H
+#define ECS_RULE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ecs/packet.h"
+
+#define ECS_NAME_MAX        63   /**< of rules, groups, rulebases, actions, conditions, schemes */
+#define ECS_RULEDEFS_MAX    2048
+#define ECS_GROUPS_MAX      128
+#define ECS_GROUP_MEMBERS   128
+#define ECS_RULE_LINES      32
+#define ECS_ACTIONS_MAX     2048
+#define ECS_LINES_MAX       2048 /**< `action priority` lines over all rulebases */
+#define ECS_COND_ENTRIES    15   /**< of one trigger-condition */
+#define ECS_LINE_NONE       0xffffu
+
+struct ecs_service;
+
+/** Operators of a rule line. */
+#define ECS_OPS(X)                                                                            \
+	X(EQ, "=") X(NE, "!=") X(LE, "<=") X(GE, ">=") X(CONTAINS, "contains")                \
+	X(NCONTAINS, "!contains") X(STARTS, "starts-with") X(NSTARTS, "!starts-with")         \
+	X(ENDS, "ends-with") X(NENDS, "!ends-with") X(RANGE, "range") X(NRANGE, "!range")     \
+	X(REGEX, "regex") X(PRESENT, "present") X(NPRESENT, "!present")
+#define X(sym, text) ECS_OP_##sym,
+enum ecs_op { ECS_OPS(X) ECS_OP__N };
+#undef X
+
+/** Fields that a ruledef line can name; the table with types, operators and layer is field.def. */
+#define ECS_FIELD(sym, words, type, layer, help) ECS_F_##sym,
+enum ecs_field {
+#include "ecs/rule/field.def"
+	ECS_F__N
+};
+#undef ECS_FIELD
+
+/** What the analyzers have found out about a flow; grows during its life. */
+struct ecs_l7 {
+	const char *http_host, *http_url, *http_user_agent; /**< NULL until seen; borrowed */
+	const char *tls_sni, *dns_query;
+	uint16_t app, app_master; /**< nDPI ids; 0 unknown */
+	uint8_t app_category;
+	bool final;               /**< analyzers will say nothing more */
+};
+
+/** States of a TCP connection as `tcp state` names them; NONE for other protocols. */
+#define ECS_TCP_STATES(X)                                                                  \
+	X(NONE, "none") X(SYN_SENT, "syn-sent") X(SYN_RECEIVED, "syn-received")            \
+	X(ESTABLISHED, "established") X(FIN_WAIT1, "fin-wait1") X(FIN_WAIT2, "fin-wait2")  \
+	X(CLOSE_WAIT, "close-wait") X(CLOSING, "closing") X(LAST_ACK, "last-ack")          \
+	X(TIME_WAIT, "time-wait") X(CLOSE, "close") X(LISTEN, "listen")
+#define X(sym, text) ECS_TCP_ST_##sym,
+enum ecs_tcp_state { ECS_TCP_STATES(X) ECS_TCP_ST__N };
+#undef X
+
+/** Flow action of a charging-action. */
+enum ecs_flow_action { ECS_ACT_NONE, ECS_ACT_DISCARD };
+
+struct ecs_charging_action {
+	char name[ECS_NAME_MAX + 1];
+	uint32_t content_id;      /**< 0 none */
+	uint32_t rating_group;    /**< 0: content_id serves */
+	uint32_t service_id;
+	enum ecs_flow_action flow_action;
+	bool discard_up, discard_down;
+	int32_t idle_timeout;     /**< seconds; -1 not set: the service's value */
+	uint64_t charging_digest; /**< of the fields that charge */
+};
+
+/** One `action priority` line, compiled. Its index in the service is the flow's `line`. */
+struct ecs_line {
+	uint16_t priority;
+	uint16_t rulebase;        /**< index */
+	bool group;               /**< the name is a group-of-ruledefs */
+	bool l34;                 /**< decides by L3/L4 alone (of a group: all members) */
+	bool bound;               /**< rule and action exist; else the line has no effect */
+	const char *rule_name;    /**< what is checkpointed, shown and made eligible */
+	uint16_t stats;           /**< index for per-rule counters, one per rule name of the service */
+	const struct ecs_charging_action *action; /**< NULL where unknown */
+	uint64_t rule_digest;     /**< of the lines or members */
+	uint64_t action_digest;   /**< of the action's charging fields */
+};
+
+/** Per-rule counters, in the task's slab: one per rule name, and one for `(no rule)` at the end. */
+struct ecs_rule_stats {
+	uint64_t pkts_down, bytes_down, pkts_up, bytes_up, hits, match_bypassed;
+	uint64_t pending_pkts, pending_bytes; /**< of them, charged while control was pending */
+};
+#define ECS_STATS_MAX (ECS_RULEDEFS_MAX + ECS_GROUPS_MAX + 1)
+
+/** `idle-timeout` values of the service, seconds; 0 disabled. */
+struct ecs_timeouts {
+	uint32_t tcp, udp, icmp, tcp_half_open, other;
+};
+
+/* --- building ----------------------------------------------------------------------------------- */
+
+/** An empty service; NULL without memory. Free with ecs_service_free. */
+struct ecs_service *ecs_service_new(const char *name);
+void ecs_service_free(struct ecs_service *s);
+
+/* Each setter returns 0 or a negative code: SRP_EFULL (a limit), SRP_EDUP, SRP_ENOENT (no form),
+ * SRP_ERANGE, SRP_EINVAL; and writes what was expected into why (cap bytes) on failure. `no` true
+ * removes. Objects are opened by name; opening creates them. */
+struct ecs_err {
+	char text[160];
+};
+
+int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** @p a and @p b: value text (b: the end of a range, or NULL). Operators are checked by type. */
+int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, enum ecs_field f,
+                          bool case_sensitive, enum ecs_op op, const char *a, const char *b,
+                          struct ecs_err *e);
+int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
+int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uint32_t priority,
+                          const char *ruledef, struct ecs_err *e);
+int ecs_service_rulebase(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no, uint32_t priority,
+                            bool group, const char *rule, const char *action, struct ecs_err *e);
+/** Opens (or with @p no removes) a charging-action; fields are set in place. */
+struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
+                                                        bool no, struct ecs_err *e);
+struct ecs_timeouts *ecs_service_timeouts(struct ecs_service *s);
+/** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */
+int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ecs_err *e);
+uint32_t ecs_service_flow_chkpt_limit(const struct ecs_service *s);
+
+int ecs_service_trigger_action(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+int ecs_service_flow_recovery(struct ecs_service *s, const char *action, bool on, struct ecs_err *e);
+int ecs_service_trigger_condition(struct ecs_service *s, const char *name, bool no,
+                                  struct ecs_err *e);
+/** @p op: EQ, CONTAINS, STARTS or ENDS. */
+int ecs_service_cond_rule_name(struct ecs_service *s, const char *cond, bool no, enum ecs_op op,
+                               const char *name, struct ecs_err *e);
+/** 1 to 600 seconds; 0 removes. */
+int ecs_service_cond_delay(struct ecs_service *s, const char *cond, uint32_t seconds,
+                           struct ecs_err *e);
+int ecs_service_cond_any(struct ecs_service *s, const char *cond, bool no, bool equal, bool value,
+                         struct ecs_err *e);
+int ecs_service_scheme(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** `trigger flow-create` of a scheme; @p no removes it with its priorities. */
+int ecs_service_scheme_trigger(struct ecs_service *s, const char *scheme, bool no,
+                               struct ecs_err *e);
+int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool no,
+                                uint32_t priority, const char *cond, const char *action,
+                                struct ecs_err *e);
+int ecs_service_subs_class(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+enum ecs_subs_field { ECS_SUBS_ANY, ECS_SUBS_RULEBASE, ECS_SUBS_APN };
+int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum ecs_subs_field f,
+                          bool equal, const char *value, struct ecs_err *e);
+int ecs_service_subs_or(struct ecs_service *s, const char *cls, bool on, struct ecs_err *e);
+int ecs_service_subs_base(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+int ecs_service_subs_bind(struct ecs_service *s, const char *base, bool no, uint32_t priority,
+                          const char *cls, const char *scheme, struct ecs_err *e);
+
+/**
+ * Resolves references, compiles the string conditions into sets, computes digests, freezes.
+ * @return 0, or SRP_ENOMEM / SRP_EINVAL (a regular expression that does not compile) with @p e
+ */
+int ecs_service_commit(struct ecs_service *s, struct ecs_err *e);
+
+/** Calls @p fn once per finding of `show configuration errors`; @p warning false: an error. */
+void ecs_service_lint(const struct ecs_service *s,
+                      void (*fn)(void *arg, bool warning, const char *text), void *arg);
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+const char *ecs_service_name(const struct ecs_service *s);
+/** Digest of everything that the two chassis must have in common. */
+uint64_t ecs_service_digest(const struct ecs_service *s);
+size_t ecs_service_lines(const struct ecs_service *s);
+const struct ecs_line *ecs_service_line(const struct ecs_service *s, uint16_t line);
+/** Index of a rulebase, or -1. */
+int ecs_service_find_rulebase(const struct ecs_service *s, const char *name);
+const char *ecs_service_rulebase_name(const struct ecs_service *s, int rulebase);
+/** The line of @p rulebase whose rule has this name, or ECS_LINE_NONE. */
+uint16_t ecs_service_find_line(const struct ecs_service *s, int rulebase, const char *rule);
+/** Rule names with counters: index 0..n-1; index n is `(no rule)`. */
+size_t ecs_service_stats_count(const struct ecs_service *s);
+const char *ecs_service_stats_name(const struct ecs_service *s, size_t i);
+/** Writes the service as configuration lines through @p put; it parses back to itself. */
+void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
+                       void *arg);
+
+/* --- matching ----------------------------------------------------------------------------------- */
+
+/** What one packet or flow is matched by; filled by the engine. */
+struct ecs_match_in {
+	const struct ecs_packet *pkt;
+	const struct ecs_l7 *l7;   /**< NULL: nothing known */
+	uint8_t tcp_state;         /**< enum ecs_tcp_state of the flow */
+	bool l34_only;             /**< only lines that decide by L3/L4 (control pending, recovered) */
+};
+
+/** Scratch of one thread for the compiled sets. */
+struct ecs_matcher;
+struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s);
+void ecs_matcher_free(struct ecs_matcher *m);
+
+/**
+ * The first line by priority that matches.
+ *
+ * @param maybe  set true when an L7 line of higher priority than the result could still match once
+ *               an analyzer has said more (the verdict must not be cached as final)
+ * @return a line, or ECS_LINE_NONE: the built-in `(no rule)`
+ */
+uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in, bool *maybe);
+
+/** Which L7 fields the rulebase asks for at all: no analyzer runs for what nobody reads. */
+struct ecs_needs {
+	bool http, tls, dns, app;
+};
+struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase);
+
+/* --- service scheme ------------------------------------------------------------------------------ */
+
+/** Index of the scheme that applies to a subscriber (subscriber-base, subs-class), or -1. */
+int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, const char *apn);
+/**
+ * Whether flows of @p rule_name are checkpointed under @p scheme.
+ *
+ * @param dynamic  a dynamic rule: only `=` entries count
+ * @param delay    seconds that hold back the first checkpoint, 0 none; written when eligible
+ */
+bool ecs_service_eligible(const struct ecs_service *s, int scheme, const char *rule_name,
+                          bool dynamic, uint32_t *delay);
+
+#endif

@@ -1,0 +1,73 @@
+/* session: a call, its bearers, its flows and its volumes. */
+#ifndef ECS_SESSION_H
+#define ECS_SESSION_H
+
+#include "ecs/flow.h"
+#include "ecs/usage.h"
+
+#define ECS_BEARERS_MAX 11
+
+/** Why packets of recovered flows are charged by the L3/L4 rule (DESIGN section 6). */
+#define ECS_PENDING_HANDOFF    0x01u
+#define ECS_PENDING_SWITCHOVER 0x02u
+
+/** How a session ended; the text goes to logs and counters. */
+#define ECS_SESSION_ENDS(X)                                                      \
+	X(OPERATOR, "operator") X(IDLE, "idle timeout") X(PEER, "deleted by the peer") \
+	X(REPLACED, "address taken by another session") X(DIVERGENT, "unknown to the active") \
+	X(SHUTDOWN, "shutdown")
+#define X(sym, text) ECS_END_##sym,
+enum ecs_session_end { ECS_SESSION_ENDS(X) ECS_END__N };
+#undef X
+
+struct ecs_bearer {
+	struct srp_ckpt_obj ckpt;         /**< kind ACS_SESS_INFO, 33; DEL_ACS_SESS_INFO 187 */
+	struct ecs_session *session;
+	uint8_t id;                       /**< EPS bearer identity, 5 to 15; 5 is the default bearer */
+	uint8_t qci;
+	uint8_t arp;
+	bool used;
+};
+
+/** Identity and addresses of a call: what its control plane gives. */
+struct ecs_session_spec {
+	uint32_t callid;                  /**< bit 31: chassis that called it; 0: none yet */
+	char imsi[16], username[64], apn[64];
+	char rulebase[ECS_NAME_MAX + 1];
+	bool has4, has6;
+	struct ecs_addr v4, v6;           /**< v6: the /64 prefix */
+	uint8_t qci, arp;                 /**< of the default bearer */
+	uint32_t idle_timeout;            /**< of the session, seconds; 0 none */
+};
+
+struct ecs_session {
+	struct srp_ckpt_obj full;         /**< Full Checkpoint, 240; its deletion INVALIDATE_CRR, 1 */
+	struct srp_ckpt_obj call;         /**< ACS_CALL_INFO, 179; DEL_ACS_CALL_INFO 188 */
+	struct srp_ckpt_obj clp;          /**< UPDATE_CLPSTATS, 4 */
+	struct ecs_session_spec spec;
+	struct ecs_bearer bearer[ECS_BEARERS_MAX];
+	struct ecs_session *by_callid, *by_v4, *by_v6; /**< hash chains */
+	struct srp_list all;              /**< of the engine */
+	struct srp_list flows;            /**< ecs_flow.in_session */
+	struct srp_list waiting;          /**< ecs_flow.waiting, oldest first */
+	struct srp_list usages;           /**< ecs_usage.in_session */
+	struct ecs_wheel_node idle;
+	struct ecs_wheel_node ready;      /**< checkpoint session duration: age before the first one */
+	struct srp_time created, last;    /**< last packet */
+	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
+	uint32_t next_flow;               /**< counter of flow ids */
+	int rulebase;                     /**< index in the service, -1 unknown */
+	int scheme;                       /**< index, -1 none */
+	uint8_t pending;                  /**< ECS_PENDING_* */
+	bool ready_for_recovery;          /**< old enough to be checkpointed */
+	bool consistent;                  /**< all that its records name resolves here */
+	bool recovered;                   /**< came by checkpoint and was taken over */
+	struct srp_time pending_since;
+};
+
+extern const struct srp_ckpt_kind ecs_kind_full;   /**< 240 / 1 */
+extern const struct srp_ckpt_kind ecs_kind_call;   /**< 179 / 188 */
+extern const struct srp_ckpt_kind ecs_kind_bearer; /**< 33 / 187 */
+extern const struct srp_ckpt_kind ecs_kind_clp;    /**< 4 */
+
+#endif

@@ -1,0 +1,35 @@
+/* usage: volumes, replicated as ACS_USAGE_INFO (212). Keyed (call-id, bearer, rule or content-id);
+ * each chassis writes only its own slot and a volume is the sum of the slots, so that any record may
+ * be repeated and none overwrites what the other side has charged (R14). */
+#ifndef ECS_USAGE_H
+#define ECS_USAGE_H
+
+#include "ecs/packet.h"
+#include "srp/ckpt.h"
+
+struct ecs_session;
+
+struct ecs_volume {
+	uint64_t pkts[2], bytes[2]; /**< by enum ecs_dir */
+};
+
+enum ecs_usage_of { ECS_USAGE_SESSION, ECS_USAGE_RULE, ECS_USAGE_CONTENT };
+
+struct ecs_usage {
+	struct srp_ckpt_obj ckpt;
+	struct srp_list in_session;
+	struct srp_list in_changed;       /**< of the engine: changed since the last second's turn */
+	struct ecs_session *session;
+	struct ecs_volume own[2];         /**< by chassis bit */
+	uint64_t id;                      /**< rule: name hash (0: no rule); content-id; session: 0 */
+	uint16_t stats;                   /**< of: RULE: index of the local rule name */
+	uint8_t bearer;
+	uint8_t of;                       /**< enum ecs_usage_of */
+};
+
+/** Sum over the chassis. */
+struct ecs_volume ecs_usage_sum(const struct ecs_usage *u);
+
+extern const struct srp_ckpt_kind ecs_kind_usage; /**< 212 */
+
+#endif

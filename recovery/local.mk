@@ -1,0 +1,3 @@
+noinst_LIBRARIES += %D%/librecovery.a
+%C%_librecovery_a_SOURCES = %D%/replica.h
+RECOVERY_LIBS = %D%/librecovery.a $(SRP_LIBS) $(LZ4_LIBS)

@@ -1,0 +1,148 @@
+/* replica: the copy of one instance's objects at one destination: the peer chassis (GR) or the
+ * aaamgr (SR). Sans I/O: frames in, frames out, told the time. It is both ends: the source encodes
+ * what changed and the receiver applies it; which of the two an end is follows from its role.
+ *
+ * State, not a log: what is queued is the object. An object is on one list of each replica: settled
+ * (clean, or unknown to the peer), dirty, in flight, refused. See DESIGN section 3. */
+#ifndef RECOVERY_REPLICA_H
+#define RECOVERY_REPLICA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "srp/ckpt.h"
+#include "srp/frame.h"
+#include "srp/role.h"
+
+struct recovery_replica;
+
+/** Frames of an instance connection: recovery/frame.def. */
+extern const struct srp_frame_table recovery_frames;
+
+/** States of the link of one instance, for the frame rows and `peer conn`. */
+enum recovery_link {
+	RECOVERY_LINK_DOWN,
+	RECOVERY_LINK_HELLO, /**< connected, the peer's hello awaited */
+	RECOVERY_LINK_SYNC,  /**< comparing, sending what differs */
+	RECOVERY_LINK_READY  /**< level: the peer holds what we hold, but for what is in flight */
+};
+
+/** Why a replica tells its owner something. */
+enum recovery_event {
+	RECOVERY_EV_SYNC,         /**< hello exchanged, synchronisation begins */
+	RECOVERY_EV_READY,        /**< level with the peer for the first time since the connection */
+	RECOVERY_EV_FILLED,       /**< as receiver: the source says that it has sent all it holds */
+	RECOVERY_EV_FLUSHED,      /**< our end mark was compared equal and acknowledged */
+	RECOVERY_EV_FLUSH_FAILED, /**< our end mark was compared unequal */
+	RECOVERY_EV_PROTOCOL      /**< the peer broke the protocol: close the connection */
+};
+
+struct recovery_ops {
+	/** @p why: a short text for the log, or NULL. Must not re-enter the replica. */
+	void (*event)(void *owner, enum recovery_event ev, const char *why);
+};
+
+/** What is configured, and does not change while the process lives unless set again. */
+struct recovery_config {
+	enum srp_replica_id id;
+	const struct srp_ckpt_kind *const *kinds; /**< the registry; kept until the replica is freed */
+	size_t nkinds;
+	void *ckpt_owner;                 /**< srp_ckpt_ctx.owner */
+	const struct recovery_ops *ops;
+	void *ops_owner;
+	struct recovery_kind_counters *counters; /**< [recovery_rows(nkinds)], in the task's slab */
+	struct recovery_counters *totals;        /**< one, in the task's slab */
+	uint64_t random;                  /**< seed: drawn by the owner */
+	uint32_t rate, burst;             /**< limiter of the limited kinds, records a second; 0: none */
+	uint32_t inflight_max;            /**< objects; above it producers are congested; 0: default */
+	bool lz4;                         /**< offer compression */
+};
+
+/** A replica that is down, with no object; NULL without memory. Free with recovery_replica_free. */
+struct recovery_replica *recovery_replica_new(const struct recovery_config *conf);
+void recovery_replica_free(struct recovery_replica *r);
+
+/** Limiter of the flow kinds; 0 none. */
+void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t burst);
+
+/* --- the model's side: what recovery_sink forwards ---------------------------------------------- */
+
+/** All replicas of an instance behind the one sink that ecs calls. */
+struct recovery_sink {
+	struct srp_ckpt_sink sink; /**< first: the model's view */
+	uint32_t term;             /**< written into objects as they change */
+	struct recovery_replica *replica[SRP_REPLICA__N]; /**< NULL: absent */
+};
+/** Fills @p s.sink; replicas and term are set by the owner. */
+void recovery_sink_init(struct recovery_sink *s);
+
+/* --- role -------------------------------------------------------------------------------------- */
+
+/**
+ * Tells the role and the term. A change draws a new stream, raises the generation (all settled
+ * objects become unknown to the peer: O(1)), and repeats hello and sync on an open connection.
+ *
+ * @param complete  this instance holds a complete state (false: empty or being filled; it is then
+ *                  never a source that causes a deletion)
+ */
+void recovery_replica_role(struct recovery_replica *r, enum srp_role role, uint32_t term,
+                           bool complete, struct srp_time now);
+
+/* --- the connection ---------------------------------------------------------------------------- */
+
+void recovery_replica_up(struct recovery_replica *r, struct srp_time now);
+/** The connection is gone: what was not acknowledged is dirty again. */
+void recovery_replica_down(struct recovery_replica *r, struct srp_time now);
+enum recovery_link recovery_replica_link(const struct recovery_replica *r);
+
+/**
+ * One whole frame from the peer, header already checked.
+ * @return 0, or a negative code after which the connection must be closed
+ */
+int recovery_replica_rx(struct recovery_replica *r, const struct srp_frame_hdr *h,
+                        const uint8_t *body, struct srp_time now);
+
+/**
+ * Writes as many whole frames as are due and fit.
+ * @return bytes written; 0 when nothing is due. @p more says whether more is ready.
+ */
+size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
+                           struct srp_time now, bool *more);
+
+/** When recovery_replica_tx wants to be called though nothing changed (limiter, digest, periodic). */
+struct srp_time recovery_replica_due(const struct recovery_replica *r);
+
+/* --- planned switchover, audit ----------------------------------------------------------------- */
+
+/** From now on everything is sent, without limiter, session age or delay. */
+void recovery_replica_flush(struct recovery_replica *r, bool on);
+/** How much is not acknowledged: objects waiting and in flight, and an estimate of their bytes. */
+void recovery_replica_backlog(const struct recovery_replica *r, uint64_t *objects, uint64_t *bytes);
+/** Sends the end mark with the digest of all kinds behind what is queued; answered by FLUSHED. */
+void recovery_replica_end(struct recovery_replica *r, struct srp_time now);
+/** Starts an audit: both sides recompute hashes from the objects, compare, repair. */
+void recovery_replica_audit(struct recovery_replica *r, struct srp_time now);
+
+/** Figures for show commands. */
+struct recovery_status {
+	enum recovery_link link;
+	uint64_t stream, sent_seq, acked_seq, peer_stream, applied_seq;
+	uint32_t peer_term;
+	bool peer_complete, source;
+	uint64_t dirty, inflight, refused, unknown, tombs, objects;
+	uint64_t digest;             /**< root over all kinds */
+	struct srp_time verified;    /**< last time the roots were equal */
+};
+void recovery_replica_status(const struct recovery_replica *r, struct recovery_status *out);
+
+/**
+ * Checks the equations of DESIGN section 3 for every kind against the counters.
+ * @return 0, or SRP_EMISMATCH with the first that fails named in @p why (cap bytes)
+ */
+int recovery_replica_check(const struct recovery_replica *r, char *why, size_t cap);
+
+/** The root digest over all objects, from stored hashes, or recomputed from the objects. */
+uint64_t recovery_replica_digest(struct recovery_replica *r, bool recompute, struct srp_time now);
+
+#endif

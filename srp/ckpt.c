@@ -1,0 +1,28 @@
+#include "config.h"
+#include "srp/ckpt.h"
+
+#include <string.h>
+
+static bool clash(const struct srp_ckpt_kind *a, const struct srp_ckpt_kind *b)
+{
+	return a->id == b->id || a->id == b->del_id || (a->del_id && a->del_id == b->id) ||
+	       (a->del_id && a->del_id == b->del_id) || strcmp(a->name, b->name) == 0;
+}
+
+int srp_ckpt_check(const struct srp_ckpt_kind *const *tab, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct srp_ckpt_kind *k = tab[i];
+
+		if (!k->id || !k->name || !k->key || !k->encode || !k->apply || !k->remove ||
+		    !k->find || !k->walk || (k->del_id && !k->del_name) || k->ver_min > k->ver_max)
+			return SRP_EINVAL;
+		if (k->max_len == 0 || k->max_len > SRP_CKPT_RECORD_MAX || k->nkey < 1 || k->nkey > 3 ||
+		    k->nfields > 64)
+			return SRP_ERANGE;
+		for (size_t j = 0; j < i; j++)
+			if (clash(k, tab[j]))
+				return SRP_EDUP;
+	}
+	return SRP_OK;
+}

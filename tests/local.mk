@@ -1,0 +1,10 @@
+TESTS += %D%/check-layering.sh
+EXTRA_DIST += %D%/check-layering.sh
+TESTS_ENVIRONMENT = top_srcdir=$(top_srcdir);
+
+## Per folder: one unit program that links that folder and what is left of it.
+include %D%/unit/local.mk
+include %D%/sim/local.mk
+include %D%/fuzz/local.mk
+include %D%/func/local.mk
+include %D%/bench/local.mk
