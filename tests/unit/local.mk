@@ -1,1 +1,28 @@
+## A program per folder. A new module: its test file here, its row in <folder>.def.
+if HAVE_CUNIT
+UNIT_MAIN = %D%/main.c %D%/suites.h
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(CUNIT_CFLAGS)
 
+check_PROGRAMS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
+TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
+
+%C%_stats_SOURCES = $(UNIT_MAIN) %D%/stats.def
+%C%_stats_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"stats.def"'
+%C%_stats_LDADD = $(STATS_LIBS) $(CUNIT_LIBS)
+
+%C%_srp_SOURCES = $(UNIT_MAIN) %D%/srp.def
+%C%_srp_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"srp.def"'
+%C%_srp_LDADD = $(SRP_LIBS) $(CUNIT_LIBS)
+
+%C%_ecs_SOURCES = $(UNIT_MAIN) %D%/ecs.def
+%C%_ecs_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"ecs.def"'
+%C%_ecs_LDADD = $(ECS_LIBS) $(CUNIT_LIBS)
+
+%C%_recovery_SOURCES = $(UNIT_MAIN) %D%/recovery.def
+%C%_recovery_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"recovery.def"'
+%C%_recovery_LDADD = $(RECOVERY_LIBS) $(CUNIT_LIBS)
+
+%C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def
+%C%_chassis_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"chassis.def"'
+%C%_chassis_LDADD = $(CHASSIS_LIBS) $(CUNIT_LIBS)
+endif
