@@ -32,7 +32,8 @@ struct ecs_flow_key {
 struct ecs_flow {
 	struct srp_ckpt_obj ckpt;         /**< kind ACS_FLOW_INFO, 210 */
 	struct ecs_flow_key key;
-	struct ecs_flow *hash_next;       /**< in the flow table */
+	struct ecs_flow *hash_next;       /**< in the flow table, by key */
+	struct ecs_flow *id_next;         /**< in the flow table, by (call-id, flow id) */
 	struct srp_list in_session;       /**< all flows of the session */
 	struct srp_list waiting;          /**< in the session's list of those without a slot */
 	struct ecs_session *session;
@@ -48,6 +49,8 @@ struct ecs_flow {
 	uint16_t app, app_master;         /**< nDPI */
 	uint8_t bearer;
 	uint8_t tcp_state;                /**< enum ecs_tcp_state */
+	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
+	uint32_t isn;                     /**< of the SYN that opened it; 0 not seen */
 };
 
 struct ecs_flow_table;

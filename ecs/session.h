@@ -53,6 +53,7 @@ struct ecs_session {
 	struct srp_list usages;           /**< ecs_usage.in_session */
 	struct ecs_wheel_node idle;
 	struct ecs_wheel_node ready;      /**< checkpoint session duration: age before the first one */
+	struct ecs_wheel_node pend;       /**< control-pending timeout */
 	struct srp_time created, last;    /**< last packet */
 	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
 	uint32_t next_flow;               /**< counter of flow ids */
@@ -62,7 +63,9 @@ struct ecs_session {
 	bool ready_for_recovery;          /**< old enough to be checkpointed */
 	bool consistent;                  /**< all that its records name resolves here */
 	bool recovered;                   /**< came by checkpoint and was taken over */
+	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
 	struct srp_time pending_since;
+	struct srp_time clp_told;         /**< when UPDATE_CLPSTATS was told last */
 };
 
 extern const struct srp_ckpt_kind ecs_kind_full;   /**< 240 / 1 */

@@ -1,0 +1,231 @@
+/* engine_impl: the inside of an engine, for the files of ecs/ only: the data plane (packet path,
+ * tables, timers) and the checkpoint kinds, which build and drop the same objects without sending.
+ *
+ * Who tells the sink: the data plane when something changes on the active; never the functions that
+ * kinds use to apply (ecs_session_build, ecs_flow_build, ..._drop with ECS_TELL_NOT). */
+#ifndef ECS_ENGINE_IMPL_H
+#define ECS_ENGINE_IMPL_H
+
+#include <stddef.h>
+
+#include "ecs/chain.h"
+#include "ecs/engine.h"
+#include "ecs/pool.h"
+#include "ecs/recoverable.h"
+
+#define ECS_WHEEL_TICK_MS 100u
+#define ECS_CLP_EVERY_S   10u      /**< at most one UPDATE_CLPSTATS per session in that time */
+#define ECS_LINGER_MS     2000u    /**< 2MSL: ecs-facts 2.4, `tcp 2msl-timeout`, default */
+
+/** @p member of @p type at @p ptr gives the @p type. */
+#define ECS_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* --- lists: heads and nodes are struct srp_list; a zeroed node is on no list ---------------------- */
+
+static inline void ecs_list_init(struct srp_list *head)
+{
+	head->prev = head->next = head;
+}
+
+static inline bool ecs_list_empty(const struct srp_list *head)
+{
+	return head->next == head;
+}
+
+static inline bool ecs_list_on(const struct srp_list *n)
+{
+	return n->next != NULL;
+}
+
+static inline void ecs_list_add_tail(struct srp_list *head, struct srp_list *n)
+{
+	n->prev = head->prev;
+	n->next = head;
+	head->prev->next = n;
+	head->prev = n;
+}
+
+static inline void ecs_list_add_head(struct srp_list *head, struct srp_list *n)
+{
+	ecs_list_add_tail(head->next, n);
+}
+
+/** Takes @p n off its list; nothing happens where it is on none. */
+static inline void ecs_list_del(struct srp_list *n)
+{
+	if (!n->next)
+		return;
+	n->prev->next = n->next;
+	n->next->prev = n->prev;
+	n->prev = n->next = NULL;
+}
+
+/* --- the engine --------------------------------------------------------------------------------- */
+
+/** Which timer a wheel node is: ecs_wheel_node.what. */
+enum ecs_timer {
+	ECS_TIMER_FLOW,    /**< ecs_flow.idle: idle, half-open and 2MSL */
+	ECS_TIMER_DELAY,   /**< ecs_delay.node: delay of the first checkpoint */
+	ECS_TIMER_SESSION, /**< ecs_session.idle */
+	ECS_TIMER_READY,   /**< ecs_session.ready: checkpoint session duration */
+	ECS_TIMER_PENDING  /**< ecs_session.pend: control-pending timeout */
+};
+
+/** What is said to the sink when an object is freed. */
+enum ecs_tell {
+	ECS_TELL_NOT,   /**< nothing: the caller is the sink's owner, applying a deletion of that key */
+	ECS_TELL_LISTS, /**< deleted(tell false): leaves the lists, nothing is sent for it */
+	ECS_TELL        /**< deleted(tell true): a tombstone where the peer may have it */
+};
+
+/** A running delay of a first checkpoint; ecs_flow.delay points at its node. */
+struct ecs_delay {
+	struct ecs_wheel_node node;
+	struct srp_list in_engine;
+	struct ecs_flow *flow;
+};
+
+struct ecs_frags;
+struct ecs_app;
+
+struct ecs_engine {
+	struct ecs_engine_config conf;
+	struct ecs_matcher *matcher;
+	struct ecs_ruleref_table *refs;
+	struct ecs_flow_table *flows;
+	struct ecs_wheel *wheel;
+	struct ecs_frags *frags;
+	struct ecs_app *app;           /**< nDPI; NULL until a rulebase asks for it */
+	struct ecs_chain by_callid, by_v4, by_v6;
+	struct srp_list all;           /**< sessions, oldest first */
+	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
+	struct srp_list delays;        /**< ecs_delay.in_engine */
+	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool;
+	size_t nsessions;
+	uint32_t slots;                /**< flows with a checkpoint slot in this instance */
+	uint16_t gen;                  /**< +1 at each takeover: objects of another gen are recovered */
+	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
+	bool active;
+	bool purging;                  /**< a new standby is dropping flows that were never replicated */
+	uint32_t purge_at;             /**< call-id after which that walk goes on */
+	struct srp_time active_since;
+	struct srp_time next_usage;    /**< of the usage turn */
+};
+
+/** Tells the sink of a change, on the active only. */
+static inline void ecs_tell_changed(struct ecs_engine *e, struct srp_ckpt_obj *o, struct srp_time now)
+{
+	if (e->active && e->conf.sink)
+		e->conf.sink->changed(e->conf.sink, o, now);
+}
+
+/** Tells the sink that an object is about to be freed. */
+static inline void ecs_tell_deleted(struct ecs_engine *e, struct srp_ckpt_obj *o, enum ecs_tell tell,
+                                    struct srp_time now)
+{
+	if (tell != ECS_TELL_NOT && e->conf.sink)
+		e->conf.sink->deleted(e->conf.sink, o, tell == ECS_TELL, now);
+}
+
+/* --- sessions (session.c) ------------------------------------------------------------------------ */
+
+/**
+ * Makes a session from a spec and links it everywhere; the sink is not told. Objects full, call, clp
+ * and the default bearer have their kinds; rulebase and scheme are looked up; ops->session_up is
+ * called. While standing by, `recovered` follows at takeover by generation. No timer but the
+ * session's idle timeout is armed.
+ *
+ * @return 0; SRP_EINVAL (no call-id, no address), SRP_EDUP (call-id or address held), SRP_ENOMEM
+ */
+int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
+                      struct ecs_session **out);
+/**
+ * Takes over the fields of @p spec (same call-id) into a session that is there; addresses move.
+ * @return 0; SRP_EINVAL, SRP_EDUP (an address is held by another session): nothing has changed
+ */
+int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
+                       const struct ecs_session_spec *spec, struct srp_time now);
+/** Ends a session with its flows, bearers and usages. @p tell is said for `full` (and `call`,
+ *  bearers, flows and usages only leave the lists); with ECS_TELL_NOT the children are still told
+ *  with ECS_TELL_LISTS, so that no list holds freed memory. */
+void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_session_end why,
+                      enum ecs_tell tell, struct srp_time now);
+/** Tells the sink of full, call and the bearers in use, in this order. */
+void ecs_session_tell(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+/** Old enough: sets ready_for_recovery, tells as above, and of usages and flows with a slot. */
+void ecs_session_make_ready(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+/** Sets (and arms the pending timeout) or clears reasons; tells nobody. On a standby the timeout
+ *  stands with the wheel, so it begins at takeover. */
+void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t set, uint8_t clear,
+                         struct srp_time now);
+/** A bearer by id, or NULL; with @p make it is made (kind and session set, not told), NULL if full
+ *  or the id is outside 5..15. */
+struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool make);
+/** True when the session came by checkpoint, or was held through a time as standby. */
+bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s);
+
+/* --- flows (flow_table.c, engine.c) -------------------------------------------------------------- */
+
+/** The flow of a session by its id, through the table's second index; NULL: none. */
+struct ecs_flow *ecs_flow_find_id(const struct ecs_flow_table *t, uint32_t callid, uint32_t id);
+/** Calls @p fn for each flow until it returns not 0, which is returned; no insertion meanwhile. */
+int ecs_flow_each(struct ecs_flow_table *t, int (*fn)(void *arg, struct ecs_flow *f), void *arg);
+
+/**
+ * Makes a flow and links it in its session and both indexes; the sink is not told, nothing is armed.
+ * Counted by neither flows_created nor flows_applied.
+ *
+ * @param id  0: the next of this session, with our chassis bit
+ * @return 0; SRP_EDUP (key or id held), SRP_ENOMEM
+ */
+int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs_flow_key *key,
+                   uint32_t id, struct srp_time now, struct ecs_flow **out);
+/**
+ * Unlinks and frees a flow: its analysis, delay, timer and ref count. With ECS_TELL it goes through
+ * ecs_recoverable_end() (slot, waiting list, tombstone); else, where it holds a slot, the counts are
+ * given back here, and with ECS_TELL_LISTS its object leaves the lists.
+ */
+void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
+                   struct srp_time now);
+/** Sets f->ref and moves the count of flows from the old ref to the new one; nothing else. */
+void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
+/** Takes a slot (CHECKPOINT, s->slots, e->slots), or gives it back; no limit is looked at. */
+void ecs_flow_slot(struct ecs_engine *e, struct ecs_flow *f, bool take);
+/** Idle timeout by the action of the flow's rule, else by protocol; seconds, 0 none. */
+uint32_t ecs_flow_timeout(struct ecs_engine *e, const struct ecs_flow *f);
+/** Sets f->idle_timeout by the above and arms the idle node for what is left after @p age_ms. */
+void ecs_flow_arm(struct ecs_engine *e, struct ecs_flow *f, uint64_t age_ms);
+/** Idle age in milliseconds: since its last packet; where it has seen none since takeover, the age
+ *  that was applied plus the time as active. */
+uint64_t ecs_flow_idle_ms(const struct ecs_engine *e, const struct ecs_flow *f, struct srp_time now);
+/** Starts (or starts anew) the delay of the first checkpoint; ecs_recoverable_delay() is called when
+ *  it has run out, f->delay being NULL then. 0 or SRP_ENOMEM. */
+int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds);
+/** Stops a delay; nothing happens where none runs. */
+void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f);
+
+/* --- volumes (usage.c) ---------------------------------------------------------------------------- */
+
+/**
+ * Adds to a volume of a session (own slot of this chassis), making the object at first use, and puts
+ * it on e->changed. Called up to three times per packet: what was used last is found first.
+ *
+ * @param bearer  0 for ECS_USAGE_SESSION
+ * @param id      RULE: name_hash of the ref, 0 for `(no rule)`; CONTENT: content-id; SESSION: 0
+ * @param stats   RULE: index of the local rule name; else 0
+ */
+void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
+                      enum ecs_usage_of of, uint64_t id, uint16_t stats, enum ecs_dir dir,
+                      uint64_t pkts, uint64_t bytes, struct srp_time now);
+/** Tells the sink of every usage on e->changed and empties it. */
+void ecs_usage_turn(struct ecs_engine *e, struct srp_time now);
+/** Frees a usage of e->usage_pool and takes it off both its lists; @p tell as for the others. */
+void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tell,
+                    struct srp_time now);
+
+/* --- rules (ruleref.c) ------------------------------------------------------------------------------ */
+
+/** A new service was committed: binds every ref anew (equal digests), or gives it its reason. */
+void ecs_ruleref_rebind(struct ecs_ruleref_table *t, const struct ecs_service *svc);
+
+#endif
