@@ -24,8 +24,10 @@ struct chassis_conn_ops {
 	int (*rx)(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd);
 	/** Writes whole frames to @p buf; 0: nothing now. NULL: only chassis_conn_send is used. */
 	size_t (*tx)(void *owner, uint8_t *buf, size_t cap, bool *more);
-	/** The connection is gone, for the reason @p why; @p err a negative code (SRP_ECLOSED: end of
-	 *  file, SRP_EAUTH: identity, ...). The conn frees itself after the call. */
+	/** The connection is gone, for the reason @p why; @p err a negative code: SRP_ECLOSED (end of
+	 *  file or reset: nobody holds the other end any more), SRP_EPEER (the other end said that it
+	 *  closes, or refuses us), SRP_EAUTH (we refuse its identity), SRP_ETIMEOUT, SRP_EIO, a refusal
+	 *  of srp_frame_peek, or what rx returned. The conn frees itself after the call. */
 	void (*down)(void *owner, int err, const char *why);
 };
 
@@ -39,6 +41,8 @@ struct chassis_conn_ops {
 struct chassis_conn *chassis_conn_new(struct ev_loop *loop, int fd, struct chassis_tls *tls,
                                       bool server, const struct srp_frame_table *table,
                                       const struct chassis_conn_ops *ops, void *owner);
+/** Permits passed descriptors (plain only). Without it one that arrives ends the connection. */
+void chassis_conn_accept_fds(struct chassis_conn *c, bool on);
 /** Closes; ops->down is not called. Safe inside a callback. NULL is permitted. */
 void chassis_conn_close(struct chassis_conn *c);
 /** Something to send has appeared: ops->tx will be asked from the loop. */

@@ -12,6 +12,7 @@
 
 #define CHASSIS_BEAT_MS      100   /**< each task writes its beat this often */
 #define CHASSIS_STUCK_MS     2000  /**< a beat older than this: the task is killed */
+#define CHASSIS_OPERATOR_PATH "/run/chassisd.sock" /**< of chassisctl, unless told otherwise */
 
 struct chassis_task_ctx;
 
@@ -38,6 +39,8 @@ struct chassis_shared {
 	int service_dev_fd;              /**< holds the device of the service addresses */
 	int steer_map_fd;
 	int state_fd;                    /**< the persisted term, preallocated */
+	struct chassis_tls *tls;         /**< certificate and key, read while they can be; NULL without
+	                                      SRP, and in the tasks that do not talk to the peer */
 	uint64_t incarnation;
 	char dev_acc[16], dev_core[16], dev_service[16]; /**< names of the devices */
 };
@@ -87,6 +90,13 @@ size_t chassis_task_queued(const struct chassis_task_ctx *ctx, enum chassis_task
 /** Ends this task in order. */
 void chassis_task_exit(struct chassis_task_ctx *ctx, int status);
 
+/**
+ * The longest time that this task has stood still since it was asked last (stopped, not scheduled, or
+ * busy in one turn), in microseconds; exact to a quarter of the dead interval. It is known before the
+ * first callback of a loop turn, so a task that slept through a dead interval learns it before it acts.
+ */
+uint64_t chassis_task_gap_us(struct chassis_task_ctx *ctx);
+
 /** Structured log: one line with time, severity, task, instance, and the text. */
 void chassis_log(int severity, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void chassis_log_init(const char *where, int severity, const char *task, unsigned instance);
@@ -94,7 +104,13 @@ void chassis_log_init(const char *where, int severity, const char *task, unsigne
 extern const struct chassis_task_row chassis_task_sct, chassis_task_vpnmgr, chassis_task_demuxmgr,
 	chassis_task_sessmgr;
 
-/** The supervisor's main: opens, forks, watches. Returns the exit status of chassisd. */
-int chassis_supervisor_run(const char *config_file, const char *operator_path, bool foreground);
+/**
+ * The supervisor's main: opens, forks, watches.
+ *
+ * @param suffix  appended to the names of the devices; empty: none
+ * @return the exit status of chassisd
+ */
+int chassis_supervisor_run(const char *config_file, const char *operator_path, const char *suffix,
+                           bool foreground);
 
 #endif
