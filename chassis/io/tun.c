@@ -1,0 +1,211 @@
+#include "config.h"
+
+#include "chassis/io/tun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "srp/err.h"
+
+#define TUN_CLONE_PATH  "/dev/net/tun"
+#define TUN_TXQLEN      20000 /**< the default queue keeps 500 packets: 25 ms at 20 k packets/s */
+#define TUN_PAD         52    /**< puts the IP header at a multiple of 64 bytes behind the header */
+#define TUN_QUEUES_MAX  256   /**< what the kernel allows */
+
+/* Newer than the headers of some distributions. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+#define TUN_OFFLOAD_TCP (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
+
+_Static_assert(sizeof(((struct chassis_tun_pkt *)NULL)->vnet) ==
+                       sizeof(struct virtio_net_hdr_mrg_rxbuf),
+               "the header of a packet has the size that the device is told");
+
+static int fail(char *why, size_t cap, int code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static int fail(char *why, size_t cap, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, cap, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+static int name_check(const char *name, char *why, size_t cap)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n >= IFNAMSIZ)
+		return fail(why, cap, SRP_EINVAL, "device name '%s': 1 to %d characters expected",
+		            name, IFNAMSIZ - 1);
+	return 0;
+}
+
+/** Opens one queue; the first of a device must be the first of its name on this host. */
+static int queue_open(const char *name, int flags, bool first, int *out, char *why, size_t cap)
+{
+	struct ifreq ifr = {0};
+	int fd = open(TUN_CLONE_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return fail(why, cap, SRP_EIO, "%s: %s", TUN_CLONE_PATH, strerror(errno));
+	memcpy(ifr.ifr_name, name, strlen(name));
+	ifr.ifr_flags = (short)(flags | (first ? IFF_TUN_EXCL : 0));
+	if (ioctl(fd, TUNSETIFF, &ifr) == 0) {
+		*out = fd;
+		return 0;
+	}
+	err = errno;
+	close(fd);
+	if (first && (err == EBUSY || err == EEXIST || if_nametoindex(name) != 0))
+		return fail(why, cap, SRP_EDUP,
+		            "device %s exists already: another chassis runs here, or the name is taken",
+		            name);
+	return fail(why, cap, SRP_EIO, "device %s: %s", name, strerror(err));
+}
+
+/** Long queue, no addresses of its own (they would send packets of their own), up. */
+static int device_up(const char *name, char *why, size_t cap)
+{
+	char path[96];
+	struct ifreq ifr = {0};
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd, rc = 0;
+
+	if (s < 0)
+		return fail(why, cap, SRP_EIO, "socket: %s", strerror(errno));
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		/* Without IPv6 on the host there is nothing to switch off. */
+		if (write(fd, "1", 1) != 1)
+			rc = fail(why, cap, SRP_EIO, "%s: %s", path, strerror(errno));
+		close(fd);
+	}
+	memcpy(ifr.ifr_name, name, strlen(name));
+	ifr.ifr_qlen = TUN_TXQLEN;
+	if (rc == 0 && ioctl(s, SIOCSIFTXQLEN, &ifr) != 0)
+		rc = fail(why, cap, SRP_EIO, "queue length of %s: %s", name, strerror(errno));
+	if (rc == 0 && ioctl(s, SIOCGIFFLAGS, &ifr) == 0) {
+		ifr.ifr_flags = (short)((ifr.ifr_flags | IFF_UP) & ~IFF_MULTICAST);
+		if (ioctl(s, SIOCSIFFLAGS, &ifr) != 0)
+			rc = fail(why, cap, SRP_EIO, "bringing %s up: %s", name, strerror(errno));
+	}
+	close(s);
+	return rc;
+}
+
+/** The header's size and the segmentation that the host's stack may leave to us. */
+static int device_offload(int fd, const char *name, char *why, size_t cap)
+{
+	int size = (int)sizeof(struct virtio_net_hdr_mrg_rxbuf);
+
+	if (ioctl(fd, TUNSETVNETHDRSZ, &size) != 0)
+		return fail(why, cap, SRP_EIO, "header size of %s: %s", name, strerror(errno));
+	/* Segmentation of UDP came later than that of TCP: kernels without it refuse the set. */
+	if (ioctl(fd, TUNSETOFFLOAD, TUN_OFFLOAD_TCP | TUN_F_USO4 | TUN_F_USO6) != 0 &&
+	    ioctl(fd, TUNSETOFFLOAD, TUN_OFFLOAD_TCP) != 0)
+		return fail(why, cap, SRP_EIO, "offload of %s: %s", name, strerror(errno));
+	return 0;
+}
+
+int chassis_tun_open(const char *name, size_t queues, int *fds, char *why, size_t cap)
+{
+	const int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+	size_t n = 0;
+	int rc = name_check(name, why, cap);
+
+	if (rc != 0)
+		return rc;
+	if (queues == 0 || queues > TUN_QUEUES_MAX)
+		return fail(why, cap, SRP_ERANGE, "%zu queues: 1 to %d expected", queues,
+		            TUN_QUEUES_MAX);
+	for (; rc == 0 && n < queues; n++) {
+		rc = queue_open(name, flags, n == 0, &fds[n], why, cap);
+		if (rc != 0)
+			break;
+		if (n == 0)
+			rc = device_offload(fds[0], name, why, cap);
+	}
+	if (rc == 0)
+		rc = device_up(name, why, cap);
+	if (rc != 0)
+		while (n > 0)
+			close(fds[--n]);
+	return rc;
+}
+
+int chassis_tun_dummy(const char *name, int *fd, char *why, size_t cap)
+{
+	int f, rc = name_check(name, why, cap);
+
+	if (rc == 0)
+		rc = queue_open(name, IFF_TUN | IFF_NO_PI, true, &f, why, cap);
+	if (rc != 0)
+		return rc;
+	rc = device_up(name, why, cap);
+	if (rc != 0) {
+		close(f);
+		return rc;
+	}
+	*fd = f;
+	return 0;
+}
+
+int chassis_tun_read(int fd, uint8_t *buf, struct chassis_tun_pkt *out)
+{
+	struct virtio_net_hdr h;
+	uint8_t *frame = buf + TUN_PAD;
+	ssize_t n;
+
+	/* The last bytes of the header are not written by the device. */
+	memset(frame, 0, sizeof(out->vnet));
+	do
+		n = read(fd, frame, sizeof(out->vnet) + CHASSIS_TUN_PKT_MAX);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? SRP_EAGAIN : SRP_EIO;
+	if ((size_t)n < sizeof(out->vnet))
+		return SRP_EIO;
+	memcpy(out->vnet, frame, sizeof(out->vnet));
+	memcpy(&h, out->vnet, sizeof(h));
+	out->ip = frame + sizeof(out->vnet);
+	out->len = (size_t)n - sizeof(out->vnet);
+	out->gso_size = h.gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : h.gso_size;
+	return 0;
+}
+
+int chassis_tun_write(int fd, const struct chassis_tun_pkt *p)
+{
+	uint8_t vnet[sizeof(p->vnet)];
+	struct iovec iov[2] = {
+		{.iov_base = vnet, .iov_len = sizeof(vnet)},
+		{.iov_base = p->ip, .iov_len = p->len},
+	};
+	ssize_t n;
+
+	memcpy(vnet, p->vnet, sizeof(vnet));
+	do
+		n = writev(fd, iov, 2);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN || errno == ENOBUFS ? SRP_EAGAIN : SRP_EIO;
+	return (size_t)n == sizeof(vnet) + p->len ? 0 : SRP_EIO;
+}
