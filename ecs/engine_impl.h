@@ -168,9 +168,6 @@ bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session 
 
 /** The flow of a session by its id, through the table's second index; NULL: none. */
 struct ecs_flow *ecs_flow_find_id(const struct ecs_flow_table *t, uint32_t callid, uint32_t id);
-/** Calls @p fn for each flow until it returns not 0, which is returned; no insertion meanwhile. */
-int ecs_flow_each(struct ecs_flow_table *t, int (*fn)(void *arg, struct ecs_flow *f), void *arg);
-
 /**
  * Makes a flow and links it in its session and both indexes; the sink is not told, nothing is armed.
  * Counted by neither flows_created nor flows_applied.

@@ -25,7 +25,8 @@ enum ecs_frag { ECS_FRAG_NONE, ECS_FRAG_FIRST, ECS_FRAG_LATER };
 
 struct ecs_packet {
 	const uint8_t *data;     /**< the IP header; borrowed */
-	size_t len;              /**< IP bytes (total length of the header, not what was captured) */
+	size_t len;              /**< IP bytes (total length of the header; a capture may have cut
+	                              the packet: then it is more than what can be read) */
 	enum ecs_dir dir;
 	uint8_t version;         /**< 4 or 6 */
 	uint8_t proto;           /**< upper layer, after extension headers */
@@ -37,10 +38,12 @@ struct ecs_packet {
 	uint8_t tcp_flags;
 	uint32_t tcp_seq, tcp_ack;
 	uint8_t icmp_type, icmp_code;
+	uint8_t flow_proto;      /**< of the flow: proto, or that of the packet an ICMP error speaks of */
 	bool icmp_error;         /**< the addresses and ports are those of the packet it speaks of,
 	                              turned round so that they name the flow in this direction */
 	const uint8_t *payload;  /**< above the transport header */
-	size_t payload_len;
+	size_t payload_len;      /**< bytes that are there to read */
+	size_t cap;              /**< IP bytes that are there to read, at most len */
 	size_t hdr_len;          /**< IP and transport headers together */
 };
 
