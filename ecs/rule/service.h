@@ -127,9 +127,33 @@ int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uin
 int ecs_service_rulebase(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
 int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no, uint32_t priority,
                             bool group, const char *rule, const char *action, struct ecs_err *e);
-/** Opens (or with @p no removes) a charging-action; fields are set in place. */
+/**
+ * `flow control-handshaking charge-to-application`: which packets without application data are
+ * charged to the application. @p what: ECS_HS_* or 0 for none (the default).
+ */
+#define ECS_HS_ALL_PACKETS 0x1u
+#define ECS_HS_INITIAL     0x2u
+#define ECS_HS_MID_SESSION 0x4u
+#define ECS_HS_TEAR_DOWN   0x8u
+#define ECS_HS_ALL         0xfu
+int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigned what,
+                            struct ecs_err *e);
+/**
+ * Opens (or with @p no removes) a charging-action; fields are set in place, by the setters below
+ * where they have a range. Not to be kept after ecs_service_commit().
+ *
+ * @return the action; NULL after a refusal (its reason in @p e) and after a removal (e->text empty)
+ */
 struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
                                                         bool no, struct ecs_err *e);
+/** 1 to 2147483647; 0 or SRP_ERANGE. */
+int ecs_charging_action_content_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e);
+int ecs_charging_action_rating_group(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e);
+int ecs_charging_action_service_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e);
+/** 0 to 86400 seconds, 0 disabled; 0 or SRP_ERANGE. To unset: idle_timeout = -1. */
+int ecs_charging_action_idle_timeout(struct ecs_charging_action *a, uint32_t seconds,
+                                     struct ecs_err *e);
+/** To be set in place before the commit; each 0 to 86400, which the commit checks. */
 struct ecs_timeouts *ecs_service_timeouts(struct ecs_service *s);
 /** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */
 int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ecs_err *e);
@@ -178,6 +202,13 @@ void ecs_service_lint(const struct ecs_service *s,
 const char *ecs_service_name(const struct ecs_service *s);
 /** Digest of everything that the two chassis must have in common. */
 uint64_t ecs_service_digest(const struct ecs_service *s);
+/** The idle timeouts, to read. */
+const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s);
+/** ECS_HS_* of a rulebase, by its index. */
+unsigned ecs_service_handshaking_of(const struct ecs_service *s, int rulebase);
+/** Charging-actions in the order of entry; NULL beyond the last. */
+size_t ecs_service_actions(const struct ecs_service *s);
+const struct ecs_charging_action *ecs_service_action(const struct ecs_service *s, size_t i);
 size_t ecs_service_lines(const struct ecs_service *s);
 const struct ecs_line *ecs_service_line(const struct ecs_service *s, uint16_t line);
 /** Index of a rulebase, or -1. */

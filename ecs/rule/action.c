@@ -1,0 +1,78 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <string.h>
+
+struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
+                                                        bool no, struct ecs_err *e)
+{
+	struct action *a;
+	struct obj *o;
+
+	if (e)
+		e->text[0] = '\0';
+	if (open_for_change(s, e) || obj_open(&s->actions, name, no, e, &o) || !o)
+		return NULL;
+	a = (struct action *)(void *)o;
+	if (!a->pub.name[0]) {
+		a->pub.idle_timeout = -1;
+		name_copy(a->pub.name, name);
+	}
+	return &a->pub;
+}
+
+static int in_range(uint32_t v, uint32_t lo, uint32_t hi, const char *what, struct ecs_err *e)
+{
+	if (v < lo || v > hi)
+		return refuse(e, SRP_ERANGE, "expected a %s from %u to %u, not %u", what, lo, hi, v);
+	return 0;
+}
+
+int ecs_charging_action_content_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e)
+{
+	int rc = in_range(n, 1, ID_MAX, "content-id", e);
+
+	if (rc == 0)
+		a->content_id = n;
+	return rc;
+}
+
+int ecs_charging_action_rating_group(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e)
+{
+	int rc = in_range(n, 1, ID_MAX, "rating-group", e);
+
+	if (rc == 0)
+		a->rating_group = n;
+	return rc;
+}
+
+int ecs_charging_action_service_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e)
+{
+	int rc = in_range(n, 1, ID_MAX, "service-identifier", e);
+
+	if (rc == 0)
+		a->service_id = n;
+	return rc;
+}
+
+int ecs_charging_action_idle_timeout(struct ecs_charging_action *a, uint32_t seconds,
+                                     struct ecs_err *e)
+{
+	int rc = in_range(seconds, 0, IDLE_MAX, "flow idle-timeout", e);
+
+	if (rc == 0)
+		a->idle_timeout = (int32_t)seconds;
+	return rc;
+}
+
+size_t ecs_service_actions(const struct ecs_service *s)
+{
+	return s->actions.n;
+}
+
+const struct ecs_charging_action *ecs_service_action(const struct ecs_service *s, size_t i)
+{
+	if (i >= s->actions.n)
+		return NULL;
+	return &((const struct action *)(const void *)s->actions.v[i])->pub;
+}

@@ -1,0 +1,440 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs/app.h"
+
+#define OP(sym) (1u << ECS_OP_##sym)
+
+const struct ecs_field_row ecs_fields[ECS_F__N] = {
+#define ECS_FIELD(sym, words, type, layer, help) [ECS_F_##sym] = {words, T_##type, L_##layer},
+#include "ecs/rule/field.def"
+#undef ECS_FIELD
+};
+
+const char *const ecs_op_text[ECS_OP__N] = {
+#define X(sym, text) [ECS_OP_##sym] = text,
+	ECS_OPS(X)
+#undef X
+};
+
+static const char *const tcp_states[ECS_TCP_ST__N] = {
+#define X(sym, text) [ECS_TCP_ST_##sym] = text,
+	ECS_TCP_STATES(X)
+#undef X
+};
+
+static const uint32_t type_ops[T__N] = {
+	[T_BOOL] = OP(EQ) | OP(NE),
+	[T_ADDR] = OP(EQ) | OP(NE) | OP(LE) | OP(GE) | OP(RANGE) | OP(NRANGE),
+	[T_NUM8] = OP(EQ) | OP(NE) | OP(LE) | OP(GE),
+	[T_PORT] = OP(EQ) | OP(NE) | OP(LE) | OP(GE) | OP(RANGE) | OP(NRANGE),
+	[T_TCPSTATE] = OP(EQ) | OP(NE),
+	[T_STR] = OP(EQ) | OP(NE) | OP(CONTAINS) | OP(NCONTAINS) | OP(STARTS) | OP(NSTARTS) |
+		OP(ENDS) | OP(NENDS) | OP(REGEX) | OP(PRESENT) | OP(NPRESENT),
+	[T_APP] = OP(EQ),
+	[T_IPVER] = OP(EQ) | OP(NE),
+};
+
+static const uint32_t negated = OP(NE) | OP(NCONTAINS) | OP(NSTARTS) | OP(NENDS) | OP(NRANGE);
+
+static const struct {
+	const char *name;
+	uint8_t proto;
+} protos[] = {
+	{"icmp", 1}, {"igmp", 2}, {"ipip", 4}, {"tcp", 6}, {"udp", 17}, {"ipv6", 41}, {"gre", 47},
+	{"esp", 50}, {"ah", 51}, {"icmpv6", 58}, {"ospf", 89}, {"sctp", 132},
+};
+
+const char *proto_name(uint8_t proto)
+{
+	for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++)
+		if (protos[i].proto == proto)
+			return protos[i].name;
+	return NULL;
+}
+
+/* --- values: each reader writes the canonical text and the condition ---------------------------- */
+
+struct value {
+	enum ecs_field field;
+	enum ecs_op op;
+	const char *a, *b;
+	char ta[VALUE_MAX + 1], tb[VALUE_MAX + 1];
+	struct cond c;
+};
+
+static bool number(const char *t, uint32_t max, uint32_t *out)
+{
+	uint32_t v = 0;
+
+	if (!*t)
+		return false;
+	for (; *t; t++) {
+		if (*t < '0' || *t > '9')
+			return false;
+		v = v * 10 + (uint32_t)(*t - '0');
+		if (v > max)
+			return false;
+	}
+	*out = v;
+	return true;
+}
+
+/** The range of numbers that an operator with value a (and b) stands for. */
+static void number_range(struct value *v, uint32_t a, uint32_t b, uint32_t max)
+{
+	v->c.lo = (uint16_t)(v->op == ECS_OP_LE ? 0 : a);
+	v->c.hi = (uint16_t)(v->op == ECS_OP_GE ? max : b);
+}
+
+static int read_bool(struct value *v, struct ecs_err *e)
+{
+	bool value = strcasecmp(v->a, "TRUE") == 0;
+
+	if (!value && strcasecmp(v->a, "FALSE") != 0)
+		return refuse(e, SRP_EINVAL, "expected TRUE or FALSE for %s, not %.40s",
+		              ecs_fields[v->field].words, v->a);
+	v->c.want = value == (v->op == ECS_OP_EQ);
+	v->c.neg = false;
+	snprintf(v->ta, sizeof(v->ta), "%s", value ? "TRUE" : "FALSE");
+	return 0;
+}
+
+static int read_num8(struct value *v, struct ecs_err *e)
+{
+	uint32_t n = 0;
+	bool proto = v->field == ECS_F_IP_PROTOCOL, found = false;
+
+	for (size_t i = 0; proto && i < sizeof(protos) / sizeof(protos[0]); i++)
+		if (strcasecmp(protos[i].name, v->a) == 0) {
+			n = protos[i].proto;
+			found = true;
+		}
+	if (!found && !number(v->a, 255, &n))
+		return refuse(e, SRP_ERANGE, "expected a number from 0 to 255%s for %s, not %.40s",
+		              proto ? " or the name of a protocol" : "",
+		              ecs_fields[v->field].words, v->a);
+	number_range(v, n, n, 255);
+	if (proto && proto_name((uint8_t)n))
+		snprintf(v->ta, sizeof(v->ta), "%s", proto_name((uint8_t)n));
+	else
+		snprintf(v->ta, sizeof(v->ta), "%u", n);
+	return 0;
+}
+
+static int read_port(struct value *v, struct ecs_err *e)
+{
+	uint32_t a, b;
+
+	if (!number(v->a, 65535, &a) || a < 1)
+		return refuse(e, SRP_ERANGE, "expected a port from 1 to 65535, not %.40s", v->a);
+	b = a;
+	if (v->b && (!number(v->b, 65535, &b) || b <= a))
+		return refuse(e, SRP_ERANGE,
+		              "expected the end of the range from %u to 65535, not %.40s", a + 1,
+		              v->b);
+	number_range(v, a, b, 65535);
+	snprintf(v->ta, sizeof(v->ta), "%u", a);
+	snprintf(v->tb, sizeof(v->tb), "%u", b);
+	return 0;
+}
+
+static int read_tcp_state(struct value *v, struct ecs_err *e)
+{
+	for (unsigned i = ECS_TCP_ST_NONE + 1; i < ECS_TCP_ST__N; i++)
+		if (strcasecmp(tcp_states[i], v->a) == 0) {
+			v->c.lo = v->c.hi = (uint16_t)i;
+			snprintf(v->ta, sizeof(v->ta), "%s", tcp_states[i]);
+			return 0;
+		}
+	return refuse(e, SRP_EINVAL,
+	              "expected a TCP state (close, close-wait, closing, established, fin-wait1, "
+	              "fin-wait2, last-ack, listen, syn-received, syn-sent, time-wait)");
+}
+
+static int read_ip_version(struct value *v, struct ecs_err *e)
+{
+	bool v6 = strcasecmp(v->a, "ipv6") == 0;
+
+	if (!v6 && strcasecmp(v->a, "ipv4") != 0)
+		return refuse(e, SRP_EINVAL, "expected ipv4 or ipv6, not %.40s", v->a);
+	v->c.lo = v->c.hi = v6 ? 6 : 4;
+	snprintf(v->ta, sizeof(v->ta), "%s", v6 ? "ipv6" : "ipv4");
+	return 0;
+}
+
+static int read_app(struct value *v, struct ecs_err *e)
+{
+	int id = ecs_app_by_name(v->a);
+
+	if (id <= 0 || id > UINT16_MAX) /* 0 is what nDPI calls unknown */
+		return refuse(e, SRP_EINVAL, "expected the name of an application, not %.40s", v->a);
+	v->c.lo = v->c.hi = (uint16_t)id;
+	snprintf(v->ta, sizeof(v->ta), "%s", ecs_app_name((uint16_t)id));
+	return 0;
+}
+
+static int read_string(struct value *v, bool case_sensitive, struct ecs_err *e)
+{
+	size_t n = strlen(v->a);
+
+	if (n < 1 || n > VALUE_MAX)
+		return refuse(e, SRP_ERANGE, "expected 1 to %d characters for %s, not %zu",
+		              VALUE_MAX, ecs_fields[v->field].words, n);
+	for (size_t i = 0; i < n; i++)
+		if (v->a[i] < ' ' || v->a[i] > '~' || v->a[i] == '"')
+			return refuse(e, SRP_EINVAL,
+			              "expected printable characters without double quotes for %s",
+			              ecs_fields[v->field].words);
+	if (v->op == ECS_OP_REGEX) {
+		int rc = stringset_check_regex(v->a, case_sensitive, e);
+
+		if (rc)
+			return rc;
+	}
+	snprintf(v->ta, sizeof(v->ta), "%s", v->a);
+	return 0;
+}
+
+/** Sets (or with @p one clears) all bits of @p a after the first @p len. */
+static void fill_after(struct ecs_addr *a, unsigned len, bool one)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned keep = len >= 8 ? 8 : len;
+		uint8_t host = (uint8_t)(0xffu >> keep);
+
+		a->b[i] = (uint8_t)(one ? a->b[i] | host : a->b[i] & ~host);
+		len -= keep;
+	}
+}
+
+/** Reads A or A/len to its first and last address; @p full: no prefix was given, or all of it. */
+static int read_prefix(const char *t, struct ecs_addr *first, struct ecs_addr *last, bool *v4,
+                       bool *full, char *text, struct ecs_err *e)
+{
+	const char *slash = strchr(t, '/');
+	size_t n = slash ? (size_t)(slash - t) : strlen(t);
+	char buf[64];
+	uint32_t len = 128, max;
+
+	if (n >= sizeof(buf))
+		return refuse(e, SRP_EFORMAT, "expected an IPv4 or IPv6 address");
+	memcpy(buf, t, n);
+	buf[n] = '\0';
+	if (ecs_addr_parse(buf, first))
+		return refuse(e, SRP_EFORMAT, "expected an IPv4 or IPv6 address, not %.46s", buf);
+	*v4 = ecs_addr_is4(first);
+	max = *v4 && !strchr(buf, ':') ? 32 : 128;
+	if (slash && !number(slash + 1, max, &len))
+		return refuse(e, SRP_ERANGE, "expected a prefix length from 0 to %u, not %.40s", max,
+		              slash + 1);
+	if (slash && max == 32)
+		len += 96;
+	if (*v4 && len < 96)
+		return refuse(e, SRP_ERANGE, "expected a prefix length from 96 to 128 for an IPv4 "
+		              "address in IPv6 form");
+	*last = *first;
+	fill_after(first, len, false);
+	fill_after(last, len, true);
+	*full = len == 128;
+	ecs_addr_text(first, text, VALUE_MAX + 1);
+	if (!*full) {
+		n = strlen(text);
+		snprintf(text + n, VALUE_MAX + 1 - n, "/%u", *v4 ? len - 96 : len);
+	}
+	return 0;
+}
+
+static int read_addr(struct value *v, struct ecs_err *e)
+{
+	struct ecs_addr bfirst, blast;
+	bool v4, full;
+	int rc = read_prefix(v->a, &v->c.alo, &v->c.ahi, &v->c.v4, &full, v->ta, e);
+
+	if (rc)
+		return rc;
+	if (!full && v->op != ECS_OP_EQ && v->op != ECS_OP_NE)
+		return refuse(e, SRP_EINVAL, "expected an address without prefix length after %s",
+		              ecs_op_text[v->op]);
+	if (v->op == ECS_OP_LE) /* the whole family below */
+		fill_after(&v->c.alo, v->c.v4 ? 96 : 0, false);
+	if (v->op == ECS_OP_GE)
+		fill_after(&v->c.ahi, v->c.v4 ? 96 : 0, true);
+	if (!v->b)
+		return 0;
+	rc = read_prefix(v->b, &bfirst, &blast, &v4, &full, v->tb, e);
+	if (rc)
+		return rc;
+	if (!full || v4 != v->c.v4 || memcmp(&bfirst, &v->c.alo, sizeof(bfirst)) <= 0)
+		return refuse(e, SRP_ERANGE,
+		              "expected the end of the range: an address of the same family, "
+		              "above %s", v->ta);
+	v->c.ahi = bfirst;
+	return 0;
+}
+
+static int read_value(struct value *v, bool case_sensitive, struct ecs_err *e)
+{
+	switch (ecs_fields[v->field].type) {
+	case T_BOOL:
+		return read_bool(v, e);
+	case T_ADDR:
+		return read_addr(v, e);
+	case T_NUM8:
+		return read_num8(v, e);
+	case T_PORT:
+		return read_port(v, e);
+	case T_TCPSTATE:
+		return read_tcp_state(v, e);
+	case T_STR:
+		return read_string(v, case_sensitive, e);
+	case T_APP:
+		return read_app(v, e);
+	case T_IPVER:
+		return read_ip_version(v, e);
+	case T__N:
+		break;
+	}
+	return SRP_EINVAL;
+}
+
+/** Operator against type, and how many values belong to it. */
+static int check_form(const struct value *v, bool case_sensitive, struct ecs_err *e)
+{
+	const char *words = ecs_fields[v->field].words;
+	uint32_t ops = type_ops[ecs_fields[v->field].type];
+	bool range = v->op == ECS_OP_RANGE || v->op == ECS_OP_NRANGE;
+	bool none = v->op == ECS_OP_PRESENT || v->op == ECS_OP_NPRESENT;
+	char list[128] = "";
+
+	for (unsigned i = 0, n = 0; i < ECS_OP__N; i++)
+		if (ops & (1u << i))
+			n += (unsigned)snprintf(list + n, sizeof(list) - n, " %s", ecs_op_text[i]);
+	if (v->op >= ECS_OP__N || !(ops & (1u << v->op)))
+		return refuse(e, SRP_EINVAL, "expected one of%s after %s", list, words);
+	if (case_sensitive && (ecs_fields[v->field].type != T_STR || none))
+		return refuse(e, SRP_EINVAL, "expected case-sensitive with a string only");
+	if (none ? v->a || v->b : !v->a)
+		return refuse(e, SRP_EINVAL, "expected %s value after %s %s", none ? "no" : "a",
+		              words, ecs_op_text[v->op]);
+	if (range != (v->b != NULL))
+		return refuse(e, SRP_EINVAL, "expected %s after %s %s",
+		              range ? "the end of the range" : "one value only", words,
+		              ecs_op_text[v->op]);
+	return 0;
+}
+
+/* --- lines -------------------------------------------------------------------------------------- */
+
+static struct rule_line *line_find(const struct ruledef *r, const struct value *v,
+                                   bool case_sensitive)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct rule_line *l = &r->lines[i];
+
+		if (l->c.field == v->field && l->c.op == v->op &&
+		    l->case_sensitive == case_sensitive && strcmp(l->a, v->ta) == 0 &&
+		    strcmp(l->b ? l->b : "", v->b ? v->tb : "") == 0)
+			return l;
+	}
+	return NULL;
+}
+
+static int line_add(struct ruledef *r, const struct value *v, bool case_sensitive,
+                    struct ecs_err *e)
+{
+	struct rule_line *l, *lines;
+
+	if (r->n >= ECS_RULE_LINES)
+		return refuse(e, SRP_EFULL, "expected at most %d lines in a ruledef",
+		              ECS_RULE_LINES);
+	lines = array_more(r->lines, r->n, sizeof(*l));
+	if (!lines)
+		return refuse(e, SRP_ENOMEM, "out of memory");
+	r->lines = lines;
+	l = &lines[r->n];
+	*l = (struct rule_line){
+		.c = v->c,
+		.case_sensitive = case_sensitive,
+		.a = strdup(v->ta),
+		.b = v->b ? strdup(v->tb) : NULL,
+	};
+	if (!l->a || (v->b && !l->b)) {
+		free(l->a);
+		free(l->b);
+		return refuse(e, SRP_ENOMEM, "out of memory");
+	}
+	r->n++;
+	return 0;
+}
+
+static void line_remove(struct ruledef *r, struct rule_line *l)
+{
+	free(l->a);
+	free(l->b);
+	memmove(l, l + 1, (size_t)(r->lines + r->n - (l + 1)) * sizeof(*l));
+	r->n--;
+}
+
+int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
+{
+	struct obj *o;
+	int rc = open_for_change(s, e);
+
+	if (rc)
+		return rc;
+	if (!no && obj_find(&s->groups, name))
+		return refuse(e, SRP_EDUP, "%s is the name of a group-of-ruledefs", name);
+	return obj_open(&s->ruledefs, name, no, e, &o);
+}
+
+int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, enum ecs_field f,
+                          bool case_sensitive, enum ecs_op op, const char *a, const char *b,
+                          struct ecs_err *e)
+{
+	struct value v = {.field = f, .op = op, .a = a, .b = b};
+	struct rule_line *l;
+	struct ruledef *r;
+	int rc = open_for_change(s, e);
+
+	if (rc)
+		return rc;
+	r = (struct ruledef *)(void *)obj_need(&s->ruledefs, ruledef, e);
+	if (!r)
+		return SRP_ENOENT;
+	if (f >= ECS_F__N)
+		return refuse(e, SRP_EINVAL, "expected a field of a ruledef");
+	rc = check_form(&v, case_sensitive, e);
+	if (rc)
+		return rc;
+	v.c = (struct cond){.field = (uint8_t)f, .op = (uint8_t)op,
+	                    .neg = (negated >> op) & 1, .want = op == ECS_OP_PRESENT};
+	rc = a ? read_value(&v, case_sensitive, e) : 0;
+	if (rc)
+		return rc;
+	l = line_find(r, &v, case_sensitive);
+	if (!no)
+		return l ? 0 : line_add(r, &v, case_sensitive, e);
+	if (!l)
+		return refuse(e, SRP_ENOENT, "ruledef %s has no such line", r->o.name);
+	line_remove(r, l);
+	return 0;
+}
+
+int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e)
+{
+	struct ruledef *r;
+	int rc = open_for_change(s, e);
+
+	if (rc)
+		return rc;
+	r = (struct ruledef *)(void *)obj_need(&s->ruledefs, ruledef, e);
+	if (!r)
+		return SRP_ENOENT;
+	r->any = on;
+	return 0;
+}

@@ -1,0 +1,309 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLOW_CHKPT_MAX     300u
+#define FLOW_CHKPT_DEFAULT 10u
+
+int refuse(struct ecs_err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int open_for_change(const struct ecs_service *s, struct ecs_err *e)
+{
+	if (s->frozen)
+		return refuse(e, SRP_ESTATE, "the service is committed and cannot be changed");
+	return 0;
+}
+
+int check_name(const char *name, const char *what, struct ecs_err *e)
+{
+	size_t n = name ? strlen(name) : 0;
+
+	if (n < 1 || n > ECS_NAME_MAX)
+		return refuse(e, SRP_EINVAL, "expected a %s name of 1 to %d characters, not %zu",
+		              what, ECS_NAME_MAX, n);
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] > '~' || name[i] == '"')
+			return refuse(e, SRP_EINVAL,
+			              "expected a %s name of printable characters without blanks "
+			              "and quotes", what);
+	return 0;
+}
+
+void name_copy(char out[ECS_NAME_MAX + 1], const char *name)
+{
+	memset(out, 0, ECS_NAME_MAX + 1);
+	memcpy(out, name, strnlen(name, ECS_NAME_MAX));
+}
+
+void *array_more(void *v, size_t n, size_t size)
+{
+	if (n & (n - 1)) /* room up to the next power of two */
+		return v;
+	return realloc(v, (n ? n * 2 : 1) * size);
+}
+
+/* --- tables of named objects -------------------------------------------------------------------- */
+
+static size_t name_hash(const struct obj_table *t, const char *name)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * 16777619u;
+	return (h ^ (h >> 15)) & (t->nbuckets - 1);
+}
+
+struct obj *obj_find(const struct obj_table *t, const char *name)
+{
+	struct obj *o;
+
+	if (!t->nbuckets || !name)
+		return NULL;
+	for (o = t->bucket[name_hash(t, name)]; o; o = o->hash_next)
+		if (strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}
+
+struct obj *obj_need(const struct obj_table *t, const char *name, struct ecs_err *e)
+{
+	struct obj *o = obj_find(t, name);
+
+	if (!o)
+		refuse(e, SRP_ENOENT, "no %s is named %.*s", t->what, ECS_NAME_MAX, name ? name : "");
+	return o;
+}
+
+static int obj_grow(struct obj_table *t)
+{
+	size_t cap = t->cap ? t->cap * 2 : 16;
+	struct obj **v = realloc(t->v, cap * sizeof(*v));
+	struct obj **bucket;
+
+	if (!v)
+		return SRP_ENOMEM;
+	t->v = v;
+	bucket = calloc(cap, sizeof(struct obj *));
+	if (!bucket)
+		return SRP_ENOMEM;
+	free(t->bucket);
+	t->bucket = bucket;
+	t->nbuckets = t->cap = cap;
+	for (size_t i = 0; i < t->n; i++) {
+		size_t h = name_hash(t, v[i]->name);
+
+		v[i]->hash_next = bucket[h];
+		bucket[h] = v[i];
+	}
+	return 0;
+}
+
+static void obj_remove(struct obj_table *t, struct obj *o)
+{
+	struct obj **pp = &t->bucket[name_hash(t, o->name)];
+
+	while (*pp != o)
+		pp = &(*pp)->hash_next;
+	*pp = o->hash_next;
+	memmove(t->v + o->index, t->v + o->index + 1,
+	        (t->n - o->index - 1) * sizeof(struct obj *));
+	t->n--;
+	for (size_t i = o->index; i < t->n; i++)
+		t->v[i]->index = (uint32_t)i;
+	if (t->fini)
+		t->fini(o);
+	free(o);
+}
+
+int obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e, struct obj **out)
+{
+	int rc = check_name(name, t->what, e);
+	struct obj *o;
+	size_t h;
+
+	if (rc)
+		return rc;
+	if (no) {
+		o = obj_need(t, name, e);
+		if (!o)
+			return SRP_ENOENT;
+		obj_remove(t, o);
+		*out = NULL;
+		return 0;
+	}
+	*out = obj_find(t, name);
+	if (*out)
+		return 0;
+	if (t->n >= t->max)
+		return refuse(e, SRP_EFULL, "expected at most %zu %ss", t->max, t->what);
+	if (t->n == t->cap && obj_grow(t))
+		return refuse(e, SRP_ENOMEM, "out of memory");
+	o = calloc(1, t->size);
+	if (!o)
+		return refuse(e, SRP_ENOMEM, "out of memory");
+	name_copy(o->name, name);
+	o->index = (uint32_t)t->n;
+	t->v[t->n++] = o;
+	h = name_hash(t, name);
+	o->hash_next = t->bucket[h];
+	t->bucket[h] = o;
+	*out = o;
+	return 0;
+}
+
+static void obj_table_fini(struct obj_table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->fini)
+			t->fini(t->v[i]);
+		free(t->v[i]);
+	}
+	free(t->v);
+	free(t->bucket);
+}
+
+/* --- what an object owns ------------------------------------------------------------------------ */
+
+static void ruledef_fini(struct obj *o)
+{
+	struct ruledef *r = (struct ruledef *)(void *)o;
+
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->lines[i].a);
+		free(r->lines[i].b);
+	}
+	free(r->lines);
+}
+
+static void group_fini(struct obj *o)
+{
+	free(((struct group *)(void *)o)->members);
+}
+
+static void rulebase_fini(struct obj *o)
+{
+	struct rulebase *rb = (struct rulebase *)(void *)o;
+
+	free(rb->lines);
+	free(rb->sets);
+}
+
+static void scheme_fini(struct obj *o)
+{
+	struct scheme *ss = (struct scheme *)(void *)o;
+
+	free(ss->prio);
+	free(ss->delay);
+	free(ss->exact);
+}
+
+static void base_fini(struct obj *o)
+{
+	free(((struct subs_base *)(void *)o)->prio);
+}
+
+/* --- the service -------------------------------------------------------------------------------- */
+
+#define TABLE(type, word, limit, f)                                                          \
+	(struct obj_table){.size = sizeof(struct type), .what = word, .max = limit, .fini = f}
+
+struct ecs_service *ecs_service_new(const char *name)
+{
+	struct ecs_service *s;
+
+	if (check_name(name, "service", NULL))
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	name_copy(s->name, name);
+	s->ruledefs = TABLE(ruledef, "ruledef", ECS_RULEDEFS_MAX, ruledef_fini);
+	s->groups = TABLE(group, "group-of-ruledefs", ECS_GROUPS_MAX, group_fini);
+	s->rulebases = TABLE(rulebase, "rulebase", RULEBASES_MAX, rulebase_fini);
+	s->actions = TABLE(action, "charging-action", ECS_ACTIONS_MAX, NULL);
+	s->trigger_actions = TABLE(trigger_action, "trigger-action", SMALL_MAX, NULL);
+	s->conditions = TABLE(trigger_condition, "trigger-condition", SMALL_MAX, NULL);
+	s->schemes = TABLE(scheme, "service-scheme", SCHEMES_MAX, scheme_fini);
+	s->classes = TABLE(subs_class, "subs-class", RULEBASES_MAX, NULL);
+	s->bases = TABLE(subs_base, "subscriber-base", RULEBASES_MAX, base_fini);
+	s->timeouts = ECS_TIMEOUTS_DEFAULT;
+	s->flow_chkpt = FLOW_CHKPT_DEFAULT;
+	return s;
+}
+
+void ecs_service_free(struct ecs_service *s)
+{
+	if (!s)
+		return;
+	obj_table_fini(&s->ruledefs);
+	obj_table_fini(&s->groups);
+	obj_table_fini(&s->rulebases);
+	obj_table_fini(&s->actions);
+	obj_table_fini(&s->trigger_actions);
+	obj_table_fini(&s->conditions);
+	obj_table_fini(&s->schemes);
+	obj_table_fini(&s->classes);
+	obj_table_fini(&s->bases);
+	for (size_t f = 0; f < ECS_F__N; f++)
+		stringset_free(&s->sets[f]);
+	free(s->lines);
+	free(s->conds);
+	free(s->lines_at);
+	free(s->lines_of);
+	free(s->app_gate_at);
+	free(s->app_gate);
+	free(s->bindings);
+	free(s);
+}
+
+const char *ecs_service_name(const struct ecs_service *s)
+{
+	return s->name;
+}
+
+uint64_t ecs_service_digest(const struct ecs_service *s)
+{
+	return s->digest;
+}
+
+struct ecs_timeouts *ecs_service_timeouts(struct ecs_service *s)
+{
+	return &s->timeouts;
+}
+
+const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s)
+{
+	return &s->timeouts;
+}
+
+int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ecs_err *e)
+{
+	int rc = open_for_change(s, e);
+
+	if (rc)
+		return rc;
+	if (n < 1 || n > FLOW_CHKPT_MAX)
+		return refuse(e, SRP_ERANGE, "expected a number of flows from 1 to %u",
+		              FLOW_CHKPT_MAX);
+	s->flow_chkpt = n;
+	return 0;
+}
+
+uint32_t ecs_service_flow_chkpt_limit(const struct ecs_service *s)
+{
+	return s->flow_chkpt;
+}

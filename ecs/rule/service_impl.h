@@ -1,0 +1,319 @@
+/* service_impl: the inside of a service, for the files of ecs/rule/ only. Objects as configured (by
+ * name, in the order of entry), and beside them what ecs_service_commit() makes for matching. */
+#ifndef ECS_RULE_SERVICE_IMPL_H
+#define ECS_RULE_SERVICE_IMPL_H
+
+#include <hs.h>
+
+#include "ecs/rule/service.h"
+#include "srp/err.h"
+
+#define RULEBASES_MAX   512  /**< and subscriber-bases, classes: no figure is published */
+#define SMALL_MAX       1024 /**< trigger-actions, trigger-conditions */
+#define SCHEMES_MAX     128  /**< a subscriber-base can bind 127 */
+#define SUBS_LINES_MAX  32
+#define PRIO_MAX        127  /**< in schemes and subscriber-bases */
+#define VALUE_MAX       127  /**< characters of a string value */
+#define NOT_ELIGIBLE    0xffffu
+#define IDLE_MAX        86400u
+#define ID_MAX          2147483647u /**< of content-id, service-identifier */
+
+/** idle-timeout as the service begins: 300 seconds, half-open 200. */
+#define ECS_TIMEOUTS_DEFAULT                                                                 \
+	(struct ecs_timeouts){.tcp = 300, .udp = 300, .icmp = 300, .tcp_half_open = 200, .other = 300}
+
+/** Types and layers of field.def. */
+enum ecs_type { T_BOOL, T_ADDR, T_NUM8, T_PORT, T_TCPSTATE, T_STR, T_APP, T_IPVER, T__N };
+enum ecs_layer { L_L3, L_L4, L_L7 };
+
+struct ecs_field_row {
+	const char *words;
+	enum ecs_type type;
+	enum ecs_layer layer;
+};
+extern const struct ecs_field_row ecs_fields[ECS_F__N];
+extern const char *const ecs_op_text[ECS_OP__N];
+
+/** L7 fields as bits, for sets of fields. */
+#define FIELD_BIT(f) (1u << (f))
+
+/* --- names -------------------------------------------------------------------------------------- */
+
+/** First member of everything that is opened by name. */
+struct obj {
+	char name[ECS_NAME_MAX + 1];
+	struct obj *hash_next;
+	uint32_t index; /**< place in its table; moves when an earlier one is removed */
+};
+
+struct obj_table {
+	struct obj **v;      /**< in the order of entry */
+	struct obj **bucket; /**< nbuckets, a power of two */
+	size_t n, cap, nbuckets, max;
+	size_t size;         /**< of one object */
+	const char *what;    /**< for errors */
+	void (*fini)(struct obj *o);
+};
+
+/** @return the object or NULL */
+struct obj *obj_find(const struct obj_table *t, const char *name);
+
+/* --- objects as configured ---------------------------------------------------------------------- */
+
+/** A condition, made from a line by its setter: a range of numbers or addresses, a string, ... */
+struct cond {
+	uint8_t field;
+	uint8_t op;
+	bool neg;         /**< of a range or string: matches outside it, when the field is there */
+	bool want;        /**< T_BOOL: the value asked for; T_STR: the operator is !present/present */
+	bool v4;          /**< T_ADDR: family of the range */
+	uint16_t lo, hi;  /**< T_PORT, T_NUM8, T_TCPSTATE, T_IPVER, T_APP */
+	uint16_t pattern; /**< T_STR: index in its field's set; resolved at commit */
+	struct ecs_addr alo, ahi;
+};
+
+struct rule_line {
+	struct cond c;
+	bool case_sensitive;
+	char *a, *b;      /**< values in canonical text; b NULL where there is no range */
+};
+
+struct ruledef {
+	struct obj o;
+	struct rule_line *lines;
+	size_t n;
+	bool any;              /**< multi-line-or all-lines */
+	/* made at commit */
+	bool l34, used;
+	uint8_t protos;        /**< bit set of enum proto_class that it can match */
+	uint32_t gates;        /**< L7 fields one of whose patterns must hit; 0: not gated */
+	const struct cond *conds;
+	uint16_t nconds;
+	uint64_t digest;
+};
+
+struct member {
+	uint32_t priority;
+	char name[ECS_NAME_MAX + 1];
+	struct ruledef *rule;  /**< at commit; NULL unknown */
+};
+
+struct group {
+	struct obj o;
+	struct member *members; /**< by priority */
+	size_t n;
+	bool l34, used;
+	uint8_t protos;
+	uint32_t gates;
+	uint64_t digest;
+};
+
+struct action {
+	struct obj o;
+	struct ecs_charging_action pub;
+	bool used;
+};
+
+struct action_line {
+	uint16_t priority;
+	bool group;
+	char rule[ECS_NAME_MAX + 1], action[ECS_NAME_MAX + 1];
+};
+
+struct rulebase {
+	struct obj o;
+	struct action_line *lines; /**< by priority */
+	size_t n;
+	unsigned handshaking;      /**< ECS_HS_* */
+	/* made at commit */
+	uint16_t first;            /**< its lines are [first, first + n) of the service */
+	uint16_t first_l7;         /**< the first line, of those, that looks at an L7 field */
+	size_t words;              /**< 64-bit words of one bit set over its lines */
+	uint64_t *sets;            /**< see match.c */
+	uint32_t l7_fields;        /**< that its rules look at */
+};
+
+struct trigger_action {
+	struct obj o;
+	bool flow_recovery;
+	bool used;
+};
+
+struct cond_entry {
+	enum ecs_op op;
+	char name[ECS_NAME_MAX + 1];
+};
+
+struct trigger_condition {
+	struct obj o;
+	struct cond_entry entries[ECS_COND_ENTRIES];
+	size_t n;
+	uint32_t delay;
+	bool has_any, any_equal, any_value;
+	bool used;                 /**< with an action that recovers */
+};
+
+struct scheme_prio {
+	char cond[ECS_NAME_MAX + 1], action[ECS_NAME_MAX + 1];
+	bool set;
+	/* made at commit */
+	struct trigger_condition *c; /**< NULL: no effect */
+	bool recovers;
+};
+
+struct exact_name {
+	const char *name;
+	uint16_t delay;
+};
+
+struct scheme {
+	struct obj o;
+	bool trigger;              /**< trigger flow-create */
+	struct scheme_prio *prio;  /**< [PRIO_MAX + 1], NULL until the first */
+	/* made at commit */
+	bool bound;
+	uint16_t *delay;           /**< by rule name index; NOT_ELIGIBLE */
+	struct exact_name *exact;  /**< `=` entries, sorted by name, for dynamic rules */
+	size_t nexact;
+};
+
+struct subs_line {
+	enum ecs_subs_field field;
+	bool equal;
+	char value[ECS_NAME_MAX + 1];
+};
+
+struct subs_class {
+	struct obj o;
+	struct subs_line lines[SUBS_LINES_MAX];
+	size_t n;
+	bool any;                  /**< multi-line-or */
+	bool used;
+};
+
+struct subs_bind {
+	char cls[ECS_NAME_MAX + 1], scheme[ECS_NAME_MAX + 1];
+	bool set;
+};
+
+struct subs_base {
+	struct obj o;
+	struct subs_bind *prio;    /**< [PRIO_MAX + 1], NULL until the first */
+};
+
+/** What find_scheme walks: bindings that resolve, in their order. */
+struct binding {
+	const struct subs_class *cls;
+	uint16_t scheme;
+};
+
+/* --- made at commit ----------------------------------------------------------------------------- */
+
+/** All string conditions of one field: one database; patterns that say the same share an index. */
+struct stringset {
+	hs_database_t *db;   /**< NULL: no condition */
+	size_t n;            /**< patterns */
+	uint32_t *gate_at;   /**< n + 1: ruledefs gated by pattern i are gate[gate_at[i]..] */
+	uint16_t *gate;
+};
+
+struct ecs_service {
+	char name[ECS_NAME_MAX + 1];
+	bool frozen;
+	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
+		classes, bases;
+	size_t nlines;               /**< action lines over all rulebases */
+	struct ecs_timeouts timeouts;
+	uint32_t flow_chkpt;
+	/* made at commit */
+	uint64_t digest;
+	struct ecs_line *lines;
+	struct cond *conds;          /**< of all ruledefs, cheap ones first in each */
+	struct stringset sets[ECS_F__N]; /**< of the T_STR fields */
+	uint32_t *lines_at;          /**< ruledef i is in lines lines_of[lines_at[i]..], ascending */
+	uint16_t *lines_of;
+	uint32_t *app_gate_at;       /**< [APPS + 1]: ruledefs gated by an application */
+	uint16_t *app_gate;
+	uint32_t napps;
+	struct binding *bindings;
+	size_t nbindings;
+};
+
+#define TABLE_EACH(t, type, var)                                                             \
+	for (size_t var##_i = 0; var##_i < (t)->n; var##_i++)                                \
+		for (struct type *var = (struct type *)(void *)(t)->v[var##_i]; var; var = NULL)
+
+/** Classes of upper layer protocols, to leave out rules that cannot match a packet. */
+enum proto_class { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_OTHER, PROTO__N };
+#define PROTO_ALL ((1u << PROTO__N) - 1)
+
+/* --- shared helpers ----------------------------------------------------------------------------- */
+
+/** Writes @p fmt into @p e (may be NULL) and returns @p code. */
+int refuse(struct ecs_err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/** SRP_ESTATE with a text once the service is frozen, else 0. */
+int open_for_change(const struct ecs_service *s, struct ecs_err *e);
+/** 0 or SRP_EINVAL: 1 to 63 printable characters without blanks and quotes. */
+int check_name(const char *name, const char *what, struct ecs_err *e);
+/** Opens or removes; with @p out the object (NULL after a removal). */
+int obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e, struct obj **out);
+/** The object, or NULL with SRP_ENOENT's text in @p e. */
+struct obj *obj_need(const struct obj_table *t, const char *name, struct ecs_err *e);
+/** Copies a checked name. */
+void name_copy(char out[ECS_NAME_MAX + 1], const char *name);
+/** The array @p v of @p n elements with room for one more; NULL without memory, then @p v stays. */
+void *array_more(void *v, size_t n, size_t size);
+
+/** Classes for which the protocol of a packet is looked at. */
+enum proto_class proto_class_of(uint8_t proto);
+/** Name of a protocol number, or NULL. */
+const char *proto_name(uint8_t proto);
+
+/** Bytes in canonical form, to be hashed once. */
+struct canon {
+	uint8_t *p;
+	size_t n, cap;
+	bool failed;
+};
+void canon_u64(struct canon *c, uint64_t v);
+void canon_str(struct canon *c, const char *s, bool fold);
+/** Sorts the 64-bit values that were put since @p from: where order says nothing. */
+void canon_sort(struct canon *c, size_t from);
+/** The digest of what is in @p c, which is emptied; never 0. */
+uint64_t canon_digest(struct canon *c);
+void canon_free(struct canon *c);
+
+/** Digests of rules, actions and of the whole (digest.c); 0 or SRP_ENOMEM. */
+int digest_rules(struct ecs_service *s);
+int digest_service(struct ecs_service *s);
+
+/** Compiles the sets of all fields (stringset.c). */
+int stringset_build(struct ecs_service *s, struct ecs_err *e);
+void stringset_free(struct stringset *set);
+/** SRP_EINVAL with Hyperscan's words when @p regex is not an expression it can compile. */
+int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
+
+/** Whether a binding's class applies to a subscriber (scheme.c). */
+int scheme_build(struct ecs_service *s);
+/** Whether an entry names @p rule. */
+bool cond_entry_hits(const struct cond_entry *x, const char *rule);
+/** True when the condition's any-match holds. */
+bool cond_any_holds(const struct trigger_condition *c);
+/** Index among rule names (ruledefs, then groups), or -1. */
+int rule_index(const struct ecs_service *s, const char *name);
+
+/** Per-rulebase bit sets over its lines: how many, and which. */
+enum { SET_ALWAYS, SET_L34, SET_PROTO, SET_GATED = SET_PROTO + PROTO__N };
+/** L7 fields are ECS_F_HTTP_ANY and after. */
+#define L7_FIELDS  (ECS_F__N - ECS_F_HTTP_ANY)
+#define SETS__N    (SET_GATED + L7_FIELDS)
+static inline uint64_t *rulebase_set(const struct rulebase *rb, unsigned which)
+{
+	return rb->sets + which * rb->words;
+}
+static inline unsigned set_gated(unsigned field)
+{
+	return SET_GATED + field - ECS_F_HTTP_ANY;
+}
+
+#endif
