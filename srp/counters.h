@@ -13,4 +13,7 @@ struct srp_counters {
 extern const struct stats_desc srp_counter_desc[];
 extern const size_t srp_counter_count;
 
+/** Counts a refused frame by its reason @p err: a code of srp_frame_peek, of a body, or another. */
+void srp_counters_refused(struct srp_counters *c, int err);
+
 #endif

@@ -99,7 +99,5 @@ enum srp_control {
 
 /** For srp_frame_peek; the state is an enum srp_conn_state, the event an enum srp_conn_event. */
 extern const struct srp_frame_table srp_control_frames;
-/** Counts a refusal by the reason @p err (a code of srp_frame_peek, of a body, or else) for `show`. */
-void srp_counters_refused(struct srp_counters *c, int err);
 
 #endif

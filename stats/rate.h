@@ -16,10 +16,10 @@ struct stats_rate_point {
 
 /** All zero is a rate that was never fed. */
 struct stats_rate {
-	struct stats_rate_point last;  /**< as fed last */
-	uint32_t nshort, nlong;        /**< points ever put in each ring */
-	struct stats_rate_point shrt[STATS_RATE_NOW_N];
-	struct stats_rate_point lng[STATS_RATE_LONG_N];
+	struct stats_rate_point last; /**< as fed last */
+	uint32_t nfast, nslow;        /**< points ever put in each ring */
+	struct stats_rate_point fast[STATS_RATE_NOW_N];
+	struct stats_rate_point slow[STATS_RATE_LONG_N];
 };
 
 /**
