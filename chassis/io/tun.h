@@ -27,6 +27,12 @@ struct chassis_tun_pkt {
 int chassis_tun_open(const char *name, size_t queues, int *fds, char *why, size_t cap);
 /** A non-persistent device without traffic, for service addresses: vanishes with @p fd. */
 int chassis_tun_dummy(const char *name, int *fd, char *why, size_t cap);
+/** Payload bytes of each segment according to a virtio header; 0: a plain packet. */
+static inline uint16_t chassis_tun_gso_size(const uint8_t vnet[12])
+{
+	return vnet[1] ? (uint16_t)(vnet[4] | vnet[5] << 8) : 0;
+}
+
 /** Reads one packet into @p buf (CHASSIS_TUN_PKT_MAX + 64); 0, SRP_EAGAIN, SRP_EIO. */
 int chassis_tun_read(int fd, uint8_t *buf, struct chassis_tun_pkt *out);
 /** Writes a packet as it was read; 0, SRP_EAGAIN, SRP_EIO. */

@@ -22,6 +22,15 @@ enum chassis_task { CHASSIS_TASKS(X) CHASSIS_TASK__N };
 
 #define CHASSIS_KINDS_MAX 32
 
+/** What the tasks count themselves: rows of chassis/task/counters.def. */
+#define TASK_COUNTER STATS_FIELD
+struct chassis_task_counters {
+#include "chassis/task/counters.def"
+};
+#undef TASK_COUNTER
+extern const struct stats_desc chassis_task_counter_desc[];
+extern const size_t chassis_task_counter_count;
+
 /** What vpnmgr keeps here survives its own death: its successor goes on from it. */
 struct chassis_role_slab {
 	uint32_t role;            /**< enum srp_role */
@@ -51,6 +60,7 @@ struct chassis_slab {
 	uint64_t link_rx_bytes, link_tx_bytes;
 	unsigned long long tls_refused[CHASSIS_TLS_REF__N];
 	struct chassis_role_slab role;
+	struct chassis_task_counters task_ctr;
 	struct ecs_counters ecs;
 	struct recovery_counters replica[SRP_REPLICA__N];
 	struct recovery_kind_counters kind[SRP_REPLICA__N][CHASSIS_KINDS_MAX];

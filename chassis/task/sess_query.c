@@ -1,0 +1,355 @@
+/* sess_query: the session manager's answers to sct, a page at a time: a show over a million flows must
+ * not stop a packet (R41). */
+#include "config.h"
+#include "chassis/task/sessmgr.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chassis/task/commands.h"
+#include "chassis/task/rows.h"
+#include "ecs/app.h"
+#include "srp/err.h"
+
+#define CONTAINER(ptr, type, member) ((type *)(uintptr_t)((uintptr_t)(ptr)-offsetof(type, member)))
+#define PAGE_MAX 1000u /* rows of one page at most */
+
+/* One page being answered. */
+struct page {
+	struct sessmgr *s;
+	uint32_t id;
+	enum chassis_query query;
+	uint32_t left;         /* rows that may still be sent */
+	uint32_t callid;       /* filter, 0 all */
+	struct srp_time now;
+	uint8_t buf[4096];
+	struct srp_mp_w w;
+};
+
+static const uint32_t row_len[CHASSIS_QUERY__N] = {
+#define ONE(name, type) +1
+#define X(sym, name, task, row) [CHASSIS_QUERY_##sym] = 0 row(ONE),
+	CHASSIS_QUERIES(X)
+#undef X
+#undef ONE
+};
+
+static struct srp_mp_w *row_begin(struct page *p)
+{
+	p->w = srp_mp_w_init(p->buf, sizeof(p->buf));
+	srp_mp_w_array(&p->w, 2);
+	srp_mp_w_uint(&p->w, p->id);
+	srp_mp_w_array(&p->w, row_len[p->query]);
+	srp_mp_w_uint(&p->w, p->s->ctx->instance);
+	return &p->w;
+}
+
+static void row_end(struct page *p)
+{
+	chassis_task_send(p->s->ctx, CHASSIS_TASK_SCT, 0, CHASSIS_IPC_ROW, &p->w, -1);
+	p->left--;
+}
+
+static void put_addr(struct srp_mp_w *w, bool has, const struct ecs_addr *a)
+{
+	char text[64];
+
+	srp_mp_w_str(w, has ? ecs_addr_text(a, text, sizeof(text)) : "");
+}
+
+static void put_volume(struct srp_mp_w *w, const struct ecs_volume *v)
+{
+	srp_mp_w_uint(w, v->pkts[ECS_UPLINK]);
+	srp_mp_w_uint(w, v->bytes[ECS_UPLINK]);
+	srp_mp_w_uint(w, v->pkts[ECS_DOWNLINK]);
+	srp_mp_w_uint(w, v->bytes[ECS_DOWNLINK]);
+}
+
+static const char *const bind_text[] = {
+	[ECS_BIND_OK] = "ok",
+	[ECS_BIND_NO_RULEBASE] = "no such rulebase",
+	[ECS_BIND_NO_RULE] = "no such rule",
+	[ECS_BIND_RULE_DIFFERS] = "rule differs",
+	[ECS_BIND_ACTION_DIFFERS] = "charging-action differs",
+};
+
+static uint64_t seconds(struct srp_time from, struct srp_time to)
+{
+	return srp_time_since(from, to) / 1000000u;
+}
+
+static void flow_row(struct page *p, const struct ecs_flow *f)
+{
+	struct srp_mp_w *w = row_begin(p);
+	struct ecs_volume v;
+	const struct ecs_ruleref *ref = f->ref == ECS_REF_NONE
+		? NULL : ecs_ruleref_get(ecs_engine_refs(p->s->engine), f->ref);
+
+	memcpy(v.pkts, f->pkts, sizeof(v.pkts));
+	memcpy(v.bytes, f->bytes, sizeof(v.bytes));
+	srp_mp_w_uint(w, f->session->spec.callid);
+	srp_mp_w_uint(w, f->id);
+	srp_mp_w_bool(w, ecs_flow_recovered(p->s->engine, f));
+	srp_mp_w_uint(w, f->key.proto);
+	put_addr(w, true, &f->key.subscriber);
+	srp_mp_w_uint(w, f->key.subscriber_port);
+	put_addr(w, true, &f->key.server);
+	srp_mp_w_uint(w, f->key.server_port);
+	srp_mp_w_str(w, ref ? ref->rule : "(no rule)");
+	srp_mp_w_str(w, ref ? ref->rulebase : f->session->spec.rulebase);
+	srp_mp_w_bool(w, f->flags & ECS_FLOW_F_CHECKPOINT);
+	srp_mp_w_str(w, ref ? bind_text[ref->bind] : "");
+	srp_mp_w_str(w, f->app ? ecs_app_name(f->app) : "");
+	put_volume(w, &v);
+	srp_mp_w_uint(w, seconds(f->created, p->now));
+	srp_mp_w_uint(w, seconds(f->last, p->now));
+	srp_mp_w_uint(w, f->idle_timeout);
+	srp_mp_w_uint(w, f->bearer);
+	row_end(p);
+}
+
+/* The session's own volume: its usage of the kind SESSION, summed over bearers. */
+static struct ecs_volume session_volume(const struct ecs_session *c)
+{
+	struct ecs_volume v = {0};
+
+	for (const struct srp_list *n = c->usages.next; n != &c->usages; n = n->next) {
+		const struct ecs_usage *u = CONTAINER(n, const struct ecs_usage, in_session);
+		struct ecs_volume one = ecs_usage_sum(u);
+
+		for (int d = 0; u->of == ECS_USAGE_SESSION && d < 2; d++) {
+			v.pkts[d] += one.pkts[d];
+			v.bytes[d] += one.bytes[d];
+		}
+	}
+	return v;
+}
+
+static void subscriber_row(struct page *p, const struct ecs_session *c)
+{
+	struct srp_mp_w *w = row_begin(p);
+	struct ecs_volume v = session_volume(c);
+
+	srp_mp_w_uint(w, c->spec.callid);
+	srp_mp_w_str(w, c->spec.imsi);
+	srp_mp_w_str(w, c->spec.username);
+	srp_mp_w_str(w, c->spec.apn);
+	srp_mp_w_str(w, c->spec.rulebase);
+	put_addr(w, c->spec.has4, &c->spec.v4);
+	put_addr(w, c->spec.has6, &c->spec.v6);
+	srp_mp_w_bool(w, c->recovered);
+	srp_mp_w_uint(w, c->pending);
+	srp_mp_w_uint(w, c->nflows);
+	srp_mp_w_uint(w, c->slots);
+	put_volume(w, &v);
+	srp_mp_w_uint(w, seconds(c->created, p->now));
+	srp_mp_w_uint(w, seconds(c->last, p->now));
+	srp_mp_w_bool(w, c->ready_for_recovery);
+	row_end(p);
+}
+
+static void usage_row(struct page *p, const struct ecs_session *c, const struct ecs_usage *u)
+{
+	static const char *const of[] = {
+		[ECS_USAGE_SESSION] = "session", [ECS_USAGE_RULE] = "rule", [ECS_USAGE_CONTENT] = "content-id"};
+	struct srp_mp_w *w = row_begin(p);
+	struct ecs_volume v = ecs_usage_sum(u);
+	char number[24];
+
+	srp_mp_w_uint(w, c->spec.callid);
+	srp_mp_w_uint(w, u->bearer);
+	srp_mp_w_str(w, of[u->of]);
+	if (u->of == ECS_USAGE_RULE) {
+		srp_mp_w_str(w, ecs_service_stats_name(ecs_engine_service(p->s->engine), u->stats));
+	} else {
+		snprintf(number, sizeof(number), "%llu", (unsigned long long)u->id);
+		srp_mp_w_str(w, u->of == ECS_USAGE_CONTENT ? number : "");
+	}
+	put_volume(w, &v);
+	row_end(p);
+}
+
+/* Rows of one session from its skip-th element on; true when the page is full. */
+static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
+{
+	struct srp_list *head = p->query == CHASSIS_QUERY_FLOW ? &c->flows : &c->usages;
+	uint32_t i = 0;
+
+	if (p->query == CHASSIS_QUERY_SUBSCRIBER) {
+		subscriber_row(p, c);
+		return p->left == 0;
+	}
+	for (struct srp_list *n = head->next; n != head; n = n->next, i++) {
+		if (i < *skip)
+			continue;
+		if (!p->left) {
+			*skip = i;
+			return true;
+		}
+		if (p->query == CHASSIS_QUERY_FLOW)
+			flow_row(p, CONTAINER(n, struct ecs_flow, in_session));
+		else
+			usage_row(p, c, CONTAINER(n, struct ecs_usage, in_session));
+	}
+	*skip = 0;
+	return false;
+}
+
+/* Cursor: call-id of the last whole session << 32 | elements of the next one already sent. */
+static uint64_t walk_sessions(struct page *p, uint64_t cursor)
+{
+	uint32_t last = (uint32_t)(cursor >> 32), skip = (uint32_t)cursor;
+	struct ecs_session *c;
+
+	if (p->callid) {
+		c = ecs_session_find(p->s->engine, p->callid);
+		return c && session_rows(p, c, &skip) && skip ? skip : 0;
+	}
+	/* Sessions without a row must not make a page endless either. */
+	for (uint32_t seen = 0; p->left && seen < PAGE_MAX; seen++) {
+		c = ecs_session_next(p->s->engine, last);
+		if (!c)
+			return 0;
+		if (session_rows(p, c, &skip) && skip)
+			return (uint64_t)last << 32 | skip;
+		last = c->spec.callid;
+	}
+	return ecs_session_next(p->s->engine, last) ? (uint64_t)last << 32 : 0;
+}
+
+static void replica_row(struct page *p)
+{
+	static const char *const link[] = {"down", "hello", "sync", "Ready"};
+	struct sessmgr *s = p->s;
+	struct recovery_status st;
+	struct srp_mp_w *w;
+	char why[200] = "hold";
+
+	if (!s->gr)
+		return;
+	recovery_replica_status(s->gr, &st);
+	(void)recovery_replica_check(s->gr, why, sizeof(why));
+	w = row_begin(p);
+	srp_mp_w_str(w, "GR");
+	srp_mp_w_str(w, link[st.link]);
+	srp_mp_w_str(w, srp_role_name(s->role));
+	srp_mp_w_bool(w, st.source);
+	srp_mp_w_bool(w, s->complete == CHASSIS_COMPLETE);
+	srp_mp_w_uint(w, s->term);
+	srp_mp_w_uint(w, st.stream);
+	srp_mp_w_uint(w, st.sent_seq);
+	srp_mp_w_uint(w, st.acked_seq);
+	srp_mp_w_uint(w, st.peer_stream);
+	srp_mp_w_uint(w, st.applied_seq);
+	srp_mp_w_uint(w, st.dirty);
+	srp_mp_w_uint(w, st.inflight);
+	srp_mp_w_uint(w, st.refused);
+	srp_mp_w_uint(w, st.unknown);
+	srp_mp_w_uint(w, st.tombs);
+	srp_mp_w_uint(w, st.objects);
+	srp_mp_w_uint(w, ecs_engine_sessions(s->engine));
+	srp_mp_w_uint(w, ecs_engine_flows(s->engine));
+	srp_mp_w_uint(w, st.digest);
+	srp_mp_w_uint(w, recovery_replica_digest(s->gr, true, p->now));
+	srp_mp_w_uint(w, st.verified.us ? seconds(st.verified, p->now) : UINT32_MAX);
+	srp_mp_w_str(w, why);
+	row_end(p);
+}
+
+static void done(struct sessmgr *s, uint32_t id, int status, const char *text, uint64_t cursor)
+{
+	uint8_t buf[512];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_array(&w, 4);
+	srp_mp_w_uint(&w, id);
+	srp_mp_w_int(&w, status);
+	srp_mp_w_str(&w, text);
+	srp_mp_w_uint(&w, cursor);
+	chassis_task_send(s->ctx, CHASSIS_TASK_SCT, 0, CHASSIS_IPC_DONE, &w, -1);
+}
+
+/* [id, query, cursor, limit, callid, text] */
+int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 16);
+	struct page p = {.s = s, .now = chassis_now()};
+	uint64_t cursor;
+
+	p.id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	p.query = (enum chassis_query)srp_mp_uint(r, CHASSIS_QUERY__N - 1);
+	cursor = srp_mp_uint(r, UINT64_MAX);
+	p.left = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	p.callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	if (n < 5 || r->err)
+		return SRP_EFORMAT;
+	if (!p.left || p.left > PAGE_MAX)
+		p.left = PAGE_MAX;
+	switch (p.query) {
+	case CHASSIS_QUERY_FLOW:
+	case CHASSIS_QUERY_SUBSCRIBER:
+	case CHASSIS_QUERY_USAGE:
+		cursor = walk_sessions(&p, cursor);
+		break;
+	case CHASSIS_QUERY_REPLICA:
+		replica_row(&p);
+		cursor = 0;
+		break;
+	default:
+		done(s, p.id, SRP_ETYPE, "not a question for a session manager", 0);
+		return SRP_OK;
+	}
+	done(s, p.id, SRP_OK, "", cursor);
+	return SRP_OK;
+}
+
+/* Sets what is counted back to zero; gauges stay, and so do the terms of the equations, which would not
+ * hold any more without their past. */
+static void clear_stats(struct sessmgr *s)
+{
+	memset(s->ctx->slab->rule, 0, sizeof(s->ctx->slab->rule));
+	memset(&s->ctx->slab->ecs, 0, sizeof(s->ctx->slab->ecs));
+	memset(&s->ctx->slab->task_ctr, 0, sizeof(s->ctx->slab->task_ctr));
+}
+
+int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 16), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	uint64_t cmd = srp_mp_uint(r, CHASSIS_CMD__N - 1);
+	struct srp_time now = chassis_now();
+	uint32_t callid = n > 2 ? (uint32_t)srp_mp_uint(r, UINT32_MAX) : 0;
+	char text[80] = "";
+	int rc = SRP_OK;
+
+	if (n < 2 || r->err)
+		return SRP_EFORMAT;
+	switch (cmd) {
+	case CHASSIS_CMD_AUDIT:
+		if (s->gr && recovery_replica_link(s->gr) >= RECOVERY_LINK_SYNC)
+			recovery_replica_audit(s->gr, now);
+		else
+			rc = SRP_ENOENT;
+		snprintf(text, sizeof(text), "%s", rc ? "no connection to the peer" : "");
+		break;
+	case CHASSIS_CMD_FLOWS_CLEAR:
+		rc = srp_role_permit[s->role].owns_timers ? SRP_OK : SRP_EROLE;
+		snprintf(text, sizeof(text), "%zu",
+		         rc ? (size_t)0 : ecs_flows_clear(s->engine, callid, now));
+		break;
+	case CHASSIS_CMD_CONTROL:
+		rc = srp_role_permit[s->role].new_sessions
+			? ecs_session_control(s->engine, callid, srp_mp_bool(r), now) : SRP_EROLE;
+		break;
+	case CHASSIS_CMD_CLEAR_STATS:
+		clear_stats(s);
+		break;
+	default:
+		rc = SRP_ETYPE;
+	}
+	if (rc < 0 && !text[0])
+		snprintf(text, sizeof(text), "%s", srp_strerror(rc));
+	done(s, id, rc, text, 0);
+	sessmgr_link_kick(s);
+	return SRP_OK;
+}

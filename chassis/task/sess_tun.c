@@ -1,0 +1,177 @@
+/* sess_tun: a packet's way through the session manager: queue, engine, other device. */
+#include "config.h"
+#include "chassis/task/sessmgr.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "chassis/task/calls.h"
+#include "srp/err.h"
+
+#define PACKETS_PER_TURN 128   /* read from one queue before others have their turn */
+#define UNKNOWN_PER_SEC  20000 /* packets of unknown subscribers handed to demuxmgr */
+
+static void write_out(struct sessmgr *s, int fd, const struct chassis_tun_pkt *p)
+{
+	if (chassis_tun_write(fd, p) == 0)
+		s->ctx->slab->task_ctr.tun_written++;
+	else
+		s->ctx->slab->task_ctr.tun_write_failed++;
+}
+
+static int queue_fd(const struct sessmgr *s, enum ecs_dir dir)
+{
+	const struct chassis_shared *sh = s->ctx->shared;
+
+	return dir == ECS_UPLINK ? sh->tun_acc[s->ctx->instance - 1] : sh->tun_core[s->ctx->instance - 1];
+}
+
+/* True when demuxmgr may be asked once more in this second. */
+static bool may_ask(struct sessmgr *s, struct srp_time now)
+{
+	if (srp_time_since(s->unknown_at, now) >= SRP_SEC(1)) {
+		s->unknown_at = now;
+		s->unknown_tokens = UNKNOWN_PER_SEC;
+	}
+	if (!s->unknown_tokens) {
+		s->ctx->slab->task_ctr.unknown_limited++;
+		return false;
+	}
+	s->unknown_tokens--;
+	return true;
+}
+
+static void ask_demuxmgr(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p,
+                         struct srp_time now)
+{
+	static uint8_t buf[16384];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+	struct ecs_packet parsed;
+
+	if (p->len > 16000 || ecs_packet_parse(p->ip, p->len, dir, &parsed) < 0) {
+		s->ctx->slab->task_ctr.foreign_too_long++;
+		return;
+	}
+	if (!may_ask(s, now))
+		return;
+	srp_mp_w_array(&w, 4);
+	srp_mp_w_uint(&w, dir);
+	srp_mp_w_bin(&w, ecs_packet_subscriber(&parsed)->b, sizeof(struct ecs_addr));
+	srp_mp_w_bin(&w, p->vnet, sizeof(p->vnet));
+	srp_mp_w_bin(&w, p->ip, p->len);
+	if (chassis_task_send(s->ctx, CHASSIS_TASK_DEMUXMGR, 0, CHASSIS_IPC_UNKNOWN, &w, -1) == 0)
+		s->ctx->slab->task_ctr.unknown_asked++;
+	else
+		s->ctx->slab->ecs.drop_no_session++;
+}
+
+static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p, bool ask,
+                   struct srp_time now)
+{
+	if (!srp_role_permit[s->role].forwards) {
+		/* Late packets of a planned switchover go back where they came from: the routes of that
+		 * device lead to the active chassis now. */
+		if (srp_time_since(now, s->relay_until)) {
+			write_out(s, queue_fd(s, dir), p);
+			s->ctx->slab->task_ctr.relayed++;
+		} else {
+			s->ctx->slab->task_ctr.drop_not_active++;
+		}
+		return;
+	}
+	switch (ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now)) {
+	case ECS_FORWARD:
+		write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), p);
+		break;
+	case ECS_NO_SESSION:
+		if (ask)
+			ask_demuxmgr(s, dir, p, now);
+		else
+			s->ctx->slab->ecs.drop_no_session++;
+		break;
+	case ECS_DROP:
+		break;
+	}
+}
+
+/* A task that stood still for a dead interval may have been succeeded: it must hear its role again
+ * before it forwards (R4). The alive timer would have run if we had not stood still. */
+static bool stood_still(struct sessmgr *s, struct srp_time now)
+{
+	if (!s->dead_us || s->stale || srp_time_since(s->alive, now) <= s->dead_us)
+		return s->stale;
+	s->stale = true;
+	s->ctx->slab->task_ctr.stood_still++;
+	chassis_log(LOG_WARNING, "stood still for %llu ms, waiting for vpnmgr before going on",
+	            (unsigned long long)(srp_time_since(s->alive, now) / 1000));
+	sessmgr_tun_reading(s, false);
+	sessmgr_tell_vpnmgr(s);
+	return true;
+}
+
+static void on_tun(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct sessmgr *s = w->data;
+	enum ecs_dir dir = w == &s->tun[ECS_UPLINK] ? ECS_UPLINK : ECS_DOWNLINK;
+	struct srp_time now = chassis_now();
+
+	(void)loop;
+	(void)revents;
+	if (stood_still(s, now))
+		return;
+	for (int i = 0; i < PACKETS_PER_TURN; i++) {
+		struct chassis_tun_pkt p;
+
+		if (chassis_tun_read(w->fd, s->buf, &p) < 0)
+			break;
+		s->ctx->slab->task_ctr.tun_read++;
+		packet(s, dir, &p, true, now);
+	}
+	sessmgr_link_kick(s);
+}
+
+int sessmgr_foreign(struct sessmgr *s, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 8);
+	uint64_t dir = srp_mp_uint(r, ECS_DOWNLINK);
+	struct chassis_tun_pkt p = {0};
+	const uint8_t *vnet, *ip;
+	size_t nvnet;
+
+	vnet = srp_mp_bin(r, sizeof(p.vnet), sizeof(p.vnet), &nvnet);
+	ip = srp_mp_bin(r, 1, 16000, &p.len);
+	if (n < 3 || r->err)
+		return SRP_EFORMAT;
+	memcpy(p.vnet, vnet, sizeof(p.vnet));
+	memcpy(s->buf + 64, ip, p.len);
+	p.ip = s->buf + 64;
+	p.gso_size = chassis_tun_gso_size(p.vnet);
+	if (!s->stale && !s->frozen)
+		packet(s, (enum ecs_dir)dir, &p, false, chassis_now());
+	sessmgr_link_kick(s);
+	return SRP_OK;
+}
+
+void sessmgr_tun_reading(struct sessmgr *s, bool on)
+{
+	for (int i = 0; i < 2; i++) {
+		if (on && !s->frozen && !s->stale && s->tun[i].fd >= 0)
+			ev_io_start(s->ctx->loop, &s->tun[i]);
+		else
+			ev_io_stop(s->ctx->loop, &s->tun[i]);
+	}
+}
+
+int sessmgr_tun_start(struct sessmgr *s)
+{
+	s->buf = malloc(CHASSIS_TUN_PKT_MAX + 64);
+	if (!s->buf)
+		return SRP_ENOMEM;
+	for (int i = 0; i < 2; i++) {
+		ev_io_init(&s->tun[i], on_tun, queue_fd(s, (enum ecs_dir)i), EV_READ);
+		s->tun[i].data = s;
+	}
+	sessmgr_tun_reading(s, true);
+	return SRP_OK;
+}

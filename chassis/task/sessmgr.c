@@ -1,0 +1,300 @@
+/* sessmgr: the session manager task: one instance's sessions and flows. Its packets are in sess_tun.c,
+ * its replica in sess_link.c, its answers to the operator in sess_query.c. */
+#include "config.h"
+#include "chassis/task/sessmgr.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "chassis/task/calls.h"
+#include "srp/err.h"
+
+#define TICK_S      0.01  /* timers of sessions and flows */
+#define PUBLISH_S   0.05  /* gauges in the slab */
+#define TICK_BUDGET 4000  /* timer steps per turn of the loop */
+
+void sessmgr_publish(struct sessmgr *s)
+{
+	struct chassis_slab *slab = s->ctx->slab;
+
+	slab->sessions = ecs_engine_sessions(s->engine);
+	slab->flows = ecs_engine_flows(s->engine);
+	slab->recoverable = ecs_engine_recoverable(s->engine);
+	slab->complete = s->complete;
+	slab->applied_role = s->role;
+	if (!s->gr)
+		return;
+	slab->link = recovery_replica_link(s->gr);
+	recovery_replica_backlog(s->gr, &slab->backlog_objects, &slab->backlog_bytes);
+	if (chassis_peer_conn(s->peer))
+		chassis_conn_bytes(chassis_peer_conn(s->peer), &slab->link_rx_bytes, &slab->link_tx_bytes);
+}
+
+/* vpnmgr reads the slab; this only says that a look is worth it. */
+void sessmgr_tell_vpnmgr(struct sessmgr *s)
+{
+	uint8_t buf[64];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	sessmgr_publish(s);
+	srp_mp_w_array(&w, 4);
+	srp_mp_w_uint(&w, s->ctx->instance);
+	srp_mp_w_uint(&w, s->ctx->slab->link);
+	srp_mp_w_uint(&w, s->complete);
+	srp_mp_w_bool(&w, s->stale);
+	chassis_task_send(s->ctx, CHASSIS_TASK_VPNMGR, 0, CHASSIS_IPC_INSTANCE, &w, -1);
+}
+
+void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
+{
+	s->complete = c;
+	sessmgr_link_role(s);
+	sessmgr_tell_vpnmgr(s);
+}
+
+/* [role, term, reason, somebody else holds our state, relay ms] */
+static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 8);
+	enum srp_role role = (enum srp_role)srp_mp_uint(r, SRP_ROLE__N - 1);
+	uint32_t term = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	bool elsewhere;
+	uint64_t relay;
+	struct srp_time now = chassis_now();
+
+	(void)srp_mp_uint(r, UINT32_MAX);
+	elsewhere = srp_mp_bool(r);
+	relay = srp_mp_uint(r, UINT32_MAX);
+	if (n < 5 || r->err)
+		return SRP_EFORMAT;
+	s->stale = false;
+	s->alive = now;
+	s->term = term;
+	/* Whoever serves now is the truth, unless a better copy lives at the peer. */
+	if (role == SRP_ROLE_ACTIVE && s->complete != CHASSIS_COMPLETE) {
+		bool restarted = s->ctx->slab->starts > 1 && s->complete == CHASSIS_FILLING &&
+		                 s->role == SRP_ROLE_INIT;
+
+		s->complete = elsewhere ? CHASSIS_FILLING
+		              : restarted ? CHASSIS_STARTED_EMPTY : CHASSIS_COMPLETE;
+		if (restarted) {
+			s->ctx->slab->task_ctr.restarted_empty++;
+			chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost%s",
+			            elsewhere ? " unless the peer still holds them" : "");
+		}
+	}
+	if (role != s->role)
+		chassis_log(LOG_INFO, "role %s, term %u.%u", srp_role_name(role), term >> 1, term & 1);
+	if (srp_role_permit[role].forwards != srp_role_permit[s->role].forwards ||
+	    s->role == SRP_ROLE_INIT)
+		ecs_engine_active(s->engine, srp_role_permit[role].forwards, now);
+	s->role = role;
+	s->relay_until = relay ? srp_time_add(now, SRP_MS(relay)) : (struct srp_time){0};
+	if (role != SRP_ROLE_PENDING_STANDBY) {
+		s->frozen = s->flushing = s->ending = false;
+		if (s->gr)
+			recovery_replica_flush(s->gr, false);
+	}
+	sessmgr_link_role(s);
+	sessmgr_tun_reading(s, true);
+	sessmgr_tell_vpnmgr(s);
+	return SRP_OK;
+}
+
+static void session_done(struct sessmgr *s, uint32_t id, int status, uint32_t callid)
+{
+	uint8_t buf[256];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_array(&w, 4);
+	srp_mp_w_uint(&w, id);
+	srp_mp_w_int(&w, status);
+	srp_mp_w_uint(&w, callid);
+	srp_mp_w_str(&w, status < 0 ? srp_strerror(status) : "");
+	chassis_task_send(s->ctx, CHASSIS_TASK_DEMUXMGR, 0, CHASSIS_IPC_SESSION_DONE, &w, -1);
+}
+
+static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 32), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	struct ecs_session_spec spec;
+	struct ecs_session *c;
+	int rc;
+
+	chassis_spec_get(r, &spec);
+	if (n < 1 + CHASSIS_SPEC_FIELDS || r->err)
+		return SRP_EFORMAT;
+	rc = srp_role_permit[s->role].new_sessions
+		? ecs_session_create(s->engine, &spec, chassis_now(), &c) : SRP_EROLE;
+	session_done(s, id, rc, spec.callid);
+	sessmgr_link_kick(s);
+	return SRP_OK;
+}
+
+static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	uint32_t callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	struct srp_time now = chassis_now();
+	struct ecs_session *c;
+	int rc = SRP_OK;
+
+	if (n < 2 || r->err)
+		return SRP_EFORMAT;
+	if (callid)
+		rc = ecs_session_delete(s->engine, callid, ECS_END_OPERATOR, now);
+	else
+		while ((c = ecs_session_next(s->engine, 0)) != NULL)
+			ecs_session_delete(s->engine, c->spec.callid, ECS_END_OPERATOR, now);
+	session_done(s, id, rc, callid);
+	sessmgr_link_kick(s);
+	return SRP_OK;
+}
+
+static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
+              const struct srp_frame_hdr *h, const uint8_t *body, int fd)
+{
+	struct sessmgr *s = ctx->priv;
+	struct srp_mp_r r = srp_mp_r_init(body, h->len);
+
+	(void)from;
+	(void)instance;
+	(void)fd;
+	switch (h->type) {
+	case CHASSIS_IPC_ROLE:        return rx_role(s, &r);
+	case CHASSIS_IPC_SESSION_NEW: return rx_session_new(s, &r);
+	case CHASSIS_IPC_SESSION_END: return rx_session_end(s, &r);
+	case CHASSIS_IPC_FOREIGN:     return sessmgr_foreign(s, &r);
+	case CHASSIS_IPC_QUERY:       return sessmgr_query(s, &r);
+	case CHASSIS_IPC_COMMAND:     return sessmgr_command(s, &r);
+	case CHASSIS_IPC_SWITCH:
+		if (srp_mp_array(&r, 4) >= 1)
+			sessmgr_step(s, (enum chassis_step)srp_mp_uint(&r, CHASSIS_STEP__N - 1));
+		return r.err;
+	}
+	ctx->slab->task_ctr.frames_refused++;
+	return SRP_OK;
+}
+
+static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned instance, bool up)
+{
+	struct sessmgr *s = ctx->priv;
+
+	(void)instance;
+	if (task == CHASSIS_TASK_DEMUXMGR && up)
+		sessmgr_news_walk(s);
+	if (task == CHASSIS_TASK_VPNMGR && up)
+		sessmgr_tell_vpnmgr(s);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct sessmgr *s = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (!s->stale && srp_role_permit[s->role].owns_timers && !s->frozen)
+		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
+	sessmgr_steps(s);
+	sessmgr_news_flush(s);
+	sessmgr_link_kick(s);
+}
+
+static void on_alive(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct sessmgr *s = w->data;
+	struct srp_time now = chassis_now();
+
+	(void)loop;
+	(void)revents;
+	/* A gap is for sess_tun.c to find; without packets it does no harm but must be told all the same. */
+	if (s->dead_us && !s->stale && srp_time_since(s->alive, now) > s->dead_us &&
+	    srp_role_permit[s->role].forwards) {
+		s->stale = true;
+		s->ctx->slab->task_ctr.stood_still++;
+		sessmgr_tun_reading(s, false);
+		sessmgr_tell_vpnmgr(s);
+	}
+	s->alive = now;
+}
+
+static void on_publish(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	sessmgr_publish(w->data);
+}
+
+static void start_timer(struct sessmgr *s, ev_timer *t,
+                        void (*fn)(struct ev_loop *, ev_timer *, int), double every)
+{
+	ev_timer_init(t, fn, every, every);
+	t->data = s;
+	ev_timer_start(s->ctx->loop, t);
+}
+
+static struct ecs_engine *new_engine(struct sessmgr *s)
+{
+	const struct chassis_config *c = s->ctx->shared->config;
+	struct ecs_engine_config ec = {
+		.service = c->service, .sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
+		.counters = &s->ctx->slab->ecs, .rule_stats = s->ctx->slab->rule,
+		.chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
+		.checkpoint_duration = c->srp.session_duration, .pending_timeout = c->srp.pending_s,
+		.sessions_expected = 4096, .flows_expected = 16384,
+	};
+
+	arc4random_buf(&ec.seed, sizeof(ec.seed));
+	return ecs_engine_new(&ec, chassis_now());
+}
+
+static int start(struct chassis_task_ctx *ctx)
+{
+	const struct chassis_srp_config *srp = &ctx->shared->config->srp;
+	struct sessmgr *s = calloc(1, sizeof(*s));
+	double alive_s;
+	int rc;
+
+	if (!s)
+		return SRP_ENOMEM;
+	ctx->priv = s;
+	s->ctx = ctx;
+	s->alive = chassis_now();
+	recovery_sink_init(&s->sink);
+	rc = sessmgr_news_start(s);
+	s->engine = rc == 0 ? new_engine(s) : NULL;
+	if (!s->engine)
+		return SRP_ENOMEM;
+	ecs_engine_active(s->engine, false, chassis_now());
+	sessmgr_news_walk(s);
+	rc = sessmgr_tun_start(s);
+	if (rc == 0)
+		rc = sessmgr_link_start(s);
+	s->dead_us = srp->present ? SRP_MS(srp->dead_ms) : 0;
+	alive_s = srp->present && srp->dead_ms < 200 ? srp->dead_ms / 4000. : 0.05;
+	start_timer(s, &s->tick, on_tick, TICK_S);
+	start_timer(s, &s->alive_timer, on_alive, alive_s);
+	start_timer(s, &s->publish, on_publish, PUBLISH_S);
+	return rc;
+}
+
+static void stop(struct chassis_task_ctx *ctx)
+{
+	struct sessmgr *s = ctx->priv;
+
+	sessmgr_tun_reading(s, false);
+	chassis_peer_free(s->peer);
+	chassis_task_exit(ctx, EXIT_SUCCESS);
+}
+
+const struct chassis_task_row chassis_task_sessmgr = {
+	.task = CHASSIS_TASK_SESSMGR,
+	.name = "sessmgr",
+	.own_uid = true,
+	.start = start,
+	.stop = stop,
+	.rx = rx,
+	.peer = peer,
+	.peers = {CHASSIS_TASK_SCT, CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR, CHASSIS_TASK_SUPERVISOR},
+};
