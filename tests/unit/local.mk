@@ -22,7 +22,10 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 %C%_recovery_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"recovery.def"'
 %C%_recovery_LDADD = $(RECOVERY_LIBS) $(CUNIT_LIBS)
 
-%C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def
+%C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def %D%/netns.h \
+	%D%/chassis_announce_test.c \
+	%D%/chassis_netlink_test.c \
+	%D%/chassis_tun_test.c
 %C%_chassis_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"chassis.def"'
 %C%_chassis_LDADD = $(CHASSIS_LIBS) $(CUNIT_LIBS)
 endif
