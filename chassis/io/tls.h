@@ -3,6 +3,7 @@
 #ifndef CHASSIS_IO_TLS_H
 #define CHASSIS_IO_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct chassis_tls;
@@ -27,6 +28,10 @@ enum chassis_tls_refusal { CHASSIS_TLS_REFUSALS(X) CHASSIS_TLS_REF__N };
 struct chassis_tls *chassis_tls_new(const char *cert, const char *key, const char *ca,
                                     const char *peer_name, char *why, size_t cap);
 void chassis_tls_free(struct chassis_tls *t);
+/** Seconds until the own certificate expires; negative: it has. *@p early: it is not valid yet. */
+long long chassis_tls_expires(const struct chassis_tls *t, bool *early);
+/** Text of a refusal; never NULL. */
+const char *chassis_tls_refusal_text(enum chassis_tls_refusal r);
 /** Counters of refusals, [CHASSIS_TLS_REF__N]; may point into a slab. */
 void chassis_tls_counters(struct chassis_tls *t, unsigned long long *refusals);
 
