@@ -100,8 +100,9 @@ struct ecs_engine {
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
+	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool;
-	size_t nsessions;
+	size_t nsessions, nanalyses;
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */
 	uint16_t gen;                  /**< +1 at each takeover: objects of another gen are recovered */
 	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
@@ -190,8 +191,9 @@ void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
 void ecs_flow_slot(struct ecs_engine *e, struct ecs_flow *f, bool take);
 /** Idle timeout by the action of the flow's rule, else by protocol; seconds, 0 none. */
 uint32_t ecs_flow_timeout(struct ecs_engine *e, const struct ecs_flow *f);
-/** Sets f->idle_timeout by the above and arms the idle node for what is left after @p age_ms. */
-void ecs_flow_arm(struct ecs_engine *e, struct ecs_flow *f, uint64_t age_ms);
+/** Sets f->idle_timeout by the above, f->last to @p age_ms ago, and arms the idle node for what is
+ *  left (at least one tick). For kinds, after ref, flags and tcp_state are set. */
+void ecs_flow_arm(struct ecs_engine *e, struct ecs_flow *f, uint64_t age_ms, struct srp_time now);
 /** Idle age in milliseconds: since its last packet; where it has seen none since takeover, the age
  *  that was applied plus the time as active. */
 uint64_t ecs_flow_idle_ms(const struct ecs_engine *e, const struct ecs_flow *f, struct srp_time now);

@@ -45,6 +45,8 @@ struct ecs_flow {
 	uint32_t id;                      /**< (counter << 1 | chassis bit), never reused in a session */
 	uint32_t idle_timeout;            /**< seconds, 0 none */
 	uint16_t ref;                     /**< its rule: index into the ruleref table, ECS_REF_NONE */
+	uint16_t back;                    /**< verdict for packets against its first direction, where
+	                                       rules tell directions apart; else equal to ref */
 	uint16_t flags;
 	uint16_t app, app_master;         /**< nDPI */
 	uint8_t bearer;

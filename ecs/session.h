@@ -48,6 +48,7 @@ struct ecs_session {
 	struct ecs_bearer bearer[ECS_BEARERS_MAX];
 	struct ecs_session *by_callid, *by_v4, *by_v6; /**< hash chains */
 	struct srp_list all;              /**< of the engine */
+	struct srp_list in_young;         /**< of the engine, until ready_for_recovery */
 	struct srp_list flows;            /**< ecs_flow.in_session */
 	struct srp_list waiting;          /**< ecs_flow.waiting, oldest first */
 	struct srp_list usages;           /**< ecs_usage.in_session */
@@ -57,6 +58,7 @@ struct ecs_session {
 	struct srp_time created, last;    /**< last packet */
 	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
 	uint32_t next_flow;               /**< counter of flow ids */
+	struct ecs_needs needs;           /**< of its rulebase */
 	int rulebase;                     /**< index in the service, -1 unknown */
 	int scheme;                       /**< index, -1 none */
 	uint8_t pending;                  /**< ECS_PENDING_* */
