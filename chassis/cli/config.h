@@ -32,6 +32,7 @@ struct chassis_iface {
 	char name[16];            /**< IFNAMSIZ */
 	char context[80];
 	enum chassis_side side;   /**< `side access|core` (ours): which TUN its packets go through */
+	bool loopback;            /**< `interface NAME loopback`: no device, its addresses only */
 	struct chassis_if_addr addr[CHASSIS_ADDRS_MAX];
 	size_t naddr;
 };
@@ -43,6 +44,8 @@ struct chassis_pool {
 	struct ecs_addr prefix;
 	uint8_t len;              /**< within its own family; IPv6: subscribers have /64 */
 	bool v6, activate;
+	char kind[12];            /**< public, private, static as written; empty: not written */
+	int kind_class;           /**< `public N`, `private N`; -1: not written */
 	char first_packet_apn[64];/**< not empty: a subscriber's first packet creates its session */
 };
 
@@ -110,7 +113,8 @@ struct chassis_config *chassis_config_parse(const char *text, size_t len, const 
 void chassis_config_free(struct chassis_config *c);
 /** Prints it as a file that parses back to itself. */
 void chassis_config_print(const struct chassis_config *c, FILE *out);
-/** Digest of what both chassis must have equal (not addresses of one side, mode, priority, paths). */
+/** Digest of what both chassis must have equal (not addresses of one side, mode, priority, paths); 0
+ * without memory. */
 uint64_t chassis_config_digest(const struct chassis_config *c);
 /** The pool that holds @p a, or NULL. */
 const struct chassis_pool *chassis_config_pool(const struct chassis_config *c,

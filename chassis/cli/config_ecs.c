@@ -1,0 +1,286 @@
+#include "config.h"
+#include "chassis/cli/config_impl.h"
+
+#include <string.h>
+
+#include "srp/err.h"
+
+/** Opens, or with no removes, an object by name. */
+typedef int open_fn(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+
+static open_fn *const open_by_kind[ECS_OBJ__N] = {
+	[ECS_OBJ_RULEDEF] = ecs_service_ruledef,
+	[ECS_OBJ_GROUP] = ecs_service_group,
+	[ECS_OBJ_RULEBASE] = ecs_service_rulebase,
+	[ECS_OBJ_TRIGACT] = ecs_service_trigger_action,
+	[ECS_OBJ_TRIGCOND] = ecs_service_trigger_condition,
+	[ECS_OBJ_SCHEME] = ecs_service_scheme,
+	[ECS_OBJ_SUBSCLASS] = ecs_service_subs_class,
+	[ECS_OBJ_SUBSBASE] = ecs_service_subs_base,
+};
+
+static const char *const ops[ECS_OP__N] = {
+#define X(sym, text) [ECS_OP_##sym] = text,
+	ECS_OPS(X)
+#undef X
+};
+
+static struct ecs_service *service(const struct cfg *c)
+{
+	return c->conf->service;
+}
+
+static bool no(const struct chassis_match *m)
+{
+	return chassis_match_has(m, "no");
+}
+
+/* The service says what was expected; some of its texts name what is in the way. */
+static int told(struct cfg *c, int rc, const char *key)
+{
+	char text[sizeof(c->why.text)];
+
+	if (rc == SRP_OK)
+		return rc;
+	c->at = key;
+	if (!c->why.text[0])
+		return cfg_refuse(c, key, "expected another value: %s", srp_strerror(rc));
+	if (strncmp(c->why.text, "expected ", 9) != 0) {
+		memcpy(text, c->why.text, sizeof(text));
+		return cfg_refuse(c, key, "expected something else: %.130s", text);
+	}
+	return rc;
+}
+
+/* The operator that was typed: the last keyword that is one. */
+static enum ecs_op op_of(const struct chassis_match *m)
+{
+	for (size_t i = m->n; i > 0; i--)
+		for (unsigned op = 0; op < ECS_OP__N && m->arg[i - 1].keyword; op++)
+			if (strlen(ops[op]) == m->arg[i - 1].key_len &&
+			    memcmp(ops[op], m->arg[i - 1].key, m->arg[i - 1].key_len) == 0)
+				return (enum ecs_op)op;
+	return ECS_OP__N;
+}
+
+int cfg_acs(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const char *name = chassis_match_text(m, "name");
+
+	(void)arg;
+	if (service(c)) {
+		if (strcmp(ecs_service_name(service(c)), name) != 0)
+			return cfg_refuse(c, "name", "expected %s: there is one service only",
+			                  ecs_service_name(service(c)));
+		return SRP_OK;
+	}
+	c->conf->service = ecs_service_new(name);
+	if (!service(c))
+		return cfg_refuse(c, "name", "expected a name that a service can have");
+	return SRP_OK;
+}
+
+int cfg_acs_remove(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	if (!service(c) || strcmp(ecs_service_name(service(c)), chassis_match_text(m, "name")) != 0)
+		return cfg_refuse(c, "name", "expected the name of the service");
+	ecs_service_free(service(c));
+	c->conf->service = NULL;
+	return SRP_OK;
+}
+
+int cfg_ecs_open(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	return told(c, open_by_kind[arg](service(c), chassis_match_text(m, "name"), no(m), &c->why),
+	            "name");
+}
+
+int cfg_ecs_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct ecs_timeouts *t = ecs_service_timeouts(service(c));
+	bool half = chassis_match_has(m, "half-open");
+	uint32_t none = no(m) ? 0 : half ? 200 : 300;
+	uint32_t v = (uint32_t)chassis_match_num(m, "num", none);
+
+	(void)arg;
+	if (half)
+		t->tcp_half_open = v;
+	else if (chassis_match_has(m, "tcp"))
+		t->tcp = v;
+	else if (chassis_match_has(m, "udp"))
+		t->udp = v;
+	else
+		t->icmp = v;
+	return SRP_OK;
+}
+
+int cfg_ecs_limit(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_flow_chkpt_per_call(service(c),
+	                                               (uint32_t)chassis_match_num(m, "num", 10),
+	                                               &c->why), "num");
+}
+
+/* --- rules -------------------------------------------------------------------------------------- */
+
+int cfg_ecs_rule_line(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const char *a = chassis_match_text(m, "a"), *b = chassis_match_text(m, "b");
+	static const char *const words[] = {"TRUE", "FALSE", "ipv4", "ipv6"};
+
+	for (size_t i = 0; !a && i < sizeof(words) / sizeof(words[0]); i++)
+		if (chassis_match_has(m, words[i]))
+			a = words[i];
+	return told(c, ecs_service_rule_line(service(c), cfg_name(c), no(m), (enum ecs_field)arg,
+	                                     chassis_match_has(m, "case-sensitive"), op_of(m), a, b,
+	                                     &c->why), NULL);
+}
+
+int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	return told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), !no(m), &c->why)
+	                   : ecs_service_rule_or(service(c), cfg_name(c), !no(m), &c->why), NULL);
+}
+
+int cfg_ecs_ignore(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)c, (void)m, (void)arg;
+	return SRP_OK;
+}
+
+int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_group_add(service(c), cfg_name(c), no(m),
+	                                     (uint32_t)chassis_match_num(m, "num", 0),
+	                                     chassis_match_text(m, "name"), &c->why), "num");
+}
+
+int cfg_ecs_action_line(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_action_line(service(c), cfg_name(c), no(m),
+	                                       (uint32_t)chassis_match_num(m, "num", 0),
+	                                       chassis_match_has(m, "group-of-ruledefs"),
+	                                       chassis_match_text(m, "name"),
+	                                       chassis_match_text(m, "action"), &c->why), "num");
+}
+
+/* --- charging-action ---------------------------------------------------------------------------- */
+
+int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->why.text[0] = '\0';
+	c->charging = ecs_service_charging_action(service(c), chassis_match_text(m, "name"), no(m),
+	                                          &c->why);
+	if (!c->charging && (!no(m) || c->why.text[0]))
+		return told(c, SRP_EINVAL, "name");
+	return SRP_OK;
+}
+
+int cfg_ecs_content_id(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->charging->content_id = (uint32_t)chassis_match_num(m, "num", 0);
+	return SRP_OK;
+}
+
+int cfg_ecs_service_id(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->charging->service_id = (uint32_t)chassis_match_num(m, "num", 0);
+	return SRP_OK;
+}
+
+int cfg_ecs_rating_group(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->charging->rating_group = (uint32_t)chassis_match_num(m, "num", 0);
+	return SRP_OK;
+}
+
+int cfg_ecs_discard(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	bool on = !no(m), up = chassis_match_has(m, "uplink"), down = chassis_match_has(m, "downlink");
+
+	(void)arg;
+	c->charging->flow_action = on ? ECS_ACT_DISCARD : ECS_ACT_NONE;
+	c->charging->discard_up = on && !down;
+	c->charging->discard_down = on && !up;
+	return SRP_OK;
+}
+
+int cfg_ecs_flow_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	if (chassis_match_text(m, "num"))
+		c->charging->idle_timeout = (int32_t)chassis_match_num(m, "num", 0);
+	else
+		c->charging->idle_timeout = no(m) ? 0 : -1;
+	return SRP_OK;
+}
+
+/* --- service scheme ----------------------------------------------------------------------------- */
+
+int cfg_ecs_flow_recovery(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_flow_recovery(service(c), cfg_name(c), !no(m), &c->why), NULL);
+}
+
+int cfg_ecs_cond_rule(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_cond_rule_name(service(c), cfg_name(c), no(m), op_of(m),
+	                                          chassis_match_text(m, "name"), &c->why), "name");
+}
+
+int cfg_ecs_cond_delay(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_cond_delay(service(c), cfg_name(c),
+	                                      (uint32_t)chassis_match_num(m, "num", 0), &c->why), NULL);
+}
+
+int cfg_ecs_cond_any(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_cond_any(service(c), cfg_name(c), no(m), op_of(m) == ECS_OP_EQ,
+	                                    chassis_match_has(m, "TRUE"), &c->why), NULL);
+}
+
+int cfg_ecs_trigger(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_scheme_trigger(service(c), cfg_name(c), no(m), &c->why), NULL);
+}
+
+int cfg_ecs_scheme_priority(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_scheme_priority(service(c), cfg_name(c), no(m),
+	                                           (uint32_t)chassis_match_num(m, "num", 0),
+	                                           chassis_match_text(m, "condition"),
+	                                           chassis_match_text(m, "action"), &c->why), "num");
+}
+
+int cfg_ecs_subs_line(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const char *value = arg == ECS_SUBS_ANY ? chassis_match_has(m, "TRUE") ? "TRUE" : "FALSE"
+	                                        : chassis_match_text(m, "name");
+
+	return told(c, ecs_service_subs_line(service(c), cfg_name(c), no(m), (enum ecs_subs_field)arg,
+	                                     op_of(m) == ECS_OP_EQ, value, &c->why), NULL);
+}
+
+int cfg_ecs_subs_bind(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_service_subs_bind(service(c), cfg_name(c), no(m),
+	                                     (uint32_t)chassis_match_num(m, "num", 0),
+	                                     chassis_match_text(m, "class"),
+	                                     chassis_match_text(m, "scheme"), &c->why), "num");
+}

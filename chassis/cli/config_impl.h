@@ -1,0 +1,80 @@
+/* config_impl: the state of a parse, for the files of the configuration only. */
+#ifndef CHASSIS_CLI_CONFIG_IMPL_H
+#define CHASSIS_CLI_CONFIG_IMPL_H
+
+#include "chassis/cli/config.h"
+#include "chassis/cli/grammar.h"
+
+#define CHASSIS_CONFIG_ERRORS_MAX 20 /**< errors that are reported of one file */
+#define CHASSIS_CONFIG_DEPTH      6
+
+#define CHASSIS_CLI_MODE(sym, parent, prompt) CHASSIS_CLI_##sym,
+enum chassis_cli_mode {
+#include "chassis/cli/modes.def"
+	CHASSIS_CLI_MODE__N
+};
+#undef CHASSIS_CLI_MODE
+
+/** What `[no] NAME` of the active-charging service opens; see config_ecs.c. */
+enum ecs_obj {
+	ECS_OBJ_RULEDEF, ECS_OBJ_GROUP, ECS_OBJ_RULEBASE, ECS_OBJ_TRIGACT, ECS_OBJ_TRIGCOND,
+	ECS_OBJ_SCHEME, ECS_OBJ_SUBSCLASS, ECS_OBJ_SUBSBASE, ECS_OBJ__N
+};
+
+/** An open block. */
+struct cfg_block {
+	unsigned mode;
+	unsigned line;             /**< where it was opened */
+	bool skip;                 /**< it could not be opened: its lines are not looked at */
+	char name[80];             /**< of what it is about */
+	const char *what;          /**< keyword that opened it */
+};
+
+struct cfg {
+	struct chassis_config *conf;
+	const char *file;
+	unsigned line;
+	struct cfg_block block[CHASSIS_CONFIG_DEPTH];
+	size_t depth;              /**< blocks open; block[0] is the file itself */
+	struct chassis_iface *iface;
+	struct chassis_apn *apn;
+	struct ecs_charging_action *charging;
+	unsigned srp_line;         /**< where the interval was set that is checked in the end */
+	unsigned pool_line[CHASSIS_POOLS_MAX];
+	chassis_config_error_fn *err;
+	void *err_arg;
+	unsigned errors;
+	/* of the line that is handled */
+	const struct chassis_match *m;
+	bool stay;                 /**< the handler does not want the block opened (`no`) */
+	const char *at;            /**< key of the word that the handler refuses; NULL: the last word */
+	struct ecs_err why;
+};
+
+/** Handles one line: 0, or a negative code with c->why and c->at. */
+typedef int cfg_fn(struct cfg *c, const struct chassis_match *m, size_t arg);
+
+/** Writes c->why and returns SRP_EINVAL; @p key names the word that is refused. */
+int cfg_refuse(struct cfg *c, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/** Reports an error at a line of the file; @p word NULL: the end of the line. */
+void cfg_error(struct cfg *c, unsigned line, const char *word, const char *text);
+/** What the block that a line stands in is about. */
+const char *cfg_name(const struct cfg *c);
+/** Checks that need the whole of a block: @p mode is being left. */
+void cfg_srp_check(struct cfg *c);
+/** Checks that need the whole file. */
+void cfg_file_check(struct cfg *c);
+/** The command table (config_table.c). */
+const struct chassis_row *cfg_rows(size_t *n);
+int cfg_run(struct cfg *c, size_t row, const struct chassis_match *m);
+
+/* handlers, by the names of config.def */
+#define CHASSIS_CLI_CONFIG(mode, pattern, fn, arg, enter, help) cfg_fn cfg_##fn;
+#include "chassis/cli/config.def"
+#undef CHASSIS_CLI_CONFIG
+
+/** Default of chassis_srp_config. */
+void cfg_srp_defaults(struct chassis_srp_config *s);
+
+#endif
