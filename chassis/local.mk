@@ -1,8 +1,23 @@
 
 noinst_LIBRARIES += %D%/libchassis.a
 %C%_libchassis_a_SOURCES = \
+	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
+	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
+	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
+	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
+	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
 	%D%/io/announce.c	%D%/io/announce.h	\
 	%D%/io/netlink.c	%D%/io/netlink.h	\
 	%D%/io/steering.c	\
 	%D%/io/tun.c	%D%/io/tun.h
 CHASSIS_LIBS = %D%/libchassis.a $(RECOVERY_LIBS) $(ECS_LIBS) $(SRP_LIBS) $(OPENSSL_LIBS) $(MNL_LIBS)
+
+sbin_PROGRAMS += chassisd
+chassisd_SOURCES = %D%/main.c
+chassisd_LDADD = $(CHASSIS_LIBS)
+
+bin_PROGRAMS += chassisctl ecsreplay
+chassisctl_SOURCES = %D%/chassisctl.c
+chassisctl_LDADD = $(CHASSIS_LIBS)
+ecsreplay_SOURCES = %D%/ecsreplay.c
+ecsreplay_LDADD = $(CHASSIS_LIBS)
