@@ -1,0 +1,295 @@
+#include "config.h"
+#include "ecs/analyze.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs/dns.h"
+#include "ecs/tls_hello.h"
+#include "srp/err.h"
+
+#define PROTO_TCP 6u
+#define PROTO_UDP 17u
+#define TLS_HANDSHAKE 22u
+#define DNS_PREFIX 2u /* length of a message over TCP */
+
+bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t proto,
+                       uint16_t server_port, enum ecs_dir opener)
+{
+	a->needs = needs;
+	a->proto = proto;
+	a->opener = opener;
+	a->dns_port = server_port == ECS_DNS_PORT;
+	a->stage = ECS_STAGE_OVER;
+	if (needs.dns && a->dns_port && (proto == PROTO_TCP || proto == PROTO_UDP))
+		a->stage = ECS_STAGE_DNS;
+	else if (proto == PROTO_TCP && (needs.http || needs.tls))
+		a->stage = ECS_STAGE_OPEN;
+	if (needs.app)
+		a->app = ecs_app_flow_new();
+	return a->stage != ECS_STAGE_OVER || a->app;
+}
+
+static void forget(struct ecs_analysis *a)
+{
+	free(a->buf);
+	a->buf = NULL;
+	a->len = a->cap = 0;
+}
+
+void ecs_analysis_fini(struct ecs_analysis *a)
+{
+	ecs_stream_fini(&a->stream);
+	ecs_http_fini(&a->http);
+	forget(a);
+	free(a->name);
+	ecs_app_flow_free(a->app);
+	a->app = NULL;
+	a->name = NULL;
+}
+
+bool ecs_analysis_spoken(const struct ecs_analysis *a)
+{
+	return a->answered || a->l7.app || a->l7.app_master;
+}
+
+static void stage_over(struct ecs_analysis *a)
+{
+	if (a->stage == ECS_STAGE_OVER)
+		return;
+	forget(a);
+	a->stage = ECS_STAGE_OVER;
+	a->news = true;
+}
+
+/* Gathers bytes up to a limit; false when that is reached, or memory is short. */
+static bool gather(struct ecs_analysis *a, const uint8_t *data, size_t len, size_t max)
+{
+	if (len > max - a->len)
+		len = max - a->len;
+	if (len == 0)
+		return false;
+	if (a->len + len > a->cap) {
+		size_t cap = a->cap ? a->cap : 1024;
+		uint8_t *b;
+
+		while (cap < a->len + len)
+			cap *= 2;
+		b = realloc(a->buf, cap);
+		if (!b)
+			return false;
+		a->buf = b;
+		a->cap = cap;
+	}
+	memcpy(a->buf + a->len, data, len);
+	a->len += len;
+	return true;
+}
+
+static const char *keep_name(struct ecs_analysis *a, const char *text)
+{
+	char *copy = strdup(text);
+
+	free(a->name);
+	a->name = copy;
+	a->answered = true;
+	a->news = true;
+	return copy;
+}
+
+static void feed_http(struct ecs_analysis *a, const uint8_t *data, size_t len)
+{
+	unsigned n = ecs_http_feed(&a->http, data, len);
+
+	if (n) {
+		a->l7.http_host = a->http.host;
+		a->l7.http_url = a->http.url;
+		a->l7.http_user_agent = a->http.user_agent;
+		a->ctr->http_requests += n;
+		a->answered = true;
+		a->news = true;
+	}
+	if (a->http.state == ECS_HTTP_OVER)
+		stage_over(a);
+}
+
+static void feed_tls(struct ecs_analysis *a, const uint8_t *data, size_t len)
+{
+	char name[ECS_TLS_NAME_MAX + 1];
+	int err;
+
+	if (!data || !gather(a, data, len, ECS_TLS_HELLO_MAX)) {
+		stage_over(a);
+		return;
+	}
+	if (a->len < a->need)
+		return;
+	err = ecs_tls_server_name(a->buf, a->len, name, &a->need);
+	if (err == SRP_EAGAIN)
+		return;
+	if (err == 0 || err == SRP_ENOENT)
+		a->ctr->tls_hellos++;
+	if (err == 0)
+		a->l7.tls_sni = keep_name(a, name);
+	stage_over(a);
+}
+
+static void dns_message(struct ecs_analysis *a, const uint8_t *msg, size_t len)
+{
+	char name[ECS_DNS_NAME_MAX + 1];
+
+	if (ecs_dns_question(msg, len, name) != 0)
+		return;
+	a->ctr->dns_queries++;
+	if (!a->l7.dns_query || strcmp(a->l7.dns_query, name) != 0)
+		a->l7.dns_query = keep_name(a, name);
+}
+
+/* Messages over TCP have their length before them (RFC 1035 4.2.2). */
+static void feed_dns(struct ecs_analysis *a, const uint8_t *data, size_t len)
+{
+	if (!data) {
+		stage_over(a);
+		return;
+	}
+	while (len) {
+		size_t want = DNS_PREFIX, n;
+
+		if (a->skip) {
+			n = a->skip < len ? a->skip : len;
+			a->skip -= n;
+			data += n;
+			len -= n;
+			continue;
+		}
+		if (a->len >= DNS_PREFIX) {
+			want = (size_t)a->buf[0] << 8 | a->buf[1];
+			n = want;
+			want = DNS_PREFIX + (want < ECS_DNS_HEAD_MAX ? want : ECS_DNS_HEAD_MAX);
+			if (a->len == want) {
+				dns_message(a, a->buf + DNS_PREFIX, want - DNS_PREFIX);
+				a->skip = n - (want - DNS_PREFIX);
+				a->len = 0;
+				continue;
+			}
+		}
+		n = want - a->len < len ? want - a->len : len;
+		if (!gather(a, data, n, DNS_PREFIX + ECS_DNS_HEAD_MAX)) {
+			stage_over(a);
+			return;
+		}
+		data += n;
+		len -= n;
+	}
+}
+
+/* Names the protocol by the first byte that the opener sent. */
+static enum ecs_analysis_stage recognize(const struct ecs_analysis *a, uint8_t first)
+{
+	if (first == TLS_HANDSHAKE && a->needs.tls)
+		return ECS_STAGE_TLS;
+	if (a->needs.http && ((first >= 'A' && first <= 'Z') || first == '\r' || first == '\n'))
+		return ECS_STAGE_HTTP;
+	return ECS_STAGE_OVER;
+}
+
+static void in_order(void *arg, const uint8_t *data, size_t len)
+{
+	struct ecs_analysis *a = arg;
+
+	if (a->stage == ECS_STAGE_OPEN) {
+		enum ecs_analysis_stage st = data ? recognize(a, data[0]) : ECS_STAGE_OVER;
+
+		if (st == ECS_STAGE_OVER)
+			stage_over(a);
+		else
+			a->stage = st;
+	}
+	switch (a->stage) {
+	case ECS_STAGE_HTTP:
+		feed_http(a, data, len);
+		break;
+	case ECS_STAGE_TLS:
+		feed_tls(a, data, len);
+		break;
+	case ECS_STAGE_DNS:
+		feed_dns(a, data, len);
+		break;
+	case ECS_STAGE_OPEN:
+	case ECS_STAGE_OVER:
+		break;
+	}
+}
+
+static void read_tcp(struct ecs_analysis *a, const struct ecs_packet *p)
+{
+	uint32_t seq = p->tcp_seq;
+
+	if (p->tcp_flags & ECS_TCP_SYN) {
+		ecs_stream_syn(&a->stream, seq);
+		seq++;
+	}
+	if (p->payload_len == 0)
+		return;
+	a->ctr->analyzer_bytes += p->payload_len;
+	ecs_stream_push(&a->stream, seq, p->payload, p->payload_len, in_order, a);
+	if (p->frag == ECS_FRAG_FIRST || p->cap < p->len) {
+		/* the rest of the segment is not here: what follows is not in order */
+		a->stream.next += (uint32_t)(p->len - p->cap);
+		in_order(a, NULL, 0);
+	}
+}
+
+static void read_app(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
+                     struct srp_time now)
+{
+	uint16_t was = a->l7.app, master = a->l7.app_master;
+	bool over = !app || ecs_app_packet(app, a->app, p, now, &a->l7);
+
+	a->ctr->analyzer_bytes += p->payload_len;
+	if (over) {
+		ecs_app_flow_free(a->app);
+		a->app = NULL;
+	}
+	if (over || was != a->l7.app || master != a->l7.app_master)
+		a->news = true;
+}
+
+/* Whether nothing more can be said before something new begins (the next request or question). */
+static bool is_final(const struct ecs_analysis *a)
+{
+	return !a->app && (a->stage == ECS_STAGE_OVER || a->answered);
+}
+
+unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
+                     struct ecs_counters *ctr, struct srp_time now)
+{
+	unsigned r = 0;
+
+	a->ctr = ctr;
+	a->news = false;
+	if (a->app && p->frag != ECS_FRAG_LATER && !p->icmp_error)
+		read_app(a, app, p, now);
+	if (a->stage != ECS_STAGE_OVER && p->dir == a->opener) {
+		if (a->proto == PROTO_TCP)
+			read_tcp(a, p);
+		else if (p->payload_len) {
+			a->ctr->analyzer_bytes += p->payload_len;
+			dns_message(a, p->payload, p->payload_len);
+		}
+	}
+	if (p->payload_len && !is_final(a) && ++a->packets >= ECS_ANALYZE_PACKETS_MAX) {
+		ctr->analyses_given_up++;
+		stage_over(a);
+		ecs_app_flow_free(a->app);
+		a->app = NULL;
+		a->news = true;
+	}
+	a->l7.final = is_final(a);
+	a->ctr = NULL;
+	if (a->news)
+		r |= ECS_AN_NEWS;
+	if (a->stage == ECS_STAGE_OVER && !a->app)
+		r |= ECS_AN_OVER;
+	return r;
+}

@@ -1,0 +1,60 @@
+/* analyze: what the analyzers of one flow have found out, and their state. HTTP, TLS and DNS are
+ * read in the direction of the side that opened the flow. Each HTTP request and each DNS question of
+ * a flow is an answer of its own; a TLS name and an application are given once. */
+#ifndef ECS_ANALYZE_H
+#define ECS_ANALYZE_H
+
+#include "ecs/app.h"
+#include "ecs/engine.h"
+#include "ecs/http.h"
+#include "ecs/stream.h"
+
+/** Packets with payload, of either direction, after which an analyzer without an answer gives up. */
+#define ECS_ANALYZE_PACKETS_MAX 64u
+
+#define ECS_AN_NEWS 0x01u /**< what is known has changed, or is final now: match again */
+#define ECS_AN_OVER 0x02u /**< nothing will ever be said again: the analysis can be freed */
+
+enum ecs_analysis_stage {
+	ECS_STAGE_OPEN,  /**< not known which protocol it is */
+	ECS_STAGE_HTTP, ECS_STAGE_TLS, ECS_STAGE_DNS,
+	ECS_STAGE_OVER   /**< none of them, or answered for good */
+};
+
+struct ecs_analysis {
+	struct ecs_l7 l7;
+	struct ecs_needs needs;
+	enum ecs_analysis_stage stage;
+	enum ecs_dir opener;
+	uint8_t proto;
+	bool dns_port;              /**< the server's port is that of DNS */
+	bool answered;              /**< the stage has given its first answer */
+	uint16_t packets;           /**< with payload */
+	struct ecs_stream stream;   /**< TCP, of the opener */
+	struct ecs_http http;
+	uint8_t *buf;               /**< beginning of a TLS hello or of a DNS message over TCP */
+	size_t len, cap, need;
+	size_t skip;                /**< DNS over TCP: bytes left of a message that was read */
+	char *name;                 /**< what tls_sni or dns_query point at */
+	struct ecs_app_flow *app;   /**< NULL: not asked for, or over */
+	struct ecs_counters *ctr;   /**< while a packet is being read */
+	bool news;
+};
+
+/**
+ * Begins the analysis of a flow in zeroed memory.
+ *
+ * @param needs   what the rulebase asks for
+ * @param server_port  of UDP or TCP
+ * @return false when nothing that is asked for can be found in such a flow: none is needed
+ */
+bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t proto,
+                       uint16_t server_port, enum ecs_dir opener);
+void ecs_analysis_fini(struct ecs_analysis *a);
+/** Reads one packet of the flow; @p app may be NULL. Returns ECS_AN_* bits. */
+unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
+                     struct ecs_counters *ctr, struct srp_time now);
+/** True when anything was found out so far. */
+bool ecs_analysis_spoken(const struct ecs_analysis *a);
+
+#endif

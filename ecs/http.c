@@ -1,0 +1,386 @@
+#include "config.h"
+#include "ecs/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define METHOD_MAX 32u
+
+/* A piece of the header; p NULL: not there. */
+struct piece {
+	const char *p;
+	size_t n;
+};
+
+struct request {
+	struct piece method, target, host, user_agent;
+	bool upgrade, chunked, bad_length, has_length;
+	uint64_t length;
+};
+
+void ecs_http_fini(struct ecs_http *h)
+{
+	free(h->buf);
+	free(h->text);
+	*h = (struct ecs_http){.state = ECS_HTTP_OVER};
+}
+
+static bool method_char(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || (c >= '0' && c <= '9');
+}
+
+/* Whether a request line can begin like this; short input may still become one. */
+static bool may_be_request(const uint8_t *b, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && i <= METHOD_MAX && method_char(b[i]))
+		i++;
+	if (i == n)
+		return i <= METHOD_MAX;
+	return i > 0 && i <= METHOD_MAX && b[i] == ' ';
+}
+
+/* Offset after the empty line that ends a header, searching from @p from; 0: not there. */
+static size_t header_end(const uint8_t *b, size_t n, size_t from)
+{
+	for (size_t i = from; i < n; i++) {
+		if (b[i] != '\n')
+			continue;
+		if (i + 1 < n && b[i + 1] == '\n')
+			return i + 2;
+		if (i + 2 < n && b[i + 1] == '\r' && b[i + 2] == '\n')
+			return i + 3;
+	}
+	return 0;
+}
+
+/* Cuts one line off; without its line end. False at the end of the header. */
+static bool take_line(struct piece *rest, struct piece *line)
+{
+	const char *nl;
+
+	if (rest->n == 0)
+		return false;
+	nl = memchr(rest->p, '\n', rest->n);
+	line->p = rest->p;
+	line->n = nl ? (size_t)(nl - rest->p) : rest->n;
+	rest->p += line->n + (nl ? 1 : 0);
+	rest->n -= line->n + (nl ? 1 : 0);
+	if (line->n && line->p[line->n - 1] == '\r')
+		line->n--;
+	return true;
+}
+
+static struct piece trim(struct piece s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+static bool request_line(struct request *r, struct piece line)
+{
+	const char *sp = memchr(line.p, ' ', line.n), *end;
+
+	if (!sp || sp == line.p || (size_t)(sp - line.p) > METHOD_MAX)
+		return false;
+	r->method = (struct piece){line.p, (size_t)(sp - line.p)};
+	for (size_t i = 0; i < r->method.n; i++)
+		if (!method_char((uint8_t)line.p[i]))
+			return false;
+	end = memrchr(line.p, ' ', line.n);
+	if (end <= sp || line.n - (size_t)(end - line.p) < 8 || strncmp(end, " HTTP/1.", 8) != 0)
+		return false;
+	r->target = trim((struct piece){sp + 1, (size_t)(end - sp - 1)});
+	return r->target.n > 0;
+}
+
+static bool name_is(struct piece name, const char *want)
+{
+	return name.n == strlen(want) && strncasecmp(name.p, want, name.n) == 0;
+}
+
+static void content_length(struct request *r, struct piece v)
+{
+	uint64_t n = 0;
+
+	if (v.n == 0 || v.n > 18)
+		r->bad_length = true;
+	for (size_t i = 0; i < v.n && !r->bad_length; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9')
+			r->bad_length = true;
+		n = n * 10 + (uint64_t)(v.p[i] - '0');
+	}
+	if (r->has_length && n != r->length)
+		r->bad_length = true;
+	r->has_length = true;
+	r->length = n;
+}
+
+static void header_line(struct request *r, struct piece line)
+{
+	const char *colon = memchr(line.p, ':', line.n);
+	struct piece name, value;
+
+	if (!colon)
+		return;
+	name = (struct piece){line.p, (size_t)(colon - line.p)};
+	value = trim((struct piece){colon + 1, line.n - name.n - 1});
+	if (name_is(name, "host") && !r->host.p)
+		r->host = value;
+	else if (name_is(name, "user-agent") && !r->user_agent.p)
+		r->user_agent = value;
+	else if (name_is(name, "content-length"))
+		content_length(r, value);
+	else if (name_is(name, "transfer-encoding"))
+		r->chunked = true;
+	else if (name_is(name, "upgrade"))
+		r->upgrade = true;
+}
+
+/* The host of an authority: without user information and port; brackets of IPv6 stay. */
+static struct piece host_of(struct piece a)
+{
+	const char *at = memrchr(a.p, '@', a.n), *end;
+
+	if (at) {
+		a.n -= (size_t)(at + 1 - a.p);
+		a.p = at + 1;
+	}
+	if (a.n && a.p[0] == '[') {
+		end = memchr(a.p, ']', a.n);
+		if (end)
+			a.n = (size_t)(end - a.p) + 1;
+		return a;
+	}
+	end = memchr(a.p, ':', a.n);
+	if (end)
+		a.n = (size_t)(end - a.p);
+	return a;
+}
+
+/* Splits an absolute target into authority and path; false: it is in another form. */
+static bool absolute(struct piece target, struct piece *authority, struct piece *path)
+{
+	static const char *const schemes[] = {"http://", "https://", "ws://", "ftp://"};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t n = strlen(schemes[i]);
+		const char *p = target.p + n, *end = target.p + target.n, *s = p;
+
+		if (target.n < n || strncasecmp(target.p, schemes[i], n) != 0)
+			continue;
+		while (s < end && *s != '/' && *s != '?' && *s != '#')
+			s++;
+		*authority = (struct piece){p, (size_t)(s - p)};
+		*path = (struct piece){s, (size_t)(end - s)};
+		return true;
+	}
+	return false;
+}
+
+static char *put(char *to, struct piece s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		*to++ = s.p[i] ? s.p[i] : '?';
+	return to;
+}
+
+/* Keeps the strings of a request; without memory there are none. */
+static void keep(struct ecs_http *h, const struct request *r)
+{
+	struct piece host = {0}, path = {0};
+	char *to;
+
+	if (name_is(r->method, "CONNECT")) {
+		host = host_of(r->target);
+	} else if (absolute(r->target, &host, &path)) {
+		host = host_of(host);
+	} else {
+		if (r->host.p)
+			host = host_of(r->host);
+		if (r->target.p[0] == '/')
+			path = r->target;
+	}
+	free(h->text);
+	h->host = h->url = h->user_agent = NULL;
+	h->text = to = malloc(2 * host.n + path.n + r->user_agent.n + 3);
+	if (!to)
+		return;
+	if (host.n) {
+		h->host = to;
+		to = put(to, host);
+		*to++ = '\0';
+	}
+	h->url = to;
+	to = put(put(to, host), path);
+	*to++ = '\0';
+	if (r->user_agent.p) {
+		h->user_agent = to;
+		to = put(to, r->user_agent);
+		*to++ = '\0';
+	}
+}
+
+/* Reads a header (whole, or cut at the limit); false: this is not HTTP/1. */
+static bool take_request(struct ecs_http *h, const uint8_t *b, size_t n, bool whole)
+{
+	struct piece rest = {(const char *)b, n}, line;
+	struct request r = {0};
+
+	if (!take_line(&rest, &line) || !request_line(&r, line)) {
+		h->state = ECS_HTTP_OVER;
+		return false;
+	}
+	while (take_line(&rest, &line))
+		header_line(&r, line);
+	keep(h, &r);
+	h->requests++;
+	if (name_is(r.method, "CONNECT") || r.upgrade) {
+		h->state = ECS_HTTP_OVER;
+	} else if (r.chunked || r.bad_length) {
+		h->state = ECS_HTTP_RESYNC;
+	} else if (whole) {
+		h->body_left = r.length;
+		h->state = r.length ? ECS_HTTP_BODY : ECS_HTTP_START;
+	} else {
+		h->body_left = r.length;
+		while (n && b[n - 1] == '\r')
+			n--;
+		h->blank = n && b[n - 1] == '\n';
+		h->state = ECS_HTTP_SKIP;
+	}
+	return true;
+}
+
+static void forget(struct ecs_http *h)
+{
+	free(h->buf);
+	h->buf = NULL;
+	h->len = h->cap = 0;
+}
+
+static bool append(struct ecs_http *h, const uint8_t *data, size_t n)
+{
+	if (h->len + n > h->cap) {
+		size_t cap = h->len + n < 512 ? 512 : ECS_HTTP_HEADER_MAX;
+		uint8_t *b = realloc(h->buf, cap);
+
+		if (!b)
+			return false;
+		h->buf = b;
+		h->cap = cap;
+	}
+	memcpy(h->buf + h->len, data, n);
+	h->len += n;
+	return true;
+}
+
+/* Gathers a header; returns the bytes used, and counts a request in @p found. */
+static size_t gather(struct ecs_http *h, const uint8_t *data, size_t len, unsigned *found)
+{
+	size_t old = h->len, room = ECS_HTTP_HEADER_MAX - old, n = len < room ? len : room, end;
+
+	if (old == 0) {
+		if (data[0] == '\r' || data[0] == '\n')
+			return 1; /* empty lines before a request line */
+		if (!may_be_request(data, n)) {
+			h->state = ECS_HTTP_OVER;
+			return len;
+		}
+		end = header_end(data, n, 0);
+		if (end) {
+			*found += (unsigned)take_request(h, data, end, true);
+			return end;
+		}
+	}
+	if (!append(h, data, n) || !may_be_request(h->buf, h->len)) {
+		forget(h);
+		h->state = ECS_HTTP_OVER;
+		return len;
+	}
+	end = header_end(h->buf, h->len, old > 2 ? old - 2 : 0);
+	if (!end && h->len < ECS_HTTP_HEADER_MAX)
+		return n;
+	*found += (unsigned)take_request(h, h->buf, end ? end : h->len, end != 0);
+	forget(h);
+	return end ? end - old : n;
+}
+
+/* Skips to the end of a header whose beginning was read. */
+static size_t skip_header(struct ecs_http *h, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == '\n') {
+			if (h->blank++ == 1) {
+				h->state = h->body_left ? ECS_HTTP_BODY : ECS_HTTP_START;
+				return i + 1;
+			}
+		} else if (data[i] != '\r') {
+			h->blank = 0;
+		}
+	}
+	return len;
+}
+
+static size_t skip_body(struct ecs_http *h, size_t len)
+{
+	size_t n = h->body_left < len ? (size_t)h->body_left : len;
+
+	h->body_left -= n;
+	if (h->body_left == 0)
+		h->state = ECS_HTTP_START;
+	return n;
+}
+
+/* Whether these bytes begin with a whole request line: asked where a line may begin anywhere. */
+static bool is_request(const uint8_t *data, size_t len)
+{
+	struct piece rest = {(const char *)data, len}, line;
+	struct request r = {0};
+
+	return may_be_request(data, len) && memchr(data, '\n', len) && take_line(&rest, &line) &&
+	       request_line(&r, line);
+}
+
+unsigned ecs_http_feed(struct ecs_http *h, const uint8_t *data, size_t len)
+{
+	unsigned found = 0;
+
+	if (!data) {
+		forget(h);
+		if (h->state != ECS_HTTP_OVER)
+			h->state = ECS_HTTP_RESYNC;
+		return 0;
+	}
+	if (h->state == ECS_HTTP_RESYNC && is_request(data, len))
+		h->state = ECS_HTTP_START;
+	while (len && h->state != ECS_HTTP_OVER && h->state != ECS_HTTP_RESYNC) {
+		size_t n = len;
+
+		switch (h->state) {
+		case ECS_HTTP_START:
+			n = gather(h, data, len, &found);
+			break;
+		case ECS_HTTP_SKIP:
+			n = skip_header(h, data, len);
+			break;
+		case ECS_HTTP_BODY:
+			n = skip_body(h, len);
+			break;
+		case ECS_HTTP_RESYNC:
+		case ECS_HTTP_OVER:
+			break;
+		}
+		data += n;
+		len -= n;
+	}
+	return found;
+}

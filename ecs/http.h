@@ -1,0 +1,39 @@
+/* http: requests of one direction of an HTTP/1 connection.
+ *
+ * `http host` is the authority without user and port: that of an absolute request target, else of
+ * the Host header. `http url` is this host followed by path and query, as "www.example.com/a?b";
+ * of CONNECT it is the host alone. Bytes of 0 within are shown as '?'. */
+#ifndef ECS_HTTP_H
+#define ECS_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ECS_HTTP_HEADER_MAX 4096u /**< of one request that are kept; the rest of it is skipped */
+
+enum ecs_http_state {
+	ECS_HTTP_START,   /**< a request line is expected, or is being gathered */
+	ECS_HTTP_SKIP,    /**< the rest of a header beyond the limit */
+	ECS_HTTP_BODY,
+	ECS_HTTP_RESYNC,  /**< after a gap or a body without a length: looks for a request line */
+	ECS_HTTP_OVER     /**< not HTTP/1, or not any more (CONNECT, Upgrade) */
+};
+
+/** Zeroed: nothing seen. */
+struct ecs_http {
+	enum ecs_http_state state;
+	uint64_t body_left;
+	uint8_t *buf;             /**< a header that is not whole yet */
+	size_t len, cap;
+	uint8_t blank;            /**< of ECS_HTTP_SKIP: how much of an empty line was seen */
+	uint32_t requests;
+	char *text;               /**< the strings below */
+	const char *host, *url, *user_agent; /**< of the last request; NULL: it had none */
+};
+
+/** Takes bytes in order; returns how many requests became whole. NULL: bytes were lost. */
+unsigned ecs_http_feed(struct ecs_http *h, const uint8_t *data, size_t len);
+void ecs_http_fini(struct ecs_http *h);
+
+#endif
