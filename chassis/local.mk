@@ -7,8 +7,10 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
 	%D%/io/announce.c	%D%/io/announce.h	\
+	%D%/io/conn.c	%D%/io/conn.h	%D%/io/conn_impl.h	%D%/io/conn_rx.c	%D%/io/conn_tx.c	\
 	%D%/io/netlink.c	%D%/io/netlink.h	\
 	%D%/io/steering.c	\
+	%D%/io/tls.c	%D%/io/tls.h	%D%/io/tls_impl.h	%D%/io/tls_session.c	%D%/io/tls_session.h	\
 	%D%/io/tun.c	%D%/io/tun.h
 CHASSIS_LIBS = %D%/libchassis.a $(RECOVERY_LIBS) $(ECS_LIBS) $(SRP_LIBS) $(OPENSSL_LIBS) $(MNL_LIBS)
 

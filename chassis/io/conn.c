@@ -130,11 +130,13 @@ static void handshake(struct chassis_conn *c)
 	size_t room = 0;
 	uint8_t *buf;
 	ssize_t n;
-	int rc;
+	int rc, e;
 
 	do {
 		buf = chassis_tls_session_in(c->tls, &room);
+		errno = EAGAIN;
 		n = room ? recv(c->fd, buf, room, 0) : -1;
+		e = errno;
 		if (n > 0) {
 			c->rx_bytes += (uint64_t)n;
 			chassis_tls_session_filled(c->tls, (size_t)n);
@@ -152,8 +154,8 @@ static void handshake(struct chassis_conn *c)
 	} else if (n == 0) {
 		chassis_conn_fail(c, SRP_ECLOSED, "end of file in the handshake");
 		return;
-	} else if (room && n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-		chassis_conn_fail(c, SRP_EIO, "handshake: %s", strerror(errno));
+	} else if (n < 0 && e != EAGAIN && e != EWOULDBLOCK && e != EINTR) {
+		chassis_conn_fail(c, e == ECONNRESET ? SRP_ECLOSED : SRP_EIO, "handshake: %s", strerror(e));
 		return;
 	}
 	chassis_conn_tx(c);
@@ -164,7 +166,7 @@ static void watch_partial(struct chassis_conn *c)
 {
 	if (!c->tls || c->state != CONN_UP)
 		return;
-	if (c->rx_again || (c->rx_off == c->rx_len && !chassis_tls_session_unread(c->tls))) {
+	if (c->rx_again || (c->rx_off == c->rx_len && !chassis_tls_session_partial(c->tls))) {
 		c->partial_since.us = 0;
 		return;
 	}

@@ -23,6 +23,8 @@ struct chassis_tls_session {
 	size_t out_off, out_len; /**< waiting: out[out_off, out_len) */
 	uint32_t records;        /**< written under the present key */
 	bool done, counted, broken;
+	uint8_t head[5], nhead;  /**< of the record that is coming in */
+	uint32_t body_left;      /**< of it */
 	uint8_t in[IN_CAP], out[OUT_CAP];
 };
 
@@ -202,15 +204,37 @@ uint8_t *chassis_tls_session_in(struct chassis_tls_session *s, size_t *room)
 	return s->in + s->in_len;
 }
 
+/* Follows the borders of records: OpenSSL does not tell whether it waits inside of one. */
+static void follow(struct chassis_tls_session *s, const uint8_t *p, size_t n)
+{
+	while (n) {
+		size_t take = s->body_left < n ? s->body_left : n;
+
+		if (s->nhead < sizeof(s->head)) {
+			s->head[s->nhead++] = *p++;
+			n--;
+			if (s->nhead < sizeof(s->head))
+				continue;
+			s->body_left = (uint32_t)s->head[3] << 8 | s->head[4];
+		} else {
+			s->body_left -= (uint32_t)take;
+			p += take;
+			n -= take;
+		}
+		if (!s->body_left)
+			s->nhead = 0;
+	}
+}
+
 void chassis_tls_session_filled(struct chassis_tls_session *s, size_t n)
 {
+	follow(s, s->in + s->in_len, n);
 	s->in_len += n;
 }
 
-size_t chassis_tls_session_unread(const struct chassis_tls_session *s)
+bool chassis_tls_session_partial(const struct chassis_tls_session *s)
 {
-	/* What OpenSSL took of an unfinished record is in its own buffer: it says so as a state. */
-	return s->in_len - s->in_off + (SSL_get_rbio(s->ssl) && SSL_has_pending(s->ssl) ? 1u : 0);
+	return s->nhead > 0;
 }
 
 const uint8_t *chassis_tls_session_out(const struct chassis_tls_session *s, size_t *len)

@@ -20,8 +20,8 @@ void chassis_tls_session_free(struct chassis_tls_session *s);
 /** Where to put bytes from the wire; @p room may be 0. Then chassis_tls_session_filled. */
 uint8_t *chassis_tls_session_in(struct chassis_tls_session *s, size_t *room);
 void chassis_tls_session_filled(struct chassis_tls_session *s, size_t n);
-/** Bytes from the wire that are not yet a whole record. */
-size_t chassis_tls_session_unread(const struct chassis_tls_session *s);
+/** True when the bytes from the wire end inside a record. */
+bool chassis_tls_session_partial(const struct chassis_tls_session *s);
 /** Bytes for the wire; borrowed until the next call. Then chassis_tls_session_sent. */
 const uint8_t *chassis_tls_session_out(const struct chassis_tls_session *s, size_t *len);
 void chassis_tls_session_sent(struct chassis_tls_session *s, size_t n);
