@@ -186,9 +186,8 @@ static int read_string(struct value *v, bool case_sensitive, struct ecs_err *e)
 		return refuse(e, SRP_ERANGE, "expected 1 to %d characters for %s, not %zu",
 		              VALUE_MAX, ecs_fields[v->field].words, n);
 	for (size_t i = 0; i < n; i++)
-		if (v->a[i] < ' ' || v->a[i] > '~' || v->a[i] == '"')
-			return refuse(e, SRP_EINVAL,
-			              "expected printable characters without double quotes for %s",
+		if (v->a[i] < ' ' || v->a[i] > '~')
+			return refuse(e, SRP_EINVAL, "expected printable characters for %s",
 			              ecs_fields[v->field].words);
 	if (v->op == ECS_OP_REGEX) {
 		int rc = stringset_check_regex(v->a, case_sensitive, e);

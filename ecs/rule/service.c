@@ -36,10 +36,10 @@ int check_name(const char *name, const char *what, struct ecs_err *e)
 		return refuse(e, SRP_EINVAL, "expected a %s name of 1 to %d characters, not %zu",
 		              what, ECS_NAME_MAX, n);
 	for (size_t i = 0; i < n; i++)
-		if (name[i] <= ' ' || name[i] > '~' || name[i] == '"')
+		if (name[i] <= ' ' || name[i] > '~' || strchr("\"\\|?", name[i]) || name[0] == '#')
 			return refuse(e, SRP_EINVAL,
-			              "expected a %s name of printable characters without blanks "
-			              "and quotes", what);
+			              "expected a %s name of printable characters without blank, "
+			              "\" \\ | ? and a leading #", what);
 	return 0;
 }
 
@@ -196,19 +196,12 @@ static void group_fini(struct obj *o)
 
 static void rulebase_fini(struct obj *o)
 {
-	struct rulebase *rb = (struct rulebase *)(void *)o;
-
-	free(rb->lines);
-	free(rb->sets);
+	free(((struct rulebase *)(void *)o)->lines);
 }
 
 static void scheme_fini(struct obj *o)
 {
-	struct scheme *ss = (struct scheme *)(void *)o;
-
-	free(ss->prio);
-	free(ss->delay);
-	free(ss->exact);
+	free(((struct scheme *)(void *)o)->prio);
 }
 
 static void base_fini(struct obj *o)
@@ -249,6 +242,7 @@ void ecs_service_free(struct ecs_service *s)
 {
 	if (!s)
 		return;
+	compiled_drop(s);
 	obj_table_fini(&s->ruledefs);
 	obj_table_fini(&s->groups);
 	obj_table_fini(&s->rulebases);
@@ -258,15 +252,6 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->schemes);
 	obj_table_fini(&s->classes);
 	obj_table_fini(&s->bases);
-	for (size_t f = 0; f < ECS_F__N; f++)
-		stringset_free(&s->sets[f]);
-	free(s->lines);
-	free(s->conds);
-	free(s->lines_at);
-	free(s->lines_of);
-	free(s->app_gate_at);
-	free(s->app_gate);
-	free(s->bindings);
 	free(s);
 }
 

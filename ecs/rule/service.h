@@ -223,6 +223,20 @@ const char *ecs_service_stats_name(const struct ecs_service *s, size_t i);
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg);
 
+/* For shows. Each gives the name of the i-th object in the order of entry, NULL beyond the last. */
+const char *ecs_service_trigger_action_at(const struct ecs_service *s, size_t i,
+                                          bool *flow_recovery);
+/** @p delay in seconds, 0 none; @p entries: how many rule-name entries it has. */
+const char *ecs_service_condition_at(const struct ecs_service *s, size_t i, uint32_t *delay,
+                                     size_t *entries);
+/** The name in rule-name entry @p k of condition @p i, and its operator; NULL beyond the last. */
+const char *ecs_service_condition_entry(const struct ecs_service *s, size_t i, size_t k,
+                                        enum ecs_op *op);
+/** The i of a scheme is what ecs_service_find_scheme gives. */
+const char *ecs_service_scheme_at(const struct ecs_service *s, size_t i);
+/** An operator as it is written; never NULL. */
+const char *ecs_op_name(enum ecs_op op);
+
 /* --- matching ----------------------------------------------------------------------------------- */
 
 /** What one packet or flow is matched by; filled by the engine. */

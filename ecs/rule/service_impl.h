@@ -151,6 +151,7 @@ struct trigger_condition {
 	uint32_t delay;
 	bool has_any, any_equal, any_value;
 	bool used;                 /**< with an action that recovers */
+	uint64_t *hits;            /**< rule names that it holds for; while committing only */
 };
 
 struct scheme_prio {
@@ -253,7 +254,7 @@ enum proto_class { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_OTHER, PROTO__N };
 int refuse(struct ecs_err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /** SRP_ESTATE with a text once the service is frozen, else 0. */
 int open_for_change(const struct ecs_service *s, struct ecs_err *e);
-/** 0 or SRP_EINVAL: 1 to 63 printable characters without blanks and quotes. */
+/** 0 or SRP_EINVAL: 1 to 63 printable characters that can stand in a line without quotes. */
 int check_name(const char *name, const char *what, struct ecs_err *e);
 /** Opens or removes; with @p out the object (NULL after a removal). */
 int obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e, struct obj **out);
@@ -293,8 +294,11 @@ void stringset_free(struct stringset *set);
 /** SRP_EINVAL with Hyperscan's words when @p regex is not an expression it can compile. */
 int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
 
-/** Whether a binding's class applies to a subscriber (scheme.c). */
-int scheme_build(struct ecs_service *s);
+/** Frees what a commit has made (compile.c). */
+void compiled_drop(struct ecs_service *s);
+
+/** Resolves schemes and bindings, and which rule names each makes eligible (eligible.c). */
+int eligible_build(struct ecs_service *s);
 /** Whether an entry names @p rule. */
 bool cond_entry_hits(const struct cond_entry *x, const char *rule);
 /** True when the condition's any-match holds. */

@@ -1,0 +1,517 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- protocols that a condition leaves possible -------------------------------------------------- */
+
+enum proto_class proto_class_of(uint8_t proto)
+{
+	switch (proto) {
+	case 6:
+		return PROTO_TCP;
+	case 17:
+		return PROTO_UDP;
+	case 1:
+	case 58:
+		return PROTO_ICMP;
+	default:
+		return PROTO_OTHER;
+	}
+}
+
+static uint8_t only(enum proto_class p)
+{
+	return (uint8_t)(1u << p);
+}
+
+static uint8_t cond_protos(const struct cond *c)
+{
+	uint8_t set = 0;
+
+	switch ((enum ecs_field)c->field) {
+	case ECS_F_IP_PROTOCOL:
+		for (unsigned p = 0; p < 256; p++)
+			if ((p >= c->lo && p <= c->hi) != c->neg)
+				set |= only(proto_class_of((uint8_t)p));
+		return set;
+	case ECS_F_TCP_ANY:
+		return (uint8_t)(c->want ? only(PROTO_TCP) : PROTO_ALL & ~only(PROTO_TCP));
+	case ECS_F_UDP_ANY:
+		return (uint8_t)(c->want ? only(PROTO_UDP) : PROTO_ALL & ~only(PROTO_UDP));
+	case ECS_F_ICMP_ANY:
+		return (uint8_t)(c->want ? only(PROTO_ICMP) : PROTO_ALL & ~only(PROTO_ICMP));
+	case ECS_F_TCP_SPORT:
+	case ECS_F_TCP_DPORT:
+	case ECS_F_TCP_EPORT:
+	case ECS_F_TCP_STATE:
+		return only(PROTO_TCP);
+	case ECS_F_UDP_SPORT:
+	case ECS_F_UDP_DPORT:
+	case ECS_F_UDP_EPORT:
+		return only(PROTO_UDP);
+	case ECS_F_ICMP_TYPE:
+	case ECS_F_ICMP_CODE:
+		return only(PROTO_ICMP);
+	default:
+		return PROTO_ALL;
+	}
+}
+
+/* --- ruledefs and groups ------------------------------------------------------------------------ */
+
+/** A condition that a known value can only meet by a hit in an index: it may stand for its rule. */
+static bool is_gate(const struct cond *c)
+{
+	enum ecs_type t = ecs_fields[c->field].type;
+
+	return t == T_APP || (t == T_STR && !c->neg && c->op != ECS_OP_PRESENT &&
+	                      c->op != ECS_OP_NPRESENT);
+}
+
+static int cost(const struct cond *c)
+{
+	return ecs_fields[c->field].layer != L_L7 ? 0 : ecs_fields[c->field].type == T_STR ? 2 : 1;
+}
+
+static int by_cost(const void *x, const void *y)
+{
+	return cost(x) - cost(y);
+}
+
+/** Copies the conditions of @p r to @p out, cheap ones first, and says what they need. */
+static void ruledef_compile(struct ruledef *r, struct cond *out)
+{
+	uint32_t gates = 0;
+	bool all_gates = true;
+
+	r->conds = out;
+	r->nconds = (uint16_t)r->n;
+	r->l34 = r->n > 0;
+	r->protos = r->any || !r->n ? 0 : PROTO_ALL;
+	for (size_t i = 0; i < r->n; i++)
+		out[i] = r->lines[i].c;
+	qsort(out, r->n, sizeof(*out), by_cost);
+	for (size_t i = 0; i < r->n; i++) {
+		uint8_t p = cond_protos(&out[i]);
+
+		r->protos = (uint8_t)(r->any ? r->protos | p : r->protos & p);
+		if (ecs_fields[out[i].field].layer == L_L7)
+			r->l34 = false;
+		if (!is_gate(&out[i]))
+			all_gates = false;
+		else if (r->any || !gates) /* of an AND one is enough */
+			gates |= FIELD_BIT(out[i].field);
+	}
+	r->gates = !r->any || all_gates ? gates : 0;
+}
+
+static void group_compile(struct ecs_service *s, struct group *g)
+{
+	bool gated = true, known = false;
+
+	g->l34 = true;
+	g->protos = 0;
+	g->gates = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		struct ruledef *r = (struct ruledef *)(void *)obj_find(&s->ruledefs,
+		                                                       g->members[i].name);
+
+		g->members[i].rule = r;
+		if (!r)
+			continue;
+		known = r->used = true;
+		g->l34 = g->l34 && r->l34;
+		g->protos |= r->protos;
+		g->gates |= r->gates;
+		gated = gated && r->gates;
+	}
+	g->l34 = g->l34 && known;
+	if (!gated)
+		g->gates = 0;
+}
+
+static int rules_compile(struct ecs_service *s, struct ecs_err *e)
+{
+	size_t n = 0;
+	struct cond *c;
+	int rc = stringset_build(s, e);
+
+	if (rc)
+		return rc;
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		n += r->n;
+	s->conds = c = calloc(n ? n : 1, sizeof(*c));
+	if (!c)
+		return refuse(e, SRP_ENOMEM, "out of memory");
+	TABLE_EACH(&s->ruledefs, ruledef, r) {
+		r->used = false;
+		ruledef_compile(r, c);
+		c += r->n;
+	}
+	TABLE_EACH(&s->groups, group, g) {
+		g->used = false;
+		group_compile(s, g);
+	}
+	return digest_rules(s) ? refuse(e, SRP_ENOMEM, "out of memory") : 0;
+}
+
+/* --- action lines ------------------------------------------------------------------------------- */
+
+int rule_index(const struct ecs_service *s, const char *name)
+{
+	const struct obj *o = obj_find(&s->ruledefs, name);
+
+	if (o)
+		return (int)o->index;
+	o = obj_find(&s->groups, name);
+	return o ? (int)(s->ruledefs.n + o->index) : -1;
+}
+
+static void line_compile(struct ecs_service *s, const struct rulebase *rb,
+                         const struct action_line *al, struct ecs_line *l)
+{
+	struct action *a = (struct action *)(void *)obj_find(&s->actions, al->action);
+	struct ruledef *r = NULL;
+	struct group *g = NULL;
+
+	if (al->group)
+		g = (struct group *)(void *)obj_find(&s->groups, al->rule);
+	else
+		r = (struct ruledef *)(void *)obj_find(&s->ruledefs, al->rule);
+	*l = (struct ecs_line){
+		.priority = al->priority,
+		.rulebase = (uint16_t)rb->o.index,
+		.group = al->group,
+		.rule_name = al->rule,
+		.stats = (uint16_t)ecs_service_stats_count(s),
+		.action = a ? &a->pub : NULL,
+		.action_digest = a ? a->pub.charging_digest : 0,
+		.bound = a && (r || g),
+	};
+	if (a)
+		a->used = true;
+	if (r)
+		r->used = true;
+	if (g)
+		g->used = true;
+	if (r || g) {
+		l->stats = (uint16_t)rule_index(s, al->rule);
+		l->l34 = l->bound && (r ? r->l34 : g->l34);
+		l->rule_digest = r ? r->digest : g->digest;
+	}
+}
+
+static int lines_compile(struct ecs_service *s, struct ecs_err *e)
+{
+	size_t n = 0;
+
+	s->lines = calloc(s->nlines ? s->nlines : 1, sizeof(*s->lines));
+	if (!s->lines)
+		return refuse(e, SRP_ENOMEM, "out of memory");
+	TABLE_EACH(&s->actions, action, a)
+		a->used = false;
+	TABLE_EACH(&s->rulebases, rulebase, rb) {
+		rb->first = (uint16_t)n;
+		for (size_t i = 0; i < rb->n; i++)
+			line_compile(s, rb, &rb->lines[i], &s->lines[n++]);
+	}
+	return 0;
+}
+
+/* --- indexes: pattern -> ruledefs -> lines -------------------------------------------------------- */
+
+/** Lists of u16 by a number below n, filled in two passes: count, then put. */
+struct lists {
+	uint32_t *at;
+	uint16_t *item;
+	size_t n;
+};
+
+static int lists_start(struct lists *l, size_t n)
+{
+	l->n = n;
+	l->at = calloc(n + 2, sizeof(*l->at));
+	return l->at ? 0 : SRP_ENOMEM;
+}
+
+/** After counting list i in at[i + 2]: makes room; a put to i then moves at[i + 1] on. */
+static int lists_room(struct lists *l)
+{
+	for (size_t i = 2; i < l->n + 2; i++)
+		l->at[i] += l->at[i - 1];
+	l->item = calloc(l->at[l->n + 1] + 1u, sizeof(*l->item));
+	return l->item ? 0 : SRP_ENOMEM;
+}
+
+static void lists_step(struct lists *l, size_t i, uint16_t v)
+{
+	if (l->item)
+		l->item[l->at[i + 1]++] = v;
+	else
+		l->at[i + 2]++;
+}
+
+/** Puts a ruledef under each pattern of @p field that stands for it. */
+static void gates_step(const struct ruledef *r, unsigned field, struct lists *l)
+{
+	if (!(r->gates & FIELD_BIT(field)))
+		return;
+	for (size_t i = 0; i < r->nconds; i++) {
+		const struct cond *c = &r->conds[i];
+
+		if (c->field != field || !is_gate(c))
+			continue;
+		lists_step(l, ecs_fields[field].type == T_APP ? c->lo : c->pattern,
+		           (uint16_t)r->o.index);
+		if (!r->any)
+			return;
+	}
+}
+
+static int gates_build(const struct ecs_service *s, unsigned field, size_t n, uint32_t **at,
+                       uint16_t **item)
+{
+	struct lists l = {0};
+	int rc = lists_start(&l, n);
+
+	if (rc == 0) {
+		TABLE_EACH(&s->ruledefs, ruledef, r)
+			gates_step(r, field, &l);
+		rc = lists_room(&l);
+	}
+	if (rc == 0)
+		TABLE_EACH(&s->ruledefs, ruledef, r)
+			gates_step(r, field, &l);
+	*at = l.at;
+	*item = l.item;
+	return rc;
+}
+
+static void lines_of_step(const struct ecs_service *s, struct lists *l)
+{
+	for (size_t i = 0; i < s->nlines; i++) {
+		const struct ecs_line *line = &s->lines[i];
+		const struct group *g;
+
+		if (!line->bound)
+			continue;
+		if (!line->group) {
+			lists_step(l, line->stats, (uint16_t)i);
+			continue;
+		}
+		g = (const struct group *)(const void *)obj_find(&s->groups, line->rule_name);
+		for (size_t k = 0; k < g->n; k++)
+			if (g->members[k].rule)
+				lists_step(l, g->members[k].rule->o.index, (uint16_t)i);
+	}
+}
+
+static int indexes_build(struct ecs_service *s)
+{
+	struct lists l = {0};
+	int rc = lists_start(&l, s->ruledefs.n);
+
+	if (rc == 0) {
+		lines_of_step(s, &l);
+		rc = lists_room(&l);
+	}
+	if (rc == 0)
+		lines_of_step(s, &l);
+	s->lines_at = l.at;
+	s->lines_of = l.item;
+	s->napps = 0;
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		for (size_t i = 0; i < r->nconds; i++)
+			if (ecs_fields[r->conds[i].field].type == T_APP &&
+			    r->conds[i].lo >= s->napps)
+				s->napps = r->conds[i].lo + 1u;
+	if (rc == 0)
+		rc = gates_build(s, ECS_F_P2P_PROTOCOL, s->napps, &s->app_gate_at, &s->app_gate);
+	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
+		if (s->sets[f].db)
+			rc = gates_build(s, f, s->sets[f].n, &s->sets[f].gate_at,
+			                 &s->sets[f].gate);
+	return rc;
+}
+
+/* --- bit sets of a rulebase ------------------------------------------------------------------------ */
+
+static uint32_t conds_l7(const struct ruledef *r)
+{
+	uint32_t f = 0;
+
+	for (size_t i = 0; i < r->nconds; i++)
+		if (ecs_fields[r->conds[i].field].layer == L_L7)
+			f |= FIELD_BIT(r->conds[i].field);
+	return f;
+}
+
+static void set_bit(uint64_t *set, size_t i, bool on)
+{
+	if (on)
+		set[i / 64] |= (uint64_t)1 << (i % 64);
+}
+
+/** Enters line @p i of @p rb into the sets. */
+static void sets_enter(const struct ecs_service *s, struct rulebase *rb, size_t i)
+{
+	const struct ecs_line *l = &s->lines[rb->first + i];
+	const struct obj *o = obj_find(l->group ? &s->groups : &s->ruledefs, l->rule_name);
+	const struct ruledef *r = (const struct ruledef *)(const void *)o;
+	const struct group *g = (const struct group *)(const void *)o;
+	uint32_t gates, l7 = 0;
+	uint8_t protos;
+
+	if (!l->bound)
+		return;
+	gates = l->group ? g->gates : r->gates;
+	protos = l->group ? g->protos : r->protos;
+	if (!l->group)
+		l7 = conds_l7(r);
+	for (size_t k = 0; l->group && k < g->n; k++)
+		if (g->members[k].rule)
+			l7 |= conds_l7(g->members[k].rule);
+	if (l7 && i < rb->first_l7)
+		rb->first_l7 = (uint16_t)i;
+	rb->l7_fields |= l7;
+	set_bit(rulebase_set(rb, SET_ALWAYS), i, !gates);
+	set_bit(rulebase_set(rb, SET_L34), i, l->l34);
+	for (unsigned p = 0; p < PROTO__N; p++)
+		set_bit(rulebase_set(rb, SET_PROTO + p), i, protos & (1u << p));
+	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++)
+		set_bit(rulebase_set(rb, set_gated(f)), i, gates & FIELD_BIT(f));
+}
+
+static int rulebases_build(struct ecs_service *s)
+{
+	TABLE_EACH(&s->rulebases, rulebase, rb) {
+		rb->words = (rb->n + 63) / 64;
+		rb->first_l7 = (uint16_t)rb->n;
+		rb->l7_fields = 0;
+		rb->sets = calloc(rb->words * SETS__N + 1, sizeof(*rb->sets));
+		if (!rb->sets)
+			return SRP_ENOMEM;
+		for (size_t i = 0; i < rb->n; i++)
+			sets_enter(s, rb, i);
+	}
+	return 0;
+}
+
+/* --- commit --------------------------------------------------------------------------------------- */
+
+static int check_actions(struct ecs_service *s, struct ecs_err *e)
+{
+	TABLE_EACH(&s->actions, action, act) {
+		struct ecs_charging_action *a = &act->pub;
+
+		if (a->content_id > ID_MAX || a->rating_group > ID_MAX || a->service_id > ID_MAX)
+			return refuse(e, SRP_ERANGE, "charging-action %s: expected ids up to %u",
+			              a->name, ID_MAX);
+		if (a->idle_timeout < -1 || a->idle_timeout > (int32_t)IDLE_MAX)
+			return refuse(e, SRP_ERANGE, "charging-action %s: expected a flow "
+			              "idle-timeout from 0 to %u", a->name, IDLE_MAX);
+		if (a->flow_action == ECS_ACT_DISCARD && !a->discard_up && !a->discard_down)
+			a->discard_up = a->discard_down = true;
+	}
+	return 0;
+}
+
+static int check_timeouts(const struct ecs_timeouts *t, struct ecs_err *e)
+{
+	if (t->tcp > IDLE_MAX || t->udp > IDLE_MAX || t->icmp > IDLE_MAX ||
+	    t->tcp_half_open > IDLE_MAX || t->other > IDLE_MAX)
+		return refuse(e, SRP_ERANGE, "expected idle-timeouts from 0 to %u", IDLE_MAX);
+	return 0;
+}
+
+void compiled_drop(struct ecs_service *s)
+{
+	for (size_t f = 0; f < ECS_F__N; f++)
+		stringset_free(&s->sets[f]);
+	TABLE_EACH(&s->rulebases, rulebase, rb) {
+		free(rb->sets);
+		rb->sets = NULL;
+	}
+	TABLE_EACH(&s->schemes, scheme, ss) {
+		free(ss->delay);
+		free(ss->exact);
+		ss->delay = NULL;
+		ss->exact = NULL;
+	}
+	free(s->lines);
+	free(s->conds);
+	free(s->lines_at);
+	free(s->lines_of);
+	free(s->app_gate_at);
+	free(s->app_gate);
+	free(s->bindings);
+	s->lines = NULL;
+	s->conds = NULL;
+	s->lines_at = s->app_gate_at = NULL;
+	s->lines_of = s->app_gate = NULL;
+	s->bindings = NULL;
+}
+
+int ecs_service_commit(struct ecs_service *s, struct ecs_err *e)
+{
+	int rc = open_for_change(s, e);
+
+	if (rc)
+		return rc;
+	rc = check_actions(s, e);
+	if (rc == 0)
+		rc = check_timeouts(&s->timeouts, e);
+	if (rc == 0)
+		rc = rules_compile(s, e);
+	if (rc == 0)
+		rc = lines_compile(s, e);
+	if (rc == 0 && (indexes_build(s) || rulebases_build(s) || eligible_build(s) ||
+	                digest_service(s)))
+		rc = refuse(e, SRP_ENOMEM, "out of memory");
+	if (rc)
+		compiled_drop(s);
+	else
+		s->frozen = true;
+	return rc;
+}
+
+/* --- what was compiled ---------------------------------------------------------------------------- */
+
+size_t ecs_service_lines(const struct ecs_service *s)
+{
+	return s->nlines;
+}
+
+const struct ecs_line *ecs_service_line(const struct ecs_service *s, uint16_t line)
+{
+	return s->lines && line < s->nlines ? &s->lines[line] : NULL;
+}
+
+uint16_t ecs_service_find_line(const struct ecs_service *s, int rulebase, const char *rule)
+{
+	const struct rulebase *rb;
+
+	if (rulebase < 0 || (size_t)rulebase >= s->rulebases.n || !s->lines)
+		return ECS_LINE_NONE;
+	rb = (const struct rulebase *)(const void *)s->rulebases.v[rulebase];
+	for (size_t i = 0; i < rb->n; i++)
+		if (s->lines[rb->first + i].bound && strcmp(rb->lines[i].rule, rule) == 0)
+			return (uint16_t)(rb->first + i);
+	return ECS_LINE_NONE;
+}
+
+size_t ecs_service_stats_count(const struct ecs_service *s)
+{
+	return s->ruledefs.n + s->groups.n;
+}
+
+const char *ecs_service_stats_name(const struct ecs_service *s, size_t i)
+{
+	if (i < s->ruledefs.n)
+		return s->ruledefs.v[i]->name;
+	if (i < ecs_service_stats_count(s))
+		return s->groups.v[i - s->ruledefs.n]->name;
+	return "(no rule)";
+}

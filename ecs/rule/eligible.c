@@ -1,0 +1,291 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- conditions --------------------------------------------------------------------------------- */
+
+bool cond_entry_hits(const struct cond_entry *x, const char *rule)
+{
+	size_t n = strlen(x->name), len = strlen(rule);
+
+	switch (x->op) {
+	case ECS_OP_EQ:
+		return strcmp(x->name, rule) == 0;
+	case ECS_OP_CONTAINS:
+		return strstr(rule, x->name) != NULL;
+	case ECS_OP_STARTS:
+		return strncmp(rule, x->name, n) == 0;
+	case ECS_OP_ENDS:
+		return len >= n && strcmp(rule + len - n, x->name) == 0;
+	default:
+		return false;
+	}
+}
+
+bool cond_any_holds(const struct trigger_condition *c)
+{
+	return c->has_any && c->any_equal == c->any_value;
+}
+
+/** Whether a condition holds for a static rule: any-match, or any of its entries. */
+static bool cond_holds(const struct trigger_condition *c, const char *rule)
+{
+	if (cond_any_holds(c))
+		return true;
+	for (size_t i = 0; i < c->n; i++)
+		if (cond_entry_hits(&c->entries[i], rule))
+			return true;
+	return false;
+}
+
+/** Evaluates each condition once per rule name of the service. */
+static int cond_hits(struct ecs_service *s)
+{
+	size_t n = ecs_service_stats_count(s);
+
+	TABLE_EACH(&s->conditions, trigger_condition, c) {
+		c->used = false;
+		c->hits = calloc(n / 64 + 1, sizeof(*c->hits));
+		if (!c->hits)
+			return SRP_ENOMEM;
+		for (size_t i = 0; i < n; i++)
+			if (cond_holds(c, ecs_service_stats_name(s, i)))
+				c->hits[i / 64] |= (uint64_t)1 << (i % 64);
+	}
+	return 0;
+}
+
+static void cond_hits_free(struct ecs_service *s)
+{
+	TABLE_EACH(&s->conditions, trigger_condition, c) {
+		free(c->hits);
+		c->hits = NULL;
+	}
+}
+
+/* --- schemes ------------------------------------------------------------------------------------ */
+
+static void scheme_resolve(struct ecs_service *s, struct scheme *ss)
+{
+	for (unsigned i = 1; ss->prio && i <= PRIO_MAX; i++) {
+		struct scheme_prio *p = &ss->prio[i];
+		struct trigger_action *a;
+
+		if (!p->set)
+			continue;
+		p->c = (struct trigger_condition *)(void *)obj_find(&s->conditions, p->cond);
+		a = (struct trigger_action *)(void *)obj_find(&s->trigger_actions, p->action);
+		p->recovers = a && a->flow_recovery;
+		if (a)
+			a->used = true;
+		if (p->c && p->recovers)
+			p->c->used = true;
+	}
+}
+
+/** True for a priority that can make a rule eligible. */
+static bool acts(const struct scheme *ss, unsigned prio)
+{
+	return ss->trigger && ss->prio && ss->prio[prio].set && ss->prio[prio].c &&
+	       ss->prio[prio].recovers;
+}
+
+static int exact_cmp(const void *x, const void *y)
+{
+	const struct exact_name *a = x, *b = y;
+
+	return strcmp(a->name, b->name);
+}
+
+/** Names given with `=`, once each, by the lowest priority that gives them. */
+static int scheme_exact(struct scheme *ss)
+{
+	size_t n = 0;
+
+	for (unsigned i = 1; i <= PRIO_MAX; i++)
+		n += acts(ss, i) ? ss->prio[i].c->n : 0;
+	ss->nexact = 0;
+	ss->exact = calloc(n ? n : 1, sizeof(*ss->exact));
+	if (!ss->exact)
+		return SRP_ENOMEM;
+	for (unsigned i = 1; i <= PRIO_MAX; i++) {
+		const struct trigger_condition *c = acts(ss, i) ? ss->prio[i].c : NULL;
+
+		for (size_t k = 0; c && k < c->n; k++) {
+			struct exact_name x = {c->entries[k].name, (uint16_t)c->delay};
+			bool there = false;
+
+			for (size_t j = 0; j < ss->nexact; j++)
+				there = there || strcmp(ss->exact[j].name, x.name) == 0;
+			if (!there && c->entries[k].op == ECS_OP_EQ)
+				ss->exact[ss->nexact++] = x;
+		}
+	}
+	qsort(ss->exact, ss->nexact, sizeof(*ss->exact), exact_cmp);
+	return 0;
+}
+
+/** The delay of each rule name of the service, or NOT_ELIGIBLE. */
+static int scheme_delays(const struct ecs_service *s, struct scheme *ss)
+{
+	size_t n = ecs_service_stats_count(s);
+
+	ss->delay = malloc((n + 1) * sizeof(*ss->delay));
+	if (!ss->delay)
+		return SRP_ENOMEM;
+	for (size_t k = 0; k < n; k++)
+		ss->delay[k] = NOT_ELIGIBLE;
+	for (unsigned i = PRIO_MAX; i >= 1; i--) { /* the lowest writes last */
+		const struct trigger_condition *c = acts(ss, i) ? ss->prio[i].c : NULL;
+
+		for (size_t k = 0; c && k < n; k++)
+			if (c->hits[k / 64] >> (k % 64) & 1)
+				ss->delay[k] = (uint16_t)c->delay;
+	}
+	return 0;
+}
+
+/* --- subscribers -------------------------------------------------------------------------------- */
+
+static bool subs_line_holds(const struct subs_line *l, const char *rulebase, const char *apn)
+{
+	bool is = false;
+
+	switch (l->field) {
+	case ECS_SUBS_ANY:
+		is = strcmp(l->value, "TRUE") == 0;
+		break;
+	case ECS_SUBS_RULEBASE:
+		is = rulebase && strcmp(l->value, rulebase) == 0;
+		break;
+	case ECS_SUBS_APN: /* a domain name: case says nothing */
+		is = apn && strcasecmp(l->value, apn) == 0;
+		break;
+	}
+	return is == l->equal;
+}
+
+static bool class_holds(const struct subs_class *c, const char *rulebase, const char *apn)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (subs_line_holds(&c->lines[i], rulebase, apn) == c->any)
+			return c->any;
+	return c->n > 0 && !c->any;
+}
+
+static int base_cmp(const void *x, const void *y)
+{
+	const struct subs_base *const *a = x, *const *b = y;
+	bool da = strcmp((*a)->o.name, "default") == 0, db = strcmp((*b)->o.name, "default") == 0;
+
+	if (da != db)
+		return da ? -1 : 1;
+	return strcmp((*a)->o.name, (*b)->o.name);
+}
+
+static void base_bind(struct ecs_service *s, const struct subs_base *sb)
+{
+	for (unsigned i = 1; sb->prio && i <= PRIO_MAX; i++) {
+		struct subs_class *c;
+		struct scheme *ss;
+
+		if (!sb->prio[i].set)
+			continue;
+		c = (struct subs_class *)(void *)obj_find(&s->classes, sb->prio[i].cls);
+		ss = (struct scheme *)(void *)obj_find(&s->schemes, sb->prio[i].scheme);
+		if (c)
+			c->used = true;
+		if (ss)
+			ss->bound = true;
+		if (c && ss)
+			s->bindings[s->nbindings++] =
+				(struct binding){c, (uint16_t)ss->o.index};
+	}
+}
+
+/** All bindings in their order: the base `default` first, then by name; in each by priority. */
+static int bindings_build(struct ecs_service *s)
+{
+	const struct subs_base **v = calloc(s->bases.n + 1, sizeof(*v));
+	size_t n = 0;
+
+	s->nbindings = 0;
+	s->bindings = calloc(s->bases.n * PRIO_MAX + 1, sizeof(*s->bindings));
+	if (!v || !s->bindings) {
+		free(v);
+		return SRP_ENOMEM;
+	}
+	TABLE_EACH(&s->classes, subs_class, c)
+		c->used = false;
+	TABLE_EACH(&s->bases, subs_base, sb)
+		v[n++] = sb;
+	qsort(v, n, sizeof(*v), base_cmp);
+	for (size_t i = 0; i < n; i++)
+		base_bind(s, v[i]);
+	free(v);
+	return 0;
+}
+
+int eligible_build(struct ecs_service *s)
+{
+	int rc = cond_hits(s);
+
+	TABLE_EACH(&s->trigger_actions, trigger_action, a)
+		a->used = false;
+	TABLE_EACH(&s->schemes, scheme, ss) {
+		ss->bound = false;
+		if (rc)
+			break;
+		scheme_resolve(s, ss);
+		rc = scheme_exact(ss);
+		if (rc == 0)
+			rc = scheme_delays(s, ss);
+	}
+	cond_hits_free(s);
+	return rc ? rc : bindings_build(s);
+}
+
+int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, const char *apn)
+{
+	for (size_t i = 0; i < s->nbindings; i++)
+		if (class_holds(s->bindings[i].cls, rulebase, apn))
+			return s->bindings[i].scheme;
+	return -1;
+}
+
+/** A static rule that this service does not have (a peer's): as its conditions say. */
+static uint32_t stranger_delay(const struct scheme *ss, const char *rule)
+{
+	for (unsigned i = 1; i <= PRIO_MAX; i++)
+		if (acts(ss, i) && cond_holds(ss->prio[i].c, rule))
+			return ss->prio[i].c->delay;
+	return NOT_ELIGIBLE;
+}
+
+bool ecs_service_eligible(const struct ecs_service *s, int scheme, const char *rule_name,
+                          bool dynamic, uint32_t *delay)
+{
+	struct exact_name key = {.name = rule_name};
+	const struct exact_name *x;
+	const struct scheme *ss;
+	uint32_t d;
+	int i;
+
+	if (!s->frozen || scheme < 0 || (size_t)scheme >= s->schemes.n || !rule_name)
+		return false;
+	ss = (const struct scheme *)(const void *)s->schemes.v[scheme];
+	if (dynamic) {
+		x = bsearch(&key, ss->exact, ss->nexact, sizeof(key), exact_cmp);
+		d = x ? x->delay : NOT_ELIGIBLE;
+	} else {
+		i = rule_index(s, rule_name);
+		d = i >= 0 ? ss->delay[i] : stranger_delay(ss, rule_name);
+	}
+	if (d == NOT_ELIGIBLE)
+		return false;
+	if (delay)
+		*delay = d;
+	return true;
+}

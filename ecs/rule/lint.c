@@ -1,0 +1,238 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_MAX 512
+
+struct linter {
+	const struct ecs_service *s;
+	void (*fn)(void *arg, bool warning, const char *text);
+	void *arg;
+};
+
+static void find(const struct linter *l, bool warning, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void find(const struct linter *l, bool warning, const char *fmt, ...)
+{
+	char buf[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	l->fn(l->arg, warning, buf);
+}
+
+#define ERROR(l, ...)   find(l, false, __VA_ARGS__)
+#define WARNING(l, ...) find(l, true, __VA_ARGS__)
+
+/* --- ruledefs and groups ------------------------------------------------------------------------ */
+
+/** True when the rule is nothing but `ip any-match = TRUE`. */
+static bool is_default(const struct ruledef *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->lines[i].c.field != ECS_F_IP_ANY || !r->lines[i].c.want)
+			return false;
+	return r->n > 0;
+}
+
+/** Two values of one string that can never be the same at once. */
+static bool contradicts(const struct rule_line *a, const struct rule_line *b)
+{
+	return a->c.field == b->c.field && ecs_fields[a->c.field].type == T_STR &&
+	       a->c.op == ECS_OP_EQ && b->c.op == ECS_OP_EQ && strcasecmp(a->a, b->a) != 0;
+}
+
+static void lint_ruledef(const struct linter *l, const struct ruledef *r)
+{
+	if (!r->used)
+		ERROR(l, "Ruledef <%s> is not used in any rulebase or group-of-ruledefs.", r->o.name);
+	if (!r->n)
+		WARNING(l, "Ruledef <%s> has no lines and matches nothing.", r->o.name);
+	for (size_t i = 0; !r->any && i < r->n; i++)
+		for (size_t k = i + 1; k < r->n; k++) {
+			const char *words = ecs_fields[r->lines[i].c.field].words;
+
+			if (!contradicts(&r->lines[i], &r->lines[k]))
+				continue;
+			WARNING(l, "Charging Ruledef <%s> uses multiple \"%s\" lines but does not "
+			        "have a \"multi-line-or all-lines\".", r->o.name,
+			        strrchr(words, ' ') + 1);
+			return;
+		}
+}
+
+static void lint_group(const struct linter *l, const struct group *g)
+{
+	if (!g->used)
+		ERROR(l, "Group-of-ruledefs <%s> is not used in any rulebase.", g->o.name);
+	if (!g->n)
+		WARNING(l, "Group-of-ruledefs <%s> has no ruledefs and matches nothing.", g->o.name);
+	for (size_t i = 0; i < g->n; i++)
+		if (!g->members[i].rule)
+			ERROR(l, "Ruledef <%s> of group-of-ruledefs <%s> is not configured.",
+			      g->members[i].name, g->o.name);
+}
+
+/* --- rulebases ---------------------------------------------------------------------------------- */
+
+static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
+{
+	for (size_t i = 0; i < rb->n; i++) {
+		const struct action_line *al = &rb->lines[i];
+		const char *what = al->group ? "Group-of-ruledefs" : "Ruledef";
+		const struct obj *o = obj_find(al->group ? &l->s->groups : &l->s->ruledefs,
+		                               al->rule);
+
+		if (!o)
+			ERROR(l, "%s <%s> of rulebase <%s>, action priority %u, is not configured.",
+			      what, al->rule, rb->o.name, al->priority);
+		if (!obj_find(&l->s->actions, al->action))
+			ERROR(l, "Charging-action <%s> of rulebase <%s>, action priority %u, is not "
+			      "configured.", al->action, rb->o.name, al->priority);
+		if (o && !al->group && i + 1 < rb->n &&
+		    is_default((const struct ruledef *)(const void *)o))
+			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "
+			        "TRUE\" expression) is specified in the rulebase <%s>, but not at "
+			        "lowest priority action command.", rb->o.name);
+	}
+}
+
+/** L7 rules that are eligible while plain acknowledgements are charged by L3/L4 rules. */
+static void lint_delay_charging(const struct linter *l, const struct rulebase *rb)
+{
+	if (rb->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_MID_SESSION))
+		return;
+	for (size_t i = 0; i < rb->n; i++) {
+		const struct ecs_line *line = &l->s->lines[rb->first + i];
+
+		if (!line->bound || line->l34)
+			continue;
+		TABLE_EACH(&l->s->schemes, scheme, ss) {
+			if (!ss->bound || !ecs_service_eligible(l->s, (int)ss->o.index,
+			                                        line->rule_name, false, NULL))
+				continue;
+			WARNING(l, "Rule <%s> of rulebase <%s> is eligible for flow recovery and "
+			        "looks at L7, but the rulebase has no delay charging (\"flow "
+			        "control-handshaking charge-to-application\").", line->rule_name,
+			        rb->o.name);
+			break;
+		}
+	}
+}
+
+/* --- schemes ------------------------------------------------------------------------------------ */
+
+static void lint_condition(const struct linter *l, const struct trigger_condition *c)
+{
+	size_t rules = ecs_service_stats_count(l->s);
+
+	if (!c->used)
+		ERROR(l, "Trigger-condition <%s> is not used with a trigger-action that has "
+		      "flow-recovery.", c->o.name);
+	if (!c->n && !c->has_any)
+		WARNING(l, "Trigger-condition <%s> has no entries and holds for no rule.",
+		        c->o.name);
+	for (size_t i = 0; i < c->n; i++) {
+		bool hit = false;
+
+		for (size_t k = 0; k < rules && !hit; k++)
+			hit = cond_entry_hits(&c->entries[i], ecs_service_stats_name(l->s, k));
+		if (!hit)
+			WARNING(l, "Rule-name %s <%s> of trigger-condition <%s> matches no ruledef "
+			        "or group-of-ruledefs.%s", ecs_op_text[c->entries[i].op],
+			        c->entries[i].name, c->o.name,
+			        c->entries[i].op == ECS_OP_EQ ? " It can be a dynamic rule." : "");
+	}
+}
+
+static void lint_scheme(const struct linter *l, const struct scheme *ss)
+{
+	if (!ss->bound)
+		WARNING(l, "Service-scheme <%s> is not bound in any subscriber-base.", ss->o.name);
+	if (!ss->trigger)
+		WARNING(l, "Service-scheme <%s> has no trigger flow-create.", ss->o.name);
+	for (unsigned i = 1; ss->prio && i <= PRIO_MAX; i++) {
+		const struct scheme_prio *p = &ss->prio[i];
+
+		if (!p->set)
+			continue;
+		if (!p->c)
+			ERROR(l, "Trigger-condition <%s> of service-scheme <%s>, priority %u, is not "
+			      "configured.", p->cond, ss->o.name, i);
+		if (!obj_find(&l->s->trigger_actions, p->action))
+			ERROR(l, "Trigger-action <%s> of service-scheme <%s>, priority %u, is not "
+			      "configured.", p->action, ss->o.name, i);
+		else if (!p->recovers)
+			WARNING(l, "Trigger-action <%s> of service-scheme <%s>, priority %u, does "
+			        "not have flow-recovery.", p->action, ss->o.name, i);
+	}
+}
+
+static void lint_base(const struct linter *l, const struct subs_base *sb)
+{
+	for (unsigned i = 1; sb->prio && i <= PRIO_MAX; i++) {
+		const struct subs_bind *p = &sb->prio[i];
+
+		if (!p->set)
+			continue;
+		if (!obj_find(&l->s->classes, p->cls))
+			ERROR(l, "Subs-class <%s> of subscriber-base <%s>, priority %u, is not "
+			      "configured.", p->cls, sb->o.name, i);
+		if (!obj_find(&l->s->schemes, p->scheme))
+			ERROR(l, "Service-scheme <%s> of subscriber-base <%s>, priority %u, is not "
+			      "configured.", p->scheme, sb->o.name, i);
+	}
+}
+
+static void lint_classes(const struct linter *l)
+{
+	TABLE_EACH(&l->s->classes, subs_class, c) {
+		if (!c->used)
+			WARNING(l, "Subs-class <%s> is not used in any subscriber-base.", c->o.name);
+		if (!c->n)
+			WARNING(l, "Subs-class <%s> has no lines and holds for no subscriber.",
+			        c->o.name);
+		for (size_t i = 0; i < c->n; i++)
+			if (c->lines[i].field == ECS_SUBS_RULEBASE && c->lines[i].equal &&
+			    !obj_find(&l->s->rulebases, c->lines[i].value))
+				ERROR(l, "Rulebase <%s> of subs-class <%s> is not configured.",
+				      c->lines[i].value, c->o.name);
+	}
+}
+
+void ecs_service_lint(const struct ecs_service *s,
+                      void (*fn)(void *arg, bool warning, const char *text), void *arg)
+{
+	const struct linter l = {.s = s, .fn = fn, .arg = arg};
+
+	if (!s->frozen)
+		return;
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		lint_ruledef(&l, r);
+	TABLE_EACH(&s->groups, group, g)
+		lint_group(&l, g);
+	TABLE_EACH(&s->rulebases, rulebase, rb) {
+		lint_rulebase(&l, rb);
+		lint_delay_charging(&l, rb);
+	}
+	TABLE_EACH(&s->actions, action, a)
+		if (!a->used)
+			WARNING(&l, "Charging-action <%s> is not used in any rulebase.", a->pub.name);
+	TABLE_EACH(&s->trigger_actions, trigger_action, ta)
+		if (!ta->used)
+			WARNING(&l, "Trigger-action <%s> is not used in any service-scheme.",
+			        ta->o.name);
+	TABLE_EACH(&s->conditions, trigger_condition, c)
+		lint_condition(&l, c);
+	TABLE_EACH(&s->schemes, scheme, ss)
+		lint_scheme(&l, ss);
+	lint_classes(&l);
+	TABLE_EACH(&s->bases, subs_base, sb)
+		lint_base(&l, sb);
+}

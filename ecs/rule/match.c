@@ -1,0 +1,418 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX (ECS_LINES_MAX / 64)
+#define TCP       6
+#define UDP       17
+#define ICMP      1
+#define ICMPV6    58
+
+/** What a condition, a rule or a line says of a packet. */
+enum verdict { NO, MAYBE, YES };
+
+/** Which patterns of a field hit its string; valid for one call. */
+struct hits {
+	uint64_t *bits;
+	uint16_t *list;
+	size_t n;
+};
+
+struct ecs_matcher {
+	const struct ecs_service *s;
+	hs_scratch_t *scratch;
+	struct hits hits[ECS_F__N];
+};
+
+/** A call, as its parts see it. */
+struct call {
+	struct ecs_matcher *m;
+	const struct rulebase *rb;
+	const struct ecs_match_in *in;
+	uint64_t yes[WORDS_MAX];   /**< lines that could match */
+	uint64_t later[WORDS_MAX]; /**< lines that only what is not yet known could make match */
+	bool maybe;
+};
+
+/* --- one condition ------------------------------------------------------------------------------ */
+
+static enum verdict known(bool match)
+{
+	return match ? YES : NO;
+}
+
+static enum verdict in_range(const struct cond *c, uint16_t v)
+{
+	return known((v >= c->lo && v <= c->hi) != c->neg);
+}
+
+static enum verdict either(const struct cond *c, uint16_t a, uint16_t b)
+{
+	bool hit = (a >= c->lo && a <= c->hi) || (b >= c->lo && b <= c->hi);
+
+	return known(hit != c->neg);
+}
+
+static enum verdict addr(const struct cond *c, const struct ecs_addr *a)
+{
+	bool hit = ecs_addr_is4(a) == c->v4 && memcmp(a, &c->alo, sizeof(*a)) >= 0 &&
+	           memcmp(a, &c->ahi, sizeof(*a)) <= 0;
+
+	return known(hit != c->neg);
+}
+
+static bool has_ports(const struct ecs_packet *p, uint8_t proto)
+{
+	return p->proto == proto && p->frag != ECS_FRAG_LATER;
+}
+
+static bool is_icmp(const struct ecs_packet *p)
+{
+	return p->proto == ICMP || p->proto == ICMPV6;
+}
+
+static const char *l7_string(const struct ecs_l7 *l7, unsigned field)
+{
+	switch (field) {
+	case ECS_F_HTTP_HOST:
+		return l7->http_host;
+	case ECS_F_HTTP_URL:
+		return l7->http_url;
+	case ECS_F_HTTP_UA:
+		return l7->http_user_agent;
+	case ECS_F_TLS_SNI:
+		return l7->tls_sni;
+	case ECS_F_DNS_QUERY:
+		return l7->dns_query;
+	default:
+		return NULL;
+	}
+}
+
+static enum verdict l7_cond(const struct ecs_matcher *m, const struct ecs_l7 *l7,
+                            const struct cond *c)
+{
+	const uint64_t *bits = m->hits[c->field].bits;
+	bool http;
+
+	if (!l7)
+		return NO;
+	if (c->field == ECS_F_HTTP_ANY) {
+		http = l7->http_host || l7->http_url || l7->http_user_agent;
+		return http || l7->final ? known(http == c->want) : MAYBE;
+	}
+	if (c->field == ECS_F_P2P_PROTOCOL) {
+		if ((l7->app && l7->app == c->lo) || (l7->app_master && l7->app_master == c->lo))
+			return YES;
+		return l7->final ? NO : MAYBE; /* nDPI may still refine what it has said */
+	}
+	if (!l7_string(l7, c->field)) /* absent: only !present can match */
+		return l7->final ? known(c->op == ECS_OP_NPRESENT) : MAYBE;
+	if (c->op == ECS_OP_PRESENT || c->op == ECS_OP_NPRESENT)
+		return known(c->want);
+	return known((bits[c->pattern / 64] >> (c->pattern % 64) & 1) != c->neg);
+}
+
+static enum verdict cond_eval(const struct call *k, const struct cond *c)
+{
+	const struct ecs_packet *p = k->in->pkt;
+	bool up = p->dir == ECS_UPLINK;
+
+	switch ((enum ecs_field)c->field) {
+	case ECS_F_IP_ANY:
+		return known(c->want);
+	case ECS_F_IP_SRC:
+		return addr(c, &p->src);
+	case ECS_F_IP_DST:
+		return addr(c, &p->dst);
+	case ECS_F_IP_SERVER:
+		return addr(c, up ? &p->dst : &p->src);
+	case ECS_F_IP_SUBSCRIBER:
+		return addr(c, up ? &p->src : &p->dst);
+	case ECS_F_IP_PROTOCOL:
+		return in_range(c, p->proto);
+	case ECS_F_IP_VERSION:
+		return in_range(c, p->version);
+	case ECS_F_IP_UPLINK:
+		return known(up == c->want);
+	case ECS_F_IP_DOWNLINK:
+		return known(!up == c->want);
+	case ECS_F_TCP_ANY:
+		return known((p->proto == TCP) == c->want);
+	case ECS_F_TCP_SPORT:
+		return has_ports(p, TCP) ? in_range(c, p->sport) : NO;
+	case ECS_F_TCP_DPORT:
+		return has_ports(p, TCP) ? in_range(c, p->dport) : NO;
+	case ECS_F_TCP_EPORT:
+		return has_ports(p, TCP) ? either(c, p->sport, p->dport) : NO;
+	case ECS_F_TCP_STATE:
+		return p->proto == TCP && k->in->tcp_state ? in_range(c, k->in->tcp_state) : NO;
+	case ECS_F_UDP_ANY:
+		return known((p->proto == UDP) == c->want);
+	case ECS_F_UDP_SPORT:
+		return has_ports(p, UDP) ? in_range(c, p->sport) : NO;
+	case ECS_F_UDP_DPORT:
+		return has_ports(p, UDP) ? in_range(c, p->dport) : NO;
+	case ECS_F_UDP_EPORT:
+		return has_ports(p, UDP) ? either(c, p->sport, p->dport) : NO;
+	case ECS_F_ICMP_ANY:
+		return known(is_icmp(p) == c->want);
+	case ECS_F_ICMP_TYPE:
+		return is_icmp(p) && p->frag != ECS_FRAG_LATER ? in_range(c, p->icmp_type) : NO;
+	case ECS_F_ICMP_CODE:
+		return is_icmp(p) && p->frag != ECS_FRAG_LATER ? in_range(c, p->icmp_code) : NO;
+	default:
+		return l7_cond(k->m, k->in->l7, c);
+	}
+}
+
+/* --- rules and lines ---------------------------------------------------------------------------- */
+
+static enum verdict rule_eval(const struct call *k, const struct ruledef *r)
+{
+	enum verdict stop = r->any ? YES : NO, v = r->any || !r->nconds ? NO : YES;
+
+	for (size_t i = 0; i < r->nconds; i++) {
+		enum verdict t = cond_eval(k, &r->conds[i]);
+
+		if (t == stop)
+			return t;
+		if (t == MAYBE)
+			v = MAYBE;
+	}
+	return v;
+}
+
+static enum verdict line_eval(const struct call *k, uint16_t line)
+{
+	const struct ecs_service *s = k->m->s;
+	const struct ecs_line *l = &s->lines[line];
+	const struct group *g;
+	enum verdict v = NO;
+
+	if (!l->group)
+		return rule_eval(k, (const struct ruledef *)(const void *)s->ruledefs.v[l->stats]);
+	g = (const struct group *)(const void *)s->groups.v[l->stats - s->ruledefs.n];
+	for (size_t i = 0; i < g->n; i++) {
+		enum verdict t = g->members[i].rule ? rule_eval(k, g->members[i].rule) : NO;
+
+		if (t > v)
+			v = t;
+		if (v == YES)
+			break;
+	}
+	return v;
+}
+
+/** Tries the lines of the two sets in their order, from bit @p from up to @p to. */
+static uint16_t walk(struct call *k, size_t from, size_t to)
+{
+	for (size_t w = from / 64; w < (to + 63) / 64; w++) {
+		uint64_t cand = k->yes[w] | (k->maybe ? 0 : k->later[w]);
+
+		if (w == from / 64)
+			cand &= ~(uint64_t)0 << (from % 64);
+		if (w == to / 64)
+			cand &= ((uint64_t)1 << (to % 64)) - 1;
+		while (cand) {
+			unsigned bit = (unsigned)__builtin_ctzll(cand);
+			uint16_t line = (uint16_t)(k->rb->first + w * 64 + bit);
+			enum verdict v = line_eval(k, line);
+
+			if (v == YES)
+				return line;
+			cand &= cand - 1;
+			if (v == MAYBE) { /* one is enough to know */
+				k->maybe = true;
+				cand &= k->yes[w];
+			}
+		}
+	}
+	return ECS_LINE_NONE;
+}
+
+/* --- strings ------------------------------------------------------------------------------------ */
+
+static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                  void *arg)
+{
+	struct hits *h = arg;
+	uint64_t bit = (uint64_t)1 << (id % 64);
+
+	(void)from;
+	(void)to;
+	(void)flags;
+	if (!(h->bits[id / 64] & bit)) {
+		h->bits[id / 64] |= bit;
+		h->list[h->n++] = (uint16_t)id;
+	}
+	return 0;
+}
+
+static void scan(struct ecs_matcher *m, unsigned field, const char *text)
+{
+	struct hits *h = &m->hits[field];
+	size_t len = strlen(text);
+
+	while (h->n > 0) { /* of the call before */
+		h->n--;
+		h->bits[h->list[h->n] / 64] = 0;
+	}
+	if (m->s->sets[field].db)
+		hs_scan(m->s->sets[field].db, text, (unsigned)(len < UINT32_MAX ? len : UINT32_MAX),
+		        0, m->scratch, on_hit, h);
+}
+
+/** Makes candidates of the lines of this rulebase that look at one of these ruledefs. */
+static void candidates(struct call *k, const uint16_t *rules, size_t n)
+{
+	const struct ecs_service *s = k->m->s;
+	uint32_t first = k->rb->first, end = (uint32_t)(first + k->rb->n);
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t lo = s->lines_at[rules[i]], hi = s->lines_at[rules[i] + 1u], stop = hi;
+
+		while (lo < hi) { /* the first line at or after ours */
+			uint32_t mid = (lo + hi) / 2;
+
+			if (s->lines_of[mid] < first)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		for (; lo < stop && s->lines_of[lo] < end; lo++) {
+			uint32_t bit = s->lines_of[lo] - first;
+
+			k->yes[bit / 64] |= (uint64_t)1 << (bit % 64);
+		}
+	}
+}
+
+static void app_candidates(struct call *k, uint16_t app)
+{
+	const struct ecs_service *s = k->m->s;
+
+	if (app && app < s->napps)
+		candidates(k, s->app_gate + s->app_gate_at[app],
+		           s->app_gate_at[app + 1u] - s->app_gate_at[app]);
+}
+
+static void add_set(const struct call *k, uint64_t *to, unsigned which)
+{
+	const uint64_t *set = rulebase_set(k->rb, which);
+
+	for (size_t w = 0; w < k->rb->words; w++)
+		to[w] |= set[w];
+}
+
+/** Looks at what analyzers have said: one scan per known string, and the lines that its hits, or
+ *  what is still to come, can make match. */
+static void look(struct call *k)
+{
+	const struct ecs_l7 *l7 = k->in->l7;
+	const struct ecs_service *s = k->m->s;
+
+	if (!l7)
+		return;
+	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++) {
+		const struct stringset *set = &s->sets[f];
+		const char *text = l7_string(l7, f);
+
+		if (!(k->rb->l7_fields & FIELD_BIT(f)))
+			continue;
+		if (!text && !l7->final)
+			add_set(k, k->later, set_gated(f));
+		if (f == ECS_F_P2P_PROTOCOL) {
+			app_candidates(k, l7->app);
+			app_candidates(k, l7->app_master);
+		}
+		if (!text)
+			continue;
+		scan(k->m, f, text);
+		for (size_t i = 0; i < k->m->hits[f].n; i++) {
+			uint16_t p = k->m->hits[f].list[i];
+
+			candidates(k, set->gate + set->gate_at[p],
+			           set->gate_at[p + 1u] - set->gate_at[p]);
+		}
+	}
+}
+
+static void keep_set(struct call *k, unsigned which)
+{
+	const uint64_t *set = rulebase_set(k->rb, which);
+
+	for (size_t w = 0; w < k->rb->words; w++) {
+		k->yes[w] &= set[w];
+		k->later[w] &= set[w];
+	}
+}
+
+/* --- public ------------------------------------------------------------------------------------- */
+
+uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in, bool *maybe)
+{
+	struct call k = {.m = m, .in = in};
+	uint16_t line = ECS_LINE_NONE;
+	unsigned proto;
+
+	if (maybe)
+		*maybe = false;
+	if (rulebase < 0 || (size_t)rulebase >= m->s->rulebases.n)
+		return ECS_LINE_NONE;
+	k.rb = (const struct rulebase *)(const void *)m->s->rulebases.v[rulebase];
+	proto = SET_PROTO + proto_class_of(in->pkt->proto);
+	add_set(&k, k.yes, in->l34_only ? SET_L34 : SET_ALWAYS);
+	keep_set(&k, proto);
+	if (in->l34_only)
+		return walk(&k, 0, k.rb->n);
+	line = walk(&k, 0, k.rb->first_l7);
+	if (line == ECS_LINE_NONE && k.rb->first_l7 < k.rb->n) {
+		look(&k);
+		keep_set(&k, proto);
+		line = walk(&k, k.rb->first_l7, k.rb->n);
+	}
+	if (maybe)
+		*maybe = k.maybe;
+	return line;
+}
+
+struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
+{
+	struct ecs_matcher *m;
+
+	if (!s->frozen)
+		return NULL;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return NULL;
+	m->s = s;
+	for (size_t f = 0; f < ECS_F__N; f++) {
+		struct hits *h = &m->hits[f];
+
+		if (!s->sets[f].db)
+			continue;
+		h->bits = calloc((s->sets[f].n + 63) / 64, sizeof(*h->bits));
+		h->list = calloc(s->sets[f].n, sizeof(*h->list));
+		if (!h->bits || !h->list ||
+		    hs_alloc_scratch(s->sets[f].db, &m->scratch) != HS_SUCCESS) {
+			ecs_matcher_free(m);
+			return NULL;
+		}
+	}
+	return m;
+}
+
+void ecs_matcher_free(struct ecs_matcher *m)
+{
+	if (!m)
+		return;
+	for (size_t f = 0; f < ECS_F__N; f++) {
+		free(m->hits[f].bits);
+		free(m->hits[f].list);
+	}
+	hs_free_scratch(m->scratch);
+	free(m);
+}

@@ -1,0 +1,230 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINE_MAX_LEN 640
+
+struct printer {
+	void (*put)(void *arg, const char *line);
+	void *arg;
+	int depth;
+};
+
+static void line(const struct printer *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void line(const struct printer *p, const char *fmt, ...)
+{
+	char buf[LINE_MAX_LEN];
+	int n = snprintf(buf, sizeof(buf), "%*s", p->depth * 2, "");
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf + n, sizeof(buf) - (size_t)n, fmt, ap);
+	va_end(ap);
+	p->put(p->arg, buf);
+}
+
+static void block_open(struct printer *p, const char *what, const char *name)
+{
+	line(p, "%s %s", what, name);
+	p->depth++;
+}
+
+static void block_close(struct printer *p)
+{
+	p->depth--;
+	line(p, "#exit");
+}
+
+/** A string value as a word of a line: quoted where a reader could take it for something else. */
+static const char *word(const char *s, char out[2 * VALUE_MAX + 3])
+{
+	char *o = out;
+
+	if (!s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:-")])
+		return s;
+	*o++ = '"';
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			*o++ = '\\';
+		*o++ = *s;
+	}
+	*o++ = '"';
+	*o = '\0';
+	return out;
+}
+
+static void print_rule_line(const struct printer *p, const struct rule_line *l)
+{
+	char a[2 * VALUE_MAX + 3];
+	const char *words = ecs_fields[l->c.field].words, *op = ecs_op_text[l->c.op];
+
+	if (l->b)
+		line(p, "%s %s %s to %s", words, op, l->a, l->b);
+	else if (!l->a[0])
+		line(p, "%s %s", words, op);
+	else
+		line(p, "%s%s %s %s", words, l->case_sensitive ? " case-sensitive" : "", op,
+		     word(l->a, a));
+}
+
+static void print_ruledef(struct printer *p, const struct ruledef *r)
+{
+	block_open(p, "ruledef", r->o.name);
+	for (size_t i = 0; i < r->n; i++)
+		print_rule_line(p, &r->lines[i]);
+	if (r->any)
+		line(p, "multi-line-or all-lines");
+	block_close(p);
+}
+
+static void print_group(struct printer *p, const struct group *g)
+{
+	block_open(p, "group-of-ruledefs", g->o.name);
+	for (size_t i = 0; i < g->n; i++)
+		line(p, "add-ruledef priority %u ruledef %s", g->members[i].priority,
+		     g->members[i].name);
+	block_close(p);
+}
+
+static void print_action(struct printer *p, const struct ecs_charging_action *a)
+{
+	block_open(p, "charging-action", a->name);
+	if (a->content_id)
+		line(p, "content-id %u", a->content_id);
+	if (a->service_id)
+		line(p, "service-identifier %u", a->service_id);
+	if (a->rating_group)
+		line(p, "cca charging credit rating-group %u", a->rating_group);
+	if (a->flow_action == ECS_ACT_DISCARD)
+		line(p, "flow action discard%s",
+		     a->discard_up == a->discard_down ? "" : a->discard_up ? " uplink" : " downlink");
+	if (a->idle_timeout >= 0)
+		line(p, "flow idle-timeout %d", a->idle_timeout);
+	block_close(p);
+}
+
+static void print_rulebase(struct printer *p, const struct rulebase *rb)
+{
+	block_open(p, "rulebase", rb->o.name);
+	for (size_t i = 0; i < rb->n; i++)
+		line(p, "action priority %u %s %s charging-action %s", rb->lines[i].priority,
+		     rb->lines[i].group ? "group-of-ruledefs" : "ruledef", rb->lines[i].rule,
+		     rb->lines[i].action);
+	if (rb->handshaking)
+		line(p, "flow control-handshaking charge-to-application%s%s%s%s",
+		     rb->handshaking & ECS_HS_ALL_PACKETS ? " all-packets" : "",
+		     rb->handshaking & ECS_HS_INITIAL ? " initial-packets" : "",
+		     rb->handshaking & ECS_HS_MID_SESSION ? " mid-session-packets" : "",
+		     rb->handshaking & ECS_HS_TEAR_DOWN ? " tear-down-packets" : "");
+	block_close(p);
+}
+
+static const char *sign(bool equal)
+{
+	return equal ? "=" : "!=";
+}
+
+static void print_condition(struct printer *p, const struct trigger_condition *c)
+{
+	block_open(p, "trigger-condition", c->o.name);
+	if (c->has_any)
+		line(p, "any-match %s %s", sign(c->any_equal), c->any_value ? "TRUE" : "FALSE");
+	for (size_t i = 0; i < c->n; i++)
+		line(p, "rule-name %s %s", ecs_op_text[c->entries[i].op], c->entries[i].name);
+	if (c->delay)
+		line(p, "delay = %u", c->delay);
+	block_close(p);
+}
+
+static void print_scheme(struct printer *p, const struct scheme *ss)
+{
+	block_open(p, "service-scheme", ss->o.name);
+	if (ss->trigger) {
+		block_open(p, "trigger", "flow-create");
+		for (unsigned i = 1; ss->prio && i <= PRIO_MAX; i++)
+			if (ss->prio[i].set)
+				line(p, "priority %u trigger-condition %s trigger-action %s", i,
+				     ss->prio[i].cond, ss->prio[i].action);
+		block_close(p);
+	}
+	block_close(p);
+}
+
+static void print_class(struct printer *p, const struct subs_class *c)
+{
+	static const char *const words[] = {
+		[ECS_SUBS_ANY] = "any-match",
+		[ECS_SUBS_RULEBASE] = "rulebase",
+		[ECS_SUBS_APN] = "apn",
+	};
+
+	block_open(p, "subs-class", c->o.name);
+	for (size_t i = 0; i < c->n; i++)
+		line(p, "%s %s %s", words[c->lines[i].field], sign(c->lines[i].equal),
+		     c->lines[i].value);
+	if (c->any)
+		line(p, "multi-line-or all-lines");
+	block_close(p);
+}
+
+static void print_base(struct printer *p, const struct subs_base *sb)
+{
+	block_open(p, "subscriber-base", sb->o.name);
+	for (unsigned i = 1; sb->prio && i <= PRIO_MAX; i++)
+		if (sb->prio[i].set)
+			line(p, "priority %u subs-class %s bind service-scheme %s", i,
+			     sb->prio[i].cls, sb->prio[i].scheme);
+	block_close(p);
+}
+
+static void print_own(const struct printer *p, const struct ecs_service *s)
+{
+	const struct ecs_timeouts std = ECS_TIMEOUTS_DEFAULT, *t = &s->timeouts;
+
+	if (t->tcp != std.tcp)
+		line(p, "idle-timeout tcp %u", t->tcp);
+	if (t->tcp_half_open != std.tcp_half_open)
+		line(p, "idle-timeout tcp half-open %u", t->tcp_half_open);
+	if (t->udp != std.udp)
+		line(p, "idle-timeout udp %u", t->udp);
+	if (t->icmp != std.icmp)
+		line(p, "idle-timeout icmp %u", t->icmp);
+	line(p, "system-limit flow-chkpt-per-call %u", s->flow_chkpt);
+}
+
+void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
+                       void *arg)
+{
+	struct printer p = {.put = put, .arg = arg};
+
+	block_open(&p, "active-charging service", s->name);
+	print_own(&p, s);
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		print_ruledef(&p, r);
+	TABLE_EACH(&s->groups, group, g)
+		print_group(&p, g);
+	TABLE_EACH(&s->actions, action, a)
+		print_action(&p, &a->pub);
+	TABLE_EACH(&s->rulebases, rulebase, rb)
+		print_rulebase(&p, rb);
+	TABLE_EACH(&s->trigger_actions, trigger_action, ta) {
+		block_open(&p, "trigger-action", ta->o.name);
+		if (ta->flow_recovery)
+			line(&p, "flow-recovery");
+		block_close(&p);
+	}
+	TABLE_EACH(&s->conditions, trigger_condition, c)
+		print_condition(&p, c);
+	TABLE_EACH(&s->schemes, scheme, ss)
+		print_scheme(&p, ss);
+	TABLE_EACH(&s->classes, subs_class, c)
+		print_class(&p, c);
+	TABLE_EACH(&s->bases, subs_base, sb)
+		print_base(&p, sb);
+	block_close(&p);
+}

@@ -1,0 +1,206 @@
+#include "config.h"
+#include "ecs/rule/service_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPR_MAX (VALUE_MAX * 4 + 8)
+
+/** One string condition, with what makes two of them the same. */
+struct want {
+	struct rule_line *line;
+	enum ecs_op op;      /**< without negation */
+	bool case_sensitive;
+};
+
+/** What is handed to the compiler. */
+struct exprs {
+	char **text;
+	unsigned *flags, *ids;
+	size_t n;
+};
+
+static enum ecs_op positive(enum ecs_op op)
+{
+	switch (op) {
+	case ECS_OP_NE:
+		return ECS_OP_EQ;
+	case ECS_OP_NCONTAINS:
+		return ECS_OP_CONTAINS;
+	case ECS_OP_NSTARTS:
+		return ECS_OP_STARTS;
+	case ECS_OP_NENDS:
+		return ECS_OP_ENDS;
+	default:
+		return op;
+	}
+}
+
+static bool has_pattern(const struct rule_line *l)
+{
+	return ecs_fields[l->c.field].type == T_STR && l->c.op != ECS_OP_PRESENT &&
+	       l->c.op != ECS_OP_NPRESENT;
+}
+
+static int want_cmp(const void *x, const void *y)
+{
+	const struct want *a = x, *b = y;
+
+	if (a->op != b->op)
+		return a->op < b->op ? -1 : 1;
+	if (a->case_sensitive != b->case_sensitive)
+		return a->case_sensitive ? 1 : -1;
+	return a->case_sensitive || a->op == ECS_OP_REGEX ? strcmp(a->line->a, b->line->a)
+	                                                  : strcasecmp(a->line->a, b->line->a);
+}
+
+/** The expression for a condition: literals anchored as their operator says, bytes escaped. */
+static char *expression(const struct want *w)
+{
+	static const char hex[] = "0123456789abcdef";
+	char buf[EXPR_MAX], *p = buf;
+
+	if (w->op == ECS_OP_REGEX)
+		return strdup(w->line->a);
+	if (w->op == ECS_OP_EQ || w->op == ECS_OP_STARTS) {
+		*p++ = '\\';
+		*p++ = 'A';
+	}
+	for (const char *t = w->line->a; *t; t++) {
+		*p++ = '\\';
+		*p++ = 'x';
+		*p++ = hex[(uint8_t)*t >> 4];
+		*p++ = hex[*t & 15];
+	}
+	if (w->op == ECS_OP_EQ || w->op == ECS_OP_ENDS) {
+		*p++ = '\\';
+		*p++ = 'z';
+	}
+	*p = '\0';
+	return strdup(buf);
+}
+
+static unsigned flags_of(enum ecs_op op, bool case_sensitive)
+{
+	unsigned f = HS_FLAG_SINGLEMATCH | HS_FLAG_DOTALL;
+
+	if (!case_sensitive)
+		f |= HS_FLAG_CASELESS;
+	if (op == ECS_OP_REGEX) /* a* is an expression too: it matches every string */
+		f |= HS_FLAG_ALLOWEMPTY;
+	return f;
+}
+
+int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e)
+{
+	hs_compile_error_t *err = NULL;
+	hs_database_t *db = NULL;
+	int rc = 0;
+
+	if (hs_compile(regex, flags_of(ECS_OP_REGEX, case_sensitive), HS_MODE_BLOCK, NULL, &db,
+	               &err) != HS_SUCCESS) {
+		rc = refuse(e, SRP_EINVAL, "expected a regular expression: %.100s",
+		            err ? err->message : "it does not compile");
+		hs_free_compile_error(err);
+	}
+	hs_free_database(db);
+	return rc;
+}
+
+/** Gives equal conditions one index and writes one expression for each. */
+static int exprs_make(struct exprs *x, struct want *w, size_t n)
+{
+	x->text = calloc(n, sizeof(*x->text));
+	x->flags = calloc(n, sizeof(*x->flags));
+	x->ids = calloc(n, sizeof(*x->ids));
+	if (!x->text || !x->flags || !x->ids)
+		return SRP_ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || want_cmp(&w[i - 1], &w[i]) != 0) {
+			x->text[x->n] = expression(&w[i]);
+			if (!x->text[x->n])
+				return SRP_ENOMEM;
+			x->flags[x->n] = flags_of(w[i].op, w[i].case_sensitive);
+			x->ids[x->n] = (unsigned)x->n;
+			x->n++;
+		}
+		w[i].line->c.pattern = (uint16_t)(x->n - 1);
+	}
+	return 0;
+}
+
+static void exprs_free(struct exprs *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		free(x->text[i]);
+	free(x->text);
+	free(x->flags);
+	free(x->ids);
+}
+
+static int set_compile(struct stringset *set, const struct exprs *x, const char *words,
+                       struct ecs_err *e)
+{
+	hs_compile_error_t *err = NULL;
+	int rc = 0;
+
+	if (hs_compile_multi((const char *const *)x->text, x->flags, x->ids, (unsigned)x->n,
+	                     HS_MODE_BLOCK, NULL, &set->db, &err) != HS_SUCCESS) {
+		rc = err && err->expression >= 0 ? SRP_EINVAL : SRP_ENOMEM;
+		refuse(e, rc, "the %s conditions do not compile: %.60s: %.40s", words,
+		       err && err->expression >= 0 ? x->text[err->expression] : "all together",
+		       err ? err->message : "out of memory");
+		hs_free_compile_error(err);
+	}
+	set->n = x->n;
+	return rc;
+}
+
+static int field_build(struct ecs_service *s, unsigned field, struct want *w, struct ecs_err *e)
+{
+	struct exprs x = {0};
+	size_t n = 0;
+	int rc;
+
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		for (size_t i = 0; i < r->n; i++)
+			if (r->lines[i].c.field == field && has_pattern(&r->lines[i]))
+				w[n++] = (struct want){&r->lines[i], positive(r->lines[i].c.op),
+				                       r->lines[i].case_sensitive};
+	if (!n)
+		return 0;
+	qsort(w, n, sizeof(*w), want_cmp);
+	rc = exprs_make(&x, w, n);
+	if (rc)
+		refuse(e, rc, "out of memory");
+	else
+		rc = set_compile(&s->sets[field], &x, ecs_fields[field].words, e);
+	exprs_free(&x);
+	return rc;
+}
+
+int stringset_build(struct ecs_service *s, struct ecs_err *e)
+{
+	size_t n = 0;
+	struct want *w;
+	int rc = 0;
+
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		n += r->n;
+	w = calloc(n ? n : 1, sizeof(*w));
+	if (!w)
+		return refuse(e, SRP_ENOMEM, "out of memory");
+	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
+		if (ecs_fields[f].type == T_STR)
+			rc = field_build(s, f, w, e);
+	free(w);
+	return rc;
+}
+
+void stringset_free(struct stringset *set)
+{
+	hs_free_database(set->db);
+	free(set->gate_at);
+	free(set->gate);
+	*set = (struct stringset){0};
+}
