@@ -13,6 +13,7 @@
 #define SRP_HELLO_NAME_MAX      63u
 #define SRP_HELLO_INSTANCES_MAX 32u
 #define SRP_MESSAGE_TEXT_MAX    200u
+#define SRP_INTERVAL_MS_MAX     65535000u /**< longest interval that may be configured */
 #define SRP_PROTOCOL_MIN        1u   /**< oldest version that this program speaks */
 #define SRP_PROTOCOL_MAX        1u
 
@@ -76,13 +77,14 @@ struct srp_candidate srp_hello_candidate(const struct srp_hello *h);
 struct srp_switch_prepare {
 	uint32_t term;        /**< of the active that asks */
 	uint32_t reason;      /**< enum srp_switch_reason; newer numbers are passed on */
-	uint32_t timeout_ms;  /**< how long the flush may take, at most an hour */
+	uint32_t timeout_ms;  /**< how long the flush may take, at most SRP_INTERVAL_MS_MAX */
 	bool force;           /**< the operator overrides the checks of the standby too */
 };
 int srp_switch_prepare_encode(const struct srp_switch_prepare *m, void *buf, size_t cap);
 int srp_switch_prepare_decode(const void *body, size_t len, struct srp_switch_prepare *out);
 
-/** SWITCH_READY: status 0, or a code of srp/err.def with a text; also SWITCH_ABORT and ERROR. */
+/** SWITCH_READY and ERROR: status 0, or a code of srp/err.def, with a text. Texts are printable ASCII: an
+ *  encoder replaces other bytes by '?' and cuts at SRP_MESSAGE_TEXT_MAX, a decoder refuses them. */
 struct srp_status {
 	int status;                          /**< 0 or negative, as enum srp_err */
 	char text[SRP_MESSAGE_TEXT_MAX + 1];

@@ -35,6 +35,7 @@ enum srp_conn_timer {
 	X(CONNECTED,  "a connection of either direction is up: TLS done, name checked") \
 	X(CLOSED,     "the connection is gone, or opening it failed")            \
 	X(TIMEOUT,    "the timer of the state")                                  \
+	X(SILENT,     "dead-interval without any sign of life")                  \
 	X(RX_HELLO,   "a hello that can be lived with")                          \
 	X(HELLO_BAD,  "a hello that cannot: version, sessmgrs, chassis bit")     \
 	X(LEVEL,      "every instance link is ready")                            \
@@ -53,13 +54,15 @@ enum srp_conn_event { SRP_CONN_EVENTS(X) SRP_CONN_EV__N };
 	X(OPEN,      "connect, on the side that connects; else wait")            \
 	X(CLOSE,     "close the connection")                                     \
 	X(HELLO,     "send our hello")                                           \
-	X(REPLACE,   "stop reading the older connection, close it, send hello on the new one") \
-	X(UP,        "the peer is known: begin instance connections, process its hello") \
+	X(REPLACE,   "stop reading the older connection, close it, send hello on the new one; " \
+	             "the role machine hears LINK_DOWN")                         \
+	X(UP,        "the peer is known: begin instance connections, process its hello; feed " \
+	             "LEVEL if they are all ready already")                      \
 	X(PROCESS,   "process the hello")                                        \
 	X(DELIVER,   "process the message")                                      \
 	X(LEAVING,   "feed PEER_BYE to the role machine, close")                 \
 	X(REFUSE,    "send ERROR, close; the role machine hears LINK_DOWN")      \
-	X(LOST,      "the role machine hears LINK_DOWN or PEER_GONE")            \
+	X(LOST,      "close; the role machine hears LINK_DOWN, or PEER_GONE or PEER_DEAD") \
 	X(NOTE,      "note and show what the peer refused, close")               \
 	X(ALL_READY, "every instance is level: a planned switchover is possible") \
 	X(NOT_READY, "not any more")

@@ -10,8 +10,10 @@ noinst_LIBRARIES += %D%/libsrp.a
 	%D%/hash.c	%D%/hash.h	\
 	%D%/hello.c	%D%/hello.h	\
 	%D%/link_machine.c	%D%/link_machine.h	%D%/control.def	\
+	%D%/message.h	\
 	%D%/mp.c	%D%/mp.h	\
 	%D%/role.c	%D%/role.h	\
+	%D%/role_event.c	\
 	%D%/role_machine.c	%D%/role_machine.h	\
 	%D%/switch.c	\
 	%D%/time.h

@@ -58,10 +58,12 @@ enum srp_role_timer {
 	X(PEER_LEAVING,   "the peer is PendingStandby and still forwards, and we do not") \
 	X(PEER_HANDED,    "the peer has handed over")                                   \
 	X(PEER_TAKING,    "the peer is PendingActive")                                  \
-	X(PEER_STANDBY,   "the peer is Standby")                                        \
-	X(PEER_INIT,      "the peer is Init: started, with or without state")           \
+	X(PEER_STANDBY,   "the peer is Standby, and we are not")                        \
+	X(PEER_INIT,      "the peer is Init: it has started, and we are not idle")      \
 	X(ELECTED,        "no side is active: we should be")                            \
 	X(YIELD,          "no side is active: the peer should be")                      \
+	X(PEER_EMPTY,     "Standby, and the peer has restarted: we should be active")   \
+	X(PEER_GAVE_UP,   "Standby, and so is the peer, unfit: we should be active")    \
 	X(DUAL_WIN,       "both sides are active: we stay")                             \
 	X(DUAL_LOSE,      "both sides are active: the peer stays")                      \
 	X(TERM_BEHIND,    "we are active, the peer is not, and it has seen a higher term") \
@@ -102,7 +104,7 @@ enum srp_role_event { SRP_ROLE_EVENTS(X) SRP_ROLE_EV__N };
 	X(SEND_TAKEN,  "send TAKEN again: the first was lost")                           \
 	X(RAISE_TERM,  "take the next term, announce again")                             \
 	X(PREPARE,     "send SWITCH_PREPARE; no new sessions")                           \
-	X(SEND_READY,  "accept the final flush; send SWITCH_READY 0")                    \
+	X(SEND_READY,  "accept the final flush; arm the timer (also again); send SWITCH_READY 0") \
 	X(FLUSH,       "all replicas flush without limiter or delay; report LEVEL")      \
 	X(FREEZE,      "sessmgrs stop reading, send the rest and the end mark; report FLUSHED") \
 	X(HAND_OVER,   "withdraw addresses, send HANDOVER: no way back")                 \
@@ -150,7 +152,7 @@ enum srp_switch_reason { SRP_SWITCH_REASONS(X) SRP_SWITCH__N };
 /** One chassis' machine. All zero but ctr is DOWN. */
 struct srp_role_machine {
 	enum srp_phase phase;
-	enum srp_switch_reason asked; /**< of the planned switchover under way */
+	enum srp_switch_reason asked; /**< of the switchover under way, or of the last */
 	struct srp_counters *ctr;     /**< borrowed; never NULL */
 };
 
@@ -159,7 +161,7 @@ struct srp_role_step {
 	enum srp_phase from, to;
 	enum srp_role_action act;
 	enum srp_switch_reason reason; /**< NOT_DEFINED unless @c switched */
-	bool switched;                 /**< the owner of the traffic changes here: worth a trap */
+	bool switched;                 /**< the edge has a reason: worth a trap and a line of history */
 };
 
 /**
@@ -186,12 +188,10 @@ enum srp_role_action srp_role_resume(struct srp_role_machine *m, enum srp_phase 
  * @param ph        our phase; not DOWN
  * @param me        ourselves, as told in our last hello
  * @param peer      from its hello
- * @param my_seen   highest term number that we have seen
  * @param its_seen  highest term number that the peer has seen
  */
 enum srp_role_event srp_role_hello_event(enum srp_phase ph, const struct srp_candidate *me,
-                                         const struct srp_candidate *peer, uint32_t my_seen,
-                                         uint32_t its_seen);
+                                         const struct srp_candidate *peer, uint32_t its_seen);
 
 /** Signs of life of the peer. */
 struct srp_silence {
