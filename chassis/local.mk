@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
+	%D%/registry.c	%D%/registry.h	\
 	%D%/io/announce.c	%D%/io/announce.h	\
 	%D%/io/conn.c	%D%/io/conn.h	%D%/io/conn_impl.h	%D%/io/conn_rx.c	%D%/io/conn_tx.c	\
 	%D%/io/netlink.c	%D%/io/netlink.h	\

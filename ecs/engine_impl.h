@@ -97,9 +97,11 @@ struct ecs_engine {
 	struct ecs_frags *frags;
 	struct ecs_app *app;           /**< nDPI; NULL until a rulebase asks for it */
 	struct ecs_chain by_callid, by_v4, by_v6;
+	struct ecs_chain usages;       /**< by key; made by usage.c at first use */
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
+	struct srp_list starved;       /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool;
 	size_t nsessions, nanalyses;
@@ -165,7 +167,17 @@ struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool ma
 /** True when the session came by checkpoint, or was held through a time as standby. */
 bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s);
 
-/* --- flows (flow_table.c, engine.c) -------------------------------------------------------------- */
+/** The indexes of sessions; 0 or SRP_ENOMEM. */
+int ecs_sessions_init(struct ecs_engine *e);
+/** Looks up rulebase and scheme of a session in the present service. */
+void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s);
+/** Notes a packet: idleness, and now and then UPDATE_CLPSTATS. */
+void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+/** The timers of a session have run out. */
+void ecs_session_idle(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+void ecs_session_pending_timeout(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+
+/* --- flows (flow_table.c, flow.c) -------------------------------------------------------------- */
 
 /** The flow of a session by its id, through the table's second index; NULL: none. */
 struct ecs_flow *ecs_flow_find_id(const struct ecs_flow_table *t, uint32_t callid, uint32_t id);
@@ -203,6 +215,25 @@ int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds);
 /** Stops a delay; nothing happens where none runs. */
 void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f);
 
+/** The idle timer of @p f has run out: armed again for what is left, or the flow ends. */
+void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+/** Arms the timer by state and last packet: at a change of state or of the idle timeout. */
+void ecs_flow_rearm(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+/** The rule of @p f has been decided: @p ref, and @p back against its first direction. Sets the
+ *  idle timeout; tells ecs_recoverable_rule() when ref is another. */
+void ecs_flow_verdict(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint16_t back,
+                      struct srp_time now);
+/** Ends the analysis of a flow; its application stays with the flow. */
+void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f);
+/** A flow of a former generation is touched for the first time: it is marked recovered. False: it
+ *  was never replicated, so the other chassis did not know it, and it has been dropped. */
+bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+/** True when the peer cannot have it: no slot, or the first checkpoint is still delayed. */
+static inline bool ecs_flow_local(const struct ecs_flow *f)
+{
+	return !(f->flags & ECS_FLOW_F_CHECKPOINT) || f->delay;
+}
+
 /* --- volumes (usage.c) ---------------------------------------------------------------------------- */
 
 /**
@@ -218,9 +249,25 @@ void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t beare
                       uint64_t pkts, uint64_t bytes, struct srp_time now);
 /** Tells the sink of every usage on e->changed and empties it. */
 void ecs_usage_turn(struct ecs_engine *e, struct srp_time now);
+/** The volume with this key, or NULL. */
+struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
+                                 enum ecs_usage_of of, uint64_t id);
+/** Makes a volume of zero and links it; its key must not be there. NULL without memory. */
+struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
+                                  enum ecs_usage_of of, uint64_t id);
 /** Frees a usage of e->usage_pool and takes it off both its lists; @p tell as for the others. */
 void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tell,
                     struct srp_time now);
+
+/* --- which flows are checkpointed (recoverable.c) --------------------------------------------------- */
+
+/** Fires delays of first checkpoints, at most @p budget, for a planned flush; true: call again. */
+bool ecs_recoverable_flush(struct ecs_engine *e, struct srp_time now, size_t budget);
+/** A session has ended: its slots go to calls that wait for one of the instance. */
+void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now);
+/** Judges all flows of a session anew, after a commit: rules that are no longer eligible or gone give
+ *  their slots back, flows whose delay is over or was taken away are told. */
+void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 
 /* --- rules (ruleref.c) ------------------------------------------------------------------------------ */
 

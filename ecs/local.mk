@@ -1,5 +1,44 @@
 noinst_LIBRARIES += %D%/libecs.a
 %C%_libecs_a_SOURCES = \
-	%D%/session.h %D%/flow.h %D%/engine.h %D%/packet.h %D%/ruleref.h %D%/usage.h \
-	%D%/recoverable.h %D%/rule/service.h
+	%D%/analyze.c	%D%/analyze.h	\
+	%D%/app.c	%D%/app.h	\
+	%D%/chain.c	%D%/chain.h	\
+	%D%/charge.c			\
+	%D%/counters.c	%D%/counters.def	\
+	%D%/dns.c	%D%/dns.h	\
+	%D%/engine.c	%D%/engine.h	%D%/engine_impl.h	\
+	%D%/flow.c	%D%/flow.h	\
+	%D%/flow_table.c		\
+	%D%/frag.c	%D%/frag.h	\
+	%D%/http.c	%D%/http.h	\
+	%D%/packet.c	%D%/packet.h	\
+	%D%/path.c	%D%/path.h	\
+	%D%/pool.c	%D%/pool.h	\
+	%D%/session.c	%D%/session.h	\
+	%D%/stream.c	%D%/stream.h	\
+	%D%/tcp.c	%D%/tcp.h	\
+	%D%/tls_hello.c	%D%/tls_hello.h	\
+	%D%/wheel.c	%D%/wheel.h	\
+	%D%/kind.c	%D%/kind.h	\
+	%D%/kind_flow.c	%D%/kind_rules.c	\
+	%D%/kind_session.c	%D%/kind_usage.c	\
+	%D%/recoverable.c	%D%/recoverable.h	\
+	%D%/ruleref.c	%D%/ruleref.h	\
+	%D%/usage.c	%D%/usage.h	\
+	%D%/rule/action.c		\
+	%D%/rule/compile.c		\
+	%D%/rule/digest.c		\
+	%D%/rule/eligible.c		\
+	%D%/rule/field.def		\
+	%D%/rule/group.c		\
+	%D%/rule/lint.c			\
+	%D%/rule/match.c		\
+	%D%/rule/needs.c		\
+	%D%/rule/print.c		\
+	%D%/rule/rulebase.c		\
+	%D%/rule/ruledef.c		\
+	%D%/rule/scheme.c		\
+	%D%/rule/service.c	%D%/rule/service.h	%D%/rule/service_impl.h	\
+	%D%/rule/stringset.c		\
+	%D%/rule/view.c
 ECS_LIBS = %D%/libecs.a $(SRP_LIBS) $(HS_LIBS) $(NDPI_LIBS)

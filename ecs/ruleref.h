@@ -10,6 +10,10 @@
 #include "ecs/rule/service.h"
 #include "srp/ckpt.h"
 
+/* On the wire a rule is named by its name hash, in the rule map, in flows and in usages alike: it is
+ * the same on every stream and after every change of role, so that nothing must be announced again
+ * when digests are equal. It is the low 32 bits of a 64-bit hash (5 bytes); where another ref holds
+ * these, it is the whole. */
 #define ECS_REF_NONE 0xffffu
 #define ECS_REFS_MAX 8192
 
@@ -25,11 +29,22 @@ struct ecs_ruleref {
 	struct srp_ckpt_obj ckpt;           /**< kind rule map, 241 */
 	char rulebase[ECS_NAME_MAX + 1], rule[ECS_NAME_MAX + 1];
 	uint64_t rule_digest, action_digest;
-	uint64_t name_hash;                 /**< of rulebase, rule, digests: the same on both chassis */
-	uint16_t id;                        /**< index in the table: the id on our streams */
+	uint64_t name_hash;                 /**< of the above: the same on both chassis; see below */
+	struct ecs_ruleref *hash_next;
+	uint16_t id;                        /**< index in the table, of this process only */
 	uint16_t line;                      /**< ECS_LINE_NONE where unbound */
 	enum ecs_bind bind;
 	uint32_t flows;                     /**< flows that name it now: `Active Flows` */
+	bool gone;                          /**< removed; the slot is free when no flow names it */
+	bool judged, eligible;              /**< by recoverable.c: under scheme, with delay seconds */
+	uint16_t delay;
+	int scheme;
+};
+
+/** What a ref stands for. */
+struct ecs_rule_name {
+	const char *rulebase, *rule; /**< at most ECS_NAME_MAX bytes each */
+	uint64_t rule_digest, action_digest;
 };
 
 struct ecs_ruleref_table;
@@ -39,14 +54,26 @@ struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc, struct 
 void ecs_ruleref_free(struct ecs_ruleref_table *t);
 /** The ref of a local line; made, and told to the sink, at first use. ECS_REF_NONE when full. */
 uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct srp_time now);
-/** The ref of a peer's rule by its 64-bit name hash, or ECS_REF_NONE. */
+/** The ref with this name hash, or ECS_REF_NONE. */
 uint16_t ecs_ruleref_by_hash(const struct ecs_ruleref_table *t, uint64_t name_hash);
-/** The local ref that the peer's id stands for on its present stream, or ECS_REF_NONE. */
-uint16_t ecs_ruleref_by_peer_id(const struct ecs_ruleref_table *t, uint16_t peer_id);
-/** Forgets the peer's ids: a new stream begins. */
-void ecs_ruleref_new_stream(struct ecs_ruleref_table *t);
+/** The ref with this index; NULL where there is none. */
 struct ecs_ruleref *ecs_ruleref_get(struct ecs_ruleref_table *t, uint16_t id);
 size_t ecs_ruleref_count(const struct ecs_ruleref_table *t);
+/** The whole 64-bit hash of a name; its upper half is never 0. */
+uint64_t ecs_ruleref_full_hash(const struct ecs_rule_name *n);
+/**
+ * The ref of a peer's rule, made where there is none; the sink is not told. Where the table is full a
+ * ref that no flow names and no line of the service has gives way.
+ *
+ * @return 0; SRP_EINVAL (@p name_hash is not of this name), SRP_EDUP (held by another name), SRP_EFULL
+ */
+int ecs_ruleref_intern(struct ecs_ruleref_table *t, const struct ecs_rule_name *n,
+                       uint64_t name_hash, struct srp_time now, struct ecs_ruleref **out);
+/** Removes a ref; flows that name it keep it until they end. Leaves the lists. 0 or SRP_ENOENT. */
+int ecs_ruleref_remove(struct ecs_ruleref_table *t, uint64_t name_hash, struct srp_time now);
+/** Visits all refs; @p fn not 0 stops. */
+void ecs_ruleref_walk(struct ecs_ruleref_table *t, int (*fn)(struct ecs_ruleref *r, void *arg),
+                      void *arg);
 
 extern const struct srp_ckpt_kind ecs_kind_rule_map; /**< 241 */
 

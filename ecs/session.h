@@ -51,12 +51,14 @@ struct ecs_session {
 	struct srp_list in_young;         /**< of the engine, until ready_for_recovery */
 	struct srp_list flows;            /**< ecs_flow.in_session */
 	struct srp_list waiting;          /**< ecs_flow.waiting, oldest first */
+	struct srp_list starved;          /**< of the engine: waits for a slot of the instance */
 	struct srp_list usages;           /**< ecs_usage.in_session */
 	struct ecs_wheel_node idle;
 	struct ecs_wheel_node ready;      /**< checkpoint session duration: age before the first one */
 	struct ecs_wheel_node pend;       /**< control-pending timeout */
 	struct srp_time created, last;    /**< last packet */
 	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
+	uint32_t nusages;
 	uint32_t next_flow;               /**< counter of flow ids */
 	struct ecs_needs needs;           /**< of its rulebase */
 	int rulebase;                     /**< index in the service, -1 unknown */

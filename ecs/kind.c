@@ -1,0 +1,86 @@
+#include "config.h"
+#include "ecs/kind.h"
+
+#include <string.h>
+
+uint64_t ecs_kind_age(const struct srp_ckpt_ctx *ctx, struct srp_time from)
+{
+	uint64_t ms = srp_time_since(from, ctx->now) / 1000;
+
+	if (ctx->canonical)
+		return 0;
+	return ms < ECS_KIND_AGE_MAX_MS ? ms : ECS_KIND_AGE_MAX_MS;
+}
+
+struct srp_time ecs_kind_ago(struct srp_time now, uint64_t ms)
+{
+	return (struct srp_time){now.us > SRP_MS(ms) ? now.us - SRP_MS(ms) : 1};
+}
+
+uint64_t ecs_kind_read_age(struct srp_mp_r *r)
+{
+	return srp_mp_uint(r, ECS_KIND_AGE_MAX_MS);
+}
+
+void ecs_kind_read_name(struct srp_mp_r *r, char *out, size_t cap, bool empty)
+{
+	srp_mp_str(r, out, cap);
+	if (!out[0] && !empty)
+		srp_mp_fail(r, SRP_EINVAL);
+	for (const char *p = out; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			srp_mp_fail(r, SRP_EFORMAT);
+}
+
+int ecs_kind_session(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
+                     struct ecs_session **out)
+{
+	struct ecs_session *s;
+
+	if (key->k[0] == 0 || key->k[0] > UINT32_MAX)
+		return SRP_ERANGE;
+	s = ecs_session_find(ctx->owner, (uint32_t)key->k[0]);
+	if (!s)
+		return SRP_ENOSESS;
+	*out = s;
+	return 0;
+}
+
+enum srp_gate ecs_kind_gate(const struct ecs_session *s)
+{
+	return s->ready_for_recovery ? SRP_GATE_OPEN : SRP_GATE_NOT_READY;
+}
+
+static bool resolves(struct ecs_engine *e, const struct ecs_flow *f)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+
+	return !(f->flags & ECS_FLOW_F_CHECKPOINT) || (r && r->bind == ECS_BIND_OK);
+}
+
+void ecs_kind_judge(struct ecs_engine *e, struct ecs_session *s, const struct ecs_flow *f,
+                    struct srp_time now)
+{
+	bool ok = s->rulebase >= 0;
+
+	/* One new flow cannot mend a session, only break it; else all flows are looked at: those of an
+	 * inconsistent session, which are few. */
+	if (f && s->consistent) {
+		ok = ok && resolves(e, f);
+	} else {
+		for (struct srp_list *l = s->flows.next; ok && l != &s->flows; l = l->next)
+			ok = resolves(e, ECS_CONTAINER(l, struct ecs_flow, in_session));
+	}
+	s->consistent = ok;
+	if (ok && (s->pending & ECS_PENDING_SWITCHOVER))
+		ecs_session_pending(e, s, 0, ECS_PENDING_SWITCHOVER, now);
+	else if (!ok && !(s->pending & ECS_PENDING_SWITCHOVER) && !e->active)
+		ecs_session_pending(e, s, ECS_PENDING_SWITCHOVER, 0, now);
+}
+
+bool ecs_kind_owns(const struct ecs_session *s, const struct ecs_addr *a)
+{
+	if (ecs_addr_is4(a))
+		return s->spec.has4 && memcmp(a, &s->spec.v4, sizeof(*a)) == 0;
+	return s->spec.has6 && memcmp(a->b, s->spec.v6.b, 8) == 0;
+}

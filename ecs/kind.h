@@ -1,0 +1,36 @@
+/* kind: what the checkpoint kinds of ecs/ share. */
+#ifndef ECS_KIND_H
+#define ECS_KIND_H
+
+#include "ecs/engine_impl.h"
+
+#define ECS_SESSIONS_MAX 1048576u /**< that a peer can make one instance hold */
+#define ECS_CALL_FLOWS_MAX 300u   /**< flows with a slot, of one call: the limit's own upper limit */
+#define ECS_CALL_USAGES_MAX 8192u /**< volumes of one call */
+/** Of flow ids that a peer can name: so many are left of 31 bits that ours cannot run out. */
+#define ECS_FLOW_COUNTER_MAX 0x7e000000u
+/** Longest head of a record: array, kind, keys, term, version. */
+#define ECS_KIND_HEAD_MAX(nkey) (3u + 2u + 9u * (nkey) + 5u + 5u)
+#define ECS_KIND_AGE_MAX_MS ((uint64_t)1 << 40) /**< 34 years: the longest age that is read */
+
+/** @p from as an age in milliseconds; 0 in canonical form. */
+uint64_t ecs_kind_age(const struct srp_ckpt_ctx *ctx, struct srp_time from);
+/** The time @p ms ago; never "never". */
+struct srp_time ecs_kind_ago(struct srp_time now, uint64_t ms);
+/** Reads an age. */
+uint64_t ecs_kind_read_age(struct srp_mp_r *r);
+/** Reads a name of at most cap-1 bytes: no control characters; empty only where @p empty. */
+void ecs_kind_read_name(struct srp_mp_r *r, char *out, size_t cap, bool empty);
+/** The session of a key whose first part is a call-id; SRP_ERANGE or SRP_ENOSESS. */
+int ecs_kind_session(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
+                     struct ecs_session **out);
+/** SRP_GATE_NOT_READY while the session is too young. */
+enum srp_gate ecs_kind_gate(const struct ecs_session *s);
+/** Judges whether all that a session's records name resolves here, and sets or clears the reason
+ *  `switchover`. @p f: only this flow has changed; NULL: look at all. */
+void ecs_kind_judge(struct ecs_engine *e, struct ecs_session *s, const struct ecs_flow *f,
+                    struct srp_time now);
+/** True when the flow's subscriber address is one of the session's. */
+bool ecs_kind_owns(const struct ecs_session *s, const struct ecs_addr *a);
+
+#endif

@@ -1,0 +1,366 @@
+#include "config.h"
+#include "ecs/flow.h"
+
+#include <string.h>
+
+#include "ecs/kind.h"
+
+/* The 5-tuple is one byte string: protocol, ports, server; the subscriber's address is its session's
+ * (IPv6: the lower half follows). */
+#define KEY4_LEN  9u
+#define KEY6_LEN  29u
+#define PROTO_TCP 6u
+
+
+/* Flags as they travel: 4 bits, so that they take a byte. */
+#define WIRE_FIN_UP   0x01u
+#define WIRE_FIN_DOWN 0x02u
+#define WIRE_FIRST_UP 0x04u
+#define WIRE_MID      0x08u
+#define WIRE_ALL      0x0fu
+
+#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + 1 + 1 + 5 + 3 + 3 + 18)
+
+static const struct {
+	uint16_t flag;
+	uint8_t wire;
+} flag_map[] = {
+	{ECS_FLOW_F_FIN_UP, WIRE_FIN_UP},
+	{ECS_FLOW_F_FIN_DOWN, WIRE_FIN_DOWN},
+	{ECS_FLOW_F_FIRST_UP, WIRE_FIRST_UP},
+	{ECS_FLOW_F_MID, WIRE_MID},
+};
+#define FLAGS_N (sizeof(flag_map) / sizeof(flag_map[0]))
+
+/* What a record says. */
+struct image {
+	struct ecs_session *session;
+	struct ecs_flow_key key;
+	uint32_t id, idle_timeout;
+	bool own_timeout;
+	uint16_t ref, back, flags, app, app_master;
+	uint8_t bearer, tcp_state;
+	uint64_t age_ms, idle_ms;
+};
+
+static const struct ecs_flow *of(const struct srp_ckpt_obj *o)
+{
+	return (const struct ecs_flow *)(const void *)
+	       ((const char *)o - offsetof(struct ecs_flow, ckpt));
+}
+
+static void flow_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
+{
+	const struct ecs_flow *f = of(o);
+
+	*out = (struct srp_ckpt_key){{f->session->spec.callid, f->id}};
+}
+
+static struct srp_ckpt_obj *flow_parent(const struct srp_ckpt_obj *o)
+{
+	return &of(o)->session->full;
+}
+
+static enum srp_gate flow_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
+{
+	(void)ctx;
+	return ecs_kind_gate(of(o)->session);
+}
+
+/* --- writing ------------------------------------------------------------------------------------ */
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void write_key(const struct ecs_flow_key *k, struct srp_mp_w *w)
+{
+	uint8_t b[KEY6_LEN];
+
+	b[0] = k->proto;
+	put16(b + 1, k->subscriber_port);
+	put16(b + 3, k->server_port);
+	if (ecs_addr_is4(&k->server)) {
+		memcpy(b + 5, k->server.b + 12, 4);
+		srp_mp_w_bin(w, b, KEY4_LEN);
+	} else {
+		memcpy(b + 5, k->server.b, 16);
+		memcpy(b + 21, k->subscriber.b + 8, 8);
+		srp_mp_w_bin(w, b, KEY6_LEN);
+	}
+}
+
+/* One rule; or two, where packets against the first direction have another. */
+static void write_rule(struct ecs_engine *e, const struct ecs_flow *f, const struct ecs_ruleref *ref,
+                       struct srp_mp_w *w)
+{
+	const struct ecs_ruleref *back = ecs_ruleref_get(e->refs, f->back);
+
+	if (f->back == f->ref) {
+		srp_mp_w_uint(w, ref->name_hash);
+		return;
+	}
+	srp_mp_w_array(w, 2);
+	srp_mp_w_uint(w, ref->name_hash);
+	srp_mp_w_uint(w, back ? back->name_hash : 0); /* 0: `(no rule)` */
+}
+
+static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
+                       struct srp_mp_w *w)
+{
+	const struct ecs_flow *f = of(o);
+	struct ecs_engine *e = ctx->owner;
+	const struct ecs_ruleref *ref = ecs_ruleref_get(e->refs, f->ref);
+	uint8_t wire = 0;
+
+	if (!ref || !ecs_kind_owns(f->session, &f->key.subscriber))
+		return SRP_ESTATE;
+	for (size_t i = 0; i < FLAGS_N; i++)
+		if (f->flags & flag_map[i].flag)
+			wire |= flag_map[i].wire;
+	write_key(&f->key, w);
+	write_rule(e, f, ref, w);
+	srp_mp_w_uint(w, f->bearer);
+	srp_mp_w_uint(w, wire);
+	srp_mp_w_uint(w, f->tcp_state);
+	/* what the rule implies depends on each side's configuration: not part of the hash */
+	if (ctx->canonical || f->idle_timeout == ecs_flow_timeout(e, f))
+		srp_mp_w_nil(w);
+	else
+		srp_mp_w_uint(w, f->idle_timeout);
+	srp_mp_w_uint(w, f->app);
+	srp_mp_w_uint(w, f->app_master);
+	srp_mp_w_uint(w, ecs_kind_age(ctx, f->created));
+	srp_mp_w_uint(w, ctx->canonical ? 0 : ecs_flow_idle_ms(e, f, ctx->now));
+	return w->err;
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+static void read_key(struct srp_mp_r *r, const struct ecs_session *s, struct ecs_flow_key *k)
+{
+	size_t n;
+	const uint8_t *p = srp_mp_bin(r, KEY4_LEN, KEY6_LEN, &n);
+
+	if (!p)
+		return;
+	k->proto = p[0];
+	k->subscriber_port = get16(p + 1);
+	k->server_port = get16(p + 3);
+	if (n == KEY4_LEN && s->spec.has4) {
+		k->subscriber = s->spec.v4;
+		k->server.b[10] = k->server.b[11] = 0xff;
+		memcpy(k->server.b + 12, p + 5, 4);
+	} else if (n == KEY6_LEN && s->spec.has6) {
+		memcpy(k->server.b, p + 5, 16);
+		memcpy(k->subscriber.b, s->spec.v6.b, 8);
+		memcpy(k->subscriber.b + 8, p + 21, 8);
+		if (ecs_addr_is4(&k->server))
+			srp_mp_fail(r, SRP_EINVAL);
+	} else {
+		srp_mp_fail(r, SRP_EINVAL); /* neither length, or a family that the session has not */
+	}
+}
+
+/* Refs of the rule, or of both; ECS_REF_NONE for `(no rule)` is possible for the second only. */
+static int read_rule(const struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
+{
+	bool two = srp_mp_left(r) && *r->p == 0x92;
+	uint64_t ref, back;
+
+	if (two)
+		(void)srp_mp_array(r, 2);
+	ref = srp_mp_uint(r, UINT64_MAX);
+	back = two ? srp_mp_uint(r, UINT64_MAX) : ref;
+	m->ref = ecs_ruleref_by_hash(e->refs, ref);
+	m->back = ecs_ruleref_by_hash(e->refs, back);
+	if (m->ref == ECS_REF_NONE || (m->back == ECS_REF_NONE && back != 0))
+		return SRP_ENORULE;
+	return 0;
+}
+
+static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
+{
+	uint8_t wire;
+	int rule;
+
+	read_key(r, m->session, &m->key);
+	rule = read_rule(e, r, m);
+	m->bearer = (uint8_t)srp_mp_uint(r, 15);
+	wire = (uint8_t)srp_mp_uint(r, WIRE_ALL);
+	m->tcp_state = (uint8_t)srp_mp_uint(r, ECS_TCP_ST__N - 1);
+	m->own_timeout = !srp_mp_nil(r);
+	if (m->own_timeout)
+		m->idle_timeout = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	m->app = (uint16_t)srp_mp_uint(r, UINT16_MAX);
+	m->app_master = (uint16_t)srp_mp_uint(r, UINT16_MAX);
+	m->age_ms = ecs_kind_read_age(r);
+	m->idle_ms = ecs_kind_read_age(r);
+	if (r->err)
+		return r->err;
+	if (m->bearer < 5)
+		return SRP_ERANGE;
+	if (m->key.proto != PROTO_TCP &&
+	    (m->tcp_state != ECS_TCP_ST_NONE || (wire & (WIRE_FIN_UP | WIRE_FIN_DOWN))))
+		return SRP_EINVAL;
+	for (size_t i = 0; i < FLAGS_N; i++)
+		if (wire & flag_map[i].wire)
+			m->flags |= flag_map[i].flag;
+	return rule;
+}
+
+static int flow_ids(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
+                    struct ecs_session **s)
+{
+	if (key->k[1] == 0 || key->k[1] >> 1 >= ECS_FLOW_COUNTER_MAX)
+		return SRP_ERANGE;
+	return ecs_kind_session(ctx, key, s);
+}
+
+/* Whether a flow more fits: the limits are the peer's as well as ours. */
+static int room(const struct ecs_engine *e, const struct ecs_session *s, const struct ecs_flow *f,
+                const struct ecs_flow *held)
+{
+	bool frees = held && (held->flags & ECS_FLOW_F_CHECKPOINT);
+
+	if (f && (f->flags & ECS_FLOW_F_CHECKPOINT))
+		return 0;
+	if (s->slots >= ECS_CALL_FLOWS_MAX + (frees && held->session == s))
+		return SRP_EFULL;
+	return e->slots >= ECS_FLOW_CHKPT_PER_SESSMGR + frees ? SRP_EFULL : 0;
+}
+
+/* Takes over what the record says; nothing here can fail. */
+static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m, struct srp_time now)
+{
+	uint16_t keep = f->flags;
+
+	for (size_t i = 0; i < FLAGS_N; i++)
+		keep &= (uint16_t)~flag_map[i].flag;
+	keep &= (uint16_t)~ECS_FLOW_F_WAITING;
+	ecs_list_del(&f->waiting);
+	ecs_flow_undelay(e, f);
+	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
+		ecs_flow_slot(e, f, true);
+	f->flags = (uint16_t)(keep | m->flags | ECS_FLOW_F_FINAL | ECS_FLOW_F_ELIGIBLE |
+	                      ECS_FLOW_F_CHECKPOINT | (e->active ? ECS_FLOW_F_RECOVERED : 0u));
+	ecs_flow_ref(e, f, m->ref);
+	f->back = m->back;
+	f->bearer = m->bearer;
+	f->tcp_state = m->tcp_state;
+	f->app = m->app;
+	f->app_master = m->app_master;
+	f->created = ecs_kind_ago(now, m->age_ms > m->idle_ms ? m->age_ms : m->idle_ms);
+	ecs_flow_arm(e, f, m->idle_ms, now);
+	if (m->own_timeout) {
+		uint64_t limit = (uint64_t)m->idle_timeout * 1000;
+
+		f->idle_timeout = m->idle_timeout;
+		if (limit == 0)
+			ecs_wheel_disarm(e->wheel, &f->idle);
+		else
+			ecs_wheel_arm(e->wheel, &f->idle, limit > m->idle_ms ? limit - m->idle_ms : 0);
+	}
+}
+
+static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
+                      struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct image m = {.id = (uint32_t)key->k[1]};
+	struct ecs_flow *f, *held;
+	int rc = flow_ids(ctx, key, &m.session);
+
+	if (rc)
+		return rc;
+	if (nfields < ecs_kind_flow.nfields)
+		return SRP_ESHORT;
+	rc = read_image(e, r, &m);
+	if (rc)
+		return rc;
+	f = ecs_flow_find_id(e->flows, m.session->spec.callid, m.id);
+	held = ecs_flow_find(e->flows, &m.key);
+	rc = room(e, m.session, f, held);
+	if (rc)
+		return rc;
+	if (held && held != f) {
+		if (e->active)
+			return SRP_EDUP; /* what carries traffic here is not replaced */
+		e->conf.counters->flows_replaced++;
+		ecs_flow_drop(e, held, ECS_TELL_LISTS, ctx->now);
+	}
+	if (!f) {
+		rc = ecs_flow_build(e, m.session, &m.key, m.id, ctx->now, &f);
+		if (rc)
+			return rc;
+		e->conf.counters->flows_applied++;
+	} else if (held != f) {
+		ecs_flow_remove(e->flows, f);
+		f->key = m.key;
+		ecs_flow_insert(e->flows, f);
+	}
+	if (m.id >> 1 >= m.session->next_flow)
+		m.session->next_flow = (m.id >> 1) + 1;
+	set(e, f, &m, ctx->now);
+	ecs_kind_judge(e, m.session, f, ctx->now);
+	*out = &f->ckpt;
+	return 0;
+}
+
+static struct srp_ckpt_obj *flow_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct ecs_flow *f;
+
+	if (key->k[0] > UINT32_MAX || key->k[1] > UINT32_MAX)
+		return NULL;
+	f = ecs_flow_find_id(e->flows, (uint32_t)key->k[0], (uint32_t)key->k[1]);
+	return f ? &f->ckpt : NULL;
+}
+
+static int flow_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+{
+	struct srp_ckpt_obj *o = flow_find(ctx, key);
+
+	if (!o)
+		return SRP_ENOENT;
+	ecs_flow_drop(ctx->owner, ECS_CONTAINER(o, struct ecs_flow, ckpt), ECS_TELL_LISTS, ctx->now);
+	return 0;
+}
+
+/* Those that are, or would be, at the peer: with a slot and no delay, of a session that is ready. */
+static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct srp_list *ls, *ns, *lf, *nf;
+
+	for (ls = e->all.next; ls != &e->all; ls = ns) {
+		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
+
+		ns = ls->next;
+		if (!s->ready_for_recovery)
+			continue;
+		for (lf = s->flows.next; lf != &s->flows; lf = nf) {
+			struct ecs_flow *f = ECS_CONTAINER(lf, struct ecs_flow, in_session);
+
+			nf = lf->next;
+			if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay && fn(&f->ckpt, arg) != 0)
+				return;
+		}
+	}
+}
+
+const struct srp_ckpt_kind ecs_kind_flow = {
+	.id = 210, .del_id = 211, .name = "ACS_FLOW_INFO", .del_name = "DEL_ACS_FLOW_INFO",
+	.rank = 3, .limited = true, .nkey = 2, .nfields = 10, .ver_min = 1, .ver_max = 1,
+	.max_len = FLOW_LEN,
+	.key = flow_key, .parent = flow_parent, .gate = flow_gate, .encode = flow_encode,
+	.apply = flow_apply, .remove = flow_remove, .find = flow_find, .walk = flow_walk,
+};

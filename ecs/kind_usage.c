@@ -1,0 +1,209 @@
+#include "config.h"
+#include "ecs/usage.h"
+
+#include <string.h>
+
+#include "ecs/kind.h"
+
+/* key: call-id, bearer << 2 | what, id. Fields: the slot of chassis 0, the slot of chassis 1; each nil
+ * (nothing charged there) or [packets up, packets down, bytes up, bytes down]. */
+#define OF_BITS   2u
+#define OF_MASK   3u
+#define SLOT_LEN  (1 + 4 * 9)
+#define USAGE_LEN (ECS_KIND_HEAD_MAX(3) + 2 * SLOT_LEN)
+
+static const struct ecs_usage *of(const struct srp_ckpt_obj *o)
+{
+	return (const struct ecs_usage *)(const void *)
+	       ((const char *)o - offsetof(struct ecs_usage, ckpt));
+}
+
+static void usage_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
+{
+	const struct ecs_usage *u = of(o);
+
+	*out = (struct srp_ckpt_key){
+		{u->session->spec.callid, (uint64_t)u->bearer << OF_BITS | u->of, u->id}};
+}
+
+static struct srp_ckpt_obj *usage_parent(const struct srp_ckpt_obj *o)
+{
+	return &of(o)->session->full;
+}
+
+static enum srp_gate usage_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
+{
+	(void)ctx;
+	return ecs_kind_gate(of(o)->session);
+}
+
+static void write_slot(const struct ecs_volume *v, struct srp_mp_w *w)
+{
+	if (!(v->pkts[0] | v->pkts[1] | v->bytes[0] | v->bytes[1])) {
+		srp_mp_w_nil(w);
+		return;
+	}
+	srp_mp_w_array(w, 4);
+	srp_mp_w_uint(w, v->pkts[ECS_UPLINK]);
+	srp_mp_w_uint(w, v->pkts[ECS_DOWNLINK]);
+	srp_mp_w_uint(w, v->bytes[ECS_UPLINK]);
+	srp_mp_w_uint(w, v->bytes[ECS_DOWNLINK]);
+}
+
+static int usage_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
+                        struct srp_mp_w *w)
+{
+	const struct ecs_engine *e = ctx->owner;
+	const struct ecs_usage *u = of(o);
+
+	for (unsigned bit = 0; bit < 2; bit++)
+		write_slot(bit == (e->conf.chassis_bit & 1u) ? &u->told : &u->own[bit], w);
+	return w->err;
+}
+
+static struct ecs_volume read_slot(struct srp_mp_r *r)
+{
+	struct ecs_volume v = {0};
+
+	if (srp_mp_nil(r))
+		return v;
+	if (srp_mp_array(r, 4) != 4)
+		srp_mp_fail(r, SRP_EFORMAT);
+	v.pkts[ECS_UPLINK] = srp_mp_uint(r, ECS_VOLUME_MAX);
+	v.pkts[ECS_DOWNLINK] = srp_mp_uint(r, ECS_VOLUME_MAX);
+	v.bytes[ECS_UPLINK] = srp_mp_uint(r, ECS_VOLUME_MAX);
+	v.bytes[ECS_DOWNLINK] = srp_mp_uint(r, ECS_VOLUME_MAX);
+	return v;
+}
+
+static void raise(struct ecs_volume *v, const struct ecs_volume *to)
+{
+	for (int d = 0; d < 2; d++) {
+		if (to->pkts[d] > v->pkts[d])
+			v->pkts[d] = to->pkts[d];
+		if (to->bytes[d] > v->bytes[d])
+			v->bytes[d] = to->bytes[d];
+	}
+}
+
+/* Takes a key apart and checks it. */
+static int split(const struct srp_ckpt_key *key, uint8_t *bearer, unsigned *what)
+{
+	uint64_t b = key->k[1] >> OF_BITS;
+
+	*what = (unsigned)(key->k[1] & OF_MASK);
+	if (*what > ECS_USAGE_CONTENT || b > 15)
+		return SRP_ERANGE;
+	*bearer = (uint8_t)b;
+	switch (*what) {
+	case ECS_USAGE_SESSION:
+		return b == 0 && key->k[2] == 0 ? 0 : SRP_ERANGE;
+	case ECS_USAGE_CONTENT:
+		return b >= 5 && key->k[2] >= 1 && key->k[2] <= UINT32_MAX ? 0 : SRP_ERANGE;
+	}
+	return b >= 5 ? 0 : SRP_ERANGE;
+}
+
+/* Our slot is ours: a record can only give back what a restart has lost. `told` is what the others
+ * know of it, so that both sides' hashes are equal; what they lack is told when we speak next. The
+ * peer's slot is the peer's, as the newest record says (so that a damaged one is mended); our own
+ * aaamgr's copy of it may be older than what is here. */
+static void take(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_volume slot[2],
+                 enum srp_replica_id from)
+{
+	unsigned mine = e->conf.chassis_bit & 1u;
+
+	raise(&u->own[mine], &slot[mine]);
+	u->told = slot[mine];
+	if (memcmp(&u->told, &u->own[mine], sizeof(u->told)) != 0 && !ecs_list_on(&u->in_changed))
+		ecs_list_add_tail(&e->changed, &u->in_changed);
+	if (from == SRP_REPLICA_GR)
+		u->own[!mine] = slot[!mine];
+	else
+		raise(&u->own[!mine], &slot[!mine]);
+}
+
+static int usage_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
+                       struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct ecs_volume slot[2];
+	unsigned what = 0;
+	struct ecs_session *s;
+	struct ecs_usage *u;
+	uint8_t bearer = 0;
+	int rc = split(key, &bearer, &what);
+
+	if (!rc)
+		rc = ecs_kind_session(ctx, key, &s);
+	if (rc)
+		return rc;
+	if (nfields < ecs_kind_usage.nfields)
+		return SRP_ESHORT;
+	slot[0] = read_slot(r);
+	slot[1] = read_slot(r);
+	if (r->err)
+		return r->err;
+	u = ecs_usage_find(e, s->spec.callid, bearer, what, key->k[2]);
+	if (!u) {
+		if (s->nusages >= ECS_CALL_USAGES_MAX)
+			return SRP_EFULL;
+		u = ecs_usage_build(e, s, bearer, what, key->k[2]);
+		if (!u)
+			return SRP_ENOMEM;
+	}
+	take(e, u, slot, ctx->replica);
+	*out = &u->ckpt;
+	return 0;
+}
+
+static struct srp_ckpt_obj *usage_find(const struct srp_ckpt_ctx *ctx,
+                                       const struct srp_ckpt_key *key)
+{
+	struct ecs_usage *u;
+	unsigned what = 0;
+	uint8_t bearer = 0;
+
+	if (key->k[0] > UINT32_MAX || split(key, &bearer, &what) != 0)
+		return NULL;
+	u = ecs_usage_find(ctx->owner, (uint32_t)key->k[0], bearer, what, key->k[2]);
+	return u ? &u->ckpt : NULL;
+}
+
+static int usage_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+{
+	struct srp_ckpt_obj *o = usage_find(ctx, key);
+
+	if (!o)
+		return SRP_ENOENT;
+	ecs_usage_drop(ctx->owner, ECS_CONTAINER(o, struct ecs_usage, ckpt), ECS_TELL_LISTS, ctx->now);
+	return 0;
+}
+
+static void usage_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct srp_list *ls, *ns, *lu, *nu;
+
+	for (ls = e->all.next; ls != &e->all; ls = ns) {
+		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
+
+		ns = ls->next;
+		if (!s->ready_for_recovery)
+			continue;
+		for (lu = s->usages.next; lu != &s->usages; lu = nu) {
+			struct ecs_usage *u = ECS_CONTAINER(lu, struct ecs_usage, in_session);
+
+			nu = lu->next;
+			if (fn(&u->ckpt, arg) != 0)
+				return;
+		}
+	}
+}
+
+const struct srp_ckpt_kind ecs_kind_usage = {
+	.id = 212, .name = "ACS_USAGE_INFO",
+	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
+	.key = usage_key, .parent = usage_parent, .gate = usage_gate, .encode = usage_encode,
+	.apply = usage_apply, .remove = usage_remove, .find = usage_find, .walk = usage_walk,
+};

@@ -1,0 +1,222 @@
+#include "config.h"
+#include "ecs/recoverable.h"
+
+#include "ecs/engine_impl.h"
+
+/* --- eligibility -------------------------------------------------------------------------------- */
+
+/* By the name of the rule that the flow has (the action line that matched, group or ruledef), under
+ * the session's scheme. The answer is kept with the ref: all sessions of a ref mostly have one scheme. */
+static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *delay)
+{
+	struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+	uint32_t d = 0;
+
+	*delay = 0;
+	if (!r || r->gone || r->bind == ECS_BIND_NO_RULE || r->bind == ECS_BIND_NO_RULEBASE ||
+	    f->session->scheme < 0)
+		return false;
+	if (!r->judged || r->scheme != f->session->scheme) {
+		r->eligible = ecs_service_eligible(e->conf.service, f->session->scheme, r->rule, false, &d);
+		r->delay = r->eligible ? (uint16_t)d : 0;
+		r->scheme = f->session->scheme;
+		r->judged = true;
+	}
+	*delay = r->delay;
+	return r->eligible;
+}
+
+/* --- slots ---------------------------------------------------------------------------------------- */
+
+static bool call_full(const struct ecs_engine *e, const struct ecs_session *s)
+{
+	return s->slots >= ecs_service_flow_chkpt_limit(e->conf.service);
+}
+
+static bool instance_full(const struct ecs_engine *e)
+{
+	return e->slots >= ECS_FLOW_CHKPT_PER_SESSMGR;
+}
+
+/* Sessions that wait for nothing but a slot of the instance are on a list, in the order they came. */
+static void starve(struct ecs_engine *e, struct ecs_session *s)
+{
+	bool is = !ecs_list_empty(&s->waiting) && !call_full(e, s);
+
+	if (!e->starved.next)
+		ecs_list_init(&e->starved);
+	if (is && !ecs_list_on(&s->starved))
+		ecs_list_add_tail(&e->starved, &s->starved);
+	else if (!is)
+		ecs_list_del(&s->starved);
+}
+
+static void wait_for_slot(struct ecs_engine *e, struct ecs_flow *f)
+{
+	f->flags |= ECS_FLOW_F_WAITING;
+	ecs_list_add_tail(&f->session->waiting, &f->waiting);
+	if (call_full(e, f->session))
+		e->conf.counters->limit_call++;
+	else
+		e->conf.counters->limit_sessmgr++;
+	starve(e, f->session);
+}
+
+static void stop_waiting(struct ecs_engine *e, struct ecs_flow *f)
+{
+	f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
+	ecs_list_del(&f->waiting);
+	starve(e, f->session);
+}
+
+/* --- the first send --------------------------------------------------------------------------------- */
+
+/* Tells the sink, or arms what is left of the delay; the delay counts from the flow's creation. */
+static void begin(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
+{
+	uint64_t age = srp_time_since(f->created, now), left;
+
+	ecs_flow_undelay(e, f);
+	if (age < SRP_SEC(delay) && ecs_flow_delay(e, f, delay) == 0) {
+		left = (SRP_SEC(delay) - age + SRP_MS(1) - 1) / SRP_MS(1);
+		ecs_wheel_arm(e->wheel, f->delay, left);
+		return;
+	}
+	ecs_tell_changed(e, &f->ckpt, now); /* at once; without memory for a delay too */
+}
+
+static void take_slot(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
+{
+	ecs_flow_slot(e, f, true);
+	begin(e, f, delay, now);
+}
+
+/* Free slots go to the waiting flows of a call, oldest first. */
+static void serve(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	while (!ecs_list_empty(&s->waiting) && !call_full(e, s) && !instance_full(e)) {
+		struct ecs_flow *f = ECS_CONTAINER(s->waiting.next, struct ecs_flow, waiting);
+		uint32_t delay;
+
+		ecs_list_del(&f->waiting);
+		f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
+		if (eligible(e, f, &delay))
+			take_slot(e, f, delay, now);
+		else
+			f->flags &= (uint16_t)~ECS_FLOW_F_ELIGIBLE;
+	}
+	starve(e, s);
+}
+
+/* A slot was given back: to this call, else to those that have waited longest for one of the instance. */
+static void hand_over(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	serve(e, s, now);
+	ecs_recoverable_freed(e, now);
+}
+
+/* Gives the slot back; the checkpoint is deleted where the peer may have it, whether the flow lives on
+ * or not. */
+static void give_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	ecs_flow_undelay(e, f);
+	ecs_tell_deleted(e, &f->ckpt, ECS_TELL, now);
+	ecs_flow_slot(e, f, false);
+}
+
+/* --- public ------------------------------------------------------------------------------------------ */
+
+static void become_eligible(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay,
+                            struct srp_time now)
+{
+	f->flags |= ECS_FLOW_F_ELIGIBLE;
+	if (call_full(e, f->session) || instance_full(e) || !ecs_list_empty(&f->session->waiting))
+		wait_for_slot(e, f);
+	else
+		take_slot(e, f, delay, now);
+}
+
+static void become_ineligible(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	bool had = f->flags & ECS_FLOW_F_CHECKPOINT;
+
+	f->flags &= (uint16_t)~ECS_FLOW_F_ELIGIBLE;
+	if (f->flags & ECS_FLOW_F_WAITING)
+		stop_waiting(e, f);
+	if (!had)
+		return;
+	give_slot(e, f, now);
+	hand_over(e, f->session, now);
+}
+
+void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old_ref,
+                          struct srp_time now)
+{
+	uint32_t delay;
+	bool is = eligible(e, f, &delay), was = f->flags & ECS_FLOW_F_ELIGIBLE;
+
+	if (!was && is)
+		become_eligible(e, f, delay, now);
+	else if (was && !is)
+		become_ineligible(e, f, now);
+	else if (!is || !(f->flags & ECS_FLOW_F_CHECKPOINT))
+		return;
+	else if (f->delay)
+		begin(e, f, delay, now);
+	else if (f->ref != old_ref)
+		ecs_tell_changed(e, &f->ckpt, now);
+}
+
+void ecs_recoverable_end(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	if (f->flags & ECS_FLOW_F_ELIGIBLE)
+		become_ineligible(e, f, now);
+}
+
+void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	uint32_t delay;
+
+	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
+		return;
+	(void)eligible(e, f, &delay);
+	begin(e, f, delay, now); /* a wheel that ran behind may have been early: what is left is armed */
+}
+
+void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay)
+		ecs_tell_changed(e, &f->ckpt, now);
+}
+
+void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now)
+{
+	while (e->starved.next && !ecs_list_empty(&e->starved) && !instance_full(e))
+		serve(e, ECS_CONTAINER(e->starved.next, struct ecs_session, starved), now);
+}
+
+bool ecs_recoverable_flush(struct ecs_engine *e, struct srp_time now, size_t budget)
+{
+	for (; budget > 0 && !ecs_list_empty(&e->delays); budget--) {
+		struct ecs_delay *d = ECS_CONTAINER(e->delays.next, struct ecs_delay, in_engine);
+		struct ecs_flow *f = d->flow;
+
+		ecs_flow_undelay(e, f);
+		ecs_tell_changed(e, &f->ckpt, now);
+	}
+	return !ecs_list_empty(&e->delays);
+}
+
+void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	struct srp_list *l, *next;
+
+	for (l = s->flows.next; l != &s->flows; l = next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		next = l->next;
+		if (f->flags & ECS_FLOW_F_ELIGIBLE)
+			ecs_recoverable_rule(e, f, f->ref, now);
+	}
+	hand_over(e, s, now);
+}

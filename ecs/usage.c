@@ -1,0 +1,135 @@
+#include "config.h"
+#include "ecs/usage.h"
+
+#include "ecs/engine_impl.h"
+
+#define SCAN 6 /* volumes looked at before the index: a packet charges up to three */
+
+static uint64_t hash_of(uint32_t callid, uint8_t bearer, unsigned of, uint64_t id, uint64_t seed)
+{
+	uint64_t a = ((uint64_t)callid << 16 | (uint64_t)bearer << 8 | of) ^ ECS_HASH_K0;
+
+	return ecs_hash_mix(a ^ seed, id ^ ECS_HASH_K1);
+}
+
+static uint64_t usage_hash(const void *obj, uint64_t seed)
+{
+	const struct ecs_usage *u = obj;
+
+	return hash_of(u->session->spec.callid, u->bearer, u->of, u->id, seed);
+}
+
+static bool is(const struct ecs_usage *u, uint8_t bearer, unsigned of, uint64_t id)
+{
+	return u->id == id && u->bearer == bearer && u->of == of;
+}
+
+struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
+                                 enum ecs_usage_of of, uint64_t id)
+{
+	struct ecs_usage *u;
+
+	if (!e->usages.cur)
+		return NULL;
+	u = *ecs_chain_head(&e->usages, hash_of(callid, bearer, of, id, e->usages.seed));
+	while (u && (!is(u, bearer, of, id) || u->session->spec.callid != callid))
+		u = u->by_key;
+	return u;
+}
+
+struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
+                                  enum ecs_usage_of of, uint64_t id)
+{
+	struct ecs_usage *u;
+
+	if (!e->usages.cur &&
+	    ecs_chain_init(&e->usages, e->conf.sessions_expected, offsetof(struct ecs_usage, by_key),
+	                   usage_hash, ecs_hash_mix(e->conf.seed, ECS_HASH_K2)) != 0)
+		return NULL;
+	u = ecs_pool_get(&e->usage_pool);
+	if (!u)
+		return NULL;
+	u->ckpt.kind = &ecs_kind_usage;
+	u->session = s;
+	u->id = id;
+	u->stats = ECS_LINE_NONE;
+	u->bearer = bearer;
+	u->of = (uint8_t)of;
+	ecs_list_add_head(&s->usages, &u->in_session);
+	ecs_chain_insert(&e->usages, u);
+	s->nusages++;
+	return u;
+}
+
+/* The volume to charge: among those charged last, else by the index; then it is the first. */
+static struct ecs_usage *lookup(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
+                                enum ecs_usage_of of, uint64_t id)
+{
+	struct srp_list *l = s->usages.next;
+	struct ecs_usage *u;
+
+	for (int i = 0; i < SCAN && l != &s->usages; i++, l = l->next) {
+		u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+		if (is(u, bearer, of, id))
+			return u;
+	}
+	u = ecs_usage_find(e, s->spec.callid, bearer, of, id);
+	if (!u)
+		return ecs_usage_build(e, s, bearer, of, id);
+	ecs_list_del(&u->in_session);
+	ecs_list_add_head(&s->usages, &u->in_session);
+	return u;
+}
+
+void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
+                      enum ecs_usage_of of, uint64_t id, uint16_t stats, enum ecs_dir dir,
+                      uint64_t pkts, uint64_t bytes, struct srp_time now)
+{
+	struct ecs_usage *u = lookup(e, s, bearer, of, id);
+	struct ecs_volume *v;
+
+	(void)now;
+	if (!u) {
+		e->conf.counters->usage_no_memory++;
+		return;
+	}
+	u->stats = stats;
+	v = &u->own[e->conf.chassis_bit & 1];
+	v->pkts[dir] += pkts;
+	v->bytes[dir] += bytes;
+	if (!ecs_list_on(&u->in_changed))
+		ecs_list_add_tail(&e->changed, &u->in_changed);
+}
+
+void ecs_usage_turn(struct ecs_engine *e, struct srp_time now)
+{
+	while (!ecs_list_empty(&e->changed)) {
+		struct ecs_usage *u = ECS_CONTAINER(e->changed.next, struct ecs_usage, in_changed);
+
+		ecs_list_del(&u->in_changed);
+		u->told = u->own[e->conf.chassis_bit & 1];
+		ecs_tell_changed(e, &u->ckpt, now);
+	}
+}
+
+void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tell,
+                    struct srp_time now)
+{
+	ecs_tell_deleted(e, &u->ckpt, tell, now);
+	ecs_list_del(&u->in_session);
+	ecs_list_del(&u->in_changed);
+	ecs_chain_remove(&e->usages, u);
+	u->session->nusages--;
+	ecs_pool_put(&e->usage_pool, u);
+}
+
+struct ecs_volume ecs_usage_sum(const struct ecs_usage *u)
+{
+	struct ecs_volume v = u->own[0];
+
+	for (int d = 0; d < 2; d++) {
+		v.pkts[d] += u->own[1].pkts[d];
+		v.bytes[d] += u->own[1].bytes[d];
+	}
+	return v;
+}
