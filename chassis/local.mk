@@ -12,7 +12,14 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/io/netlink.c	%D%/io/netlink.h	\
 	%D%/io/steering.c	\
 	%D%/io/tls.c	%D%/io/tls.h	%D%/io/tls_impl.h	%D%/io/tls_session.c	%D%/io/tls_session.h	\
-	%D%/io/tun.c	%D%/io/tun.h
+	%D%/io/tun.c	%D%/io/tun.h	\
+	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
+	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	\
+	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/rows.h	\
+	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_tun.c	\
+	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\
+	%D%/task/vpn.h	%D%/task/vpn_link.c	%D%/task/vpn_net.c	%D%/task/vpn_net.h	\
+	%D%/task/vpn_oper.c	%D%/task/vpn_role.c	%D%/task/vpn_state.c	%D%/task/vpnmgr.c
 CHASSIS_LIBS = %D%/libchassis.a $(RECOVERY_LIBS) $(ECS_LIBS) $(SRP_LIBS) $(OPENSSL_LIBS) $(MNL_LIBS)
 
 sbin_PROGRAMS += chassisd

@@ -7,6 +7,7 @@
 
 #include "chassis/task/slab.h"
 #include "srp/beat.h"
+#include "srp/counters.h"
 #include "srp/time.h"
 
 struct chassis_beats;
@@ -18,7 +19,7 @@ struct chassis_beats_config {
 	const struct chassis_srp_config *srp;
 	uint16_t port;               /**< of the peer's socket: the same as ours */
 	unsigned chassis_bit, instance;
-	struct chassis_task_counters *counters;
+	struct srp_counters *counters;
 	/** Fills role, term, incarnation and backlog before each beat. */
 	void (*fill)(void *owner, struct srp_beat *out);
 	/** A beat of the peer was accepted. */
@@ -32,5 +33,7 @@ bool chassis_beats_needed(const struct chassis_srp_config *srp);
 struct chassis_beats *chassis_beats_new(const struct chassis_beats_config *conf);
 /** Takes the key from the connection that has just come up; NULL: it is down, and nothing is sent. */
 void chassis_beats_key(struct chassis_beats *b, const struct chassis_conn *conn);
+/** Which peer is expected: its incarnation, from its hello; 0: any (an instance has no hello of its own). */
+void chassis_beats_peer(struct chassis_beats *b, uint64_t incarnation);
 
 #endif

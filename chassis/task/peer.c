@@ -40,7 +40,7 @@ unsigned chassis_bit(const struct chassis_config *c)
 	       memcmp(s->bind.b, s->peer.b, sizeof(s->bind.b)) > 0;
 }
 
-static socklen_t sockaddr_of(const struct ecs_addr *a, uint16_t port, struct sockaddr_storage *ss)
+socklen_t chassis_sockaddr(const struct ecs_addr *a, uint16_t port, struct sockaddr_storage *ss)
 {
 	memset(ss, 0, sizeof(*ss));
 	if (ecs_addr_is4(a)) {
@@ -208,8 +208,8 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
 	struct chassis_peer *p = w->data;
 	const struct chassis_srp_config *s = p->conf.srp;
 	struct sockaddr_storage to, from;
-	socklen_t tolen = sockaddr_of(&s->peer, p->conf.port, &to);
-	socklen_t fromlen = sockaddr_of(&s->bind, 0, &from);
+	socklen_t tolen = chassis_sockaddr(&s->peer, p->conf.port, &to);
+	socklen_t fromlen = chassis_sockaddr(&s->bind, 0, &from);
 	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	(void)revents;

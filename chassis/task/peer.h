@@ -5,6 +5,7 @@
 #define CHASSIS_TASK_PEER_H
 
 #include <ev.h>
+#include <sys/socket.h>
 
 #include "chassis/io/conn.h"
 #include "chassis/task/slab.h"
@@ -46,6 +47,9 @@ struct chassis_conn *chassis_peer_conn(const struct chassis_peer *p);
 void chassis_peer_kick(struct chassis_peer *p);
 /** SRP_ENOENT while down. */
 int chassis_peer_send(struct chassis_peer *p, uint8_t type, const struct srp_mp_w *body);
+
+/** Fills @p ss for @p a and @p port; returns its length. */
+socklen_t chassis_sockaddr(const struct ecs_addr *a, uint16_t port, struct sockaddr_storage *ss);
 
 /** 0 for the chassis with the lower bind address, 1 for the other; 0 without SRP. */
 unsigned chassis_bit(const struct chassis_config *c);

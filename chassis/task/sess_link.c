@@ -101,12 +101,14 @@ void sessmgr_steps(struct sessmgr *s)
 static void on_event(void *owner, enum recovery_event ev, const char *why)
 {
 	struct sessmgr *s = owner;
+	struct recovery_status st;
 
 	switch (ev) {
 	case RECOVERY_EV_SYNC:
-		/* As receiver: the ids of rules belong to the stream that begins now. */
-		if (srp_role_permit[s->role].accepts)
-			ecs_ruleref_new_stream(ecs_engine_refs(s->engine));
+		recovery_replica_status(s->gr, &st);
+		/* Nobody holds more than we do: what is here is the truth. */
+		if (s->role == SRP_ROLE_ACTIVE && s->complete != CHASSIS_COMPLETE && !st.peer_complete)
+			s->filled = true;
 		break;
 	case RECOVERY_EV_READY:
 		chassis_log(LOG_INFO, "replica at the peer is level%s%s", why ? ": " : "", why ? why : "");
@@ -250,7 +252,7 @@ static int start_beats(struct sessmgr *s)
 	const struct chassis_beats_config bc = {
 		.loop = s->ctx->loop, .fd = s->ctx->shared->beat_fd[s->ctx->instance], .srp = &c->srp,
 		.port = (uint16_t)(c->srp.port + s->ctx->instance), .chassis_bit = chassis_bit(c),
-		.instance = s->ctx->instance, .counters = &s->ctx->slab->task_ctr,
+		.instance = s->ctx->instance, .counters = &s->ctx->slab->srp,
 		.fill = beat_fill, .heard = beat_heard, .owner = s,
 	};
 

@@ -17,6 +17,7 @@
 void sessmgr_publish(struct sessmgr *s)
 {
 	struct chassis_slab *slab = s->ctx->slab;
+	struct recovery_status st;
 
 	slab->sessions = ecs_engine_sessions(s->engine);
 	slab->flows = ecs_engine_flows(s->engine);
@@ -25,7 +26,9 @@ void sessmgr_publish(struct sessmgr *s)
 	slab->applied_role = s->role;
 	if (!s->gr)
 		return;
-	slab->link = recovery_replica_link(s->gr);
+	recovery_replica_status(s->gr, &st);
+	slab->link = st.link;
+	slab->verified_us = st.verified.us;
 	recovery_replica_backlog(s->gr, &slab->backlog_objects, &slab->backlog_bytes);
 	if (chassis_peer_conn(s->peer))
 		chassis_conn_bytes(chassis_peer_conn(s->peer), &slab->link_rx_bytes, &slab->link_tx_bytes);

@@ -9,6 +9,7 @@
 #include "chassis/io/tls.h"
 #include "ecs/engine.h"
 #include "recovery/counters.h"
+#include "srp/counters.h"
 #include "srp/role.h"
 #include "stats/segment.h"
 
@@ -34,8 +35,11 @@ extern const size_t chassis_task_counter_count;
 /** What vpnmgr keeps here survives its own death: its successor goes on from it. */
 struct chassis_role_slab {
 	uint32_t role;            /**< enum srp_role */
+	uint32_t phase;           /**< enum srp_phase */
+	uint32_t unfit;           /**< gave its role up: a session manager is lost */
 	uint32_t term;            /**< number << 1 | chassis bit */
 	uint32_t highest_term;    /**< highest number seen from anybody */
+	uint32_t reserved_term;   /**< numbers up to this one are reserved in the state file */
 	uint32_t route_modifier;
 	uint32_t chassis_bit;
 	uint32_t peer_role, peer_term, peer_mode, peer_priority, peer_route_modifier;
@@ -56,11 +60,13 @@ struct chassis_slab {
 	uint32_t complete;        /**< holds a complete state */
 	uint32_t applied_role;    /**< the role it acts in now */
 	uint64_t backlog_objects, backlog_bytes;
+	uint64_t verified_us;     /**< last time the digests of both sides were equal */
 	uint64_t peer_rx_us;      /**< last time the peer's instance delivered anything */
 	uint64_t link_rx_bytes, link_tx_bytes;
 	unsigned long long tls_refused[CHASSIS_TLS_REF__N];
 	struct chassis_role_slab role;
 	struct chassis_task_counters task_ctr;
+	struct srp_counters srp;          /**< vpnmgr: control link and role; sessmgr: its beats */
 	struct ecs_counters ecs;
 	struct recovery_counters replica[SRP_REPLICA__N];
 	struct recovery_kind_counters kind[SRP_REPLICA__N][CHASSIS_KINDS_MAX];

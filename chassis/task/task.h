@@ -42,8 +42,6 @@ struct chassis_shared {
 	struct chassis_tls *tls;         /**< certificate and key, read while they can be; NULL without
 	                                      SRP, and in the tasks that do not talk to the peer */
 	uint64_t incarnation;
-	struct chassis_tls *tls;         /**< made by the supervisor: only it can read the key file.
-	                                      Tasks that do not speak to the peer free theirs */
 	char dev_acc[16], dev_core[16], dev_service[16]; /**< names of the devices */
 };
 

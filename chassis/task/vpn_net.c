@@ -278,6 +278,8 @@ struct vpn_net *vpn_net_start(struct chassis_task_ctx *ctx, const struct vpn_net
 		free(n);
 		return NULL;
 	}
+	/* What a predecessor that died relayed is over. */
+	chassis_nl_sweep(n->nl, TABLE_RELAY_ACC, TABLE_RELAY_CORE, TABLE_RELAY_ACC, TABLE_RELAY_CORE);
 	sysctls(n);
 	check(chassis_nl_up(n->nl, ctx->shared->dev_service), "bring up", ctx->shared->dev_service);
 	own_addresses(n);

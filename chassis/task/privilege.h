@@ -1,0 +1,36 @@
+/* privilege: what a task gives up after the fork (R23): descriptors, capabilities, user, and the system
+ * calls that nobody needs here but who has broken in. */
+#ifndef CHASSIS_TASK_PRIVILEGE_H
+#define CHASSIS_TASK_PRIVILEGE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "chassis/task/task.h"
+
+/** Closes every descriptor but 0, 1, 2 and the @p n in @p keep (sorted here). */
+void chassis_privilege_close(int *keep, size_t n);
+/**
+ * Closes what this task does not need of @p shared, and marks it -1 there; fills @p keep with the
+ * others. Frees the TLS identity where the task does not talk to the peer.
+ *
+ * @param keep  room for CHASSIS_KEEP_MAX
+ * @return how many are kept
+ */
+#define CHASSIS_KEEP_MAX (4 * CHASSIS_SESSMGRS_MAX + 16)
+size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task task,
+                                unsigned instance, int *keep);
+/** Makes all slabs but that at @p own read-only for this process. */
+int chassis_privilege_slabs(struct chassis_shared *shared, size_t own);
+/**
+ * Drops capabilities but those of the row, the user where the row says so, core files, and ties the
+ * life of this process to that of @p parent.
+ *
+ * @param why  receives what could not be done
+ * @return 0; SRP_EIO: not as it should be, @p why says what; SRP_ECLOSED: the parent is gone
+ */
+int chassis_privilege_drop(const struct chassis_task_row *row, pid_t parent, char *why, size_t cap);
+/** Installs the system call filter of unprivileged tasks; 0 or SRP_EIO. */
+int chassis_privilege_filter(const struct chassis_task_row *row);
+
+#endif

@@ -1,0 +1,112 @@
+/* vpn: private to the files of vpnmgr: the control link, the role, who owns the service addresses. */
+#ifndef CHASSIS_TASK_VPN_H
+#define CHASSIS_TASK_VPN_H
+
+#include <ev.h>
+
+#include "chassis/task/beats.h"
+#include "chassis/task/peer.h"
+#include "chassis/task/switch.h"
+#include "chassis/task/vpn_net.h"
+#include "recovery/replica.h"
+#include "srp/hello.h"
+#include "srp/link_machine.h"
+#include "srp/role_machine.h"
+
+#define VPN_LOSSES 32 /* switchovers remembered for `show srp call-loss statistics` */
+
+/** One switchover, as far as this chassis can know of it (R24). */
+struct vpn_loss {
+	uint32_t number;
+	bool planned;
+	enum srp_switch_reason reason;
+	uint64_t start_wall_ms, duration_us;
+	uint64_t sessions_before, sessions_after, flows_before, flows_after;
+	uint64_t objects_at_most, bytes_at_most; /* not acknowledged when last heard of */
+	uint64_t figure_age_ms;
+	uint32_t term;
+};
+
+/* A step of a planned switchover that the instances are asked for. */
+struct vpn_step {
+	bool running;
+	enum chassis_step step;
+	bool waits[CHASSIS_SESSMGRS_MAX + 1];
+};
+
+struct vpnmgr {
+	struct chassis_task_ctx *ctx;
+	const struct chassis_config *conf;
+	struct vpn_net *net;
+	struct chassis_peer *peer;
+	struct chassis_beats *beats;
+	struct srp_conn_machine conn;
+	struct srp_role_machine role;
+	struct srp_candidate told;   /* ourselves, as in the last hello sent */
+	struct srp_hello hello;      /* the peer's last */
+	bool hello_known;            /* on this connection */
+	struct srp_silence silence;
+	ev_timer hello_timer, dead_timer, phase_timer, take_timer, relay_timer, conn_timer;
+	struct vpn_step step;
+	uint32_t flush_ms;           /* the operator's timeout */
+	bool force;
+	uint32_t oper_id;            /* sct's request that waits for the switchover; 0 none */
+	uint32_t validate_id;        /* ... for a validation */
+	uint32_t check_id;           /* of the CONFIG_CHECK under way */
+	bool stopping;
+	struct srp_time switch_start;
+	uint64_t flows_seen, sessions_seen; /* at the start of a switchover */
+	uint64_t relay_ms;           /* goes with the next ROLE; 0 none */
+	char config_error[96];
+	uint64_t config_event_wall, hello_wall;
+	char validate_status[96];
+	struct srp_time validate_at;
+	struct vpn_loss loss[VPN_LOSSES];
+	uint32_t nlosses;
+	uint64_t backlog_objects, backlog_bytes; /* of the peer, from its last hello or beat */
+	struct srp_time backlog_at;
+};
+
+/* vpnmgr.c */
+bool vpn_peer_holds(const struct vpnmgr *v, unsigned instance);
+void vpn_slab(struct vpnmgr *v);
+
+/* vpn_link.c: the control connection. */
+int vpn_link_start(struct vpnmgr *v);
+void vpn_hello(struct vpnmgr *v);
+int vpn_send(struct vpnmgr *v, uint8_t type, const uint8_t *body, int len);
+/** Looks whether every instance is level, and tells the link machine. */
+void vpn_link_level(struct vpnmgr *v);
+/** @return SRP_ENOENT while the peer is not connected */
+int vpn_config_check(struct vpnmgr *v);
+
+/* vpn_role.c: events to actions. */
+void vpn_event(struct vpnmgr *v, enum srp_role_event ev, enum srp_switch_reason reason);
+void vpn_tell_role(struct vpnmgr *v);
+/** The answer of an instance to a step. */
+void vpn_switched(struct vpnmgr *v, unsigned instance, enum chassis_step step, int status,
+                  const char *text);
+/** An instance is gone while it was asked for a step. */
+void vpn_step_lost(struct vpnmgr *v, unsigned instance);
+void vpn_role_start(struct vpnmgr *v);
+/** A sign of life of the peer was heard: plans the next look at the dead timer. */
+void vpn_dead_rearm(struct vpnmgr *v);
+/** TAKE waits until the instances have read what the peer delivered. */
+void vpn_take_check(struct vpnmgr *v);
+
+/* vpn_state.c: terms. */
+void vpn_state_load(struct vpnmgr *v);
+void vpn_term_seen(struct vpnmgr *v, uint32_t number);
+/** Takes the next term; it is in the slab afterwards. */
+void vpn_term_take(struct vpnmgr *v);
+
+/* vpn_oper.c: what the operator asks. */
+int vpn_query(struct vpnmgr *v, struct srp_mp_r *r);
+int vpn_command(struct vpnmgr *v, struct srp_mp_r *r);
+void vpn_reply(struct vpnmgr *v, uint32_t *id, int status, const char *text);
+/** Whether a planned switchover may begin; else @p why says what is missing. */
+bool vpn_ready(const struct vpnmgr *v, char *why, size_t cap);
+void vpn_loss_begin(struct vpnmgr *v);
+void vpn_loss_end(struct vpnmgr *v, bool planned, enum srp_switch_reason reason);
+
+#endif

@@ -1,0 +1,275 @@
+/* vpnmgr: the task that knows which chassis is active and acts on it. The control link is in vpn_link.c,
+ * the role in vpn_role.c, the host's network in vpn_net.c. Its memory that must outlive it is in its
+ * slab: a successor goes on in the same role and term, without a switchover. */
+#include "config.h"
+#include "chassis/task/vpn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "chassis/io/netlink.h"
+#include "srp/err.h"
+
+#define STOP_S  2.5  /* at most, to hand the role over at an orderly end */
+#define RELAY_S 0.3  /* late packets after it */
+
+bool vpn_peer_holds(const struct vpnmgr *v, unsigned instance)
+{
+	return v->hello_known && instance >= 1 && instance <= v->hello.ninstances &&
+	       v->hello.instance[instance - 1].complete;
+}
+
+static void on_hello(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	vpn_hello(w->data);
+}
+
+/* What a session manager says is in its slab already; this is the moment to look. */
+static int rx_instance(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 8);
+	bool stale;
+
+	(void)srp_mp_uint(r, UINT32_MAX);
+	(void)srp_mp_uint(r, UINT32_MAX);
+	(void)srp_mp_uint(r, UINT32_MAX);
+	stale = srp_mp_bool(r);
+	if (n < 4 || r->err)
+		return SRP_EFORMAT;
+	vpn_link_level(v);
+	vpn_take_check(v);
+	vpn_dead_rearm(v);
+	if (stale || v->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, instance)]->applied_role !=
+	                     v->ctx->slab->role.role)
+		vpn_tell_role(v);
+	return SRP_OK;
+}
+
+static int rx_switched(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 8);
+	uint64_t step = srp_mp_uint(r, CHASSIS_STEP__N - 1);
+	int64_t status = srp_mp_int(r);
+	char text[256];
+
+	srp_mp_str(r, text, sizeof(text));
+	if (n < 3 || r->err)
+		return SRP_EFORMAT;
+	vpn_switched(v, instance, (enum chassis_step)step, (int)status, text);
+	return SRP_OK;
+}
+
+/* A session manager of the active died: its calls live at the peer only. Where the peer is ready it
+ * takes the role; where not, service goes on here with what is left (DESIGN 1). */
+static void sessmgr_gone(struct vpnmgr *v, unsigned instance)
+{
+	char why[120];
+
+	vpn_step_lost(v, instance);
+	if (v->role.phase != SRP_PHASE_ACTIVE)
+		return;
+	if (!vpn_peer_holds(v, instance)) {
+		chassis_log(LOG_ERR, "sessmgr:%u died and the peer does not hold its sessions: they are lost",
+		            instance);
+		return;
+	}
+	if (v->conn.state < SRP_CONN_SYNC || v->hello.role != SRP_ROLE_STANDBY) {
+		snprintf(why, sizeof(why), "the peer is %s", srp_role_name(v->hello.role));
+		chassis_log(LOG_ERR, "sessmgr:%u died and the peer cannot take the role: %s", instance, why);
+		return;
+	}
+	chassis_log(LOG_NOTICE, "sessmgr:%u died: the role goes to the peer", instance);
+	v->flush_ms = 5000;
+	v->force = true;
+	v->ctx->slab->role.unfit = 1;
+	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_SESSMGR);
+}
+
+static int rx_gone(struct vpnmgr *v, struct srp_mp_r *r)
+{
+	uint32_t n = srp_mp_array(r, 4);
+	uint64_t task = srp_mp_uint(r, CHASSIS_TASK__N - 1);
+	uint64_t instance = srp_mp_uint(r, CHASSIS_SESSMGRS_MAX);
+
+	if (n < 2 || r->err)
+		return SRP_EFORMAT;
+	if (task == CHASSIS_TASK_SESSMGR)
+		sessmgr_gone(v, (unsigned)instance);
+	return SRP_OK;
+}
+
+static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
+              const struct srp_frame_hdr *h, const uint8_t *body, int fd)
+{
+	struct vpnmgr *v = ctx->priv;
+	struct srp_mp_r r = srp_mp_r_init(body, h->len);
+
+	(void)from;
+	(void)fd;
+	switch (h->type) {
+	case CHASSIS_IPC_INSTANCE: return rx_instance(v, instance, &r);
+	case CHASSIS_IPC_SWITCHED: return rx_switched(v, instance, &r);
+	case CHASSIS_IPC_QUERY:    return vpn_query(v, &r);
+	case CHASSIS_IPC_COMMAND:  return vpn_command(v, &r);
+	case CHASSIS_IPC_GONE:     return rx_gone(v, &r);
+	}
+	ctx->slab->task_ctr.frames_refused++;
+	return SRP_OK;
+}
+
+static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned instance, bool up)
+{
+	struct vpnmgr *v = ctx->priv;
+
+	if (task == CHASSIS_TASK_SESSMGR && !up)
+		vpn_step_lost(v, instance);
+	if (up && (task == CHASSIS_TASK_SESSMGR || task == CHASSIS_TASK_DEMUXMGR))
+		vpn_tell_role(v);
+}
+
+static void probed(void *owner, bool nobody)
+{
+	vpn_event(owner, nobody ? SRP_ROLE_EV_PROBE_FREE : SRP_ROLE_EV_PROBE_TAKEN, 0);
+}
+
+static void conflict(void *owner, const struct ecs_addr *a)
+{
+	struct vpnmgr *v = owner;
+
+	(void)a;
+	v->ctx->slab->task_ctr.address_conflicts++;
+}
+
+static const struct vpn_net_ops net_ops = {probed, conflict};
+
+/* A gap of a dead interval in our own loop: the peer may have taken over. Said before anything else is
+ * done in this turn of the loop (R4). */
+static void on_check(struct ev_loop *loop, ev_check *w, int revents)
+{
+	struct vpnmgr *v = w->data;
+	uint64_t gap = chassis_task_gap_us(v->ctx);
+
+	(void)loop;
+	(void)revents;
+	if (!v->conf->srp.present || gap <= v->silence.dead_us || v->role.phase < SRP_PHASE_STANDBY)
+		return;
+	v->ctx->slab->task_ctr.stood_still++;
+	chassis_log(LOG_WARNING, "stood still for %llu ms, more than the dead interval",
+	            (unsigned long long)(gap / 1000));
+	v->silence.armed = chassis_now();
+	vpn_event(v, SRP_ROLE_EV_STALE, 0);
+}
+
+static void first_mac(struct vpnmgr *v)
+{
+	struct chassis_role_slab *r = &v->ctx->slab->role;
+
+	for (size_t i = 0; i < v->conf->niface; i++)
+		if (chassis_nl_mac(v->conf->iface[i].name, r->mac) == 0)
+			return;
+}
+
+static int start(struct chassis_task_ctx *ctx)
+{
+	struct vpnmgr *v = calloc(1, sizeof(*v));
+	struct chassis_role_slab *r = &ctx->slab->role;
+	static ev_check gap_check;
+	double every;
+	int rc;
+
+	if (!v)
+		return SRP_ENOMEM;
+	ctx->priv = v;
+	v->ctx = ctx;
+	v->conf = ctx->shared->config;
+	v->flush_ms = 300000;
+	r->incarnation = ctx->shared->incarnation;
+	r->chassis_bit = chassis_bit(v->conf);
+	if (ctx->slab->starts <= 1)
+		r->route_modifier = v->conf->srp.route_modifier;
+	first_mac(v);
+	vpn_state_load(v);
+	v->net = vpn_net_start(ctx, &net_ops, v);
+	if (!v->net)
+		return SRP_EIO;
+	rc = vpn_link_start(v);
+	if (rc < 0)
+		return rc;
+	/* Hellos carry more than life; where beats carry that, hellos need not be as quick. */
+	every = v->beats && v->conf->srp.hello_ms < 200 ? 0.2 : v->conf->srp.hello_ms / 1000.;
+	ev_timer_init(&v->hello_timer, on_hello, every, every);
+	v->hello_timer.data = v;
+	if (v->conf->srp.present)
+		ev_timer_start(ctx->loop, &v->hello_timer);
+	ev_check_init(&gap_check, on_check);
+	ev_set_priority(&gap_check, EV_MAXPRI);
+	gap_check.data = v;
+	ev_check_start(ctx->loop, &gap_check);
+	vpn_role_start(v);
+	return SRP_OK;
+}
+
+static void finish(struct vpnmgr *v)
+{
+	vpn_event(v, SRP_ROLE_EV_STOP, SRP_SWITCH_SHUTDOWN);
+	vpn_net_stop(v->net);
+	chassis_peer_free(v->peer);
+	chassis_task_exit(v->ctx, EXIT_SUCCESS);
+}
+
+static void on_stop(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct vpnmgr *v = w->data;
+
+	(void)revents;
+	/* Given away, or no way to give it away in time. */
+	if (v->role.phase == SRP_PHASE_STANDBY && v->stopping) {
+		v->stopping = false;
+		w->repeat = RELAY_S;
+		ev_timer_again(loop, w);
+		return;
+	}
+	if (v->stopping && chassis_now().us < v->switch_start.us + SRP_MS(STOP_S * 1000)) {
+		w->repeat = 0.02;
+		ev_timer_again(loop, w);
+		return;
+	}
+	ev_timer_stop(loop, w);
+	finish(v);
+}
+
+static void stop(struct chassis_task_ctx *ctx)
+{
+	static ev_timer stop_timer;
+	struct vpnmgr *v = ctx->priv;
+	char why[120];
+
+	if (v->role.phase != SRP_PHASE_ACTIVE || !vpn_ready(v, why, sizeof(why))) {
+		finish(v);
+		return;
+	}
+	chassis_log(LOG_NOTICE, "shutting down: the role goes to the peer first");
+	v->stopping = true;
+	v->flush_ms = 2000;
+	v->switch_start = chassis_now();
+	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_SHUTDOWN);
+	ev_timer_init(&stop_timer, on_stop, 0.02, 0.02);
+	stop_timer.data = v;
+	ev_timer_start(ctx->loop, &stop_timer);
+}
+
+/* NET_ADMIN (12): addresses, routes; NET_RAW (13): announcements; SYS_NICE (23): its own priority. */
+const struct chassis_task_row chassis_task_vpnmgr = {
+	.task = CHASSIS_TASK_VPNMGR,
+	.name = "vpnmgr",
+	.capabilities = UINT64_C(1) << 12 | UINT64_C(1) << 13 | UINT64_C(1) << 23,
+	.start = start,
+	.stop = stop,
+	.rx = rx,
+	.peer = peer,
+	.peers = {CHASSIS_TASK_SCT, CHASSIS_TASK_DEMUXMGR, CHASSIS_TASK_SESSMGR, CHASSIS_TASK_SUPERVISOR},
+};
