@@ -1,0 +1,90 @@
+#!/bin/bash
+# Installs what is missing, builds with gcc and with clang under sanitizers, runs every test.
+# Usage: tests/run.sh [--quick]   (--quick: the gcc build and its unit tests only)
+# Ends with "N passed, N failed[, N skipped]"; exit status 0 only when nothing failed.
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 1
+quick=no
+[ "${1:-}" = --quick ] && quick=yes
+passed=0 failed=0 skipped=0
+logs=$top/build/logs
+mkdir -p "$logs" || exit 1
+
+say() { printf '%s\n' "$*"; }
+pass() { passed=$((passed + 1)); say "PASS $1"; }
+skip() { skipped=$((skipped + 1)); say "SKIP $1: $2"; }
+fail() {
+	failed=$((failed + 1))
+	say "FAIL $1 (log: $2)"
+	tail -n 40 "$2" | sed 's/^/    /'
+}
+
+# step NAME COMMAND...: one test; exit status 77 is a skip, with the reason in the last line.
+step() {
+	local name=$1 log rc
+	shift
+	log=$logs/$(printf '%s' "$name" | tr ' /' '__').log
+	"$@" >"$log" 2>&1 </dev/null
+	rc=$?
+	case $rc in
+	0) pass "$name" ;;
+	77) skip "$name" "$(tail -n 1 "$log")" ;;
+	*) fail "$name" "$log" ;;
+	esac
+	return $rc
+}
+
+finish() {
+	say
+	if [ "$skipped" -gt 0 ]; then
+		say "$passed passed, $failed failed, $skipped skipped"
+	else
+		say "$passed passed, $failed failed"
+	fi
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+# The tests of one build, each counted by itself from the summary of automake.
+make_check() {
+	local name=$1 dir=$2 log=$logs/check-$1.log line
+	make -C "$dir" -j2 check >"$log" 2>&1 </dev/null
+	while read -r line; do
+		case $line in
+		PASS:*) pass "$name: ${line#PASS: }" ;;
+		SKIP:*) skip "$name: ${line#SKIP: }" "see $log" ;;
+		FAIL:* | XPASS:* | ERROR:*)
+			fail "$name: ${line#*: }" "$log"
+			local t=${line#*: }
+			[ -f "$dir/$t.log" ] && tail -n 60 "$dir/$t.log" | sed 's/^/    /'
+			;;
+		esac
+	done < <(grep -E '^(PASS|FAIL|SKIP|XPASS|ERROR): ' "$log")
+	grep -qE '^# TOTAL: +[1-9]' "$log" || fail "$name: make check" "$log"
+}
+
+# configure DIR CC ARGS...
+build() {
+	local dir=$1 cc=$2
+	shift 2
+	mkdir -p "$dir" && cd "$dir" && "$top/configure" CC="$cc" --enable-werror "$@" && make -j2
+}
+
+step "packages" "$top/examples/install-packages.sh" || finish
+step "autoreconf" autoreconf -fi || finish
+step "build gcc" build "$top/build/gcc" gcc || finish
+make_check gcc "$top/build/gcc"
+[ "$quick" = yes ] && finish
+step "build clang sanitizers" build "$top/build/san" clang \
+	--with-sanitizer=address,undefined CFLAGS="-g -O1" &&
+	make_check sanitizers "$top/build/san"
+step "distcheck" make -C "$top/build/gcc" -j2 distcheck \
+	DISTCHECK_CONFIGURE_FLAGS=--enable-werror AM_COLOR_TESTS=no
+for t in "$top"/tests/func/[0-9]*.sh; do
+	n=func/$(basename "$t" .sh)
+	step "$n" env BUILD="$top/build/san" "$t"
+done
+step "quickstart" "$top/examples/quickstart.sh" --no-build --build "$top/build/gcc" \
+	--json "$logs/quickstart.json"
+finish
