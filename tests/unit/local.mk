@@ -6,7 +6,11 @@ UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(CUNIT_CFLAGS)
 check_PROGRAMS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 
-%C%_stats_SOURCES = $(UNIT_MAIN) %D%/stats.def %D%/json_check.h %D%/stats_doc_test.c
+%C%_stats_SOURCES = $(UNIT_MAIN) %D%/stats.def %D%/json_check.h %D%/stats_doc_test.c \
+	%D%/stats_histogram_test.c \
+	%D%/stats_rate_test.c \
+	%D%/stats_segment_test.c \
+	%D%/stats_stats_test.c
 %C%_stats_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"stats.def"'
 %C%_stats_LDADD = $(STATS_LIBS) $(CUNIT_LIBS)
 
