@@ -58,6 +58,15 @@ void ecs_engine_free(struct ecs_engine *e);
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now);
 
 /**
+ * A new service was committed: from here on it is matched by it; the old one may be freed after.
+ * Sessions and rules find their names in it again; flows keep their verdict while their rule is bound
+ * (equal digests); per-rule counters move with their rule names. Every session is visited.
+ *
+ * @return 0 or SRP_ENOMEM: then nothing has changed
+ */
+int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, struct srp_time now);
+
+/**
  * One packet, as read from the device of its direction.
  *
  * @param gso_size  payload bytes of each segment of a super-packet, 0 for a plain packet: it is

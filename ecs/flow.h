@@ -29,6 +29,9 @@ struct ecs_flow_key {
 #define ECS_FLOW_F_MID        0x100u /**< began in mid-stream: never an L7 rule */
 #define ECS_FLOW_F_WAITING    0x200u /**< eligible, beyond the limit: waits for a free slot */
 
+#define ECS_FLOW_F_OPENER_UP  0x400u /**< the subscriber's side opened it */
+#define ECS_FLOW_F_L34        0x800u /**< not analyzed: L3/L4 lines only (mid-stream, or too many) */
+
 struct ecs_flow {
 	struct srp_ckpt_obj ckpt;         /**< kind ACS_FLOW_INFO, 210 */
 	struct ecs_flow_key key;

@@ -1,0 +1,83 @@
+#include "config.h"
+#include "ecs/path.h"
+
+#define DEFAULT_BEARER 5u
+
+void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
+                         uint64_t *bytes)
+{
+	uint64_t payload = p->len > p->hdr_len ? p->len - p->hdr_len : 0;
+	uint64_t n = 1;
+
+	if (gso_size && payload > gso_size)
+		n = (payload + gso_size - 1) / gso_size;
+	*pkts = n;
+	*bytes = p->len + (n - 1) * p->hdr_len;
+}
+
+static bool discards(const struct ecs_charging_action *a, enum ecs_dir dir)
+{
+	return a && (a->flow_action == ECS_ACT_DISCARD ||
+	             (dir == ECS_UPLINK ? a->discard_up : a->discard_down));
+}
+
+/* Counters of the rule; packets that are dropped count as hits only. */
+static void count(struct ecs_rule_stats *st, const struct ecs_way *w, bool dropped)
+{
+	st->hits += w->pkts;
+	if (w->bypassed)
+		st->match_bypassed += w->pkts;
+	if (dropped)
+		return;
+	if (w->p->dir == ECS_UPLINK) {
+		st->pkts_up += w->pkts;
+		st->bytes_up += w->bytes;
+	} else {
+		st->pkts_down += w->pkts;
+		st->bytes_down += w->bytes;
+	}
+	if (w->pending) {
+		st->pending_pkts += w->pkts;
+		st->pending_bytes += w->bytes;
+	}
+}
+
+static uint64_t rule_id(struct ecs_engine *e, const struct ecs_way *w)
+{
+	uint16_t ref = w->ref;
+	const struct ecs_ruleref *r;
+
+	if (w->line == ECS_LINE_NONE)
+		return 0;
+	if (ref == ECS_REF_NONE)
+		ref = ecs_ruleref_of_line(e->refs, w->line, w->now);
+	r = ecs_ruleref_get(e->refs, ref);
+	return r ? r->name_hash : 0;
+}
+
+enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w)
+{
+	const struct ecs_line *l = w->line == ECS_LINE_NONE
+	                                   ? NULL
+	                                   : ecs_service_line(e->conf.service, w->line);
+	const struct ecs_charging_action *a = l ? l->action : NULL;
+	uint16_t stats = l ? l->stats : e->no_rule;
+	uint8_t bearer = w->f ? w->f->bearer : DEFAULT_BEARER;
+	enum ecs_dir dir = w->p->dir;
+	bool dropped = discards(a, dir);
+
+	count(&e->conf.rule_stats[stats], w, dropped);
+	if (!l)
+		e->conf.counters->no_rule_packets += w->pkts;
+	if (dropped) {
+		e->conf.counters->drop_discard += w->pkts;
+		return ECS_DROP;
+	}
+	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, dir, w->pkts, w->bytes, w->now);
+	ecs_usage_charge(e, w->s, bearer, ECS_USAGE_RULE, rule_id(e, w), stats, dir, w->pkts,
+	                 w->bytes, w->now);
+	if (a && a->content_id)
+		ecs_usage_charge(e, w->s, bearer, ECS_USAGE_CONTENT, a->content_id, 0, dir,
+		                 w->pkts, w->bytes, w->now);
+	return ECS_FORWARD;
+}

@@ -1,0 +1,298 @@
+#include "config.h"
+#include "ecs/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs/analyze.h"
+#include "ecs/engine_impl.h"
+#include "ecs/frag.h"
+#include "ecs/path.h"
+
+#define USAGE_TURN_US SRP_SEC(1)
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+static void init_pools(struct ecs_engine *e)
+{
+	ecs_pool_init(&e->flow_pool, sizeof(struct ecs_flow));
+	ecs_pool_init(&e->session_pool, sizeof(struct ecs_session));
+	ecs_pool_init(&e->usage_pool, sizeof(struct ecs_usage));
+	ecs_pool_init(&e->delay_pool, sizeof(struct ecs_delay));
+	ecs_pool_init(&e->analysis_pool, sizeof(struct ecs_analysis));
+}
+
+struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now)
+{
+	struct ecs_engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->conf = *conf;
+	init_pools(e);
+	ecs_list_init(&e->all);
+	ecs_list_init(&e->changed);
+	ecs_list_init(&e->delays);
+	ecs_list_init(&e->young);
+	ecs_list_init(&e->starved);
+	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
+	e->matcher = ecs_matcher_new(conf->service);
+	e->refs = ecs_ruleref_new(conf->service, conf->sink);
+	e->flows = ecs_flow_table_new(conf->flows_expected, conf->seed);
+	e->wheel = ecs_wheel_new(ECS_WHEEL_TICK_MS, now);
+	if (!e->matcher || !e->refs || !e->flows || !e->wheel || ecs_sessions_init(e) != 0) {
+		ecs_engine_free(e);
+		return NULL;
+	}
+	ecs_wheel_stop(e->wheel, now);
+	return e;
+}
+
+void ecs_engine_free(struct ecs_engine *e)
+{
+	if (!e)
+		return;
+	/* only what is outside the pools must be visited */
+	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next) {
+		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
+
+		for (struct srp_list *k = s->flows.next; k != &s->flows; k = k->next)
+			ecs_flow_unanalyze(e, ECS_CONTAINER(k, struct ecs_flow, in_session));
+	}
+	ecs_chain_fini(&e->by_callid);
+	ecs_chain_fini(&e->by_v4);
+	ecs_chain_fini(&e->by_v6);
+	ecs_chain_fini(&e->usages);
+	ecs_flow_table_free(e->flows);
+	ecs_wheel_free(e->wheel);
+	ecs_frags_free(e->frags);
+	ecs_app_free(e->app);
+	ecs_ruleref_free(e->refs);
+	ecs_matcher_free(e->matcher);
+	ecs_pool_fini(&e->flow_pool);
+	ecs_pool_fini(&e->session_pool);
+	ecs_pool_fini(&e->usage_pool);
+	ecs_pool_fini(&e->delay_pool);
+	ecs_pool_fini(&e->analysis_pool);
+	free(e);
+}
+
+/* --- role --------------------------------------------------------------------------------------- */
+
+void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
+{
+	if (active == e->active)
+		return;
+	if (active) {
+		e->gen++;
+		e->active = true;
+		e->purging = false;
+		e->active_since = now;
+		e->next_usage = srp_time_add(now, USAGE_TURN_US);
+		ecs_wheel_start(e->wheel, now);
+		return;
+	}
+	ecs_usage_turn(e, now);
+	ecs_wheel_stop(e->wheel, now);
+	e->active = false;
+	e->purging = true;
+	e->purge_at = 0;
+}
+
+void ecs_engine_flush(struct ecs_engine *e, struct srp_time now)
+{
+	while (!ecs_list_empty(&e->young))
+		ecs_session_make_ready(e, ECS_CONTAINER(e->young.next, struct ecs_session, in_young),
+		                       now);
+	while (ecs_recoverable_flush(e, now, SIZE_MAX))
+		;
+	ecs_usage_turn(e, now);
+}
+
+/* --- configuration ------------------------------------------------------------------------------ */
+
+struct named {
+	const char *name;
+	uint16_t index;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+/* What a change of the service needs to move per-rule counters. */
+struct move {
+	struct ecs_rule_stats stats[ECS_STATS_MAX];
+	struct named names[ECS_STATS_MAX]; /* of the new service, sorted */
+	uint16_t map[ECS_STATS_MAX];       /* old index to new; `(no rule)` where the name is gone */
+	size_t nmap;
+};
+
+static void move_stats(struct ecs_engine *e, const struct ecs_service *svc, struct move *m)
+{
+	size_t was = e->no_rule, n = ecs_service_stats_count(svc);
+
+	for (size_t i = 0; i < n; i++)
+		m->names[i] = (struct named){ecs_service_stats_name(svc, i), (uint16_t)i};
+	qsort(m->names, n, sizeof(m->names[0]), by_name);
+	for (size_t i = 0; i < was; i++) {
+		struct named key = {ecs_service_stats_name(e->conf.service, i), 0};
+		const struct named *to = bsearch(&key, m->names, n, sizeof(key), by_name);
+
+		m->map[i] = to ? to->index : (uint16_t)n;
+		if (to)
+			m->stats[to->index] = e->conf.rule_stats[i];
+	}
+	m->map[was] = (uint16_t)n;
+	m->stats[n] = e->conf.rule_stats[was];
+	m->nmap = was + 1;
+	memcpy(e->conf.rule_stats, m->stats, sizeof(m->stats));
+}
+
+static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const struct move *m,
+                            struct srp_time now)
+{
+	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next) {
+		struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+
+		if (u->of == ECS_USAGE_RULE && u->stats < m->nmap)
+			u->stats = m->map[u->stats];
+	}
+	ecs_session_resolve(e, s);
+	if (e->active)
+		ecs_recoverable_session(e, s, now);
+}
+
+int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, struct srp_time now)
+{
+	struct ecs_matcher *matcher = ecs_matcher_new(svc);
+	struct move *m = calloc(1, sizeof(*m));
+
+	if (!matcher || !m) {
+		ecs_matcher_free(matcher);
+		free(m);
+		return SRP_ENOMEM;
+	}
+	move_stats(e, svc, m);
+	ecs_matcher_free(e->matcher);
+	e->matcher = matcher;
+	e->conf.service = svc;
+	e->no_rule = (uint16_t)ecs_service_stats_count(svc);
+	ecs_ruleref_rebind(e->refs, svc);
+	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next)
+		resolve_session(e, ECS_CONTAINER(l, struct ecs_session, all), m, now);
+	free(m);
+	return 0;
+}
+
+/* --- packets and time ---------------------------------------------------------------------------- */
+
+enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, size_t len,
+                                   enum ecs_dir dir, uint16_t gso_size, struct srp_time now)
+{
+	if (!e->active) {
+		e->conf.counters->drop_not_active++;
+		return ECS_DROP;
+	}
+	return ecs_path(e, pkt, len, dir, gso_size, now);
+}
+
+static void on_timer(void *owner, struct ecs_wheel_node *n, struct srp_time now)
+{
+	struct ecs_engine *e = owner;
+	struct ecs_flow *f;
+
+	switch ((enum ecs_timer)n->what) {
+	case ECS_TIMER_FLOW:
+		ecs_flow_expire(e, ECS_CONTAINER(n, struct ecs_flow, idle), now);
+		break;
+	case ECS_TIMER_DELAY:
+		f = ECS_CONTAINER(n, struct ecs_delay, node)->flow;
+		ecs_flow_undelay(e, f);
+		ecs_recoverable_delay(e, f, now);
+		break;
+	case ECS_TIMER_SESSION:
+		ecs_session_idle(e, ECS_CONTAINER(n, struct ecs_session, idle), now);
+		break;
+	case ECS_TIMER_READY:
+		ecs_session_make_ready(e, ECS_CONTAINER(n, struct ecs_session, ready), now);
+		break;
+	case ECS_TIMER_PENDING:
+		ecs_session_pending_timeout(e, ECS_CONTAINER(n, struct ecs_session, pend), now);
+		break;
+	}
+}
+
+/* Drops what a new standby has of a session and the peer never had: flows without a slot, and those
+ * whose first checkpoint was still delayed. */
+static void purge_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	struct srp_list *l, *next;
+
+	for (l = s->flows.next; l != &s->flows; l = next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		next = l->next;
+		if (!ecs_flow_local(f))
+			continue;
+		e->conf.counters->flows_purged++;
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, now);
+	}
+}
+
+static bool purge(struct ecs_engine *e, struct srp_time now, size_t budget)
+{
+	for (; e->purging && budget > 0; budget--) {
+		struct ecs_session *s = ecs_session_next(e, e->purge_at);
+
+		if (!s) {
+			e->purging = false;
+			break;
+		}
+		e->purge_at = s->spec.callid;
+		purge_session(e, s, now);
+	}
+	return e->purging;
+}
+
+bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
+{
+	bool more;
+
+	if (!e->active)
+		return purge(e, now, budget);
+	more = ecs_wheel_run(e->wheel, now, budget, on_timer, e) == budget;
+	if (srp_time_due(e->next_usage, now)) {
+		ecs_usage_turn(e, now);
+		e->next_usage = srp_time_add(now, USAGE_TURN_US);
+	}
+	return more && budget > 0;
+}
+
+/* --- looking at it ------------------------------------------------------------------------------ */
+
+size_t ecs_engine_sessions(const struct ecs_engine *e)
+{
+	return e->nsessions;
+}
+
+size_t ecs_engine_flows(const struct ecs_engine *e)
+{
+	return ecs_flow_count(e->flows);
+}
+
+size_t ecs_engine_recoverable(const struct ecs_engine *e)
+{
+	return e->slots;
+}
+
+struct ecs_ruleref_table *ecs_engine_refs(struct ecs_engine *e)
+{
+	return e->refs;
+}
+
+const struct ecs_service *ecs_engine_service(const struct ecs_engine *e)
+{
+	return e->conf.service;
+}

@@ -1,0 +1,446 @@
+#include "config.h"
+#include "ecs/path.h"
+
+#include <string.h>
+
+#include "ecs/analyze.h"
+#include "ecs/frag.h"
+#include "ecs/tcp.h"
+#include "srp/err.h"
+
+#define PROTO_TCP 6u
+#define PROTO_UDP 17u
+#define BOTH_FINS (ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN)
+
+/* --- matching ------------------------------------------------------------------------------------ */
+
+static uint16_t match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_packet *p,
+                      const struct ecs_l7 *l7, bool *maybe)
+{
+	struct ecs_match_in in = {.pkt = p, .l7 = l7, .l34_only = !l7};
+
+	*maybe = false;
+	if (w->s->rulebase < 0)
+		return ECS_LINE_NONE;
+	if (w->f)
+		in.tcp_state = w->f->tcp_state;
+	e->conf.counters->matches++;
+	return ecs_match(e->matcher, w->s->rulebase, &in, maybe);
+}
+
+/* The L3/L4 rule of a packet (R16). */
+static void match_l34(struct ecs_engine *e, struct ecs_way *w)
+{
+	bool maybe;
+
+	w->line = match(e, w, w->p, NULL, &maybe);
+	w->ref = ECS_REF_NONE;
+}
+
+/* The same packet as if it went the other way: what rules say of the flow's other direction. */
+static struct ecs_packet mirrored(const struct ecs_packet *p)
+{
+	struct ecs_packet m = *p;
+
+	m.dir = p->dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK;
+	m.src = p->dst;
+	m.dst = p->src;
+	m.sport = p->dport;
+	m.dport = p->sport;
+	return m;
+}
+
+static enum ecs_dir first_dir(const struct ecs_flow *f)
+{
+	return f->flags & ECS_FLOW_F_FIRST_UP ? ECS_UPLINK : ECS_DOWNLINK;
+}
+
+static bool opening(const struct ecs_flow *f)
+{
+	return f->key.proto == PROTO_TCP && ecs_tcp_half_open(f->tcp_state);
+}
+
+static uint16_t ref_of(struct ecs_engine *e, uint16_t line, struct srp_time now)
+{
+	return line == ECS_LINE_NONE ? ECS_REF_NONE : ecs_ruleref_of_line(e->refs, line, now);
+}
+
+/* Matches a packet of a flow and keeps the verdict: for this direction, and, once it is final, for
+ * both. A rule that tells directions apart gives a flow two; its own is that of its first packet. */
+static void decide(struct ecs_engine *e, struct ecs_way *w)
+{
+	static const struct ecs_l7 nothing = {.final = true};
+	struct ecs_flow *f = w->f;
+	struct ecs_analysis *a = f->analysis;
+	const struct ecs_l7 *l7 = f->flags & ECS_FLOW_F_L34 ? NULL : a ? &a->l7 : &nothing;
+	bool maybe, other_maybe, final, own = w->p->dir == first_dir(f);
+	uint16_t other;
+
+	w->line = match(e, w, w->p, l7, &maybe);
+	w->ref = ref_of(e, w->line, w->now);
+	final = (!maybe || !l7 || l7->final) && !opening(f) &&
+	        (w->ref != ECS_REF_NONE || w->line == ECS_LINE_NONE);
+	if (final) {
+		struct ecs_packet m = mirrored(w->p);
+
+		other = ref_of(e, match(e, w, &m, l7, &other_maybe), w->now);
+		f->flags |= ECS_FLOW_F_FINAL;
+		/* a verdict for which nobody had to speak will not change by what is said later */
+		if (a && !ecs_analysis_spoken(a))
+			ecs_flow_unanalyze(e, f);
+	} else if (f->ref == ECS_REF_NONE) {
+		other = w->ref;
+	} else {
+		other = own ? f->back : f->ref;
+	}
+	ecs_flow_verdict(e, f, own ? w->ref : other, own ? other : w->ref, w->now);
+}
+
+/* The verdict that the flow has for this direction; false: its rule is not bound here. */
+static bool cached(struct ecs_engine *e, struct ecs_way *w)
+{
+	const struct ecs_flow *f = w->f;
+	const struct ecs_ruleref *r;
+
+	w->ref = w->p->dir == first_dir(f) ? f->ref : f->back;
+	r = ecs_ruleref_get(e->refs, w->ref);
+	w->line = r ? r->line : ECS_LINE_NONE;
+	return w->ref == ECS_REF_NONE || (r && r->line != ECS_LINE_NONE);
+}
+
+static bool line_is_l34(const struct ecs_engine *e, uint16_t line)
+{
+	return line == ECS_LINE_NONE || ecs_service_line(e->conf.service, line)->l34;
+}
+
+/* --- analyzers ------------------------------------------------------------------------------------ */
+
+static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+	struct ecs_needs n = w->s->needs;
+	struct ecs_analysis *a;
+
+	if (!n.http && !n.tls && !n.dns && !n.app)
+		return;
+	a = e->nanalyses < ECS_ANALYSES_MAX ? ecs_pool_get(&e->analysis_pool) : NULL;
+	if (!a) {
+		e->conf.counters->analyses_refused++;
+		f->flags |= ECS_FLOW_F_L34;
+		return;
+	}
+	if (!ecs_analysis_init(a, n, f->key.proto, f->key.server_port,
+	                       f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK : ECS_DOWNLINK)) {
+		ecs_pool_put(&e->analysis_pool, a);
+		return;
+	}
+	e->nanalyses++;
+	f->analysis = a;
+}
+
+/* Shows the packet to the analyzers; returns ECS_AN_* bits. */
+static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+	struct ecs_analysis *a = f->analysis;
+	unsigned r = ecs_analyze(a, e->app, w->p, e->conf.counters, w->now);
+
+	if (f->app != a->l7.app || f->app_master != a->l7.app_master) {
+		f->app = a->l7.app;
+		f->app_master = a->l7.app_master;
+		w->changed = true;
+	}
+	return r;
+}
+
+/* --- verdicts -------------------------------------------------------------------------------------- */
+
+/* A recovered flow keeps its rule: no matching, no TCP analyzers. While control is pending, or where
+ * its rule is not bound here, its packets are charged by the L3/L4 rule; the verdict stays. */
+static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+
+	if (!(f->flags & ECS_FLOW_F_SEEN) && f->key.proto == PROTO_UDP)
+		begin_analysis(e, w);
+	f->flags |= ECS_FLOW_F_SEEN;
+	if (f->analysis && (analyze(e, w) & ECS_AN_OVER))
+		ecs_flow_unanalyze(e, f);
+	if (w->s->pending) {
+		match_l34(e, w);
+		w->pending = true;
+		e->conf.counters->pending_packets += w->pkts;
+	} else if (!cached(e, w)) {
+		match_l34(e, w);
+		e->conf.counters->unbound_packets += w->pkts;
+	} else {
+		w->bypassed = true;
+	}
+}
+
+/* @p moved: the state of the TCP connection is another than before this packet. */
+static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
+{
+	struct ecs_flow *f = w->f;
+	unsigned said = f->analysis ? analyze(e, w) : 0;
+
+	if (said & ECS_AN_NEWS)
+		f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
+	if (f->flags & ECS_FLOW_F_FINAL) {
+		if (!cached(e, w)) {
+			/* its rule has left the configuration: from here on by L3/L4 lines */
+			f->flags |= ECS_FLOW_F_L34;
+			ecs_flow_unanalyze(e, f);
+			decide(e, w);
+		} else if (moved && !f->analysis && line_is_l34(e, w->line)) {
+			/* `tcp state` lines; an L7 line could not have matched, so it cannot now */
+			f->flags |= ECS_FLOW_F_L34;
+			decide(e, w);
+		} else {
+			w->bypassed = true;
+		}
+	} else {
+		decide(e, w);
+	}
+	if ((said & ECS_AN_OVER) && f->analysis)
+		ecs_flow_unanalyze(e, f);
+}
+
+/* --- flows ---------------------------------------------------------------------------------------- */
+
+static struct ecs_flow_key key_of(const struct ecs_packet *p)
+{
+	struct ecs_flow_key k = {.proto = p->flow_proto};
+	bool up = p->dir == ECS_UPLINK;
+
+	k.subscriber = up ? p->src : p->dst;
+	k.server = up ? p->dst : p->src;
+	k.subscriber_port = up ? p->sport : p->dport;
+	k.server_port = up ? p->dport : p->sport;
+	return k;
+}
+
+/* A flow that packets may use; those of another generation are adopted or dropped first. */
+static struct ecs_flow *usable(struct ecs_engine *e, struct ecs_session *s, struct ecs_flow *f,
+                               struct srp_time now)
+{
+	if (!f || f->session != s || !ecs_flow_adopt(e, f, now))
+		return NULL;
+	return f;
+}
+
+static bool is_syn(const struct ecs_packet *p)
+{
+	return (p->tcp_flags & (ECS_TCP_SYN | ECS_TCP_ACK | ECS_TCP_RST)) == ECS_TCP_SYN;
+}
+
+/* Whether a SYN begins a new connection on the ports of a flow that is there (R30). */
+static bool reopens(const struct ecs_engine *e, const struct ecs_flow *f, const struct ecs_packet *p)
+{
+	if (f->key.proto != PROTO_TCP || !is_syn(p) || (f->isn && f->isn == p->tcp_seq))
+		return false;
+	if ((f->flags & BOTH_FINS) == BOTH_FINS)
+		return true;
+	return !ecs_flow_recovered(e, f) && (f->flags & ECS_FLOW_F_MID);
+}
+
+static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_packet *p)
+{
+	bool up = p->dir == ECS_UPLINK;
+
+	if (up)
+		f->flags |= ECS_FLOW_F_FIRST_UP;
+	if (f->key.proto == PROTO_TCP && (p->tcp_flags & ECS_TCP_SYN)) {
+		if (p->tcp_flags & ECS_TCP_ACK)
+			up = !up;
+		else
+			f->isn = p->tcp_seq;
+	} else if (f->key.proto == PROTO_TCP) {
+		f->flags |= ECS_FLOW_F_MID | ECS_FLOW_F_L34;
+		e->conf.counters->flows_mid_stream++;
+	}
+	if (up)
+		f->flags |= ECS_FLOW_F_OPENER_UP;
+}
+
+/* Makes the flow of a packet; NULL without an error: charged without one. */
+static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_flow_key *k)
+{
+	struct ecs_flow *f;
+	int err;
+
+	if (k->proto == PROTO_TCP && (w->p->tcp_flags & ECS_TCP_RST))
+		return 0;
+	if (w->s->nflows >= ECS_SESSION_FLOWS_MAX) {
+		e->conf.counters->flows_refused += w->pkts;
+		return 0;
+	}
+	err = ecs_flow_build(e, w->s, k, 0, w->now, &f);
+	if (err == SRP_ENOMEM)
+		return err;
+	if (err) {
+		e->conf.counters->flows_refused += w->pkts;
+		return 0;
+	}
+	e->conf.counters->flows_created++;
+	set_opener(e, f, w->p);
+	f->idle_timeout = ecs_flow_timeout(e, f);
+	w->f = f;
+	if (!(f->flags & ECS_FLOW_F_L34))
+		begin_analysis(e, w);
+	ecs_flow_rearm(e, f, w->now);
+	return 0;
+}
+
+static int find_flow(struct ecs_engine *e, struct ecs_way *w)
+{
+	const struct ecs_packet *p = w->p;
+	struct ecs_flow_key k = key_of(p);
+	struct ecs_flow *f = usable(e, w->s, ecs_flow_find(e->flows, &k), w->now);
+
+	if (f && reopens(e, f, p)) {
+		if (ecs_flow_recovered(e, f))
+			e->conf.counters->flows_reopened++;
+		else
+			e->conf.counters->flows_fin++;
+		ecs_flow_drop(e, f, ECS_TELL, w->now);
+		f = NULL;
+	}
+	w->f = f;
+	return f ? 0 : make_flow(e, w, &k);
+}
+
+/* A later fragment has no ports: it follows its first (R32). */
+static void follow_first(struct ecs_engine *e, struct ecs_way *w)
+{
+	uint32_t callid, id;
+
+	if (e->frags && ecs_frags_find(e->frags, w->p, w->now, &callid, &id) &&
+	    callid == w->s->spec.callid)
+		w->f = usable(e, w->s, ecs_flow_find_id(e->flows, callid, id), w->now);
+	if (w->f)
+		e->conf.counters->fragments_followed += w->pkts;
+	else
+		e->conf.counters->fragment_no_first += w->pkts;
+}
+
+static void note_first(struct ecs_engine *e, const struct ecs_way *w)
+{
+	if (!e->frags)
+		e->frags = ecs_frags_new(e->conf.seed);
+	if (e->frags)
+		ecs_frags_first(e->frags, w->p, w->s->spec.callid, w->f->id, w->now);
+}
+
+/* --- TCP ------------------------------------------------------------------------------------------ */
+
+/* Follows the connection; true when its state has changed. */
+static bool track_tcp(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+	enum ecs_dir opener = f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK : ECS_DOWNLINK;
+	enum ecs_tcp_state st;
+	uint16_t was = f->flags;
+
+	st = ecs_tcp_step(f->tcp_state, w->p->dir, opener, w->p->tcp_flags);
+	if ((w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) == ECS_TCP_FIN)
+		f->flags |= w->p->dir == ECS_UPLINK ? ECS_FLOW_F_FIN_UP : ECS_FLOW_F_FIN_DOWN;
+	if (st == f->tcp_state && was == f->flags)
+		return false;
+	w->changed = true;
+	f->tcp_state = (uint8_t)st;
+	/* what the timer waits for is another: handshake, idleness, or the end after both FINs */
+	if (((was & BOTH_FINS) != BOTH_FINS && (f->flags & BOTH_FINS) == BOTH_FINS) ||
+	    st <= ECS_TCP_ST_ESTABLISHED)
+		ecs_flow_rearm(e, f, w->now);
+	return true;
+}
+
+/* --- the way --------------------------------------------------------------------------------------- */
+
+static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+	const struct ecs_packet *p = w->p;
+	bool whole = p->frag != ECS_FRAG_LATER && !p->icmp_error, moved = false;
+	enum ecs_verdict v;
+
+	f->last = w->now;
+	if (whole && f->key.proto == PROTO_TCP)
+		moved = track_tcp(e, w);
+	if (p->frag == ECS_FRAG_FIRST)
+		note_first(e, w);
+	if (ecs_flow_recovered(e, f)) {
+		recovered_verdict(e, w);
+	} else if (whole) {
+		verdict(e, w, moved);
+	} else {
+		/* neither a fragment nor an error tells more of the flow than is known */
+		w->bypassed = cached(e, w);
+		if (!w->bypassed)
+			match_l34(e, w);
+	}
+	f->pkts[p->dir] += w->pkts;
+	f->bytes[p->dir] += w->bytes;
+	v = ecs_charge(e, w);
+	if (w->changed)
+		ecs_recoverable_changed(e, f, w->now);
+	if (whole && f->key.proto == PROTO_TCP && (p->tcp_flags & ECS_TCP_RST)) {
+		e->conf.counters->flows_rst++;
+		ecs_flow_drop(e, f, ECS_TELL, w->now);
+	}
+	return v;
+}
+
+static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
+{
+	const struct ecs_packet *p = w->p;
+
+	ecs_session_traffic(e, w->s, w->now);
+	if (p->frag == ECS_FRAG_LATER) {
+		follow_first(e, w);
+	} else if (p->icmp_error) {
+		struct ecs_flow_key k = key_of(p);
+
+		w->f = usable(e, w->s, ecs_flow_find(e->flows, &k), w->now);
+		if (w->f)
+			e->conf.counters->icmp_errors += w->pkts;
+	} else if (find_flow(e, w) != 0) {
+		e->conf.counters->drop_no_memory += w->pkts;
+		return ECS_DROP;
+	}
+	if (w->f)
+		return flow_packet(e, w);
+	match_l34(e, w);
+	return ecs_charge(e, w);
+}
+
+static void count_in(struct ecs_counters *c, enum ecs_dir dir, uint64_t pkts, uint64_t bytes)
+{
+	if (dir == ECS_UPLINK) {
+		c->packets_up += pkts;
+		c->bytes_up += bytes;
+	} else {
+		c->packets_down += pkts;
+		c->bytes_down += bytes;
+	}
+}
+
+enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
+                          uint16_t gso_size, struct srp_time now)
+{
+	struct ecs_packet p;
+	struct ecs_way w = {.p = &p, .now = now, .line = ECS_LINE_NONE, .ref = ECS_REF_NONE};
+
+	if (ecs_packet_parse(pkt, len, dir, &p) != 0) {
+		count_in(e->conf.counters, dir, 1, len);
+		e->conf.counters->drop_malformed++;
+		return ECS_DROP;
+	}
+	ecs_charge_segments(&p, gso_size, &w.pkts, &w.bytes);
+	w.s = ecs_session_by_addr(e, ecs_packet_subscriber(&p));
+	if (!w.s)
+		return ECS_NO_SESSION;
+	count_in(e->conf.counters, dir, w.pkts, w.bytes);
+	return session_packet(e, &w);
+}

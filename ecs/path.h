@@ -1,0 +1,38 @@
+/* path: a packet's way through an active engine. */
+#ifndef ECS_PATH_H
+#define ECS_PATH_H
+
+#include "ecs/engine_impl.h"
+
+/** Flows of one session at once; beyond it packets of new flows are charged by L3/L4 lines. */
+#define ECS_SESSION_FLOWS_MAX 65536u
+/** Flows being analyzed at once in one engine; beyond it new flows have L3/L4 lines only. */
+#define ECS_ANALYSES_MAX      65536u
+
+/** One packet and what is known of it so far. */
+struct ecs_way {
+	const struct ecs_packet *p;
+	struct ecs_session *s;
+	struct ecs_flow *f;      /**< NULL: charged without a flow */
+	struct srp_time now;
+	uint64_t pkts, bytes;    /**< of a super-packet: those of its segments */
+	uint16_t line;           /**< verdict, ECS_LINE_NONE for `(no rule)` */
+	uint16_t ref;            /**< of the line; ECS_REF_NONE: to be looked up */
+	bool bypassed;           /**< by the cached verdict */
+	bool pending;            /**< by the L3/L4 rule while control was pending */
+	bool changed;            /**< something that the flow's checkpoint carries */
+};
+
+/** Parses, classifies and charges one packet. */
+enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
+                          uint16_t gso_size, struct srp_time now);
+/** Packets and bytes of the segments of a super-packet (R14). */
+void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
+                         uint64_t *bytes);
+/**
+ * Charges a packet by its line: per-rule counters, and volumes of rule, content-id and session. What
+ * the action discards counts as a hit and is not charged.
+ */
+enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w);
+
+#endif

@@ -1,0 +1,457 @@
+#include "config.h"
+#include "ecs/session.h"
+
+#include <string.h>
+
+#include "ecs/app.h"
+#include "ecs/engine_impl.h"
+
+#define DEFAULT_RULEBASE "default" /* serves subscribers without one */
+#define DEFAULT_BEARER   5u
+#define BEARER_LAST      15u
+
+/* --- indexes ------------------------------------------------------------------------------------ */
+
+static uint64_t addr_hash(const struct ecs_addr *a, bool v6, uint64_t seed)
+{
+	uint64_t w;
+
+	memcpy(&w, v6 ? a->b : a->b + 8, sizeof(w));
+	return ecs_hash_mix(w ^ ECS_HASH_K0, seed ^ ECS_HASH_K1);
+}
+
+static uint64_t callid_hash(uint32_t callid, uint64_t seed)
+{
+	return ecs_hash_mix(callid ^ ECS_HASH_K2, seed ^ ECS_HASH_K0);
+}
+
+static uint64_t session_callid_hash(const void *obj, uint64_t seed)
+{
+	return callid_hash(((const struct ecs_session *)obj)->spec.callid, seed);
+}
+
+static uint64_t session_v4_hash(const void *obj, uint64_t seed)
+{
+	return addr_hash(&((const struct ecs_session *)obj)->spec.v4, false, seed);
+}
+
+static uint64_t session_v6_hash(const void *obj, uint64_t seed)
+{
+	return addr_hash(&((const struct ecs_session *)obj)->spec.v6, true, seed);
+}
+
+int ecs_sessions_init(struct ecs_engine *e)
+{
+	size_t n = e->conf.sessions_expected;
+	uint64_t seed = e->conf.seed;
+	int err;
+
+	err = ecs_chain_init(&e->by_callid, n, offsetof(struct ecs_session, by_callid),
+	                     session_callid_hash, seed);
+	if (!err)
+		err = ecs_chain_init(&e->by_v4, n, offsetof(struct ecs_session, by_v4),
+		                     session_v4_hash, ecs_hash_mix(seed, ECS_HASH_K1));
+	if (!err)
+		err = ecs_chain_init(&e->by_v6, n, offsetof(struct ecs_session, by_v6),
+		                     session_v6_hash, ecs_hash_mix(seed, ECS_HASH_K2));
+	return err;
+}
+
+struct ecs_session *ecs_session_find(struct ecs_engine *e, uint32_t callid)
+{
+	struct ecs_session *s = *ecs_chain_head(&e->by_callid,
+	                                        callid_hash(callid, e->by_callid.seed));
+
+	while (s && s->spec.callid != callid)
+		s = s->by_callid;
+	return s;
+}
+
+static struct ecs_session *by_v4(const struct ecs_engine *e, const struct ecs_addr *a)
+{
+	struct ecs_session *s = *ecs_chain_head(&e->by_v4, addr_hash(a, false, e->by_v4.seed));
+
+	while (s && memcmp(&s->spec.v4, a, sizeof(*a)) != 0)
+		s = s->by_v4;
+	return s;
+}
+
+static struct ecs_session *by_v6(const struct ecs_engine *e, const struct ecs_addr *a)
+{
+	struct ecs_session *s = *ecs_chain_head(&e->by_v6, addr_hash(a, true, e->by_v6.seed));
+
+	while (s && memcmp(s->spec.v6.b, a->b, 8) != 0)
+		s = s->by_v6;
+	return s;
+}
+
+struct ecs_session *ecs_session_by_addr(struct ecs_engine *e, const struct ecs_addr *a)
+{
+	return ecs_addr_is4(a) ? by_v4(e, a) : by_v6(e, a);
+}
+
+/* Sessions in an order that neither growth of the table nor the end of a session disturbs: by their
+ * hash, read from its lowest bit on (so that a bucket's neighbours stay neighbours). */
+static uint64_t reversed(uint64_t v)
+{
+	v = (v >> 1 & 0x5555555555555555u) | (v & 0x5555555555555555u) << 1;
+	v = (v >> 2 & 0x3333333333333333u) | (v & 0x3333333333333333u) << 2;
+	v = (v >> 4 & 0x0f0f0f0f0f0f0f0fu) | (v & 0x0f0f0f0f0f0f0f0fu) << 4;
+	return __builtin_bswap64(v);
+}
+
+struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid)
+{
+	const struct ecs_chain *c = &e->by_callid;
+	uint64_t after = callid ? reversed(callid_hash(callid, c->seed)) : 0;
+	uint64_t step = reversed((uint64_t)c->mask); /* the bucket's bits, at the top */
+	uint64_t bucket = after & step;
+
+	for (;;) {
+		struct ecs_session *s = *ecs_chain_head(c, reversed(bucket)), *best = NULL;
+		uint64_t best_at = 0;
+
+		for (; s; s = s->by_callid) {
+			uint64_t at = reversed(callid_hash(s->spec.callid, c->seed));
+
+			if ((at & step) != bucket || (callid && at <= after))
+				continue;
+			if (!best || at < best_at) {
+				best = s;
+				best_at = at;
+			}
+		}
+		if (best)
+			return best;
+		bucket = ((bucket | ~step) + 1) & step;
+		if (bucket == 0)
+			return NULL;
+	}
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s)
+{
+	return s->recovered || s->gen != e->gen;
+}
+
+static bool spec_ok(const struct ecs_session_spec *spec)
+{
+	return spec->callid != 0 && (spec->has4 || spec->has6) &&
+	       (!spec->has4 || ecs_addr_is4(&spec->v4));
+}
+
+/* An address that another session holds. */
+static bool held(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                 const struct ecs_session *self)
+{
+	const struct ecs_session *s;
+
+	if (spec->has4 && (s = by_v4(e, &spec->v4)) != NULL && s != self)
+		return true;
+	return spec->has6 && (s = by_v6(e, &spec->v6)) != NULL && s != self;
+}
+
+static void link_addrs(struct ecs_engine *e, struct ecs_session *s)
+{
+	if (s->spec.has4)
+		ecs_chain_insert(&e->by_v4, s);
+	if (s->spec.has6) {
+		memset(s->spec.v6.b + 8, 0, 8);
+		ecs_chain_insert(&e->by_v6, s);
+	}
+}
+
+static void unlink_addrs(struct ecs_engine *e, struct ecs_session *s)
+{
+	if (s->spec.has4)
+		ecs_chain_remove(&e->by_v4, s);
+	if (s->spec.has6)
+		ecs_chain_remove(&e->by_v6, s);
+}
+
+void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s)
+{
+	const char *rb = s->spec.rulebase[0] ? s->spec.rulebase : DEFAULT_RULEBASE;
+
+	s->rulebase = ecs_service_find_rulebase(e->conf.service, rb);
+	s->scheme = ecs_service_find_scheme(e->conf.service, rb, s->spec.apn);
+	s->needs = (struct ecs_needs){0};
+	if (s->rulebase >= 0)
+		s->needs = ecs_service_needs(e->conf.service, s->rulebase);
+	if (s->needs.app && !e->app)
+		e->app = ecs_app_new();
+}
+
+static void arm_idle(struct ecs_engine *e, struct ecs_session *s)
+{
+	if (s->spec.idle_timeout)
+		ecs_wheel_arm(e->wheel, &s->idle, (uint64_t)s->spec.idle_timeout * 1000);
+	else
+		ecs_wheel_disarm(e->wheel, &s->idle);
+}
+
+int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
+                      struct ecs_session **out)
+{
+	struct ecs_session *s;
+	struct ecs_bearer *b;
+
+	if (!spec_ok(spec))
+		return SRP_EINVAL;
+	if (ecs_session_find(e, spec->callid) || held(e, spec, NULL))
+		return SRP_EDUP;
+	s = ecs_pool_get(&e->session_pool);
+	if (!s)
+		return SRP_ENOMEM;
+	s->spec = *spec;
+	s->full.kind = &ecs_kind_full;
+	s->call.kind = &ecs_kind_call;
+	s->clp.kind = &ecs_kind_clp;
+	s->idle.what = ECS_TIMER_SESSION;
+	s->ready.what = ECS_TIMER_READY;
+	s->pend.what = ECS_TIMER_PENDING;
+	s->created = s->last = s->clp_told = now;
+	s->gen = e->gen;
+	s->consistent = true;
+	ecs_list_init(&s->flows);
+	ecs_list_init(&s->waiting);
+	ecs_list_init(&s->usages);
+	ecs_session_resolve(e, s);
+	b = ecs_session_bearer(s, DEFAULT_BEARER, true);
+	b->qci = spec->qci;
+	b->arp = spec->arp;
+	ecs_chain_insert(&e->by_callid, s);
+	link_addrs(e, s);
+	ecs_list_add_tail(&e->all, &s->all);
+	e->nsessions++;
+	arm_idle(e, s);
+	if (e->conf.ops && e->conf.ops->session_up)
+		e->conf.ops->session_up(e->conf.owner, s);
+	*out = s;
+	return 0;
+}
+
+int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
+                       const struct ecs_session_spec *spec, struct srp_time now)
+{
+	struct ecs_session_spec old = s->spec;
+	bool moves = old.has4 != spec->has4 || old.has6 != spec->has6 ||
+	             (spec->has4 && memcmp(&old.v4, &spec->v4, sizeof(old.v4)) != 0) ||
+	             (spec->has6 && memcmp(&old.v6, &spec->v6, 8) != 0);
+
+	(void)now;
+	if (!spec_ok(spec) || spec->callid != old.callid)
+		return SRP_EINVAL;
+	if (held(e, spec, s))
+		return SRP_EDUP;
+	if (moves) {
+		if (e->conf.ops && e->conf.ops->session_down)
+			e->conf.ops->session_down(e->conf.owner, s, ECS_END_REPLACED);
+		unlink_addrs(e, s);
+	}
+	s->spec = *spec;
+	if (moves) {
+		link_addrs(e, s);
+		if (e->conf.ops && e->conf.ops->session_up)
+			e->conf.ops->session_up(e->conf.owner, s);
+	} else if (spec->has6) {
+		s->spec.v6 = old.v6;
+	}
+	ecs_session_resolve(e, s);
+	if (old.idle_timeout != spec->idle_timeout)
+		arm_idle(e, s);
+	return 0;
+}
+
+void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_session_end why,
+                      enum ecs_tell tell, struct srp_time now)
+{
+	if (e->conf.ops && e->conf.ops->session_down)
+		e->conf.ops->session_down(e->conf.owner, s, why);
+	e->conf.counters->sessions_ended++;
+	if (why == ECS_END_REPLACED)
+		e->conf.counters->sessions_replaced++;
+	if (why == ECS_END_IDLE)
+		e->conf.counters->sessions_idle++;
+	/* children leave the lists first: their deletion travels with the session's */
+	while (!ecs_list_empty(&s->flows))
+		ecs_flow_drop(e, ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session),
+		              ECS_TELL_LISTS, now);
+	while (!ecs_list_empty(&s->usages))
+		ecs_usage_drop(e, ECS_CONTAINER(s->usages.next, struct ecs_usage, in_session),
+		               ECS_TELL_LISTS, now);
+	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++)
+		if (s->bearer[i].used)
+			ecs_tell_deleted(e, &s->bearer[i].ckpt, ECS_TELL_LISTS, now);
+	ecs_tell_deleted(e, &s->clp, ECS_TELL_LISTS, now);
+	ecs_tell_deleted(e, &s->call, ECS_TELL_LISTS, now);
+	ecs_tell_deleted(e, &s->full, tell, now);
+	ecs_wheel_disarm(e->wheel, &s->idle);
+	ecs_wheel_disarm(e->wheel, &s->ready);
+	ecs_wheel_disarm(e->wheel, &s->pend);
+	unlink_addrs(e, s);
+	ecs_chain_remove(&e->by_callid, s);
+	ecs_list_del(&s->all);
+	ecs_list_del(&s->in_young);
+	ecs_list_del(&s->starved);
+	e->nsessions--;
+	ecs_pool_put(&e->session_pool, s);
+	if (e->active)
+		ecs_recoverable_freed(e, now);
+}
+
+void ecs_session_tell(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	ecs_tell_changed(e, &s->full, now);
+	ecs_tell_changed(e, &s->call, now);
+	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++)
+		if (s->bearer[i].used)
+			ecs_tell_changed(e, &s->bearer[i].ckpt, now);
+}
+
+void ecs_session_make_ready(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	ecs_list_del(&s->in_young);
+	ecs_wheel_disarm(e->wheel, &s->ready);
+	if (s->ready_for_recovery)
+		return;
+	s->ready_for_recovery = true;
+	ecs_session_tell(e, s, now);
+	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next)
+		ecs_tell_changed(e, &ECS_CONTAINER(l, struct ecs_usage, in_session)->ckpt, now);
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay)
+			ecs_tell_changed(e, &f->ckpt, now);
+	}
+}
+
+void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t set, uint8_t clear,
+                         struct srp_time now)
+{
+	uint8_t was = s->pending;
+
+	s->pending = (uint8_t)((was & ~clear) | set);
+	if (!s->pending) {
+		ecs_wheel_disarm(e->wheel, &s->pend);
+	} else if (set & ~was) {
+		s->pending_since = now;
+		ecs_wheel_arm(e->wheel, &s->pend, (uint64_t)e->conf.pending_timeout * 1000);
+	}
+}
+
+struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool make)
+{
+	struct ecs_bearer *free = NULL;
+
+	if (id < DEFAULT_BEARER || id > BEARER_LAST)
+		return NULL;
+	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++) {
+		if (s->bearer[i].used && s->bearer[i].id == id)
+			return &s->bearer[i];
+		if (!s->bearer[i].used && !free)
+			free = &s->bearer[i];
+	}
+	if (!make || !free)
+		return NULL;
+	*free = (struct ecs_bearer){.ckpt.kind = &ecs_kind_bearer, .session = s, .id = id, .used = true};
+	return free;
+}
+
+/* --- timers ------------------------------------------------------------------------------------- */
+
+void ecs_session_idle(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	uint64_t limit = SRP_SEC(s->spec.idle_timeout), idle = srp_time_since(s->last, now);
+
+	if (limit == 0)
+		return;
+	/* packets do not move the timer: it looks here when the last one was */
+	if (s->last.us >= e->active_since.us && idle < limit) {
+		ecs_wheel_arm(e->wheel, &s->idle, (limit - idle) / 1000);
+		return;
+	}
+	ecs_session_drop(e, s, ECS_END_IDLE, ECS_TELL, now);
+}
+
+void ecs_session_pending_timeout(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	if (!s->pending)
+		return;
+	e->conf.counters->pending_timeouts++;
+	ecs_session_pending(e, s, 0, s->pending, now);
+	ecs_tell_changed(e, &s->call, now);
+}
+
+void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	s->last = now;
+	if (srp_time_since(s->clp_told, now) < SRP_SEC(ECS_CLP_EVERY_S))
+		return;
+	s->clp_told = now;
+	ecs_tell_changed(e, &s->clp, now);
+}
+
+/* --- the interface of the fronts ------------------------------------------------------------------ */
+
+int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
+                       struct ecs_session **out)
+{
+	const char *rb = spec->rulebase[0] ? spec->rulebase : DEFAULT_RULEBASE;
+	struct ecs_session *s;
+	int err;
+
+	if (!e->active)
+		return SRP_EROLE;
+	if (!spec_ok(spec))
+		return SRP_EINVAL;
+	if (ecs_service_find_rulebase(e->conf.service, rb) < 0)
+		return SRP_ENORULE;
+	err = ecs_session_build(e, spec, now, &s);
+	if (err)
+		return err;
+	e->conf.counters->sessions_created++;
+	if (e->conf.checkpoint_duration == 0) {
+		s->ready_for_recovery = true;
+	} else {
+		ecs_list_add_tail(&e->young, &s->in_young);
+		ecs_wheel_arm(e->wheel, &s->ready, (uint64_t)e->conf.checkpoint_duration * 1000);
+	}
+	/* told in either case: the gate counts what it holds back */
+	ecs_session_tell(e, s, now);
+	if (out)
+		*out = s;
+	return 0;
+}
+
+int ecs_session_delete(struct ecs_engine *e, uint32_t callid, enum ecs_session_end why,
+                       struct srp_time now)
+{
+	struct ecs_session *s = ecs_session_find(e, callid);
+
+	if (!s)
+		return SRP_ENOSESS;
+	ecs_session_drop(e, s, why, e->active ? ECS_TELL : ECS_TELL_LISTS, now);
+	return 0;
+}
+
+int ecs_session_control(struct ecs_engine *e, uint32_t callid, bool begin, struct srp_time now)
+{
+	struct ecs_session *s = ecs_session_find(e, callid);
+	uint8_t was;
+
+	if (!s)
+		return SRP_ENOSESS;
+	if (!e->active)
+		return SRP_EROLE;
+	was = s->pending;
+	/* the end of a transaction is word from the control plane: it settles a switchover as well */
+	ecs_session_pending(e, s, begin ? ECS_PENDING_HANDOFF : 0,
+	                    begin ? 0 : ECS_PENDING_HANDOFF | ECS_PENDING_SWITCHOVER, now);
+	if (s->pending != was)
+		ecs_tell_changed(e, &s->call, now);
+	return 0;
+}
