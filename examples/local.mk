@@ -1,1 +1,2 @@
 
+EXTRA_DIST += %D%/pair-a.conf %D%/pair-b.conf

@@ -7,11 +7,8 @@
 
 #include "srp/err.h"
 
-static const struct {
-	const char *prompt;
-	unsigned parent;
-} modes[CHASSIS_CLI_MODE__N] = {
-#define CHASSIS_CLI_MODE(sym, parent, prompt) [CHASSIS_CLI_##sym] = {prompt, CHASSIS_CLI_##parent},
+static const char *const modes[CHASSIS_CLI_MODE__N] = {
+#define CHASSIS_CLI_MODE(sym, prompt) [CHASSIS_CLI_##sym] = prompt,
 #include "chassis/cli/modes.def"
 #undef CHASSIS_CLI_MODE
 };
@@ -61,10 +58,11 @@ static void open_block(struct cfg *c, unsigned mode, const struct chassis_match 
 	const char *name = m ? chassis_match_text(m, "name") : NULL;
 	struct cfg_block *b;
 
-	/* modes nest at most five deep by their table */
+	/* no mode is entered from itself: they nest at most five deep */
 	b = &c->block[c->depth++];
 	*b = (struct cfg_block){.mode = mode, .line = c->line, .skip = skip};
-	b->what = modes[mode].prompt;
+	memset(c->priority_used, 0, sizeof(c->priority_used));
+	b->what = modes[mode];
 	if (name)
 		snprintf(b->name, sizeof(b->name), "%s", name);
 	else
@@ -118,7 +116,7 @@ static void command(struct cfg *c, struct chassis_grammar *g, const struct chass
 
 	if (chassis_grammar_match(g, b->mode, l, &m, &guess, &e) != SRP_OK) {
 		if (!skip)
-			cfg_error(c, c->line, e.word[0] ? e.word : NULL, e.text);
+			cfg_error(c, c->line, e.end ? NULL : e.word, e.text);
 		if (guess != SIZE_MAX && rows[guess].enter != rows[guess].mode &&
 		    strcmp(l->word[0], "no") != 0)
 			open_block(c, rows[guess].enter, NULL, true);

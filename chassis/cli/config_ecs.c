@@ -168,6 +168,24 @@ int cfg_ecs_action_line(struct cfg *c, const struct chassis_match *m, size_t arg
 	                                       chassis_match_text(m, "action"), &c->why), "num");
 }
 
+int cfg_ecs_handshaking(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} what[] = {
+		{"all-packets", ECS_HS_ALL_PACKETS}, {"initial-packets", ECS_HS_INITIAL},
+		{"mid-session-packets", ECS_HS_MID_SESSION}, {"tear-down-packets", ECS_HS_TEAR_DOWN},
+	};
+	unsigned bits = 0;
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+		if (chassis_match_has(m, what[i].word))
+			bits |= what[i].bit;
+	return told(c, ecs_service_handshaking(service(c), cfg_name(c), bits, &c->why), NULL);
+}
+
 /* --- charging-action ---------------------------------------------------------------------------- */
 
 int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -258,9 +276,22 @@ int cfg_ecs_trigger(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return told(c, ecs_service_scheme_trigger(service(c), cfg_name(c), no(m), &c->why), NULL);
 }
 
+/* The service takes a later line of the same priority for the earlier one; in one block it is a slip. */
+static int priority_once(struct cfg *c, const struct chassis_match *m)
+{
+	bool *used = &c->priority_used[chassis_match_num(m, "num", 0) & 127];
+
+	if (!no(m) && *used)
+		return cfg_refuse(c, "num", "expected a priority that the block does not have yet");
+	*used = !no(m);
+	return SRP_OK;
+}
+
 int cfg_ecs_scheme_priority(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
+	if (priority_once(c, m) != SRP_OK)
+		return SRP_EINVAL;
 	return told(c, ecs_service_scheme_priority(service(c), cfg_name(c), no(m),
 	                                           (uint32_t)chassis_match_num(m, "num", 0),
 	                                           chassis_match_text(m, "condition"),
@@ -279,6 +310,8 @@ int cfg_ecs_subs_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 int cfg_ecs_subs_bind(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
+	if (priority_once(c, m) != SRP_OK)
+		return SRP_EINVAL;
 	return told(c, ecs_service_subs_bind(service(c), cfg_name(c), no(m),
 	                                     (uint32_t)chassis_match_num(m, "num", 0),
 	                                     chassis_match_text(m, "class"),

@@ -8,7 +8,7 @@
 #define CHASSIS_CONFIG_ERRORS_MAX 20 /**< errors that are reported of one file */
 #define CHASSIS_CONFIG_DEPTH      6
 
-#define CHASSIS_CLI_MODE(sym, parent, prompt) CHASSIS_CLI_##sym,
+#define CHASSIS_CLI_MODE(sym, prompt) CHASSIS_CLI_##sym,
 enum chassis_cli_mode {
 #include "chassis/cli/modes.def"
 	CHASSIS_CLI_MODE__N
@@ -40,6 +40,7 @@ struct cfg {
 	struct chassis_apn *apn;
 	struct ecs_charging_action *charging;
 	unsigned srp_line;         /**< where the interval was set that is checked in the end */
+	bool priority_used[128];   /**< in the block that was opened last, where there are some */
 	unsigned pool_line[CHASSIS_POOLS_MAX];
 	chassis_config_error_fn *err;
 	void *err_arg;

@@ -88,8 +88,18 @@ static void interval(const struct print *p, const char *keyword, uint32_t ms)
 
 static void path(const struct print *p, const char *keyword, const char *text)
 {
-	if (text[0])
-		line(p, 3, "%s \"%s\"", keyword, text);
+	char quoted[2 * CHASSIS_PATH_MAX + 1];
+	size_t n = 0;
+
+	if (!text[0])
+		return;
+	for (; *text; text++) {
+		if (*text == '\\')
+			quoted[n++] = '\\';
+		quoted[n++] = *text;
+	}
+	quoted[n] = '\0';
+	line(p, 3, "%s \"%s\"", keyword, quoted);
 }
 
 /* What belongs to one chassis of the pair. */

@@ -1,6 +1,7 @@
 #include "config.h"
 #include "chassis/cli/grammar.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +140,10 @@ static enum fit fits(const struct chassis_node *n, const char *word, bool quoted
 	if (n->op != CHASSIS_NODE_WORD || quoted || len == 0 || len > n->len ||
 	    strncasecmp(n->text, word, len) != 0)
 		return FIT_NONE;
-	return len == n->len ? FIT_EXACT : FIT_PREFIX;
+	if (len == n->len)
+		return FIT_EXACT;
+	/* an operator is not abbreviated: `>` is not `>=` */
+	return isalnum((unsigned char)word[len - 1]) ? FIT_PREFIX : FIT_NONE;
 }
 
 static bool same_word(const struct chassis_node *a, const struct chassis_node *b)
@@ -184,6 +188,7 @@ static void expected(struct chassis_grammar *g, struct chassis_cli_err *e)
 
 static void at_word(struct chassis_cli_err *e, const char *word)
 {
+	e->end = !word;
 	snprintf(e->word, sizeof(e->word), "%s", word ? word : "");
 }
 

@@ -24,7 +24,8 @@
 
 /** Why a line was refused: at which word, and what was expected there. */
 struct chassis_cli_err {
-	char word[72];            /**< cut; empty: the end of the line */
+	char word[72];            /**< cut */
+	bool end;                 /**< at no word: the line ends too early */
 	char text[CHASSIS_EXPECT_MAX];
 };
 
@@ -73,7 +74,8 @@ struct chassis_grammar *chassis_grammar_new(const struct chassis_row *rows, size
 void chassis_grammar_free(struct chassis_grammar *g);
 
 /**
- * Cuts a line into words. Text with blanks stands in double quotes, which it cannot hold.
+ * Cuts a line into words. Text with blanks stands in double quotes; there, \" and \\
+ * are a quotation mark and a backslash.
  * @return 0, or SRP_EINVAL with @p e: too long, too many words, quote not closed, control character
  */
 int chassis_line_split(struct chassis_line *l, const char *text, size_t len,

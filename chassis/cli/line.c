@@ -13,23 +13,23 @@ static int refuse(struct chassis_cli_err *e, const char *word, size_t len, const
 	for (size_t i = 0; i < len; i++)
 		e->word[i] = (unsigned char)word[i] < 0x20 || word[i] == 0x7f ? '?' : word[i];
 	e->word[len] = '\0';
+	e->end = false;
 	snprintf(e->text, sizeof(e->text), "expected %s", text);
 	return SRP_EINVAL;
 }
 
-/* Copies a quoted word: what stands between two quotation marks, as it is. Returns the bytes taken, 0
- * where the second one is missing. */
+/* Copies what stands between two quotation marks; there, \" is a quotation mark and \\ a backslash.
+ * Returns the bytes taken, 0 where the second mark is missing. */
 static size_t quoted(const char *s, size_t len, char **out)
 {
-	const char *end = memchr(s + 1, '"', len - 1);
-	size_t n;
+	size_t i = 1;
 
-	if (!end)
-		return 0;
-	n = (size_t)(end - s) - 1;
-	memcpy(*out, s + 1, n);
-	*out += n;
-	return n + 2;
+	for (; i < len && s[i] != '"'; i++) {
+		if (s[i] == '\\' && i + 1 < len && (s[i + 1] == '"' || s[i + 1] == '\\'))
+			i++;
+		*(*out)++ = s[i];
+	}
+	return i < len ? i + 1 : 0;
 }
 
 static bool blank(char c)

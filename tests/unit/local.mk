@@ -29,7 +29,9 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 %C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def %D%/netns.h \
 	%D%/chassis_announce_test.c \
 	%D%/chassis_calls_test.c \
+	%D%/chassis_config_test.c \
 	%D%/chassis_conn_test.c \
+	%D%/chassis_grammar_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
 	%D%/chassis_tun_test.c

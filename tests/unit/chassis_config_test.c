@@ -1,0 +1,612 @@
+#include "config.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chassis/cli/config.h"
+#include "chassis/cli/config_impl.h"
+
+struct errors {
+	unsigned n;
+	char first[700], last[700];
+};
+
+static void on_error(void *arg, const char *text)
+{
+	struct errors *e = arg;
+
+	if (!e->n++)
+		snprintf(e->first, sizeof(e->first), "%s", text);
+	snprintf(e->last, sizeof(e->last), "%s", text);
+}
+
+static struct chassis_config *parse(const char *text, struct errors *e)
+{
+	*e = (struct errors){0};
+	return chassis_config_parse(text, strlen(text), "f", on_error, e);
+}
+
+static char *printed(const struct chassis_config *c)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	chassis_config_print(c, f);
+	fclose(f);
+	return text;
+}
+
+static char *file(const char *name)
+{
+	const char *top = getenv("top_srcdir");
+	char path[512], *text;
+	long n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", top ? top : ".", name);
+	f = fopen(path, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fseek(f, 0, SEEK_END);
+	n = ftell(f);
+	rewind(f);
+	text = calloc(1, (size_t)n + 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	CU_ASSERT_EQUAL_FATAL(fread(text, 1, (size_t)n, f), (size_t)n);
+	fclose(f);
+	return text;
+}
+
+/* A configuration prints as a file that parses to what prints the same. */
+static void round_trip(const struct chassis_config *c)
+{
+	struct errors e;
+	char *first = printed(c), *second = NULL;
+	struct chassis_config *again = parse(first, &e);
+
+	if (!again)
+		printf("\n%s\n%s\n", e.first, first);
+	CU_ASSERT_PTR_NOT_NULL(again);
+	if (again) {
+		second = printed(again);
+		CU_ASSERT_STRING_EQUAL(first, second);
+		CU_ASSERT_EQUAL(chassis_config_digest(c), chassis_config_digest(again));
+	}
+	chassis_config_free(again);
+	free(first);
+	free(second);
+}
+
+/* --- what loads --------------------------------------------------------------------------------- */
+
+/* As printed in the flow recovery chapter, blanks and all. */
+static const char chapter[] =
+	"configure \n"
+	"   active-charging service s1 \n"
+	"      trigger-action ta1 \n"
+	"         flow-recovery \n"
+	"      #exit \n"
+	"      trigger-condition tc1 \n"
+	"         rule-name = rule01 \n"
+	"         delay = 600 \n"
+	"      #exit \n"
+	"      service-scheme ss1 \n"
+	"          trigger flow-create \n"
+	"             priority 1 trigger-condition tc1  trigger-action ta1 \n"
+	"         #exit \n"
+	"      #exit \n"
+	"   end \n";
+
+static void test_chapter(void)
+{
+	struct errors e;
+	struct chassis_config *c = parse(chapter, &e);
+
+	CU_ASSERT_EQUAL(e.n, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_STRING_EQUAL(ecs_service_name(c->service), "s1");
+	CU_ASSERT_EQUAL(ecs_service_flow_chkpt_limit(c->service), 10);
+	round_trip(c);
+	chassis_config_free(c);
+}
+
+static void test_examples(void)
+{
+	static const char *const names[] = {"examples/pair-a.conf", "examples/pair-b.conf"};
+	struct chassis_config *c[2];
+	struct errors e;
+	uint32_t delay = 0;
+	int scheme;
+
+	for (size_t i = 0; i < 2; i++) {
+		char *text = file(names[i]);
+
+		c[i] = parse(text, &e);
+		if (!c[i])
+			printf("\n%s: %s\n", names[i], e.first);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(c[i]);
+		round_trip(c[i]);
+		free(text);
+	}
+	CU_ASSERT_EQUAL(chassis_config_digest(c[0]), chassis_config_digest(c[1]));
+	CU_ASSERT_EQUAL(c[0]->srp.mode, CHASSIS_PRIMARY);
+	CU_ASSERT_EQUAL(c[1]->srp.mode, CHASSIS_BACKUP);
+	CU_ASSERT_EQUAL(c[0]->srp.hello_ms, 100);
+	CU_ASSERT_EQUAL(c[0]->srp.dead_ms, 500);
+	CU_ASSERT_EQUAL(c[0]->srp.rate, 12000);
+	CU_ASSERT_STRING_EQUAL(c[0]->srp.peer_name, "b.pair.example");
+	CU_ASSERT_STRING_EQUAL(c[0]->state_file, "/var/lib/chassisd/term");
+	CU_ASSERT_EQUAL(c[0]->niface, 3);
+	CU_ASSERT(c[0]->iface[0].addr[1].activate);
+	CU_ASSERT_EQUAL(c[0]->iface[0].addr[1].len, 32);
+	CU_ASSERT_EQUAL(c[0]->iface[1].side, CHASSIS_SIDE_CORE);
+	CU_ASSERT_EQUAL(c[0]->pool[1].len, 24);
+	CU_ASSERT_STRING_EQUAL(c[0]->pool[1].first_packet_apn, "internet");
+	scheme = ecs_service_find_scheme(c[0]->service, "rb1", "internet");
+	CU_ASSERT(scheme >= 0);
+	CU_ASSERT(ecs_service_eligible(c[0]->service, scheme, "media", false, &delay));
+	CU_ASSERT_EQUAL(delay, 2);
+	chassis_config_free(c[0]);
+	chassis_config_free(c[1]);
+}
+
+/* One line in a file around it, per mode. */
+struct frame {
+	const char *open, *close;
+};
+#define CTX   {"configure\ncontext c\n", "\nend\n"}
+#define IF    {"configure\ncontext c\ninterface eth0\n", "\nend\n"}
+#define APN   {"configure\ncontext c\napn a\n", "\nend\n"}
+#define SRP   {"configure\ncontext c\nservice-redundancy-protocol\n", "\nend\n"}
+#define CONF  {"configure\n", "\nend\n"}
+#define ACS   {"configure\nactive-charging service s\n", "\nend\n"}
+#define RULE  {"configure\nactive-charging service s\nruledef r\n", "\nend\n"}
+#define GOR   {"configure\nactive-charging service s\ngroup-of-ruledefs g\nadd-ruledef priority 1 ruledef q\n", "\nend\n"}
+#define RB    {"configure\nactive-charging service s\nrulebase b\naction priority 1 ruledef q charging-action c\n", "\nend\n"}
+#define CA    {"configure\nactive-charging service s\ncharging-action c\n", "\nend\n"}
+#define TA    {"configure\nactive-charging service s\ntrigger-action t\n", "\nend\n"}
+#define TC    {"configure\nactive-charging service s\ntrigger-condition t\n", "\nend\n"}
+#define TRIG  {"configure\nactive-charging service s\nservice-scheme t\ntrigger flow-create\n", "\nend\n"}
+#define SUB   {"configure\nactive-charging service s\nsubs-class t\n", "\nend\n"}
+#define BASE  {"configure\nactive-charging service s\nsubscriber-base t\n", "\nend\n"}
+
+static void framed(char *buf, size_t cap, const struct frame *f, const char *line)
+{
+	snprintf(buf, cap, "%s%s%s", f->open, line, f->close);
+}
+
+#define NAME63 "123456789012345678901234567890123456789012345678901234567890123"
+
+static void test_good_lines(void)
+{
+	static const struct {
+		struct frame f;
+		const char *line;
+	} good[] = {
+		{CONF, "system hostname h"}, {CONF, "task facility sessmgr max 32"},
+		{CONF, "logging syslog severity debug"}, {CONF, "no require active-charging"},
+		{CTX, "ip pool p 10.0.0.0/8 public 3 srp-activate"},
+		{CTX, "ip pool p 10.0.0.0 255.255.255.0 static"},
+		{CTX, "ipv6 pool p 2001:db8::/64"},
+		{CTX, "ip pool p 10.0.0.0/8\nno ip pool p\nip pool p 10.0.0.0/9"},
+		{CTX, "interface lo1 loopback\nip address 192.0.2.1 255.255.255.255 srp-activate\nexit"},
+		{IF, "side core"}, {IF, "ipv6 address 2001:db8::1/128 srp-activate"},
+		{IF, "ip address 10.0.0.1/8\nno ip address 10.0.0.1/8"},
+		{APN, "active-charging rulebase " NAME63}, {APN, "timeout idle 4294967295"},
+		{SRP, "chassis-mode primary"}, {SRP, "priority 255"}, {SRP, "port 65503"},
+		{SRP, "peer-ip-address 2001:db8::1"}, {SRP, "hello-interval 10\ndead-interval 30"},
+		{SRP, "hello-interval msec 1\ndead-interval msec 5"},
+		{SRP, "checkpoint session duration 0"}, {SRP, "checkpoint session duration non-ims-session 65535"},
+		{SRP, "checkpoint session compression lz4"}, {SRP, "checkpoint rate-limit 1"},
+		{SRP, "checkpoint rate-limit 10 burst 20"}, {SRP, "audit periodicity 43200"},
+		{SRP, "relay-time msec 1500"}, {SRP, "control-pending timeout 3600"},
+		{SRP, "tls certificate \"/etc/a b\\\\c\""}, {SRP, "tls peer-name a.example"},
+		{SRP, "state-file relative/path"}, {SRP, "default dead-interval"},
+		{ACS, "idle-timeout tcp half-open 0"}, {ACS, "no idle-timeout udp"},
+		{ACS, "system-limit flow-chkpt-per-call 300"}, {ACS, "system-limit flow-chkpt-per-call 1"},
+		{ACS, "ruledef " NAME63 "\n#exit"}, {ACS, "ruledef r\n#exit\nno ruledef r"},
+		{RULE, "ip any-match = TRUE"}, {RULE, "ip dst-address != 10.0.0.0/8"},
+		{RULE, "ip server-ip-address range 10.0.0.1 to 10.0.0.9"},
+		{RULE, "ip protocol = udp"}, {RULE, "ip protocol >= 200"}, {RULE, "ip version = ipv6"},
+		{RULE, "tcp either-port range 1 to 65535"}, {RULE, "tcp state = established"},
+		{RULE, "http host case-sensitive contains \"a b\""}, {RULE, "http url regex \"^a\\\\.b$\""},
+		{RULE, "tls sni present"}, {RULE, "dns query-name !ends-with .org"},
+		{RULE, "tcp any-match = TRUE\nno tcp any-match = TRUE"}, {RULE, "icmp type = 8"},
+		{GOR, "add-ruledef priority 10000 ruledef r"}, {GOR, "no add-ruledef priority 1"},
+		{RB, "action priority 65535 group-of-ruledefs g charging-action c"},
+		{RB, "no action priority 1"}, {RB, "flow control-handshaking charge-to-application mid-session-packets all-packets"},
+		{CA, "cca charging credit rating-group 65535"}, {CA, "flow action discard uplink"},
+		{CA, "flow idle-timeout 0"}, {CA, "default flow idle-timeout"}, {CA, "content-id 2147483647"},
+		{TA, "flow-recovery\nno flow-recovery"},
+		{TC, "delay = 1"}, {TC, "delay = 600\nno delay"}, {TC, "any-match = TRUE"},
+		{TC, "rule-name contains x\nno rule-name contains x"},
+		{TRIG, "priority 127 trigger-condition c trigger-action a"},
+		{SUB, "any-match = TRUE\nrulebase = b\napn != a\nmulti-line-or all-lines"},
+		{BASE, "priority 127 subs-class c bind service-scheme s"},
+	};
+	char text[2048];
+	struct errors e;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct chassis_config *c;
+
+		framed(text, sizeof(text), &good[i].f, good[i].line);
+		c = parse(text, &e);
+		if (!c)
+			printf("\n%s: %s\n", good[i].line, e.first);
+		CU_ASSERT_PTR_NOT_NULL(c);
+		if (c)
+			round_trip(c);
+		chassis_config_free(c);
+	}
+}
+
+/* --- what does not load ------------------------------------------------------------------------- */
+
+static void test_bad_lines(void)
+{
+	static const struct {
+		struct frame f;
+		const char *line, *error;
+	} bad[] = {
+		{CONF, "system hostname", "f:2: at end of line: expected a name of 1 to 63 characters"},
+		{CONF, "system hostname " NAME63 "4", "f:2: at '" NAME63 "4': expected a name of 1 to 63 characters"},
+		{CONF, "task facility sessmgr max 0", "f:2: at '0': expected a number from 1 to 32"},
+		{CONF, "task facility sessmgr max 33", "f:2: at '33': expected a number from 1 to 32"},
+		{CONF, "logging file", "f:2: at 'file': expected stderr or syslog"},
+		{CONF, "frobnicate", "f:2: at 'frobnicate': expected system, task, logging"},
+		{CONF, "exit now", "f:2: at 'now': expected end of line"},
+		{CONF, "active-charging service 1234567890123456", "f:2: at '1234567890123456': expected a name of 1 to 15 characters"},
+		{CONF, "active-charging service a\nexit\nactive-charging service b\nexit", "f:4: at 'b': expected a: there is one service only"},
+		{CONF, "require active-charging", "f:3: at 'active-charging': expected an active-charging service"},
+		{CTX, "ip pool p 10.0.0.1/8", "f:3: at '10.0.0.1/8': expected a prefix without host bits"},
+		{CTX, "ip pool p 10.0.0.0/33", "f:3: at '10.0.0.0/33': expected an IPv4 address/length"},
+		{CTX, "ip pool p 10.0.0.0 255.0.255.0", "f:3: at '255.0.255.0': expected an IPv4 mask"},
+		{CTX, "ipv6 pool p 2001:db8::/65", "f:3: at '2001:db8::/65': expected a prefix of at most 64 bits"},
+		{CTX, "ip pool p 10.0.0.0/8\nip pool p 11.0.0.0/8", "f:4: at 'p': expected a name that no other pool has"},
+		{CTX, "ip pool p 10.0.0.0/8\nip pool q 10.1.0.0/16", "f:4: at '10.1.0.0/16': expected a prefix that does not overlap pool p"},
+		{CTX, "ip pool p 10.0.0.0/8 first-packet apn none", "f:3: at 'none': expected the name of a configured APN"},
+		{CTX, "ip pool p 10.0.0.0/8 public private", "f:3: at 'private': expected one of public, private and static"},
+		{CTX, "no ip pool p", "f:3: at 'p': expected the name of a pool"},
+		{CTX, "interface 1234567890123456", "f:3: at '1234567890123456': expected a name of 1 to 15 characters"},
+		{IF, "side left", "f:4: at 'left': expected access or core"},
+		{IF, "ip address 10.0.0.1", "f:4: at end of line: expected an IPv4 mask"},
+		{IF, "ip address 10.0.0.1/8\nip address 10.0.0.1/9", "f:5: at '10.0.0.1/9': expected an address that the interface does not have yet"},
+		{IF, "no ip address 10.0.0.1/8", "f:4: at '10.0.0.1/8': expected an address that the interface has"},
+		{IF, "ipv6 address 10.0.0.1/8", "f:4: at '10.0.0.1/8': expected an IPv6 address/length"},
+		{APN, "timeout idle 4294967296", "f:4: at '4294967296': expected a number from 0 to 4294967295"},
+		{SRP, "chassis-mode secondary", "f:4: at 'secondary': expected primary or backup"},
+		{SRP, "priority 0", "f:4: at '0': expected a number from 1 to 255"},
+		{SRP, "priority 256", "f:4: at '256': expected a number from 1 to 255"},
+		{SRP, "port 65504", "f:4: at '65504': expected a number from 1 to 65503"},
+		{SRP, "peer-ip-address host", "f:4: at 'host': expected an IPv4 or IPv6 address"},
+		{SRP, "hello-interval 10\ndead-interval 29", "f:5: at 'dead-interval': expected at least 3 times the hello-interval of 10000 ms, not 29000 ms"},
+		{SRP, "hello-interval msec 10\ndead-interval msec 29", "f:5: at 'dead-interval': expected at least 3 times the hello-interval of 10 ms, not 29 ms"},
+		{SRP, "hello-interval 11", "f:4: at 'dead-interval': expected at least 3 times"},
+		{SRP, "dead-interval 0", "f:4: at '0': expected a number from 1 to 65535 or msec"},
+		{SRP, "checkpoint session compression zlib", "f:4: at 'zlib': expected lz4 or none"},
+		{SRP, "checkpoint session duration 65536", "f:4: at '65536': expected ims-session, non-ims-session or a number from 0 to 65535"},
+		{SRP, "checkpoint rate-limit 0", "f:4: at '0': expected a number from 1 to 4294967295"},
+		{SRP, "audit periodicity 59", "f:4: at '59': expected a number from 60 to 43200"},
+		{SRP, "audit periodicity 43201", "f:4: at '43201': expected a number from 60 to 43200"},
+		{SRP, "control-pending timeout 0", "f:4: at '0': expected a number from 1 to 3600"},
+		{SRP, "bind address ::1\npeer-ip-address 10.0.0.1", "f:6: at 'bind address': expected an address of the peer's family"},
+		{SRP, "bind address ::1\npeer-ip-address ::1", "f:6: at 'peer-ip-address': expected another address than the own one"},
+		{SRP, "exit\nexit\ncontext d\nservice-redundancy-protocol", "f:7: at 'service-redundancy-protocol': expected it in one context only: it is in context c"},
+		{ACS, "ruledef " NAME63 "4\nip any-match = TRUE\n#exit", "f:3: at '" NAME63 "4': expected a name of 1 to 63 characters"},
+		{ACS, "idle-timeout tcp 86401", "f:3: at '86401': expected half-open or a number from 0 to 86400"},
+		{ACS, "system-limit flow-chkpt-per-call 0", "f:3: at '0': expected a number from 1 to 300"},
+		{ACS, "system-limit flow-chkpt-per-call 301", "f:3: at '301': expected a number from 1 to 300"},
+		{ACS, "no ruledef r", "f:3: at 'r': expected something else: no ruledef is named r"},
+		{ACS, "ruledef g\n#exit\ngroup-of-ruledefs g", "f:5: at 'g': expected something else: g is the name of a ruledef"},
+		{RULE, "ip any-match = MAYBE", "f:4: at 'MAYBE': expected TRUE or FALSE"},
+		{RULE, "ip dst-address = 10.0.0.0/33", "f:4: at '10.0.0.0/33': expected an address or address/length"},
+		{RULE, "ip dst-address contains 1", "f:4: at 'contains': expected =, !=, <=, >=, range or !range"},
+		{RULE, "ip protocol = nonsense", "f:4: at 'nonsense': expected a number from 0 to 255 or the name of a protocol"},
+		{RULE, "tcp dst-port = 0", "f:4: at '0': expected a number from 1 to 65535"},
+		{RULE, "tcp dst-port range 10 to 10", "f:4: at '10': expected the end of the range from 11 to 65535"},
+		{RULE, "tcp dst-port range 10", "f:4: at end of line: expected to"},
+		{RULE, "tcp state = asleep", "f:4: at 'asleep': expected a TCP state"},
+		{RULE, "http host ~ x", "f:4: at '~': expected case-sensitive, =, !=, contains"},
+		{RULE, "http url regex \"(\"", "f:4: at '(': expected"},
+		{RULE, "p2p protocol = nosuchapp", "f:4: at 'nosuchapp': expected the name of an application"},
+		{RULE, "p2p protocol != dns", "f:4: at '!=': expected ="},
+		{RULE, "no tcp any-match = TRUE", "f:4: at 'TRUE': expected something else: ruledef r has no such line"},
+		{GOR, "add-ruledef priority 1 ruledef other", "f:5: at '1': expected something else: priority 1 is held by ruledef q"},
+		{GOR, "add-ruledef priority 10001 ruledef r", "f:5: at '10001': expected a number from 1 to 10000"},
+		{RB, "action priority 1 ruledef other charging-action c", "f:5: at '1': expected something else: priority 1 is held by ruledef q"},
+		{RB, "action priority 0 ruledef r charging-action c", "f:5: at '0': expected a number from 1 to 65535"},
+		{RB, "action priority 2 ruledef r", "f:5: at end of line: expected charging-action"},
+		{RB, "flow control-handshaking charge-to-application", "f:5: at end of line: expected all-packets"},
+		{CA, "content-id 0", "f:4: at '0': expected a number from 1 to 2147483647"},
+		{CA, "flow action redirect", "f:4: at 'redirect': expected discard"},
+		{CA, "flow idle-timeout 86401", "f:4: at '86401': expected a number from 0 to 86400"},
+		{TA, "flow-recover now", "f:4: at 'now': expected end of line"},
+		{TC, "delay = 0", "f:4: at '0': expected a number from 1 to 600"},
+		{TC, "delay = 601", "f:4: at '601': expected a number from 1 to 600"},
+		{TC, "delay 5", "f:4: at '5': expected ="},
+		{TC, "rule-name != x", "f:4: at '!=': expected =, contains, starts-with or ends-with"},
+		{TC, "rule-name = \"\"", "f:4: at '': expected a name of 1 to 63 characters"},
+		{TRIG, "priority 128 trigger-condition c trigger-action a", "f:5: at '128': expected a number from 1 to 127"},
+		{TRIG, "priority 1 trigger-condition c trigger-action a\npriority 1 trigger-condition d trigger-action a", "f:6: at '1': expected a priority that the block does not have yet"},
+		{BASE, "priority 1 subs-class c bind service-scheme s\npriority 1 subs-class d bind service-scheme s", "f:5: at '1': expected a priority that the block does not have yet"},
+		{SUB, "rulebase > b", "f:4: at '>': expected = or !="},
+		{BASE, "priority 1 subs-class c bind scheme s", "f:4: at 'scheme': expected service-scheme"},
+		{BASE, "priority 0 subs-class c bind service-scheme s", "f:4: at '0': expected a number from 1 to 127"},
+	};
+	char text[2048];
+	struct errors e;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct chassis_config *c;
+		bool same;
+
+		framed(text, sizeof(text), &bad[i].f, bad[i].line);
+		c = parse(text, &e);
+		same = strncmp(e.first, bad[i].error, strlen(bad[i].error)) == 0;
+		if (c || !same || e.n != 1)
+			printf("\n%s: %u errors: %s\n", bad[i].line, e.n, e.first);
+		CU_ASSERT_PTR_NULL(c);
+		CU_ASSERT(same);
+		CU_ASSERT_EQUAL(e.n, 1);
+		chassis_config_free(c);
+	}
+}
+
+static void test_frames(void)
+{
+	static const struct {
+		const char *text, *error;
+	} bad[] = {
+		{"configure\n", "f:1: at end of line: expected `end`: a block (config) opened at line 1 is not closed"},
+		{"configure\ncontext c\n\n", "f:3: at end of line: expected `end`: a block (config-ctx) opened at line 2 is not closed"},
+		{"context c\n", "f:1: at 'context': expected configure"},
+		{"exit\n", "f:1: at 'exit': expected an open block"},
+		{"configure\nend\n#exit\n", "f:3: at '#exit': expected an open block"},
+		{"configure\nend\nend\n", "f:3: at 'end': expected an open block"},
+		{"configure\n\"\nend\n", "f:2: at '\"': expected a closing quotation mark"},
+	};
+	struct errors e;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct chassis_config *c = parse(bad[i].text, &e);
+
+		if (c || strcmp(e.first, bad[i].error) != 0)
+			printf("\n%s: %s\n", bad[i].text, e.first);
+		CU_ASSERT_PTR_NULL(c);
+		CU_ASSERT_STRING_EQUAL(e.first, bad[i].error);
+	}
+	chassis_config_free(parse("", &e));
+	CU_ASSERT_EQUAL(e.n, 0);
+	chassis_config_free(parse("# nothing\r\nconfigure\r\n# more\r\n\texit\r\n", &e));
+	CU_ASSERT_EQUAL(e.n, 0);
+}
+
+/* All errors of a file are told, up to a number; the lines of a block that could not be opened are not
+ * taken for commands of another mode. */
+static void test_many_errors(void)
+{
+	static char text[100000];
+	size_t n = 0;
+	struct errors e;
+
+	CU_ASSERT_PTR_NULL(parse("configure\nfoo\nbar\nactive-charging service x\nruledef " NAME63 "4\n"
+	                         "ip any-match = TRUE\ntcp any-match = TRUE\n#exit\nbaz\nend\n", &e));
+	CU_ASSERT_EQUAL(e.n, 4);
+	CU_ASSERT(strncmp(e.last, "f:9: at 'baz': ", 15) == 0);
+	n += (size_t)sprintf(text, "configure\n");
+	for (int i = 0; i < 50; i++)
+		n += (size_t)sprintf(text + n, "foo%d\n", i);
+	sprintf(text + n, "end\n");
+	CU_ASSERT_PTR_NULL(parse(text, &e));
+	CU_ASSERT_EQUAL(e.n, CHASSIS_CONFIG_ERRORS_MAX);
+}
+
+/* --- limits of the whole ------------------------------------------------------------------------ */
+
+static void test_2048_ruledefs(void)
+{
+	size_t cap = 200000, n = 0;
+	char *text = malloc(cap);
+	struct chassis_config *c;
+	struct errors e;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	for (int extra = 0; extra < 2; extra++) {
+		n = (size_t)sprintf(text, "configure\nactive-charging service s\n");
+		for (int i = 0; i < 2048 + extra; i++)
+			n += (size_t)sprintf(text + n, "ruledef rule%d\n ip protocol = %d\n#exit\n", i, i & 255);
+		sprintf(text + n, "end\n");
+		c = parse(text, &e);
+		CU_ASSERT(extra ? !c && e.n == 1 : c != NULL);
+		if (extra)
+			CU_ASSERT_STRING_EQUAL(e.first, "f:6147: at 'rule2048': expected at most 2048 ruledefs");
+		chassis_config_free(c);
+	}
+	free(text);
+}
+
+static void test_many(void)
+{
+	static const struct {
+		struct frame f;
+		const char *line;
+		int most;
+		const char *error;
+	} all[] = {
+		{TC, "rule-name = r%d\n", 15, "expected at most 15"},
+		{RULE, "ip protocol = %d\n", 32, "expected at most 32 lines in a ruledef"},
+		{CTX, "interface eth%d\nexit\n", CHASSIS_IFACES_MAX, "expected at most 16 interfaces"},
+		{CTX, "apn a%d\nexit\n", CHASSIS_APNS_MAX, "expected at most 64 APNs"},
+		{CTX, "ip pool p%d 10.0.%1$d.0/24\n", CHASSIS_POOLS_MAX, "expected at most 64 pools"},
+		{IF, "ip address 10.0.%d.1/24\n", CHASSIS_ADDRS_MAX, "expected at most 16 addresses"},
+	};
+	static char text[20000];
+	struct errors e;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (int extra = 0; extra < 2; extra++) {
+			size_t n = (size_t)sprintf(text, "%s", all[i].f.open);
+			struct chassis_config *c;
+
+			for (int k = 0; k < all[i].most + extra; k++) {
+				char line[64], *mark;
+
+				snprintf(line, sizeof(line), "%s", all[i].line);
+				/* the number stands at one place, or at two */
+				while ((mark = strchr(line, '%')) != NULL) {
+					char rest[64];
+
+					snprintf(rest, sizeof(rest), "%s", strchr(mark, 'd') + 1);
+					snprintf(mark, sizeof(line) - (size_t)(mark - line), "%d%s", k, rest);
+				}
+				n += (size_t)sprintf(text + n, "%s", line);
+			}
+			sprintf(text + n, "%s", all[i].f.close);
+			c = parse(text, &e);
+			if (extra ? c != NULL : !c)
+				printf("\n%s: %s\n", all[i].line, e.first);
+			CU_ASSERT(extra ? !c && strstr(e.first, all[i].error) : c != NULL);
+			chassis_config_free(c);
+		}
+	}
+}
+
+/* --- what the rest of the program asks ---------------------------------------------------------- */
+
+static void test_defaults(void)
+{
+	struct errors e;
+	struct chassis_config *c = parse("configure\ncontext x\nservice-redundancy-protocol\nend\n", &e);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_STRING_EQUAL(c->hostname, "chassis");
+	CU_ASSERT_EQUAL(c->sessmgrs, 2);
+	CU_ASSERT_EQUAL(c->severity, 6);
+	CU_ASSERT(c->srp.present);
+	CU_ASSERT_STRING_EQUAL(c->srp.context, "x");
+	CU_ASSERT_EQUAL(c->srp.mode, CHASSIS_BACKUP);
+	CU_ASSERT_EQUAL(c->srp.priority, 125);
+	CU_ASSERT_EQUAL(c->srp.hello_ms, 10000);
+	CU_ASSERT_EQUAL(c->srp.dead_ms, 30000);
+	CU_ASSERT_EQUAL(c->srp.session_duration, 60);
+	CU_ASSERT_EQUAL(c->srp.relay_ms, 3000);
+	CU_ASSERT_EQUAL(c->srp.route_modifier, 16);
+	CU_ASSERT_EQUAL(c->srp.rate, 0);
+	CU_ASSERT(!c->srp.lz4);
+	CU_ASSERT_PTR_NULL(c->service);
+	chassis_config_free(c);
+}
+
+static void test_pools(void)
+{
+	static const struct {
+		const char *addr, *pool;
+	} cases[] = {
+		{"10.64.0.0", "a"}, {"10.64.255.255", "a"}, {"10.65.0.0", NULL}, {"10.63.255.255", NULL},
+		{"10.70.0.128", "b"}, {"10.70.0.127", NULL}, {"2001:db8:64::1", "c"},
+		{"2001:db8:65::1", NULL}, {"10.80.0.1", "d"}, {"10.80.0.2", NULL},
+	};
+	struct errors e;
+	struct chassis_config *c = parse("configure\ncontext x\nip pool a 10.64.0.0/16\n"
+	                                 "ip pool b 10.70.0.128/25\nipv6 pool c 2001:db8:64::/48\n"
+	                                 "ip pool d 10.80.0.1/32\napn n\nend\n", &e);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ecs_addr a;
+		const struct chassis_pool *p;
+
+		CU_ASSERT_EQUAL(chassis_addr_parse(cases[i].addr, &a, NULL, NULL), 0);
+		p = chassis_config_pool(c, &a);
+		CU_ASSERT(cases[i].pool ? p && strcmp(p->name, cases[i].pool) == 0 : !p);
+	}
+	CU_ASSERT_PTR_NOT_NULL(chassis_config_apn(c, "n"));
+	CU_ASSERT_PTR_NULL(chassis_config_apn(c, "m"));
+	chassis_config_free(c);
+}
+
+/* What may differ does not change the digest; what must not does. */
+static void test_digest(void)
+{
+	static const char base[] = "configure\ntask facility sessmgr max 2\ncontext x\ninterface e\n"
+		"ip address 10.0.0.1/24\nexit\nservice-redundancy-protocol\npriority 5\nexit\nend\n";
+	static const struct {
+		const char *from, *to;
+		bool equal;
+	} cases[] = {
+		{"priority 5", "priority 6", true}, {"10.0.0.1/24", "10.0.0.2/24", true},
+		{"interface e", "interface f", true}, {"configure", "configure\nsystem hostname z", true},
+		{"priority 5", "tls key /k", true}, {"priority 5", "bind address 10.0.0.1", true},
+		{"max 2", "max 3", false}, {"10.0.0.1/24", "10.0.0.1/24 srp-activate", false},
+		{"priority 5", "dead-interval 31", false}, {"priority 5", "checkpoint rate-limit 5", false},
+		{"context x", "context x\nip pool p 10.0.0.0/8", false},
+		{"exit\nend\n", "exit\nexit\nactive-charging service s\nend\n", false},
+	};
+	struct errors e;
+	struct chassis_config *c = parse(base, &e), *d;
+	uint64_t digest;
+	char text[1024];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	digest = chassis_config_digest(c);
+	CU_ASSERT_NOT_EQUAL(digest, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *at = strstr(base, cases[i].from);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+		snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - base), base, cases[i].to,
+		         at + strlen(cases[i].from));
+		d = parse(text, &e);
+		if (!d)
+			printf("\n%s: %s\n", cases[i].to, e.first);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+		CU_ASSERT_EQUAL(chassis_config_digest(d) == digest, cases[i].equal);
+		chassis_config_free(d);
+	}
+	chassis_config_free(c);
+}
+
+/* An example that is cut at any line, or has any byte changed, gives a configuration or errors. */
+static void test_cut(void)
+{
+	char *text = file("examples/pair-a.conf");
+	size_t len = strlen(text), loaded = 0;
+	struct errors e = {0};
+
+	for (size_t n = 0; n < len; n += 97) {
+		struct chassis_config *c = chassis_config_parse(text, n, "f", on_error, &e);
+
+		loaded += c != NULL;
+		chassis_config_free(c);
+	}
+	/* comments alone are an empty configuration */
+	CU_ASSERT(loaded > 0 && loaded * 97 < (size_t)(strstr(text, "\nconfigure") - text) + 2 * 97);
+	for (size_t n = 0; n < len; n += 61) {
+		char old = text[n];
+
+		text[n] = (char)(old ^ 0x85);
+		chassis_config_free(chassis_config_parse(text, len, "f", on_error, &e));
+		text[n] = old;
+	}
+	free(text);
+}
+
+CU_TestInfo chassis_config_tests[] = {
+	{"sample of the chapter", test_chapter},
+	{"examples", test_examples},
+	{"lines that load, and their round trip", test_good_lines},
+	{"lines that do not, and why", test_bad_lines},
+	{"blocks", test_frames},
+	{"many errors", test_many_errors},
+	{"2048 ruledefs and one more", test_2048_ruledefs},
+	{"limits", test_many},
+	{"defaults", test_defaults},
+	{"pools", test_pools},
+	{"digest", test_digest},
+	{"cut and changed files", test_cut},
+	CU_TEST_INFO_NULL,
+};
