@@ -1,0 +1,621 @@
+#!/usr/bin/env python3
+"""mainjob: real traffic through a pair of chassis, both switchovers, and what they cost.
+
+Called by quickstart.sh on a bed whose network, servers and certificates are there. Every figure of
+the chassis is compared with counts taken outside, at the subscribers' and at the servers' interface:
+
+  offered    IP bytes that the sender of a direction put on the wire, by server
+  forwarded  IP bytes that came out on the other side
+  charged    bytes in the volumes of the sessions on the active chassis, by rule; these are what is
+             replicated and billed. Counters of rules belong to one chassis and die with it.
+
+  mischarged bytes that a rule was charged beyond what its server was offered, and bytes on flows
+             that stand on another rule than their server's
+  uncharged  bytes forwarded and in no rule
+
+Counts are read while the senders stand still and everything sent has been acknowledged, so that
+they are equal to the byte or something is wrong.
+
+New connections are not opened in the moment of the switchover itself: a TCP flow without its first
+payload has no verdict that could be recovered, and is charged by its L3/L4 rule by design."""
+import argparse
+import filecmp
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/func/lib"))
+from bed import Bed, BedError, CONT, STOP, send_queues, signal_all, wait_for  # noqa: E402
+
+SERVER = {"web": 10, "files": 20, "secure": 30, "streams": 40, "names": 50, "bulk": 60, "probe": 70,
+          "echo": 80}
+L7 = ("web", "files", "secure", "streams")
+DEFAULT = "any"          # the rule of everything else, and of handshakes before the first payload
+LINGER_S = 2.3           # a closed TCP flow is remembered for two seconds
+PROBE_PORT = "7007"
+LIMIT_S = 160            # of the whole run
+
+began = time.monotonic()
+
+
+def say(text):
+    print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
+
+
+def v4(name):
+    return f"198.51.100.{SERVER[name]}"
+
+
+def v6(name):
+    return f"2001:db8:99::{SERVER[name]}"
+
+
+def sub4(i):
+    return f"10.45.{i // 256}.{i % 256}"
+
+
+def sub6(i):
+    return f"2001:db8:45:{i:x}::1"
+
+
+class Traffic:
+    """Clients of all kinds, and what became of them."""
+
+    def __init__(self, bed, subscribers, walkins):
+        self.bed = bed
+        self.subscribers = subscribers
+        self.walkins = walkins
+        self.gate = threading.Event()
+        self.lock = threading.Lock()
+        self.busy = 0
+        self.done = {}
+        self.used = set()
+        self.broken = []
+        self.ended = False
+        self.long = []
+        self.numbers = itertools.count()
+        self.threads = [threading.Thread(target=self.worker, daemon=True) for _ in range(2)]
+
+    # --- long transfers ---
+
+    def curl(self, family, sub, name, host, page, out):
+        server = v4(name) if family == 4 else f"[{v6(name)}]"
+        tls = name in ("secure", "streams")
+        argv = ["curl", "-sS", "-o", out, "-w", "%{http_code} %{size_download}", "--no-keepalive",
+                "--max-time", "150", "--interface", sub4(sub) if family == 4 else sub6(sub),
+                "--resolve", f"{host}:{443 if tls else 80}:{server}"]
+        if tls:
+            argv += ["--cacert", self.bed.path("web.pem")]
+        return argv + [f"{'https' if tls else 'http'}://{host}/{page}"]
+
+    def start_long(self, seconds):
+        plan = [(4, "files", "files.example.test")] * 5 + [(6, "files", "files.example.test")] * 3 + \
+               [(4, "streams", "a.streams.example.test")] * 5 + \
+               [(6, "streams", "b.streams.example.test")] * 3
+        for i, (family, name, host) in enumerate(plan):
+            out = self.bed.path(f"long.{i}")
+            argv = self.curl(family, 10 + i, name, host, "long", out)
+            self.add_long(f"download {i} ({name}, IPv{family})", argv, out)
+        size = str(3_000_000 // 8 * seconds)
+        for family, port, extra in ((4, "5201", []), (6, "5202", ["-R"])):
+            argv = ["iperf3", "-c", v4("bulk") if family == 4 else v6("bulk"), "-p", port, "-B",
+                    sub4(5) if family == 4 else sub6(5), "-n", size, "--fq-rate", "3M", "-i", "0",
+                    "--connect-timeout", "5000", *extra]
+            self.add_long(f"iperf3 {'down' if extra else 'up'} (IPv{family})", argv, None)
+
+    def add_long(self, name, argv, out):
+        log = open(self.bed.path(f"client.{len(self.long)}.log"), "w+", encoding="utf-8")
+        p = self.bed.spawn("ue", *argv, stdout=log, stderr=subprocess.STDOUT)
+        self.long.append({"name": name, "proc": p, "log": log, "out": out, "seen": False})
+
+    def check_long(self):
+        """Notes transfers that ended badly; returns how many still run."""
+        running = 0
+        for t in self.long:
+            rc = t["proc"].poll()
+            if rc is None:
+                running += 1
+            elif not t["seen"]:
+                t["seen"] = True
+                t["log"].seek(0)
+                if rc != 0:
+                    self.note(t["name"], rc, t["log"].read())
+                elif t["out"] and not filecmp.cmp(t["out"], self.bed.path("www/long"), False):
+                    self.note(t["name"], 0, "other bytes than the server's file")
+        return running
+
+    def note(self, name, rc, text):
+        with self.lock:
+            self.broken.append(f"{name}: status {rc}: {' '.join(text.split())[-200:]}")
+
+    # --- short requests ---
+
+    def job(self, n):
+        sub = n % self.subscribers + 1
+        kind = (n // self.subscribers + n) % 9
+        if kind == 8:
+            walkin = n // 9 % self.walkins + 1
+            argv = self.curl(4, 1, "web", "www.example.test", "page", "/dev/null")
+            argv[argv.index("--interface") + 1] = f"10.46.0.{walkin}"
+            return "web", argv, f"w{walkin}"
+        family = 4 if kind % 2 else 6
+        sub_addr = sub4(sub) if family == 4 else sub6(sub)
+        name = ("web", "secure", "names", "echo")[kind // 2]
+        if name == "names":
+            argv = ["dig", "+short", "+time=2", "+tries=4", "-b", sub_addr,
+                    "@" + (v4(name) if family == 4 else v6(name)), f"host{n}.example.test"]
+        elif name == "echo":
+            argv = ["ping", "-q", "-c", "2", "-i", "0.05", "-W", "1", "-I", sub_addr,
+                    v4(name) if family == 4 else v6(name)]
+        else:
+            host = "www.example.test" if name == "web" else "secure.example.test"
+            argv = self.curl(family, sub, name, host, "page", "/dev/null")
+        return name, argv, sub_addr
+
+    def worker(self):
+        while not self.ended:
+            self.gate.wait()
+            with self.lock:
+                if not self.gate.is_set():
+                    continue
+                self.busy += 1
+                n = next(self.numbers)
+            name, argv, who = self.job(n)
+            p = self.bed.run("ue", *argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            out = p.stdout
+            good = p.returncode == 0
+            if name in ("web", "secure"):
+                good = good and out.startswith("200 20000")
+            elif name == "names":
+                good = good and out.strip() == "192.0.2.1"
+            elif name == "echo":
+                good = True  # one packet that is lost is lost, not a transfer that is broken
+            with self.lock:
+                self.busy -= 1
+                self.done[name] = self.done.get(name, 0) + 1
+                self.used.add(who)
+            if not good:
+                self.note(f"{name} of {who}", p.returncode, out)
+            time.sleep(0.02)
+
+    def start(self):
+        for t in self.threads:
+            t.start()
+        self.gate.set()
+
+    def hold(self, seconds=20):
+        """No new requests; those that run end."""
+        with self.lock:
+            self.gate.clear()
+        wait_for("requests under way", seconds, lambda: self.busy == 0, 0.01)
+
+    def resume(self):
+        self.gate.set()
+
+
+class Probes:
+    """One probe per family; each direction with its own figures."""
+
+    def __init__(self, bed):
+        self.pairs = []
+        for server, sub in ((v4("probe"), sub4(3)), (v6("probe"), sub6(4))):
+            down = bed.tool("srv", "probe", "listen", server, PROBE_PORT)
+            up = bed.tool("ue", "probe", "connect", server, PROBE_PORT, sub)
+            self.pairs.append((up, down))
+
+    def go(self):
+        for pair in self.pairs:
+            for end in pair:
+                end.ask("go")
+
+    def stop(self):
+        for pair in self.pairs:
+            for end in pair:
+                end.ask("stop")
+
+    def read(self):
+        sum_of = {"sent_up": 0, "sent_down": 0, "lost_up": 0, "lost_down": 0, "twice": 0,
+                  "gap_up_ms": 0.0, "gap_down_ms": 0.0, "send_gap_ms": 0.0, "under_way_ms": 0.0}
+        for up, down in self.pairs:
+            u, d = up.read(), down.read()
+            sum_of["sent_up"] += u["sent"]
+            sum_of["sent_down"] += d["sent"]
+            sum_of["lost_up"] += u["sent"] - d["received"]
+            sum_of["lost_down"] += d["sent"] - u["received"]
+            sum_of["twice"] += u["again"] + d["again"]
+            sum_of["gap_up_ms"] = max(sum_of["gap_up_ms"], d["gap_ms"])
+            sum_of["gap_down_ms"] = max(sum_of["gap_down_ms"], u["gap_ms"])
+            sum_of["send_gap_ms"] = max(sum_of["send_gap_ms"], u["send_gap_ms"], d["send_gap_ms"])
+            sum_of["under_way_ms"] = max(sum_of["under_way_ms"], u["under_way_ms"], d["under_way_ms"])
+        return sum_of
+
+
+class Run:
+    def __init__(self, bed, args):
+        self.bed = bed
+        self.args = args
+        self.traffic = Traffic(bed, args.subscribers, args.walkins)
+        specs = []
+        for name in SERVER:
+            specs.append(f"{name}{'/l7' if name in L7 else ''}={v4(name)},{v6(name)}")
+        self.outside = {"ue": bed.tool("ue", "outside", "ue0", *specs),
+                        "srv": bed.tool("srv", "outside", "srv0", *specs)}
+        self.probes = Probes(bed)
+        self.paused = []
+        self.report = []
+        self.total_switch = 0
+
+    # --- pausing and reading ---
+
+    def counts(self):
+        both = {}
+        for side, tool in self.outside.items():
+            got = tool.read()
+            if got["lost"]:
+                raise BedError(f"the outside count at {side} lost {got['lost']} packets")
+            both[side] = got["count"]
+        return both
+
+    def drained(self):
+        """The counts of both sides, when nothing is under way any more."""
+        def quiet():
+            if send_queues(self.bed, "ue") or send_queues(self.bed, "srv"):
+                return None
+            first = self.counts()
+            time.sleep(0.06)
+            return first if self.counts() == first else None
+        return wait_for("traffic to stand still", 15, quiet, 0.01)
+
+    def pause(self):
+        self.traffic.hold()
+        time.sleep(LINGER_S)
+        self.probes.stop()
+        self.paused = self.bed.pids("srv", "nginx", "iperf3") + self.bed.pids("ue", "iperf3")
+        signal_all(self.paused, STOP)
+        return self.drained()
+
+    def go_on(self):
+        signal_all(self.paused, CONT)
+        self.paused = []
+        self.probes.go()
+
+    def measure(self, chassis):
+        outside = self.pause()
+        m = {"outside": outside, "charged": {}, "flows": {}, "sessions": set(), "probe": None}
+        if chassis:
+            m.update(self.inside(chassis))
+            if self.counts() != outside:
+                raise BedError("something was sent while the counts were read")
+        m["probe"] = self.probes.read()
+        return m
+
+    def inside(self, chassis):
+        charged, flows, sessions = {}, {}, set()
+        for r in self.bed.show(chassis, "show active-charging sessions all", "of", "name", "bytes_up"):
+            if r["of"] == "rule":
+                up, down = charged.get(r["name"], (0, 0))
+                charged[r["name"]] = (up + r["bytes_up"], down + r["bytes_down"])
+        for r in self.bed.show(chassis, "show active-charging flows all", "subscriber", "server", "rule"):
+            key = (r["protocol"], r["subscriber"], r["subscriber_port"], r["server"], r["server_port"])
+            flows[key] = r["rule"]
+        for r in self.bed.show(chassis, "show subscribers all", "callid", "imsi"):
+            sessions.add((r["callid"], r["imsi"], r.get("v4"), r.get("v6")))
+        return {"charged": charged, "flows": flows, "sessions": sessions}
+
+    # --- chassis ---
+
+    def info(self, chassis):
+        try:
+            return self.bed.show(chassis, "show srp info", "chassis_state")[0]
+        except (BedError, IndexError):
+            return {}
+
+    def state(self, chassis):
+        return str(self.info(chassis).get("chassis_state", "")).lower()
+
+    def wait_state(self, chassis, state, seconds):
+        wait_for(f"chassis {chassis} to be {state}", seconds, lambda: self.state(chassis) == state, 0.02)
+
+    def synchronised(self, active, standby):
+        i = self.info(active)
+        return i.get("chassis_state", "").lower() == "active" and \
+            self.state(standby) == "standby" and \
+            i.get("sessmgrs_connected") == i.get("sessmgrs") and \
+            self.bed.ctl(active, "srp validate-switchover") is not None and self.settled(active)
+
+    def settled(self, chassis):
+        """Everything that changed has been acknowledged by the peer."""
+        r = self.bed.show(chassis, "show srp replica", "dirty", "inflight")
+        return r and all(x["dirty"] == 0 and x["inflight"] == 0 for x in r)
+
+    def wait_synchronised(self, active, standby, seconds):
+        def ready():
+            try:
+                return self.synchronised(active, standby)
+            except BedError:
+                return False
+        wait_for(f"chassis {standby} to be synchronised", seconds, ready, 0.1)
+
+    # --- a switchover ---
+
+    def flowing(self, seconds):
+        """Waits until both probes of both directions arrive again."""
+        first = self.counts()
+
+        def moved():
+            now = self.counts()
+            return all(now[s][n][f"packets_{d}"] > first[s][n][f"packets_{d}"] + 20
+                       for s, d in (("srv", "up"), ("ue", "down")) for n in ("probe", "files", "streams"))
+        wait_for("traffic to flow", seconds, moved, 0.05)
+
+    def switch(self, kind, old, new):
+        say(f"{kind} switchover, chassis {old} to chassis {new}")
+        before = self.measure(old)
+        wait_for("acknowledgements", 10, lambda: self.settled(old), 0.05)
+        self.go_on()
+        self.traffic.resume()
+        self.flowing(10)
+        time.sleep(1.0)
+        with self.traffic.lock:
+            self.traffic.gate.clear()
+        wait_for("handshakes under way", 20, lambda: self.traffic.busy == 0, 0.01)
+        broken = len(self.traffic.broken)
+        running = self.traffic.check_long()
+        at = time.monotonic()
+        if kind == "planned":
+            self.bed.ctl(old, "srp initiate-switchover -noconfirm")
+        else:
+            pids = self.bed.chassis_pids(old)
+            at = time.monotonic()
+            signal_all(pids, signal.SIGKILL)
+        self.wait_state(new, "active", 15)
+        took = time.monotonic() - at
+        self.flowing(15)
+        self.traffic.resume()
+        time.sleep(1.0)
+        self.traffic.check_long()
+        after = self.measure(new)
+        self.traffic.check_long()
+        row = self.judge(kind, before, after)
+        row.update({"from": old, "to": new, "command_to_active_ms": round(took * 1000, 1),
+                    "transfers_broken": len(self.traffic.broken) - broken,
+                    "long_transfers_through": running})
+        self.report.append(row)
+        if self.traffic.check_long() != running:
+            say("  a long transfer ended between: it did not last through the switchover")
+            row["long_transfers_through"] = self.traffic.check_long()
+        self.go_on()
+        self.traffic.resume()
+        return row
+
+    def judge(self, kind, before, after):
+        rules, mis, short, over_offered = {}, 0, 0, 0
+        names = {"start": DEFAULT, "other": DEFAULT}
+        for d, (sender, receiver) in {"up": ("ue", "srv"), "down": ("srv", "ue")}.items():
+            table = {}
+            for counter in after["outside"]["ue"]:
+                rule = names.get(counter, counter)
+                t = table.setdefault(rule, [0, 0])
+                for k, side in enumerate((sender, receiver)):
+                    t[k] += after["outside"][side][counter]["bytes_" + d] - \
+                        before["outside"][side][counter]["bytes_" + d]
+            for rule in set(table) | set(after["charged"]) | set(before["charged"]):
+                offered, forwarded = table.get(rule, [0, 0])
+                i = 0 if d == "up" else 1
+                charged = after["charged"].get(rule, (0, 0))[i] - before["charged"].get(rule, (0, 0))[i]
+                rules.setdefault(rule, {}).update(
+                    {f"offered_{d}": offered, f"forwarded_{d}": forwarded, f"charged_{d}": charged})
+                over_offered += max(0, charged - offered)
+                short += max(0, forwarded - charged)
+        wrong = self.wrong_rules(after["flows"])
+        mis = over_offered
+        kept = [k for k, rule in before["flows"].items() if after["flows"].get(k) == rule]
+        p = after["probe"]
+        return {
+            "kind": kind,
+            "lost_up": p["lost_up"], "lost_down": p["lost_down"],
+            "gap_ms": round(max(p["gap_up_ms"], p["gap_down_ms"]), 3),
+            "gap_up_ms": p["gap_up_ms"], "gap_down_ms": p["gap_down_ms"],
+            "probe_sent_up": p["sent_up"], "probe_sent_down": p["sent_down"],
+            "probe_twice": p["twice"], "probe_send_gap_ms": p["send_gap_ms"],
+            "sessions_before": len(before["sessions"]),
+            "sessions_after": len(before["sessions"] & after["sessions"]),
+            "flows_before": len(before["flows"]), "flows_after": len(kept),
+            "mischarged_bytes": mis, "uncharged_bytes": max(0, short - mis),
+            "flows_on_another_rule": len(wrong),
+            "rules": rules,
+        }
+
+    @staticmethod
+    def wrong_rules(flows):
+        """Flows that do not stand on the rule of their server."""
+        rule_of = {}
+        for name in SERVER:
+            rule_of[v4(name)] = rule_of[v6(name)] = name
+        return [(k, rule) for k, rule in flows.items() if rule_of.get(k[3], DEFAULT) != rule]
+
+    # --- the run ---
+
+    def sessions_up(self, active):
+        out = self.bed.ctl(active, f"session load {self.bed.path('subscribers.csv')}")
+        say(f"  {' '.join(out.split())}")
+        n = len(self.bed.show(active, "show subscribers all", "callid", "imsi"))
+        if n != self.args.subscribers:
+            raise BedError(f"{n} sessions of {self.args.subscribers} after the load")
+
+    def dry(self):
+        """A kernel router stands where a chassis would: both outside counts must agree."""
+        self.bed.call("bed_router_up", "a")
+        self.traffic.start_long(20)
+        self.traffic.start()
+        self.probes.go()
+        time.sleep(8)
+        m = self.measure(None)
+        bad = 0
+        for name, ue in m["outside"]["ue"].items():
+            srv = m["outside"]["srv"][name]
+            say(f"  {name:8} up {ue['bytes_up']:>9} {srv['bytes_up']:>9}  down {srv['bytes_down']:>9} "
+                f"{ue['bytes_down']:>9}")
+            bad += ue != srv
+            if name not in ("other",) and ue["bytes_up"] == 0:
+                bad += 1
+        say(f"  probe: {m['probe']}")
+        p = m["probe"]
+        bad += p["lost_up"] + p["lost_down"] + p["twice"] + (p["sent_up"] < 5000)
+        self.go_on()
+        wait_for("downloads", 60, lambda: self.traffic.check_long() == 0, 0.2)
+        bad += len(self.traffic.broken)
+        for b in self.traffic.broken:
+            say("  broken: " + b)
+        return bad == 0
+
+    def main(self):
+        for c in "ab":
+            self.bed.call("bed_config", c)
+            self.bed.call("bed_chassis_start", c)
+        self.wait_state("a", "active", 30)
+        self.wait_state("b", "standby", 30)
+        say("chassis a is active, chassis b is standby")
+        self.sessions_up("a")
+        self.traffic.start_long(self.args.long_seconds)
+        self.traffic.start()
+        self.probes.go()
+        self.wait_synchronised("a", "b", 20)
+        self.flowing(10)
+        say("traffic flows: downloads over HTTP and TLS, iperf3 both ways, DNS, ping, the probe")
+        self.switch("planned", "a", "b")
+        self.wait_synchronised("b", "a", 20)
+        self.switch("unplanned", "b", "a")
+        say("chassis b returns")
+        self.bed.call("bed_chassis_start", "b")
+        self.wait_state("b", "standby", 30)
+        self.wait_synchronised("a", "b", 30)
+        self.switch("planned", "a", "b")
+        self.finish()
+
+    def finish(self):
+        say("downloads run to their end")
+        wait_for("downloads", 60, lambda: self.traffic.check_long() == 0, 0.2)
+        self.traffic.hold()
+        with open(self.bed.path("nginx-error.log"), encoding="utf-8", errors="replace") as f:
+            for line in f:
+                if any(w in line for w in ("[error]", "[crit]", "[alert]", "[emerg]")):
+                    self.traffic.note("nginx", 0, line)
+
+
+def promises(row, total):
+    """What was promised of a switchover and was not kept."""
+    bad = []
+
+    def want(name, value):
+        if row[name] != value:
+            bad.append(f"{name} is {row[name]}, promised {value}")
+    want("transfers_broken", 0)
+    want("mischarged_bytes", 0)
+    want("flows_on_another_rule", 0)
+    want("sessions_after", row["sessions_before"])
+    want("flows_after", row["flows_before"])
+    if row["kind"] == "planned":
+        for name in ("lost_up", "lost_down", "uncharged_bytes"):
+            want(name, 0)
+    if row["long_transfers_through"] == 0:
+        bad.append("no long transfer lasted through it")
+    if row["sessions_before"] < total:
+        bad.append(f"{row['sessions_before']} sessions of {total}")
+    return bad
+
+
+def table(row):
+    lines = [f"  {'rule':9} {'offered up':>12} {'forwarded':>12} {'charged':>12}  {'offered down':>12} "
+             f"{'forwarded':>12} {'charged':>12}"]
+    for name in [*SERVER, DEFAULT]:
+        r = row["rules"].get(name, {})
+        lines.append(f"  {name:9} " + "  ".join(
+            " ".join(f"{r.get(k + d, 0):>12}" for k in ("offered_", "forwarded_", "charged_"))
+            for d in ("up", "down")))
+    return lines
+
+
+def summary(run, bad):
+    lines = ["", "The main job: a pair of chassis, real traffic, three switchovers", ""]
+    for i, r in enumerate(run.report):
+        lines += [f"{i + 1}. {r['kind']}, chassis {r['from']} to chassis {r['to']}",
+                  f"  packets lost: {r['lost_up']} up of {r['probe_sent_up']}, {r['lost_down']} down of "
+                  f"{r['probe_sent_down']}; longest gap: {r['gap_up_ms']} ms up, {r['gap_down_ms']} ms down",
+                  f"  sessions {r['sessions_before']} -> {r['sessions_after']}, flows "
+                  f"{r['flows_before']} -> {r['flows_after']}, transfers broken: {r['transfers_broken']}",
+                  f"  mischarged {r['mischarged_bytes']} bytes, uncharged {r['uncharged_bytes']} bytes",
+                  *table(r), ""]
+    done = run.traffic.done
+    lines.append("requests: " + ", ".join(f"{k} {v}" for k, v in sorted(done.items())) +
+                 f"; {len(run.traffic.used)} addresses of subscribers; {len(run.traffic.long)} long transfers")
+    lines += ["broken: " + b for b in run.traffic.broken]
+    lines += ["NOT KEPT: " + b for b in bad]
+    lines.append("every promise was kept" if not bad else f"{len(bad)} promises were not kept")
+    return "\n".join(lines)
+
+
+def too_long(signum, frame):
+    raise BedError(f"the run took more than {LIMIT_S} s")
+
+
+def arguments():
+    p = argparse.ArgumentParser()
+    p.add_argument("bed")
+    p.add_argument("--build", required=True)
+    p.add_argument("--json")
+    p.add_argument("--text")
+    p.add_argument("--dry", action="store_true")
+    p.add_argument("--subscribers", type=int, default=200)
+    p.add_argument("--walkins", type=int, default=20)
+    p.add_argument("--long-seconds", type=int, default=75)
+    return p.parse_args()
+
+
+def main():
+    args = arguments()
+    signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGTERM, lambda s, f: sys.exit(1))
+    signal.alarm(LIMIT_S)
+    bed = Bed(args.bed, args.build)
+    run = Run(bed, args)
+    if args.dry:
+        ok = run.dry()
+        print("the bed counts the same on both sides" if ok else "the bed is wrong")
+        return 0 if ok else 1
+    bad = []
+    try:
+        run.main()
+    except BedError as e:
+        bad.append(f"the run ended early: {e}")
+    finally:
+        signal_all(run.paused, CONT)
+    total = args.subscribers
+    for i, row in enumerate(run.report):
+        bad += [f"switchover {i + 1}: {b}" for b in promises(row, total)]
+    if len(run.report) < 3:
+        bad.append(f"{len(run.report)} of 3 switchovers were made")
+    if run.traffic.broken:
+        bad.append(f"{len(run.traffic.broken)} transfers broken in all")
+    text = summary(run, bad)
+    print(text)
+    if args.text:
+        with open(args.text, "w", encoding="utf-8") as f:
+            f.write(text + "\n")
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as f:
+            json.dump({"ok": not bad, "not_kept": bad, "switchovers": run.report,
+                       "requests": run.traffic.done, "addresses": len(run.traffic.used),
+                       "broken": run.traffic.broken,
+                       "seconds": round(time.monotonic() - began, 1)}, f, indent=1)
+            f.write("\n")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
