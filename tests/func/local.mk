@@ -1,1 +1,2 @@
 
+EXTRA_DIST += %D%/lib/topology.sh %D%/lib/bed.py
