@@ -4,9 +4,9 @@
  *   outside DEVICE NAME=ADDRESS[,ADDRESS...] NAME/l7=ADDRESS...
  *
  * Bytes are those of the IP total length. Uplink is towards a server, downlink from it. Of a server
- * with `/l7` a flow is known only when its first payload has passed: what came before (the handshake) is
- * counted under `start`, as a chassis charges it by another rule. All other IP packets that are not
- * of the link itself count as `other`.
+ * with `/l7` a flow is known only when its first payload has passed: what came before (the
+ * handshake) is counted under `start`, as a chassis charges it by another rule. All other IP
+ * packets that are not of the link itself count as `other`.
  *
  * Commands on standard input: `read` answers with one line of JSON; end of file ends. */
 #include "config.h"
@@ -30,10 +30,10 @@
 
 #define NAMES_MAX   64
 #define ADDRS_MAX   256
-#define SNAP        192         /**< bytes of a packet that are looked at */
+#define SNAP        192 /**< bytes of a packet that are looked at */
 #define RING_BLOCK  (1u << 20)
 #define RING_BLOCKS 32u
-#define FLOWS       (1u << 18)  /**< started flows remembered; a power of two */
+#define FLOWS       (1u << 18) /**< started flows remembered; a power of two */
 
 enum { START, OTHER, FIRST_NAME };
 
@@ -75,7 +75,8 @@ static void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* --- what is counted where ---------------------------------------------------------------------- */
+/* --- what is counted where ----------------------------------------------------------------------
+ */
 
 static void parse_spec(char *spec)
 {
@@ -118,7 +119,8 @@ static const struct server *server_of(const uint8_t *addr)
 	return NULL;
 }
 
-/* --- started flows ------------------------------------------------------------------------------ */
+/* --- started flows ------------------------------------------------------------------------------
+ */
 
 static unsigned slot_of(const struct key *k)
 {
@@ -146,7 +148,8 @@ static bool started(const struct view *v, bool up)
 	k.cport = up ? v->sport : v->dport;
 	k.sport = up ? v->dport : v->sport;
 	i = slot_of(&k);
-	if (v->tcp_flags & 2) { /* SYN: never part of what was recognised; a port that is used again */
+	if (v->tcp_flags &
+	    2) { /* SYN: never part of what was recognised; a port that is used again */
 		return false;
 	}
 	if (used[i])
@@ -161,7 +164,8 @@ static bool started(const struct view *v, bool up)
 	return true;
 }
 
-/* --- packets ------------------------------------------------------------------------------------ */
+/* --- packets ------------------------------------------------------------------------------------
+ */
 
 /** Reads the headers; false for what is not forwarded by anybody: link-local, multicast, not IP. */
 static bool look(const uint8_t *p, size_t len, struct view *v)
@@ -222,7 +226,8 @@ static void count(const uint8_t *p, size_t len)
 	n->bytes[!up] += v.total;
 }
 
-/* --- the ring ----------------------------------------------------------------------------------- */
+/* --- the ring -----------------------------------------------------------------------------------
+ */
 
 static uint8_t *ring;
 static unsigned ring_at;
@@ -248,7 +253,8 @@ static int open_ring(const char *dev)
 	    setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) != 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)) != 0)
 		die(dev);
-	ring = mmap(NULL, (size_t)RING_BLOCK * RING_BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ring = mmap(NULL, (size_t)RING_BLOCK * RING_BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    0);
 	if (ring == MAP_FAILED || bind(fd, (struct sockaddr *)&ll, sizeof(ll)) != 0)
 		die(dev);
 	return fd;
@@ -276,7 +282,8 @@ static bool drain(void)
 	}
 }
 
-/** What has passed until now is in a block that is not full yet: it retires in some milliseconds. */
+/** What has passed until now is in a block that is not full yet: it retires in some milliseconds.
+ */
 static void catch_up(int fd)
 {
 	struct tpacket_stats_v3 st = {0};
@@ -295,10 +302,12 @@ static void report(void)
 	for (unsigned i = 0; i < n_names; i++) {
 		const struct name *n = &names[i];
 
-		printf("%s\"%s\": {\"packets_up\": %llu, \"bytes_up\": %llu, \"packets_down\": %llu, "
-		       "\"bytes_down\": %llu}", i == 0 ? "" : ", ", n->text,
-		       (unsigned long long)n->packets[0], (unsigned long long)n->bytes[0],
-		       (unsigned long long)n->packets[1], (unsigned long long)n->bytes[1]);
+		printf("%s\"%s\": {\"packets_up\": %llu, \"bytes_up\": %llu, \"packets_down\": "
+		       "%llu, "
+		       "\"bytes_down\": %llu}",
+		       i == 0 ? "" : ", ", n->text, (unsigned long long)n->packets[0],
+		       (unsigned long long)n->bytes[0], (unsigned long long)n->packets[1],
+		       (unsigned long long)n->bytes[1]);
 	}
 	printf("}}\n");
 	fflush(stdout);

@@ -45,9 +45,9 @@ struct window {
 };
 
 static struct window w;
-static uint64_t next_seq, highest;   /**< to send; received so far */
-static uint8_t seen[1u << 20];       /**< by sequence, to find what comes twice */
-static int64_t last_rx, last_tx;     /**< 0: none in this window */
+static uint64_t next_seq, highest; /**< to send; received so far */
+static uint8_t seen[1u << 20];     /**< by sequence, to find what comes twice */
+static int64_t last_rx, last_tx;   /**< 0: none in this window */
 static struct sockaddr_storage peer;
 static socklen_t peer_len;
 
@@ -146,7 +146,8 @@ static int open_socket(bool listening, const char *addr, const char *port, const
 
 static void clock_set(int fd, bool on)
 {
-	struct itimerspec t = {.it_interval = {.tv_nsec = PERIOD_NS}, .it_value = {.tv_nsec = 1000}};
+	struct itimerspec t = {.it_interval = {.tv_nsec = PERIOD_NS},
+			       .it_value = {.tv_nsec = 1000}};
 
 	if (!on)
 		memset(&t, 0, sizeof(t));
@@ -185,7 +186,7 @@ int main(int argc, char **argv)
 
 	if (!listening && (argc != 5 || strcmp(argv[1], "connect") != 0)) {
 		fprintf(stderr, "usage: probe listen ADDRESS PORT\n"
-		                "       probe connect ADDRESS PORT FROM\n");
+				"       probe connect ADDRESS PORT FROM\n");
 		return EXIT_FAILURE;
 	}
 	next_seq = 1;

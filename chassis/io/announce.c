@@ -18,24 +18,24 @@
 
 #include "srp/err.h"
 
-#define ADDRS_MAX      1024u  /**< of one interface */
-#define READ_BUDGET    64     /**< packets per wake-up */
-#define PROBES         3      /**< sent in the time of a probe (RFC 5227 PROBE_NUM) */
-#define DEFEND_MS      100    /**< two owners must not answer each other at wire speed */
-#define REPORT_SECONDS 1.0    /**< conflicts of one address are reported once in this time */
+#define ADDRS_MAX      1024u /**< of one interface */
+#define READ_BUDGET    64    /**< packets per wake-up */
+#define PROBES         3     /**< sent in the time of a probe (RFC 5227 PROBE_NUM) */
+#define DEFEND_MS      100   /**< two owners must not answer each other at wire speed */
+#define REPORT_SECONDS 1.0   /**< conflicts of one address are reported once in this time */
 
-#define ARP_LEN        28
-#define IP6_LEN        40
-#define ND_LEN         24     /**< NS or NA without options */
-#define ND_OPT_LEN     8
-#define ND_SOLICIT     135
-#define ND_ADVERT      136
-#define ND_OPT_SOURCE  1
-#define ND_OPT_TARGET  2
-#define NA_ROUTER      0x80u
-#define NA_SOLICITED   0x40u
-#define NA_OVERRIDE    0x20u
-#define FRAME_MAX      (ETH_HLEN + IP6_LEN + ND_LEN + ND_OPT_LEN)
+#define ARP_LEN       28
+#define IP6_LEN       40
+#define ND_LEN        24 /**< NS or NA without options */
+#define ND_OPT_LEN    8
+#define ND_SOLICIT    135
+#define ND_ADVERT     136
+#define ND_OPT_SOURCE 1
+#define ND_OPT_TARGET 2
+#define NA_ROUTER     0x80u
+#define NA_SOLICITED  0x40u
+#define NA_OVERRIDE   0x20u
+#define FRAME_MAX     (ETH_HLEN + IP6_LEN + ND_LEN + ND_OPT_LEN)
 
 /** When the announcements go out, milliseconds after the start: close together at first, since a
  *  late packet of the former owner may come between; then for those who lost the first ones. */
@@ -48,7 +48,7 @@ static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
 struct entry {
 	struct ecs_addr addr;
 	bool v6;
-	double reported;      /**< loop time of the last report of a conflict; 0 never */
+	double reported; /**< loop time of the last report of a conflict; 0 never */
 };
 
 struct chassis_announce {
@@ -57,21 +57,22 @@ struct chassis_announce {
 	void *owner;
 	int index;
 	uint8_t mac[6];
-	int arp, nd;          /**< packet sockets: ARP, and NS and NA of ICMPv6 */
-	int join;             /**< UDP socket whose memberships make the host report its groups */
+	int arp, nd; /**< packet sockets: ARP, and NS and NA of ICMPv6 */
+	int join;    /**< UDP socket whose memberships make the host report its groups */
 	ev_io arp_io, nd_io;
 	ev_timer repeat, probe;
 	struct entry *addr;
 	size_t n;
 	bool active, probing;
-	bool reading, dead;   /**< freed by its owner in a callback: the reader frees it at its end */
-	size_t step;          /**< of schedule_ms, next to be sent */
-	double defended;      /**< loop time of the last restart by a conflict; 0 never */
+	bool reading, dead; /**< freed by its owner in a callback: the reader frees it at its end */
+	size_t step;        /**< of schedule_ms, next to be sent */
+	double defended;    /**< loop time of the last restart by a conflict; 0 never */
 	unsigned probes_left;
 	double probe_gap;
 };
 
-/* --- frames ------------------------------------------------------------------------------------- */
+/* --- frames -------------------------------------------------------------------------------------
+ */
 
 static uint8_t *put_eth(uint8_t *p, const uint8_t *dst, const uint8_t *src, uint16_t type)
 {
@@ -84,7 +85,7 @@ static uint8_t *put_eth(uint8_t *p, const uint8_t *dst, const uint8_t *src, uint
 
 /** @p op 1 request, 2 reply; @p spa NULL: 0.0.0.0, a probe. */
 static size_t build_arp(uint8_t *f, const uint8_t *mac, uint8_t op, const uint8_t *spa,
-                        const uint8_t *tpa)
+			const uint8_t *tpa)
 {
 	static const uint8_t head[] = {0, 1, 8, 0, 6, 4, 0};
 	uint8_t *p = put_eth(f, mac_broadcast, mac, ETH_P_ARP);
@@ -117,8 +118,8 @@ static void checksum_icmp6(uint8_t *ip, size_t icmp_len)
 
 /** An NS or NA; @p opt 0: without a link-layer option. */
 static size_t build_nd(uint8_t *f, const uint8_t *eth_dst, const uint8_t *mac, const uint8_t *src,
-                       const uint8_t *dst, uint8_t type, uint8_t flags, const uint8_t *target,
-                       uint8_t opt)
+		       const uint8_t *dst, uint8_t type, uint8_t flags, const uint8_t *target,
+		       uint8_t opt)
 {
 	uint8_t *ip = put_eth(f, eth_dst, mac, ETH_P_IPV6);
 	uint8_t *icmp = ip + IP6_LEN;
@@ -157,7 +158,8 @@ static void solicited_node(const struct ecs_addr *a, uint8_t group[16])
 	memcpy(group + 13, a->b + 13, 3);
 }
 
-/* --- sending ------------------------------------------------------------------------------------ */
+/* --- sending ------------------------------------------------------------------------------------
+ */
 
 /** A lost announcement is repeated by the schedule, so that errors of one are of no interest. */
 static void transmit(int fd, const uint8_t *f, size_t len)
@@ -181,8 +183,8 @@ static void announce_one(const struct chassis_announce *a, const struct entry *e
 	}
 	mac_of_group(all_nodes, mac);
 	transmit(a->nd, f,
-	         build_nd(f, mac, a->mac, e->addr.b, all_nodes, ND_ADVERT, NA_ROUTER | NA_OVERRIDE,
-	                  e->addr.b, ND_OPT_TARGET));
+		 build_nd(f, mac, a->mac, e->addr.b, all_nodes, ND_ADVERT, NA_ROUTER | NA_OVERRIDE,
+			  e->addr.b, ND_OPT_TARGET));
 }
 
 static void announce_all(const struct chassis_announce *a)
@@ -201,17 +203,18 @@ static void probe_all(const struct chassis_announce *a)
 
 		if (!e->v6) {
 			transmit(a->arp, f,
-			         build_arp(f, a->mac, ARPOP_REQUEST, NULL, e->addr.b + 12));
+				 build_arp(f, a->mac, ARPOP_REQUEST, NULL, e->addr.b + 12));
 			continue;
 		}
 		solicited_node(&e->addr, group);
 		mac_of_group(group, mac);
 		transmit(a->nd, f,
-		         build_nd(f, mac, a->mac, unspecified, group, ND_SOLICIT, 0, e->addr.b, 0));
+			 build_nd(f, mac, a->mac, unspecified, group, ND_SOLICIT, 0, e->addr.b, 0));
 	}
 }
 
-/* --- timers ------------------------------------------------------------------------------------- */
+/* --- timers -------------------------------------------------------------------------------------
+ */
 
 /** Arms the next repetition of the schedule. */
 static void arm(struct chassis_announce *a)
@@ -219,8 +222,7 @@ static void arm(struct chassis_announce *a)
 	ev_timer_stop(a->loop, &a->repeat);
 	if (a->step >= SCHEDULE_N)
 		return;
-	ev_timer_set(&a->repeat,
-	             (schedule_ms[a->step] - schedule_ms[a->step - 1]) / 1000.0, 0.);
+	ev_timer_set(&a->repeat, (schedule_ms[a->step] - schedule_ms[a->step - 1]) / 1000.0, 0.);
 	ev_timer_start(a->loop, &a->repeat);
 }
 
@@ -264,7 +266,8 @@ static void probe_cb(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_timer_start(loop, w);
 }
 
-/* --- receiving ---------------------------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------------------------------
+ */
 
 /** Somebody else speaks as the owner of @p e. */
 static void claimed(struct chassis_announce *a, struct entry *e, const uint8_t mac[6])
@@ -308,7 +311,7 @@ static void rx_arp(struct chassis_announce *a, const uint8_t *f, size_t len)
 
 /** The link-layer address in the options, or the sender of the frame. */
 static const uint8_t *lladdr_of(const uint8_t *f, const uint8_t *opt, const uint8_t *end,
-                                uint8_t type)
+				uint8_t type)
 {
 	while (end - opt >= ND_OPT_LEN && opt[1] != 0 && end - opt >= opt[1] * 8) {
 		if (opt[0] == type)
@@ -320,7 +323,7 @@ static const uint8_t *lladdr_of(const uint8_t *f, const uint8_t *opt, const uint
 
 /** Answers a solicitation for an address that is announced. */
 static void answer(const struct chassis_announce *a, const struct entry *e, const uint8_t *src,
-                   const uint8_t *eth_src)
+		   const uint8_t *eth_src)
 {
 	static const uint8_t unspecified[16];
 	uint8_t f[FRAME_MAX], mac[6];
@@ -331,8 +334,8 @@ static void answer(const struct chassis_announce *a, const struct entry *e, cons
 	if (!dad)
 		flags |= NA_SOLICITED;
 	transmit(a->nd, f,
-	         build_nd(f, dad ? mac : eth_src, a->mac, e->addr.b, dad ? all_nodes : src, ND_ADVERT,
-	                  flags, e->addr.b, ND_OPT_TARGET));
+		 build_nd(f, dad ? mac : eth_src, a->mac, e->addr.b, dad ? all_nodes : src,
+			  ND_ADVERT, flags, e->addr.b, ND_OPT_TARGET));
 }
 
 static void rx_nd(struct chassis_announce *a, const uint8_t *f, size_t len)
@@ -366,7 +369,7 @@ static void rx_nd(struct chassis_announce *a, const uint8_t *f, size_t len)
 }
 
 static void drain(struct chassis_announce *a, int fd,
-                  void (*rx)(struct chassis_announce *, const uint8_t *, size_t))
+		  void (*rx)(struct chassis_announce *, const uint8_t *, size_t))
 {
 	uint8_t f[256];
 
@@ -400,7 +403,8 @@ static void nd_cb(struct ev_loop *loop, ev_io *w, int revents)
 	drain(w->data, w->fd, rx_nd);
 }
 
-/* --- sockets ------------------------------------------------------------------------------------ */
+/* --- sockets ------------------------------------------------------------------------------------
+ */
 
 /** Of IPv6 only solicitations and advertisements wake us: traffic passes this interface. */
 static int filter_nd(int fd)
@@ -454,10 +458,11 @@ static void groups(struct chassis_announce *a, bool on)
 		solicited_node(&a->addr[i].addr, im.ipv6mr_multiaddr.s6_addr);
 		mac_of_group(im.ipv6mr_multiaddr.s6_addr, pm.mr_address);
 		(void)setsockopt(a->nd, SOL_PACKET,
-		                 on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &pm, sizeof(pm));
+				 on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &pm,
+				 sizeof(pm));
 		if (a->join >= 0)
 			(void)setsockopt(a->join, IPPROTO_IPV6,
-			                 on ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &im, sizeof(im));
+					 on ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &im, sizeof(im));
 	}
 }
 
@@ -485,7 +490,7 @@ static int device_of(const char *dev, int *index, uint8_t mac[6])
 }
 
 struct chassis_announce *chassis_announce_new(struct ev_loop *loop, const char *dev,
-                                              const struct chassis_announce_ops *ops, void *owner)
+					      const struct chassis_announce_ops *ops, void *owner)
 {
 	struct chassis_announce *a = calloc(1, sizeof(*a));
 

@@ -22,9 +22,9 @@
 #include "srp/err.h"
 
 #define SYSCTL_ROOT   "/proc/sys/net/"
-#define REQUEST_MAX   512       /**< of what we build ourselves */
-#define SWEEP_MAX     65536u    /**< objects removed by one sweep */
-#define PROTO_CHASSIS 0x5c      /**< rtm_protocol of our routes, so that `ip route` tells them apart */
+#define REQUEST_MAX   512    /**< of what we build ourselves */
+#define SWEEP_MAX     65536u /**< objects removed by one sweep */
+#define PROTO_CHASSIS 0x5c   /**< rtm_protocol of our routes, so that `ip route` tells them apart */
 
 struct chassis_nl {
 	struct mnl_socket *sock;
@@ -147,7 +147,7 @@ static void put_prefix(struct nlmsghdr *h, uint16_t type, const struct ecs_addr 
 	size_t from = ecs_addr_is4(a) ? 96u + len : len;
 
 	for (size_t bit = from; bit < 128; bit++)
-		cut.b[bit / 8] &= (uint8_t)~(0x80u >> (bit % 8));
+		cut.b[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
 	/* A mapped address stays one whatever is cut off it. */
 	put_addr(h, type, &cut);
 }
@@ -217,7 +217,7 @@ int chassis_nl_txqlen(struct chassis_nl *n, const char *dev, uint32_t len)
 }
 
 int chassis_nl_addr(struct chassis_nl *n, bool add, const char *dev, const struct ecs_addr *a,
-                    uint8_t len)
+		    uint8_t len)
 {
 	uint8_t buf[REQUEST_MAX];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
@@ -242,7 +242,7 @@ int chassis_nl_addr(struct chassis_nl *n, bool add, const char *dev, const struc
 }
 
 static struct nlmsghdr *route_start(uint8_t *buf, bool add, uint8_t family, uint32_t table,
-                                    uint8_t type, uint32_t metric)
+				    uint8_t type, uint32_t metric)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
@@ -261,7 +261,7 @@ static struct nlmsghdr *route_start(uint8_t *buf, bool add, uint8_t family, uint
 }
 
 int chassis_nl_route(struct chassis_nl *n, bool add, uint32_t table, const struct ecs_addr *dst,
-                     uint8_t len, const char *dev, const struct ecs_addr *via, uint32_t metric)
+		     uint8_t len, const char *dev, const struct ecs_addr *via, uint32_t metric)
 {
 	uint8_t buf[REQUEST_MAX];
 	uint8_t family = family_of(dst);
@@ -300,7 +300,7 @@ int chassis_nl_blackhole(struct chassis_nl *n, bool add, uint32_t table, bool v6
 }
 
 int chassis_nl_rule(struct chassis_nl *n, bool add, uint32_t priority, const char *iif, bool v6,
-                    const struct ecs_addr *dst, uint8_t len, uint32_t table)
+		    const struct ecs_addr *dst, uint8_t len, uint32_t table)
 {
 	uint8_t buf[REQUEST_MAX];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
@@ -328,11 +328,12 @@ int chassis_nl_rule(struct chassis_nl *n, bool add, uint32_t priority, const cha
 	return change(n, add, h);
 }
 
-/* --- sweep -------------------------------------------------------------------------------------- */
+/* --- sweep --------------------------------------------------------------------------------------
+ */
 
 struct sweep {
-	uint16_t del;         /**< RTM_DELRULE or RTM_DELROUTE */
-	uint16_t attr;        /**< which attribute is compared */
+	uint16_t del;  /**< RTM_DELRULE or RTM_DELROUTE */
+	uint16_t attr; /**< which attribute is compared */
 	uint32_t lo, hi;
 	struct nlmsghdr **found;
 	size_t n;
@@ -416,10 +417,12 @@ static int sweep_family(struct chassis_nl *n, struct sweep *s, uint8_t family)
 }
 
 int chassis_nl_sweep(struct chassis_nl *n, uint32_t prio_lo, uint32_t prio_hi, uint32_t table_lo,
-                     uint32_t table_hi)
+		     uint32_t table_hi)
 {
-	struct sweep rules = {.del = RTM_DELRULE, .attr = FRA_PRIORITY, .lo = prio_lo, .hi = prio_hi};
-	struct sweep routes = {.del = RTM_DELROUTE, .attr = RTA_TABLE, .lo = table_lo, .hi = table_hi};
+	struct sweep rules = {
+		.del = RTM_DELRULE, .attr = FRA_PRIORITY, .lo = prio_lo, .hi = prio_hi};
+	struct sweep routes = {
+		.del = RTM_DELROUTE, .attr = RTA_TABLE, .lo = table_lo, .hi = table_hi};
 	static const uint8_t families[] = {AF_INET, AF_INET6};
 	int rc = 0;
 

@@ -1,5 +1,5 @@
-/* The steering programs are a dozen instructions, assembled here: nothing but bpf(2) is needed on the
- * machine that builds and on the one that runs. */
+/* The steering programs are a dozen instructions, assembled here: nothing but bpf(2) is needed on
+ * the machine that builds and on the one that runs. */
 #include "config.h"
 
 #include "chassis/io/tun.h"
@@ -100,7 +100,7 @@ static int program_load(int map, enum ecs_dir dir, char *why, size_t cap)
 		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
 		.insn_cnt = sizeof(code) / sizeof(code[0]),
 		.insns = (uint64_t)(uintptr_t)code,
-		.license = (uint64_t)(uintptr_t)"",
+		.license = (uint64_t)(uintptr_t) "",
 	};
 	int fd = bpf_call(BPF_PROG_LOAD, &attr);
 

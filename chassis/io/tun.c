@@ -17,10 +17,10 @@
 
 #include "srp/err.h"
 
-#define TUN_CLONE_PATH  "/dev/net/tun"
-#define TUN_TXQLEN      20000 /**< the default queue keeps 500 packets: 25 ms at 20 k packets/s */
-#define TUN_PAD         52    /**< puts the IP header at a multiple of 64 bytes behind the header */
-#define TUN_QUEUES_MAX  256   /**< what the kernel allows */
+#define TUN_CLONE_PATH "/dev/net/tun"
+#define TUN_TXQLEN     20000 /**< the default queue keeps 500 packets: 25 ms at 20 k packets/s */
+#define TUN_PAD        52    /**< puts the IP header at a multiple of 64 bytes behind the header */
+#define TUN_QUEUES_MAX 256   /**< what the kernel allows */
 
 /* Newer than the headers of some distributions. */
 #ifndef TUN_F_USO4
@@ -31,8 +31,8 @@
 #define TUN_OFFLOAD_TCP (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
 _Static_assert(sizeof(((struct chassis_tun_pkt *)NULL)->vnet) ==
-                       sizeof(struct virtio_net_hdr_mrg_rxbuf),
-               "the header of a packet has the size that the device is told");
+		       sizeof(struct virtio_net_hdr_mrg_rxbuf),
+	       "the header of a packet has the size that the device is told");
 
 static int fail(char *why, size_t cap, int code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -53,7 +53,7 @@ static int name_check(const char *name, char *why, size_t cap)
 
 	if (n == 0 || n >= IFNAMSIZ)
 		return fail(why, cap, SRP_EINVAL, "device name '%s': 1 to %d characters expected",
-		            name, IFNAMSIZ - 1);
+			    name, IFNAMSIZ - 1);
 	return 0;
 }
 
@@ -75,9 +75,10 @@ static int queue_open(const char *name, int flags, bool first, int *out, char *w
 	err = errno;
 	close(fd);
 	if (first && (err == EBUSY || err == EEXIST || if_nametoindex(name) != 0))
-		return fail(why, cap, SRP_EDUP,
-		            "device %s exists already: another chassis runs here, or the name is taken",
-		            name);
+		return fail(
+			why, cap, SRP_EDUP,
+			"device %s exists already: another chassis runs here, or the name is taken",
+			name);
 	return fail(why, cap, SRP_EIO, "device %s: %s", name, strerror(err));
 }
 
@@ -136,7 +137,7 @@ int chassis_tun_open(const char *name, size_t queues, int *fds, char *why, size_
 		return rc;
 	if (queues == 0 || queues > TUN_QUEUES_MAX)
 		return fail(why, cap, SRP_ERANGE, "%zu queues: 1 to %d expected", queues,
-		            TUN_QUEUES_MAX);
+			    TUN_QUEUES_MAX);
 	for (; rc == 0 && n < queues; n++) {
 		rc = queue_open(name, flags, n == 0, &fds[n], why, cap);
 		if (rc != 0)

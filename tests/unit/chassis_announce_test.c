@@ -25,7 +25,7 @@ struct bed {
 	struct ev_loop *loop;
 	struct chassis_announce *a;
 	int wire;
-	uint8_t mac[6];            /**< of the announcing end */
+	uint8_t mac[6]; /**< of the announcing end */
 	struct ecs_addr v4, v6;
 	int conflicts, probed;
 	bool free, free_in_call;
@@ -65,9 +65,9 @@ static bool bed_up(struct bed *b)
 	if (b->home < 0)
 		return false;
 	CU_ASSERT_FATAL(netns_run("ip link add h-a type veth peer name h-b && "
-	                          "sysctl -qw net.ipv6.conf.h-a.addr_gen_mode=1 "
-	                          "net.ipv6.conf.h-b.disable_ipv6=1 && "
-	                          "ip link set h-a up && ip link set h-b up"));
+				  "sysctl -qw net.ipv6.conf.h-a.addr_gen_mode=1 "
+				  "net.ipv6.conf.h-b.disable_ipv6=1 && "
+				  "ip link set h-a up && ip link set h-b up"));
 	CU_ASSERT_FATAL(chassis_nl_mac("h-a", b->mac) == 0);
 	b->wire = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
 	ll.sll_ifindex = (int)if_nametoindex("h-b");
@@ -130,7 +130,8 @@ static void speak(struct bed *b, const uint8_t *f, size_t len)
 	CU_ASSERT(send(b->wire, f, len, 0) == (ssize_t)len);
 }
 
-static size_t arp(uint8_t *f, const uint8_t *mac, uint8_t op, const uint8_t *spa, const uint8_t *tpa)
+static size_t arp(uint8_t *f, const uint8_t *mac, uint8_t op, const uint8_t *spa,
+		  const uint8_t *tpa)
 {
 	static const uint8_t head[] = {8, 6, 0, 1, 8, 0, 6, 4, 0};
 
@@ -147,7 +148,7 @@ static size_t arp(uint8_t *f, const uint8_t *mac, uint8_t op, const uint8_t *spa
 
 /** A solicitation or advertisement; @p opt: the link-layer option's type, or 0. */
 static size_t nd(uint8_t *f, const uint8_t *mac, uint8_t type, const char *src, const char *dst,
-                 const struct ecs_addr *target, uint8_t opt)
+		 const struct ecs_addr *target, uint8_t opt)
 {
 	struct ecs_addr s = netns_addr(src), d = netns_addr(dst);
 
@@ -198,7 +199,8 @@ static void test_announcement(void)
 		CU_ASSERT(heard(&b, f, sizeof(f), WAIT_MS) == 42);
 		CU_ASSERT(memcmp(f, broadcast, 6) == 0 && memcmp(f + 6, b.mac, 6) == 0);
 		CU_ASSERT(f[21] == 1 && memcmp(f + 22, b.mac, 6) == 0);
-		CU_ASSERT(memcmp(f + 28, b.v4.b + 12, 4) == 0 && memcmp(f + 38, b.v4.b + 12, 4) == 0);
+		CU_ASSERT(memcmp(f + 28, b.v4.b + 12, 4) == 0 &&
+			  memcmp(f + 38, b.v4.b + 12, 4) == 0);
 		CU_ASSERT(heard(&b, f, sizeof(f), WAIT_MS) == 42);
 		CU_ASSERT(f[21] == 2 && memcmp(f + 28, f + 38, 4) == 0);
 		CU_ASSERT(heard(&b, f, sizeof(f), WAIT_MS) == 86);
@@ -302,7 +304,7 @@ static void test_conflict(void)
 	while (heard(&b, f, sizeof(f), 0) != 0)
 		announced++;
 	CU_ASSERT(announced >= 3); /* announced again, at once */
-	speak(&b, q, n); /* the second within a second is not reported again */
+	speak(&b, q, n);           /* the second within a second is not reported again */
 	ev_run(b.loop, EVRUN_NOWAIT);
 	CU_ASSERT(b.conflicts == 1);
 	/* IPv6: by the option, and without one by the frame. */

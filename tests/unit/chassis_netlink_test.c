@@ -2,7 +2,6 @@
 
 #include "suites.h"
 
-
 #include "chassis/io/netlink.h"
 #include "netns.h"
 #include "srp/err.h"
@@ -90,7 +89,7 @@ static void test_routes(void)
 		return;
 	n = open_dev();
 	CU_ASSERT_FATAL(netns_run("ip addr add 192.0.2.1/24 dev h-a && ip -6 addr add "
-	                          "2001:db8::1/64 nodad dev h-a"));
+				  "2001:db8::1/64 nodad dev h-a"));
 	for (int twice = 0; twice < 2; twice++) {
 		/* Bits behind the prefix are cut off. */
 		CU_ASSERT(chassis_nl_route(n, true, 1000, &v4, 24, "h-a", NULL, 0) == 0);
@@ -101,7 +100,8 @@ static void test_routes(void)
 		CU_ASSERT(chassis_nl_blackhole(n, true, 70000, true, 100) == 0);
 	}
 	CU_ASSERT(shows("route show table 1000", "198.51.100.0/24 dev h-a.*scope link"));
-	CU_ASSERT(shows("-6 route show table 1000", "2001:db8:7::/48 via 2001:db8::254 dev h-a.*metric 7"));
+	CU_ASSERT(shows("-6 route show table 1000",
+			"2001:db8:7::/48 via 2001:db8::254 dev h-a.*metric 7"));
 	CU_ASSERT(shows("route show table 70000", "default via 192.0.2.254 dev h-a.*metric 10"));
 	CU_ASSERT(shows("route show table 70000", "blackhole default.*metric 100"));
 	CU_ASSERT(shows("-6 route show table 70000", "default dev h-a.*metric 10"));
@@ -156,7 +156,7 @@ static void test_rules_and_sweep(void)
 		CU_ASSERT(chassis_nl_rule(n, false, 1000, "h-a", false, NULL, 0, 1000) == 0);
 	CU_ASSERT(!shows("rule show", "^1000:"));
 	CU_ASSERT(chassis_nl_rule(n, true, 1000, "a-name-that-is-too-long", false, NULL, 0, 1) ==
-	          SRP_EINVAL);
+		  SRP_EINVAL);
 	CU_ASSERT(chassis_nl_rule(n, true, 1000, "h-a", false, &pool, 33, 1) == SRP_ERANGE);
 
 	CU_ASSERT(chassis_nl_route(n, true, 1000, &any, 0, "h-a", NULL, 0) == 0);

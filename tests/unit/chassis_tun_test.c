@@ -169,7 +169,7 @@ static void test_udp_segments(void)
 	CU_ASSERT_FATAL(bind(s, (struct sockaddr *)&me, sizeof(me)) == 0);
 	if (setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)) == 0) {
 		CU_ASSERT(sendto(s, data, sizeof(data), 0, (struct sockaddr *)&to, sizeof(to)) ==
-		          (ssize_t)sizeof(data));
+			  (ssize_t)sizeof(data));
 		while (got < N && read_packet(a, 4, IPPROTO_UDP, &p)) {
 			/* One super-packet where the kernel can, else its segments. */
 			if (p.gso_size != 0)
@@ -215,7 +215,8 @@ static void tcp_move(struct tcp_run *r)
 		r->in = accept4(r->listener, NULL, NULL, SOCK_NONBLOCK);
 	for (size_t i = 0; i < sizeof(chunk); i++)
 		chunk[i] = tcp_byte(r->sent + i);
-	n = TCP_BYTES - r->sent < sizeof(chunk) ? (ssize_t)(TCP_BYTES - r->sent) : (ssize_t)sizeof(chunk);
+	n = TCP_BYTES - r->sent < sizeof(chunk) ? (ssize_t)(TCP_BYTES - r->sent)
+						: (ssize_t)sizeof(chunk);
 	n = n == 0 ? 0 : send(r->out, chunk, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	r->sent += n > 0 ? (size_t)n : 0;
 	while (r->in >= 0 && (n = recv(r->in, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
@@ -240,7 +241,7 @@ static void test_tcp_super_packets(void)
 	r.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	r.out = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	CU_ASSERT_FATAL(bind(r.listener, (struct sockaddr *)&me, sizeof(me)) == 0 &&
-	                listen(r.listener, 1) == 0);
+			listen(r.listener, 1) == 0);
 	CU_ASSERT(connect(r.out, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == EINPROGRESS);
 	while (r.received < TCP_BYTES && idle < 20) {
 		struct pollfd pf = {.fd = a, .events = POLLIN};
@@ -300,7 +301,7 @@ static void test_steering(void)
 		return;
 	CU_ASSERT_FATAL(chassis_tun_open("h-core", 4, fds, why, sizeof(why)) == 0);
 	CU_ASSERT_FATAL(netns_run("ip addr add 10.9.0.1/24 dev h-core && ip -6 addr add "
-	                          "2001:db8::1/32 nodad dev h-core"));
+				  "2001:db8::1/32 nodad dev h-core"));
 	s = chassis_steer_new(3, why, sizeof(why));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CU_ASSERT(chassis_steer_attach(s, fds[0], ECS_DOWNLINK) == 0);

@@ -1,5 +1,5 @@
-/* netns: a network namespace of its own for one test, left again at its end. Without the right to make
- * one the test is skipped, and says so. */
+/* netns: a network namespace of its own for one test, left again at its end. Without the right to
+ * make one the test is skipped, and says so. */
 #ifndef TESTS_UNIT_NETNS_H
 #define TESTS_UNIT_NETNS_H
 
