@@ -41,7 +41,8 @@ static void key_of(const struct ecs_addr *a, uint8_t key[16])
 }
 
 /* clang-format off */
-#define INSN(c, d, s, o, i) ((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
+#define INSN(c, d, s, o, i) \
+	((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
 #define MOV_REG(d, s)       INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
 #define MOV_IMM(d, i)       INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
 #define ADD_IMM(d, i)       INSN(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, i)
@@ -54,7 +55,7 @@ static void key_of(const struct ecs_addr *a, uint8_t key[16])
 
 enum { R0, R1, R2, R3, R4, R6 = 6, R7, FP = 10 };
 
-/** Copies @p n bytes at @p off of the packet to the stack at @p to; 6 instructions, R0 is 0 if so. */
+/** Copies @p n bytes at @p off of the packet to the stack at @p to; 6 instructions; R0 is 0 then. */
 #define PACKET_BYTES(off, to, n) \
 	MOV_REG(R1, R6), MOV_IMM(R2, off), MOV_REG(R3, FP), ADD_IMM(R3, to), MOV_IMM(R4, n), \
 	CALL(BPF_FUNC_skb_load_bytes)
