@@ -275,11 +275,11 @@ static void claimed(struct chassis_announce *a, struct entry *e, const uint8_t m
 	double now = ev_now(a->loop);
 	struct ecs_addr addr = e->addr;
 
-	if (a->active && (a->defended == 0. || now - a->defended >= DEFEND_MS / 1000.0)) {
+	if (a->active && now - a->defended >= DEFEND_MS / 1000.0) {
 		a->defended = now;
 		start_over(a);
 	}
-	if (a->active && (e->reported == 0. || now - e->reported >= REPORT_SECONDS)) {
+	if (a->active && now - e->reported >= REPORT_SECONDS) {
 		e->reported = now;
 		a->ops->conflict(a->owner, &addr, mac);
 	}
