@@ -123,6 +123,9 @@ static void on_event(void *owner, enum recovery_event ev, const char *why)
 			       why ? why : "");
 		s->ending = false;
 		break;
+	case RECOVERY_EV_AUDIT:
+		chassis_log(why ? LOG_WARNING : LOG_INFO, "audit%s%s", why ? ": " : " ended", why ? why : "");
+		break;
 	case RECOVERY_EV_PROTOCOL:
 		chassis_log(LOG_ERR, "peer broke the protocol: %s", why ? why : "malformed");
 		break;
@@ -271,6 +274,7 @@ static struct recovery_replica *new_replica(struct sessmgr *s)
 		.counters = s->ctx->slab->kind[SRP_REPLICA_GR],
 		.totals = &s->ctx->slab->replica[SRP_REPLICA_GR],
 		.rate = c->srp.rate, .burst = c->srp.burst, .lz4 = c->srp.lz4,
+		.instance = s->ctx->instance, .sink = &s->sink,
 	};
 
 	arc4random_buf(&rc.random, sizeof(rc.random));

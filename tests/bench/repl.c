@@ -280,7 +280,8 @@ static struct end *end_new(struct shared *sh, bool active, uint32_t nflows, bool
 	struct end *e = calloc(1, sizeof(*e));
 	struct ecs_engine_config ec = {0};
 	struct recovery_config rc = {.id = SRP_REPLICA_GR, .kinds = kinds, .nkinds = chassis_nkinds,
-	                             .ops = &rops, .lz4 = lz4, .random = now_us() | 1};
+	                             .ops = &rops, .lz4 = lz4, .random = now_us() | 1,
+	                             .instance = 1};
 
 	timed = ecs_kind_flow;
 	timed.apply = timed_apply;
@@ -301,6 +302,7 @@ static struct end *end_new(struct shared *sh, bool active, uint32_t nflows, bool
 	e->engine = ecs_engine_new(&ec, chassis_now());
 	rc.ckpt_owner = e->engine;
 	rc.ops_owner = e;
+	rc.sink = &e->sink;
 	rc.counters = e->kind;
 	rc.totals = &e->totals;
 	e->replica = recovery_replica_new(&rc);
