@@ -7,9 +7,8 @@
 #include "ecs/analyze.h"
 #include "ecs/engine_impl.h"
 #include "ecs/frag.h"
+#include "ecs/kind.h"
 #include "ecs/path.h"
-
-#define USAGE_TURN_US SRP_SEC(1)
 
 /* --- life --------------------------------------------------------------------------------------- */
 
@@ -32,6 +31,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	init_pools(e);
 	ecs_list_init(&e->all);
 	ecs_list_init(&e->changed);
+	ecs_list_init(&e->turning);
 	ecs_list_init(&e->delays);
 	ecs_list_init(&e->young);
 	ecs_list_init(&e->starved);
@@ -88,7 +88,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		e->active = true;
 		e->purging = false;
 		e->active_since = now;
-		e->next_usage = srp_time_add(now, USAGE_TURN_US);
+		e->next_usage = now;
 		ecs_wheel_start(e->wheel, now);
 		return;
 	}
@@ -160,6 +160,8 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 			u->stats = m->map[u->stats];
 	}
 	ecs_session_resolve(e, s);
+	if (!s->consistent)
+		ecs_kind_judge(e, s, NULL, now);
 	if (e->active)
 		ecs_recoverable_session(e, s, now);
 }
@@ -263,10 +265,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	if (!e->active)
 		return purge(e, now, budget);
 	more = ecs_wheel_run(e->wheel, now, budget, on_timer, e) == budget;
-	if (srp_time_due(e->next_usage, now)) {
-		ecs_usage_turn(e, now);
-		e->next_usage = srp_time_add(now, USAGE_TURN_US);
-	}
+	if (ecs_usage_step(e, now, budget))
+		more = true;
 	return more && budget > 0;
 }
 

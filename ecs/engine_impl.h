@@ -100,6 +100,7 @@ struct ecs_engine {
 	struct ecs_chain usages;       /**< by key; made by usage.c at first use */
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
+	struct srp_list turning;       /**< the same: of the turn that goes on */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
 	struct srp_list starved;       /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
@@ -247,8 +248,10 @@ static inline bool ecs_flow_local(const struct ecs_flow *f)
 void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                       enum ecs_usage_of of, uint64_t id, uint16_t stats, enum ecs_dir dir,
                       uint64_t pkts, uint64_t bytes, struct srp_time now);
-/** Tells the sink of every usage on e->changed and empties it. */
+/** Tells the sink of every volume that has changed since the last turn. */
 void ecs_usage_turn(struct ecs_engine *e, struct srp_time now);
+/** The turn of each second, at most @p budget volumes of it; true: call again. */
+bool ecs_usage_step(struct ecs_engine *e, struct srp_time now, size_t budget);
 /** The volume with this key, or NULL. */
 struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
                                  enum ecs_usage_of of, uint64_t id);

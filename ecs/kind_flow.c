@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/kind.h"
+#include "ecs/tcp.h"
 
 /* The 5-tuple is one byte string: protocol, ports, server; the subscriber's address is its session's
  * (IPv6: the lower half follows). */
@@ -12,12 +13,13 @@
 #define PROTO_TCP 6u
 
 
-/* Flags as they travel: 4 bits, so that they take a byte. */
-#define WIRE_FIN_UP   0x01u
-#define WIRE_FIN_DOWN 0x02u
-#define WIRE_FIRST_UP 0x04u
-#define WIRE_MID      0x08u
-#define WIRE_ALL      0x0fu
+/* Flags as they travel: below 128, so that they take a byte. */
+#define WIRE_FIN_UP    0x01u
+#define WIRE_FIN_DOWN  0x02u
+#define WIRE_FIRST_UP  0x04u
+#define WIRE_MID       0x08u
+#define WIRE_OPENER_UP 0x10u
+#define WIRE_ALL       0x1fu
 
 #define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + 1 + 1 + 5 + 3 + 3 + 18)
 
@@ -29,6 +31,7 @@ static const struct {
 	{ECS_FLOW_F_FIN_DOWN, WIRE_FIN_DOWN},
 	{ECS_FLOW_F_FIRST_UP, WIRE_FIRST_UP},
 	{ECS_FLOW_F_MID, WIRE_MID},
+	{ECS_FLOW_F_OPENER_UP, WIRE_OPENER_UP},
 };
 #define FLAGS_N (sizeof(flag_map) / sizeof(flag_map[0]))
 
@@ -237,6 +240,20 @@ static int room(const struct ecs_engine *e, const struct ecs_session *s, const s
 	return e->slots >= ECS_FLOW_CHKPT_PER_SESSMGR + frees ? SRP_EFULL : 0;
 }
 
+/* An idle timeout that is not what the rule implies here. */
+static void set_timeout(struct ecs_engine *e, struct ecs_flow *f, const struct image *m)
+{
+	uint64_t limit = (uint64_t)m->idle_timeout * 1000;
+
+	f->idle_timeout = m->idle_timeout;
+	if (ecs_tcp_half_open(f->tcp_state))
+		return; /* armed for the handshake */
+	if (limit == 0)
+		ecs_wheel_disarm(e->wheel, &f->idle);
+	else
+		ecs_wheel_arm(e->wheel, &f->idle, limit > m->idle_ms ? limit - m->idle_ms : 0);
+}
+
 /* Takes over what the record says; nothing here can fail. */
 static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m, struct srp_time now)
 {
@@ -259,15 +276,8 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 	f->app_master = m->app_master;
 	f->created = ecs_kind_ago(now, m->age_ms > m->idle_ms ? m->age_ms : m->idle_ms);
 	ecs_flow_arm(e, f, m->idle_ms, now);
-	if (m->own_timeout) {
-		uint64_t limit = (uint64_t)m->idle_timeout * 1000;
-
-		f->idle_timeout = m->idle_timeout;
-		if (limit == 0)
-			ecs_wheel_disarm(e->wheel, &f->idle);
-		else
-			ecs_wheel_arm(e->wheel, &f->idle, limit > m->idle_ms ? limit - m->idle_ms : 0);
-	}
+	if (m->own_timeout)
+		set_timeout(e, f, m);
 }
 
 static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
@@ -306,8 +316,8 @@ static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 		f->key = m.key;
 		ecs_flow_insert(e->flows, f);
 	}
-	if (m.id >> 1 >= m.session->next_flow)
-		m.session->next_flow = (m.id >> 1) + 1;
+	if (m.id >> 1 > m.session->next_flow)
+		m.session->next_flow = m.id >> 1;
 	set(e, f, &m, ctx->now);
 	ecs_kind_judge(e, m.session, f, ctx->now);
 	*out = &f->ckpt;

@@ -43,8 +43,6 @@ static void starve(struct ecs_engine *e, struct ecs_session *s)
 {
 	bool is = !ecs_list_empty(&s->waiting) && !call_full(e, s);
 
-	if (!e->starved.next)
-		ecs_list_init(&e->starved);
 	if (is && !ecs_list_on(&s->starved))
 		ecs_list_add_tail(&e->starved, &s->starved);
 	else if (!is)
@@ -191,7 +189,7 @@ void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct sr
 
 void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now)
 {
-	while (e->starved.next && !ecs_list_empty(&e->starved) && !instance_full(e))
+	while (!ecs_list_empty(&e->starved) && !instance_full(e))
 		serve(e, ECS_CONTAINER(e->starved.next, struct ecs_session, starved), now);
 }
 

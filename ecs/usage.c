@@ -3,7 +3,8 @@
 
 #include "ecs/engine_impl.h"
 
-#define SCAN 6 /* volumes looked at before the index: a packet charges up to three */
+#define TURN_US SRP_SEC(1)
+#define SCAN    6 /* volumes looked at before the index: a packet charges up to three */
 
 static uint64_t hash_of(uint32_t callid, uint8_t bearer, unsigned of, uint64_t id, uint64_t seed)
 {
@@ -101,15 +102,37 @@ void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t beare
 		ecs_list_add_tail(&e->changed, &u->in_changed);
 }
 
-void ecs_usage_turn(struct ecs_engine *e, struct srp_time now)
+/* Tells of the volumes on a list, at most @p budget. */
+static void tell_some(struct ecs_engine *e, struct srp_list *head, struct srp_time now, size_t budget)
 {
-	while (!ecs_list_empty(&e->changed)) {
-		struct ecs_usage *u = ECS_CONTAINER(e->changed.next, struct ecs_usage, in_changed);
+	for (; budget > 0 && !ecs_list_empty(head); budget--) {
+		struct ecs_usage *u = ECS_CONTAINER(head->next, struct ecs_usage, in_changed);
 
 		ecs_list_del(&u->in_changed);
 		u->told = u->own[e->conf.chassis_bit & 1];
 		ecs_tell_changed(e, &u->ckpt, now);
 	}
+}
+
+void ecs_usage_turn(struct ecs_engine *e, struct srp_time now)
+{
+	tell_some(e, &e->turning, now, SIZE_MAX);
+	tell_some(e, &e->changed, now, SIZE_MAX);
+}
+
+bool ecs_usage_step(struct ecs_engine *e, struct srp_time now, size_t budget)
+{
+	/* what changes while a turn goes on belongs to the next: one record a second and volume */
+	if (ecs_list_empty(&e->turning) && srp_time_due(e->next_usage, now)) {
+		e->next_usage = srp_time_add(now, TURN_US);
+		if (ecs_list_empty(&e->changed))
+			return false;
+		e->turning = e->changed;
+		e->turning.next->prev = e->turning.prev->next = &e->turning;
+		ecs_list_init(&e->changed);
+	}
+	tell_some(e, &e->turning, now, budget);
+	return !ecs_list_empty(&e->turning);
 }
 
 void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tell,
