@@ -6,13 +6,17 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
-	%D%/registry.c	%D%/registry.h	\
+	%D%/log.c	%D%/registry.c	%D%/registry.h	\
 	%D%/io/announce.c	%D%/io/announce.h	\
 	%D%/io/conn.c	%D%/io/conn.h	%D%/io/conn_impl.h	%D%/io/conn_rx.c	%D%/io/conn_tx.c	\
 	%D%/io/netlink.c	%D%/io/netlink.h	\
 	%D%/io/steering.c	\
 	%D%/io/tls.c	%D%/io/tls.h	%D%/io/tls_impl.h	%D%/io/tls_session.c	%D%/io/tls_session.h	\
 	%D%/io/tun.c	%D%/io/tun.h	\
+	%D%/task/base.h	%D%/task/guard.c	%D%/task/guard.h	%D%/task/ipc.c	%D%/task/life.c	\
+	%D%/task/open.c	%D%/task/privilege.c	%D%/task/privilege.h	%D%/task/seccomp.c	\
+	%D%/task/spawn.c	%D%/task/supervisor.c	%D%/task/supervisor_impl.h	%D%/task/task.c	\
+	%D%/task/title.c	%D%/task/title.h	%D%/task/watch.c	\
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/rows.h	\

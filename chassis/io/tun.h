@@ -30,7 +30,9 @@ int chassis_tun_dummy(const char *name, int *fd, char *why, size_t cap);
 /** Payload bytes of each segment according to a virtio header; 0: a plain packet. */
 static inline uint16_t chassis_tun_gso_size(const uint8_t vnet[12])
 {
-	return vnet[1] ? (uint16_t)(vnet[4] | vnet[5] << 8) : 0;
+	unsigned size = vnet[4] | (unsigned)vnet[5] << 8;
+
+	return vnet[1] ? (uint16_t)size : 0;
 }
 
 /** Reads one packet into @p buf (CHASSIS_TUN_PKT_MAX + 64); 0, SRP_EAGAIN, SRP_EIO. */

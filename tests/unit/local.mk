@@ -14,11 +14,31 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 %C%_stats_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"stats.def"'
 %C%_stats_LDADD = $(STATS_LIBS) $(CUNIT_LIBS)
 
-%C%_srp_SOURCES = $(UNIT_MAIN) %D%/srp.def
+%C%_srp_SOURCES = $(UNIT_MAIN) %D%/srp.def \
+	%D%/srp_beat_test.c \
+	%D%/srp_bucket_test.c \
+	%D%/srp_ckpt_test.c \
+	%D%/srp_counters_test.c \
+	%D%/srp_election_test.c \
+	%D%/srp_err_test.c \
+	%D%/srp_frame_test.c \
+	%D%/srp_hash_test.c \
+	%D%/srp_hello_test.c \
+	%D%/srp_link_machine_test.c \
+	%D%/srp_mp_test.c \
+	%D%/srp_role_test.c \
+	%D%/srp_role_machine_test.c \
+	%D%/srp_role_pair_test.c \
+	%D%/srp_switch_test.c
 %C%_srp_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"srp.def"'
 %C%_srp_LDADD = $(SRP_LIBS) $(CUNIT_LIBS)
 
-%C%_ecs_SOURCES = $(UNIT_MAIN) %D%/ecs.def
+%C%_ecs_SOURCES = $(UNIT_MAIN) %D%/ecs.def %D%/ecs_packets.h \
+	%D%/ecs_analyze_test.c \
+	%D%/ecs_engine_test.c \
+	%D%/ecs_flow_table_test.c \
+	%D%/ecs_packet_test.c \
+	%D%/ecs_wheel_test.c
 %C%_ecs_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"ecs.def"'
 %C%_ecs_LDADD = $(ECS_LIBS) $(CUNIT_LIBS)
 
@@ -32,6 +52,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_config_test.c \
 	%D%/chassis_conn_test.c \
 	%D%/chassis_grammar_test.c \
+	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
 	%D%/chassis_tun_test.c

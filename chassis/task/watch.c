@@ -1,0 +1,179 @@
+#include "config.h"
+#include "chassis/task/supervisor_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "srp/err.h"
+
+#define TICK_S 0.1
+
+static const char *who(const struct chassis_supervisor *s, size_t slot, char *buf, size_t cap)
+{
+	if (s->slot[slot].instance)
+		snprintf(buf, cap, "%s:%u", s->slot[slot].row->name, s->slot[slot].instance);
+	else
+		snprintf(buf, cap, "%s", s->slot[slot].row->name);
+	return buf;
+}
+
+/* True when this task has died too often to be started once more. */
+static bool crash_loop(struct sup_slot *slot, struct srp_time now)
+{
+	struct srp_time *at = &slot->death[slot->deaths % SUP_CRASHES];
+	bool loop = slot->deaths >= SUP_CRASHES && srp_time_since(*at, now) <= SRP_SEC(SUP_CRASH_S);
+
+	*at = now;
+	slot->deaths++;
+	return loop;
+}
+
+void sup_died(struct sup_child *c)
+{
+	struct chassis_supervisor *s = c->sup;
+	struct sup_slot *slot = &s->slot[c->slot];
+	char name[48];
+	int rc;
+
+	if (slot->live != c)
+		return;
+	slot->live = NULL;
+	chassis_conn_close(c->line);
+	c->line = NULL;
+	sup_tell_gone(s, c->slot);
+	if (s->stage != SUP_RUN)
+		return;
+	who(s, c->slot, name, sizeof(name));
+	if (crash_loop(slot, chassis_now())) {
+		chassis_log(LOG_CRIT, "%s has died more than %d times in %d seconds: this chassis gives up",
+		            name, SUP_CRASHES, SUP_CRASH_S);
+		chassis_supervisor_abandon(s, 1);
+		return;
+	}
+	chassis_log(LOG_ERR, "%s (pid %d) is dead and is started again", name, (int)c->pid);
+	rc = sup_spawn(s, c->slot);
+	if (rc < 0) {
+		chassis_log(LOG_CRIT, "%s cannot be started: %s", name, srp_strerror(rc));
+		chassis_supervisor_abandon(s, 1);
+	}
+}
+
+static void log_exit(const struct sup_child *c, int st)
+{
+	const struct chassis_supervisor *s = c->sup;
+	int level = s->stage != SUP_RUN ? LOG_INFO : LOG_ERR;
+	char name[48];
+
+	who(s, c->slot, name, sizeof(name));
+	if (WIFSIGNALED(st))
+		chassis_log(level, "%s (pid %d) was ended by signal %d (%s)", name, (int)c->pid,
+		            WTERMSIG(st), strsignal(WTERMSIG(st)));
+	else
+		chassis_log(level, "%s (pid %d) has ended with status %d", name, (int)c->pid,
+		            WEXITSTATUS(st));
+}
+
+void sup_exited(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct sup_child *c = w->data;
+	struct chassis_supervisor *s = c->sup;
+	int st = 0;
+
+	(void)loop;
+	(void)revents;
+	if (waitpid(c->pid, &st, WNOHANG) != c->pid)
+		return;
+	log_exit(c, st);
+	sup_died(c);
+	sup_child_free(c);
+	chassis_supervisor_advance(s);
+}
+
+/* Some process has released its mutex: it is dead, even if its memory is not yet free. */
+static void on_guard(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct chassis_supervisor *s = w->data;
+	uint64_t n;
+
+	(void)loop;
+	(void)revents;
+	(void)!read(s->guard_fd, &n, sizeof(n));
+	for (size_t i = 1; i < s->shared->nslabs; i++) {
+		struct sup_child *c = s->slot[i].live;
+
+		if (c && chassis_guard_fired(c->guard))
+			sup_died(c);
+	}
+}
+
+static void stuck(struct chassis_supervisor *s, struct srp_time now)
+{
+	for (size_t i = 1; i < s->shared->nslabs; i++) {
+		struct sup_child *c = s->slot[i].live;
+		struct srp_time beat = {stats_slab_last_beat(&s->shared->slab[i]->head)};
+		uint64_t limit;
+		char name[48];
+
+		if (!c || c->killed)
+			continue;
+		limit = SRP_MS(c->ready ? CHASSIS_STUCK_MS : SUP_START_MS);
+		if (beat.us < c->born.us)
+			beat = c->born;
+		if (beat.us < s->fresh.us)
+			beat = s->fresh;
+		if (srp_time_since(beat, now) <= limit)
+			continue;
+		chassis_log(LOG_ERR, "%s (pid %d) gave no beat for %llu ms: it is killed",
+		            who(s, i, name, sizeof(name)), (int)c->pid,
+		            (unsigned long long)(srp_time_since(beat, now) / 1000));
+		sup_kill(c);
+	}
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct chassis_supervisor *s = w->data;
+	struct srp_time now = chassis_now();
+	struct sup_child *c, *next;
+
+	(void)loop;
+	(void)revents;
+	stats_slab_beat(&s->shared->slab[0]->head, now.us);
+	if (srp_time_since(s->last_tick, now) > SRP_MS(SUP_GAP_MS)) {
+		/* What stopped the supervisor may have stopped all: nobody is judged by that time. */
+		chassis_log(LOG_WARNING, "the supervisor stood still for %llu ms",
+		            (unsigned long long)(srp_time_since(s->last_tick, now) / 1000));
+		s->fresh = now;
+	}
+	s->last_tick = now;
+	for (c = TAILQ_FIRST(&s->children); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (!c->pid)
+			sup_child_free(c);
+	}
+	if (s->stage == SUP_RUN) {
+		stuck(s, now);
+		sup_repair(s);
+	}
+	chassis_supervisor_advance(s);
+}
+
+void sup_watch_start(struct chassis_supervisor *s)
+{
+	s->last_tick = s->fresh = chassis_now();
+	ev_io_init(&s->guards, on_guard, s->guard_fd, EV_READ);
+	ev_timer_init(&s->tick, on_tick, TICK_S, TICK_S);
+	s->guards.data = s->tick.data = s;
+	ev_set_priority(&s->guards, EV_MAXPRI); /* a death first of all */
+	ev_io_start(s->loop, &s->guards);
+	ev_timer_start(s->loop, &s->tick);
+}
+
+void sup_watch_stop(struct chassis_supervisor *s)
+{
+	ev_io_stop(s->loop, &s->guards);
+	ev_timer_stop(s->loop, &s->tick);
+}
