@@ -80,6 +80,16 @@ static bool plain_heading(const struct stats_table *t, size_t i, struct stats_li
 	return true;
 }
 
+/* Columns that a ladder has in text: those in JSON only stand behind them. */
+static size_t ladder_cols(const struct stats_table *t)
+{
+	size_t n = 0;
+
+	while (n < t->ncol && t->col[n].title)
+		n++;
+	return n;
+}
+
 /* Column at which the numbers of a ladder's column @p c end: its `+` and `|` stand there. */
 static size_t ladder_at(const struct stats_table *t, size_t c)
 {
@@ -100,7 +110,7 @@ static void ladder_step(const struct stats_table *t, size_t c, struct stats_line
 			stats_line_add(l, "-", 1);
 		stats_line_add(l, "+", 1);
 	}
-	for (size_t i = c + 1; i < t->ncol; i++) {
+	for (size_t i = c + 1; i < ladder_cols(t); i++) {
 		stats_line_pad(l, ladder_at(t, i));
 		stats_line_add(l, "|", 1);
 	}
@@ -109,10 +119,12 @@ static void ladder_step(const struct stats_table *t, size_t c, struct stats_line
 
 static bool ladder_heading(const struct stats_table *t, size_t i, struct stats_line *l)
 {
-	if (i > t->ncol)
+	size_t n = ladder_cols(t);
+
+	if (i > n)
 		return false;
-	if (i < t->ncol)
-		ladder_step(t, t->ncol - 1 - i, l);
+	if (i < n)
+		ladder_step(t, n - 1 - i, l);
 	else
 		stats_line_add(l, " ", 1); /* an empty line between titles and rows */
 	return true;
@@ -153,7 +165,7 @@ static void ladder_row(const struct stats_table *t, const struct stats_value *v,
 	char buf[24];
 
 	stats_line_pad(l, LADDER_INDENT);
-	for (size_t c = 0; c < t->ncol; c++) {
+	for (size_t c = 0; c < ladder_cols(t); c++) {
 		const char *s = stats_value_text(v[c], buf);
 		size_t len = strlen(s), end = ladder_at(t, c) + 1;
 

@@ -31,7 +31,7 @@ static inline struct stats_value stats_string(const char *s)
 
 struct stats_col {
 	const char *key;   /**< in JSON */
-	const char *title; /**< in text; NULL: the column is in JSON only */
+	const char *title; /**< in text; NULL: in JSON only (of a ladder: the last ones) */
 	uint8_t width;     /**< least width; of a ladder: distance from the column before */
 	bool left;         /**< aligned left, else right */
 };

@@ -1,4 +1,4 @@
-#include "config.h"
+#include <config.h>
 #include "chassis/cli/config_impl.h"
 
 #include <stdarg.h>

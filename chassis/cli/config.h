@@ -1,5 +1,6 @@
 /* config: what the configuration file says, parsed by the rows of chassis/cli/config.def. Nothing is
- * half read: a file gives a whole configuration, or errors with file, line, word and what was expected. */
+ * half read: a file gives a whole configuration, or errors with file, line, word and what was expected.
+ * The files beside this one write <config.h> for the results of configure: "config.h" would be this. */
 #ifndef CHASSIS_CLI_CONFIG_H
 #define CHASSIS_CLI_CONFIG_H
 

@@ -1,4 +1,4 @@
-#include "config.h"
+#include <config.h>
 #include "chassis/cli/config_impl.h"
 
 static const struct chassis_row rows[] = {

@@ -1,4 +1,4 @@
-#include "config.h"
+#include <config.h>
 #include "chassis/cli/grammar.h"
 
 #include <ctype.h>

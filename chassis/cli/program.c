@@ -1,4 +1,4 @@
-#include "config.h"
+#include <config.h>
 #include "chassis/cli/program.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "config.h"
+#include <config.h>
 #include "chassis/cli/types.h"
 
 #include <arpa/inet.h>

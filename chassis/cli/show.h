@@ -1,0 +1,43 @@
+/* show: what show commands print from the configuration and from the slabs of the tasks, without asking
+ * anybody. Each writes items and tables to a document. */
+#ifndef CHASSIS_CLI_SHOW_H
+#define CHASSIS_CLI_SHOW_H
+
+#include "chassis/cli/answer.h"
+#include "chassis/cli/config.h"
+#include "chassis/task/slab.h"
+#include "stats/doc.h"
+
+/** What a show may look at. */
+struct chassis_view {
+	const struct chassis_config *config;
+	/** A consistent copy of a task's slab, valid until the next call; NULL: there is none. */
+	const struct chassis_slab *(*slab)(void *arg, enum chassis_task task, unsigned instance);
+	void *arg;
+	unsigned nsessmgr;
+	const struct srp_ckpt_kind *const *kinds;
+	size_t nkinds;
+	uint64_t now_us;
+};
+
+/** @p instance: 1..nsessmgr, 0 all. */
+void chassis_show_checkpoint(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
+                             bool verbose);
+void chassis_show_kinds(const struct chassis_view *v, struct stats_doc *d);
+void chassis_show_srp_statistics(const struct chassis_view *v, struct stats_doc *d);
+/** The row that vpnmgr answered. */
+void chassis_show_srp_info(struct stats_doc *d, const struct chassis_answer *a);
+void chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, unsigned instance);
+void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d);
+void chassis_show_version(struct stats_doc *d);
+void chassis_show_config(const struct chassis_view *v, struct stats_doc *d);
+void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *d);
+
+/** @p name: NULL all. Return false when there is none of that name. */
+bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, const char *name);
+bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, const char *name);
+bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d, const char *name);
+bool chassis_show_trigger_conditions(const struct chassis_view *v, struct stats_doc *d,
+                                     const char *name);
+
+#endif

@@ -1,0 +1,174 @@
+/* show_system: the configuration, its errors, the tasks, the version. */
+#include <config.h>
+#include "chassis/cli/show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N(a) (sizeof(a) / sizeof(a[0]))
+
+void chassis_show_version(struct stats_doc *d)
+{
+	stats_doc_layout(d, 34, false);
+	stats_doc_open(d, "software", "Active Software:");
+	stats_doc_item(d, "version", "  Image Version", stats_string(PACKAGE_VERSION));
+	stats_doc_item(d, "description", "  Image Description", stats_string(PACKAGE_STRING));
+	stats_doc_close(d);
+}
+
+static const char *const task_names[CHASSIS_TASK__N] = {
+#define X(sym, text) [CHASSIS_TASK_##sym] = text,
+	CHASSIS_TASKS(X)
+#undef X
+};
+
+static void task_row(const struct chassis_view *v, struct stats_doc *d, enum chassis_task task,
+                     unsigned instance)
+{
+	const struct chassis_slab *s = v->slab(v->arg, task, instance);
+	uint64_t beat, age;
+
+	if (!s)
+		return;
+	beat = s->head.beat_us;
+	age = beat && v->now_us > beat ? (v->now_us - beat) / 1000 : 0;
+	stats_doc_row(d, (const struct stats_value[]){
+		stats_string(task_names[task]), stats_uint(instance), stats_uint(s->head.owner),
+		stats_uint(s->starts), stats_uint(age), stats_uint(s->sessions), stats_uint(s->flows),
+		stats_uint(s->recoverable),
+		stats_string(!s->head.owner || !beat ? "not started" : age > 2000 ? "stuck" : "good")});
+}
+
+void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d)
+{
+	static const struct stats_col cols[] = {
+		{"task", "Task", 10, true}, {"instance", "Inst", 4, false}, {"pid", "Pid", 8, false},
+		{"starts", "Starts", 6, false}, {"beat_age_ms", "Beat(ms)", 8, false},
+		{"sessions", "Sessions", 9, false}, {"flows", "Flows", 9, false},
+		{"recoverable_flows", "Recoverable", 11, false}, {"status", "Status", 11, true}};
+	static const struct stats_table t = {"tasks", NULL, STATS_TABLE_PLAIN, cols, N(cols)};
+	static const enum chassis_task single[] = {CHASSIS_TASK_SUPERVISOR, CHASSIS_TASK_SCT,
+	                                           CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR};
+
+	stats_doc_table(d, &t);
+	for (size_t i = 0; i < N(single); i++)
+		task_row(v, d, single[i], 0);
+	for (unsigned i = 1; i <= v->nsessmgr; i++)
+		task_row(v, d, CHASSIS_TASK_SESSMGR, i);
+	stats_doc_table_end(d);
+}
+
+/* --- configuration ------------------------------------------------------------------------------- */
+
+void chassis_show_config(const struct chassis_view *v, struct stats_doc *d)
+{
+	static const struct stats_col cols[] = {{"line", "line", 0, true}};
+	static const struct stats_table t = {"configuration", NULL, STATS_TABLE_BARE, cols, 1};
+	char *text = NULL, *line, *save = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return;
+	chassis_config_print(v->config, out);
+	stats_doc_table(d, &t);
+	if (fclose(out) == 0)
+		for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+			stats_doc_row(d, (const struct stats_value[]){stats_string(line)});
+	stats_doc_table_end(d);
+	free(text);
+}
+
+/* --- its errors ---------------------------------------------------------------------------------- */
+
+struct findings {
+	struct stats_doc *d;
+	bool warnings;             /**< this pass prints warnings, else errors */
+	unsigned errors, warned;
+};
+
+static void finding(void *arg, bool warning, const char *text)
+{
+	struct findings *f = arg;
+
+	if (warning != f->warnings)
+		return;
+	if (warning)
+		f->warned++;
+	else
+		f->errors++;
+	stats_doc_row(f->d, (const struct stats_value[]){stats_string(warning ? "Warning :" : "Error   :"),
+	                                                 stats_string(text)});
+}
+
+/* What the chassis itself needs; the parser takes a configuration that is not finished. */
+static void chassis_findings(const struct chassis_config *c, struct findings *f)
+{
+	const struct chassis_srp_config *s = &c->srp;
+	char text[200];
+	bool access = false, core = false;
+
+	for (size_t i = 0; i < c->niface; i++) {
+		access |= c->iface[i].side == CHASSIS_SIDE_ACCESS;
+		core |= c->iface[i].side == CHASSIS_SIDE_CORE;
+	}
+	if (!access || !core)
+		finding(f, false, "No interface has side access, or none has side core: no traffic passes.");
+	if (!s->present)
+		finding(f, true, "There is no service-redundancy-protocol: nothing is replicated.");
+	else if (!s->has_peer || !s->has_bind)
+		finding(f, false, "Service-redundancy-protocol has no peer-ip-address or no bind address.");
+	if (s->present && (!s->cert[0] || !s->key[0] || !s->ca[0] || !s->peer_name[0]))
+		finding(f, false, "Service-redundancy-protocol has no tls certificate, key, ca or peer-name.");
+	if (s->present && !c->state_file[0])
+		finding(f, true, "Service-redundancy-protocol has no state-file: the term is lost at a restart.");
+	for (size_t i = 0; i < c->napn; i++) {
+		const struct chassis_apn *a = &c->apn[i];
+
+		if (a->rulebase[0] &&
+		    (!c->service || ecs_service_find_rulebase(c->service, a->rulebase) < 0)) {
+			snprintf(text, sizeof(text), "Rulebase <%s> of APN <%s> is not configured.",
+			         a->rulebase, a->name);
+			finding(f, false, text);
+		}
+	}
+}
+
+static void section(struct findings *f, const char *key, const char *title,
+                    const struct chassis_config *c, const struct ecs_service *s)
+{
+	static const struct stats_col cols[] = {{"kind", "", 0, true}, {"text", "", 0, true}};
+	const struct stats_table t = {key, NULL, STATS_TABLE_BARE, cols, N(cols)};
+	struct stats_doc *d = f->d;
+
+	f->errors = f->warned = 0;
+	stats_doc_line(d, "%.86s", "##############################################################"
+	                           "########################");
+	stats_doc_line(d, "#                   Displaying %s errors", title);
+	stats_doc_line(d, "%.86s", "##############################################################"
+	                           "########################");
+	stats_doc_table(d, &t);
+	for (int pass = 0; pass < 2; pass++) {
+		f->warnings = pass;
+		if (c)
+			chassis_findings(c, f);
+		if (s)
+			ecs_service_lint(s, finding, f);
+		if (!pass) {
+			stats_doc_line(d, "Total %u error(s) in this section !", f->errors);
+			stats_doc_line(d, "%s", "");
+		}
+	}
+	stats_doc_line(d, "Total %u warning(s) in this section!", f->warned);
+	stats_doc_table_end(d);
+}
+
+void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *d)
+{
+	struct findings f = {.d = d};
+
+	section(&f, "chassis", "Chassis", v->config, NULL);
+	stats_doc_line(d, "%s", "");
+	section(&f, "active_charging", "Active-charging system", NULL, v->config->service);
+}
