@@ -330,7 +330,7 @@ static int indexes_build(struct ecs_service *s)
 	if (rc == 0)
 		rc = gates_build(s, ECS_F_P2P_PROTOCOL, s->napps, &s->app_gate_at, &s->app_gate);
 	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
-		if (s->sets[f].db)
+		if (s->sets[f].n)
 			rc = gates_build(s, f, s->sets[f].n, &s->sets[f].gate_at,
 			                 &s->sets[f].gate);
 	return rc;

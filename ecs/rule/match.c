@@ -235,34 +235,26 @@ static uint16_t walk(struct call *k, size_t from, size_t to)
 
 /* --- strings ------------------------------------------------------------------------------------ */
 
-static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
-                  void *arg)
+static void on_hit(void *arg, uint16_t id)
 {
 	struct hits *h = arg;
 	uint64_t bit = (uint64_t)1 << (id % 64);
 
-	(void)from;
-	(void)to;
-	(void)flags;
 	if (!(h->bits[id / 64] & bit)) {
 		h->bits[id / 64] |= bit;
-		h->list[h->n++] = (uint16_t)id;
+		h->list[h->n++] = id;
 	}
-	return 0;
 }
 
 static void scan(struct ecs_matcher *m, unsigned field, const char *text)
 {
 	struct hits *h = &m->hits[field];
-	size_t len = strlen(text);
 
 	while (h->n > 0) { /* of the call before */
 		h->n--;
 		h->bits[h->list[h->n] / 64] = 0;
 	}
-	if (m->s->sets[field].db)
-		hs_scan(m->s->sets[field].db, text, (unsigned)(len < UINT32_MAX ? len : UINT32_MAX),
-		        0, m->scratch, on_hit, h);
+	stringset_find(&m->s->sets[field], text, m->scratch, on_hit, h);
 }
 
 /** Makes candidates of the lines of this rulebase that look at one of these ruledefs. */
@@ -392,12 +384,13 @@ struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
 	for (size_t f = 0; f < ECS_F__N; f++) {
 		struct hits *h = &m->hits[f];
 
-		if (!s->sets[f].db)
+		if (!s->sets[f].n)
 			continue;
 		h->bits = calloc((s->sets[f].n + 63) / 64, sizeof(*h->bits));
 		h->list = calloc(s->sets[f].n, sizeof(*h->list));
 		if (!h->bits || !h->list ||
-		    hs_alloc_scratch(s->sets[f].db, &m->scratch) != HS_SUCCESS) {
+		    (s->sets[f].db &&
+		     hs_alloc_scratch(s->sets[f].db, &m->scratch) != HS_SUCCESS)) {
 			ecs_matcher_free(m);
 			return NULL;
 		}

@@ -210,11 +210,14 @@ struct binding {
 
 /* --- made at commit ----------------------------------------------------------------------------- */
 
-/** All string conditions of one field: one database; patterns that say the same share an index. */
+struct literals;
+
+/** All string conditions of one field; patterns that say the same share an index. */
 struct stringset {
-	hs_database_t *db;   /**< NULL: no condition */
-	size_t n;            /**< patterns */
-	uint32_t *gate_at;   /**< n + 1: ruledefs gated by pattern i are gate[gate_at[i]..] */
+	size_t n;              /**< patterns; 0: no condition */
+	struct literals *lit;  /**< = starts-with ends-with; NULL: none */
+	hs_database_t *db;     /**< contains, regex: one database; NULL: none */
+	uint32_t *gate_at;     /**< n + 1: ruledefs gated by pattern i are gate[gate_at[i]..] */
 	uint16_t *gate;
 };
 
@@ -291,8 +294,21 @@ int digest_service(struct ecs_service *s);
 /** Compiles the sets of all fields (stringset.c). */
 int stringset_build(struct ecs_service *s, struct ecs_err *e);
 void stringset_free(struct stringset *set);
+/** Calls @p fn once or more for each pattern that @p text has. */
+typedef void literal_hit_fn(void *arg, uint16_t pattern);
+void stringset_find(const struct stringset *set, const char *text, hs_scratch_t *scratch,
+                    literal_hit_fn *fn, void *arg);
 /** SRP_EINVAL with Hyperscan's words when @p regex is not an expression it can compile. */
 int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
+
+/** Anchored literals (literal.c): room for @p n; the texts added are borrowed. */
+struct literals *literals_new(size_t n);
+void literals_free(struct literals *l);
+bool literal_is(enum ecs_op op);
+void literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, const char *text,
+                  uint16_t pattern);
+void literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,
+                   void *arg);
 
 /** Frees what a commit has made (compile.c). */
 void compiled_drop(struct ecs_service *s);

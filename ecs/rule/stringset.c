@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPR_MAX (VALUE_MAX * 4 + 8)
+#define EXPR_MAX (VALUE_MAX * 4 + 1)
 
 /** One string condition, with what makes two of them the same. */
 struct want {
@@ -13,10 +13,10 @@ struct want {
 	bool case_sensitive;
 };
 
-/** What is handed to the compiler. */
+/** What is handed to the compiler: conditions that are no anchored literals. */
 struct exprs {
 	char **text;
-	unsigned *flags, *ids;
+	unsigned *flags, *ids; /**< an id is the index of the pattern in its set */
 	size_t n;
 };
 
@@ -54,7 +54,7 @@ static int want_cmp(const void *x, const void *y)
 	                                                  : strcasecmp(a->line->a, b->line->a);
 }
 
-/** The expression for a condition: literals anchored as their operator says, bytes escaped. */
+/** The expression for a condition: of `contains` each byte escaped. */
 static char *expression(const struct want *w)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -62,19 +62,11 @@ static char *expression(const struct want *w)
 
 	if (w->op == ECS_OP_REGEX)
 		return strdup(w->line->a);
-	if (w->op == ECS_OP_EQ || w->op == ECS_OP_STARTS) {
-		*p++ = '\\';
-		*p++ = 'A';
-	}
 	for (const char *t = w->line->a; *t; t++) {
 		*p++ = '\\';
 		*p++ = 'x';
 		*p++ = hex[(uint8_t)*t >> 4];
 		*p++ = hex[*t & 15];
-	}
-	if (w->op == ECS_OP_EQ || w->op == ECS_OP_ENDS) {
-		*p++ = '\\';
-		*p++ = 'z';
 	}
 	*p = '\0';
 	return strdup(buf);
@@ -107,26 +99,39 @@ int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err
 	return rc;
 }
 
-/** Gives equal conditions one index and writes one expression for each. */
-static int exprs_make(struct exprs *x, struct want *w, size_t n)
+static int exprs_add(struct exprs *x, const struct want *w, size_t pattern)
 {
+	x->text[x->n] = expression(w);
+	if (!x->text[x->n])
+		return SRP_ENOMEM;
+	x->flags[x->n] = flags_of(w->op, w->case_sensitive);
+	x->ids[x->n++] = (unsigned)pattern;
+	return 0;
+}
+
+/** Gives equal conditions one index, and each index its literal or its expression. */
+static int patterns_make(struct stringset *set, struct exprs *x, const struct want *w, size_t n)
+{
+	int rc = 0;
+
 	x->text = calloc(n, sizeof(*x->text));
 	x->flags = calloc(n, sizeof(*x->flags));
 	x->ids = calloc(n, sizeof(*x->ids));
-	if (!x->text || !x->flags || !x->ids)
+	set->lit = literals_new(n);
+	if (!x->text || !x->flags || !x->ids || !set->lit)
 		return SRP_ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (i == 0 || want_cmp(&w[i - 1], &w[i]) != 0) {
-			x->text[x->n] = expression(&w[i]);
-			if (!x->text[x->n])
-				return SRP_ENOMEM;
-			x->flags[x->n] = flags_of(w[i].op, w[i].case_sensitive);
-			x->ids[x->n] = (unsigned)x->n;
-			x->n++;
+			if (literal_is(w[i].op))
+				literals_add(set->lit, w[i].op, w[i].case_sensitive, w[i].line->a,
+				             (uint16_t)set->n);
+			else
+				rc = exprs_add(x, &w[i], set->n);
+			set->n++;
 		}
-		w[i].line->c.pattern = (uint16_t)(x->n - 1);
+		w[i].line->c.pattern = (uint16_t)(set->n - 1);
 	}
-	return 0;
+	return rc;
 }
 
 static void exprs_free(struct exprs *x)
@@ -144,6 +149,8 @@ static int set_compile(struct stringset *set, const struct exprs *x, const char 
 	hs_compile_error_t *err = NULL;
 	int rc = 0;
 
+	if (!x->n)
+		return 0;
 	if (hs_compile_multi((const char *const *)x->text, x->flags, x->ids, (unsigned)x->n,
 	                     HS_MODE_BLOCK, NULL, &set->db, &err) != HS_SUCCESS) {
 		rc = err && err->expression >= 0 ? SRP_EINVAL : SRP_ENOMEM;
@@ -152,7 +159,6 @@ static int set_compile(struct stringset *set, const struct exprs *x, const char 
 		       err ? err->message : "out of memory");
 		hs_free_compile_error(err);
 	}
-	set->n = x->n;
 	return rc;
 }
 
@@ -170,7 +176,7 @@ static int field_build(struct ecs_service *s, unsigned field, struct want *w, st
 	if (!n)
 		return 0;
 	qsort(w, n, sizeof(*w), want_cmp);
-	rc = exprs_make(&x, w, n);
+	rc = patterns_make(&s->sets[field], &x, w, n);
 	if (rc)
 		refuse(e, rc, "out of memory");
 	else
@@ -199,8 +205,39 @@ int stringset_build(struct ecs_service *s, struct ecs_err *e)
 
 void stringset_free(struct stringset *set)
 {
+	literals_free(set->lit);
 	hs_free_database(set->db);
 	free(set->gate_at);
 	free(set->gate);
 	*set = (struct stringset){0};
+}
+
+struct hit {
+	literal_hit_fn *fn;
+	void *arg;
+};
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                    void *arg)
+{
+	const struct hit *h = arg;
+
+	(void)from;
+	(void)to;
+	(void)flags;
+	h->fn(h->arg, (uint16_t)id);
+	return 0;
+}
+
+void stringset_find(const struct stringset *set, const char *text, hs_scratch_t *scratch,
+                    literal_hit_fn *fn, void *arg)
+{
+	struct hit h = {fn, arg};
+	size_t len = strlen(text);
+
+	if (set->lit)
+		literals_find(set->lit, text, len, fn, arg);
+	if (set->db)
+		hs_scan(set->db, text, (unsigned)(len < UINT32_MAX ? len : UINT32_MAX), 0, scratch,
+		        on_match, &h);
 }

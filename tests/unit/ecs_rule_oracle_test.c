@@ -1,0 +1,710 @@
+#include "config.h"
+#include "suites.h"
+
+#include <arpa/inet.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs/app.h"
+#include "ecs_rule_text.h"
+
+/* A matcher that is slow and obviously right: it reads the texts of the lines at each packet, looks
+ * at every line of the rulebase in order, and knows no sets, no gates and no bits. It must agree with
+ * ecs_match over random rulebases, packets and states of knowledge. */
+
+#define SERVICES  300
+#define RULEBASES 8
+#define RULES     24
+#define GROUPS    5
+#define PACKETS   40
+#define LINES_MAX 6
+
+enum v { NO, MAYBE, YES };
+
+struct oline {
+	const char *words;
+	const char *op;
+	bool cs;
+	char a[64], b[64];
+};
+
+struct orule {
+	struct oline l[LINES_MAX];
+	int n;
+	bool any;
+};
+
+struct ogroup {
+	int member[6]; /* a rule, RULES and above: unknown */
+	int n;
+};
+
+struct oaction {
+	bool group;
+	int rule;      /* RULES or GROUPS and above: unknown */
+	bool known_action;
+};
+
+struct oracle {
+	struct orule rule[RULES];
+	struct ogroup group[GROUPS];
+	struct oaction line[RULEBASES][16];
+	int nlines[RULEBASES];
+};
+
+static uint64_t seed;
+
+static unsigned rnd(unsigned n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)((seed >> 11) % n);
+}
+
+#define PICK(tab) ((tab)[rnd(sizeof(tab) / sizeof((tab)[0]))])
+
+/* --- random lines ------------------------------------------------------------------------------- */
+
+static const char *const addrs[] = {"10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.9", "2001:db8::1",
+                                    "2001:db8::2", "2001:db9::1", "0.0.0.5", "::1"};
+static const char *const ports[] = {"1", "53", "80", "81", "443", "5000", "65535"};
+static const char *const texts[] = {"a",   "www.example.com", "example",  "EXAMPLE.com", ".com",
+                                    "www", "video",           "WWW.vid",  "x.org",       "org",
+                                    "m",   "example.com/a",   "/a?b=1+2", "(a)"};
+static const char *const regexes[] = {"^www\\.", "\\.com$", "v.d", "(org|com)", "[0-9]+", "^x*",
+                                      "exa+mple"};
+static const char *const strings[] = {"www.example.com", "WWW.EXAMPLE.COM", "example.com/a",
+                                      "video.example.org", "x.org", "a", "", "m.video/a?b=1+2",
+                                      "xx(a)", "wwwvideo", "example.common"};
+static const char *const apps[] = {"BitTorrent", "Netflix", "TLS", "DNS"};
+static const char *const states[] = {"established", "syn-sent", "time-wait", "close"};
+static const char *const str_fields[] = {"http host", "http url", "http user-agent", "tls sni",
+                                         "dns query-name"};
+static const char *const str_ops[] = {"=", "!=", "contains", "!contains", "starts-with",
+                                      "!starts-with", "ends-with", "!ends-with", "regex",
+                                      "present", "!present"};
+static const char *const num_ops[] = {"=", "!=", "<=", ">="};
+static const char *const bool_fields[] = {"ip any-match", "ip uplink", "ip downlink",
+                                          "tcp any-match", "udp any-match", "icmp any-match",
+                                          "http any-match"};
+static const char *const addr_fields[] = {"ip src-address", "ip dst-address",
+                                          "ip server-ip-address", "ip subscriber-ip-address"};
+static const char *const port_fields[] = {"tcp src-port", "tcp dst-port", "tcp either-port",
+                                          "udp src-port", "udp dst-port", "udp either-port"};
+static const char *const num_fields[] = {"ip protocol", "icmp type", "icmp code"};
+static const char *const nums[] = {"0", "1", "6", "8", "17", "58", "132", "255"};
+
+static void set(char out[64], const char *t)
+{
+	snprintf(out, 64, "%s", t);
+}
+
+static void random_addr(struct oline *l)
+{
+	static const char *const prefixes[] = {"10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0",
+	                                       "2001:db8::/32", "::/0", "2001:db8::1/127"};
+	static const char *const ranges[][2] = {{"10.0.0.1", "10.0.0.9"}, {"0.0.0.0", "10.0.0.255"},
+	                                        {"2001:db8::", "2001:db8::ff"}, {"::", "2001:db8::1"}};
+	unsigned r;
+
+	l->words = PICK(addr_fields);
+	switch (rnd(3)) {
+	case 0:
+		l->op = PICK(num_ops);
+		set(l->a, PICK(addrs));
+		break;
+	case 1:
+		l->op = rnd(2) ? "=" : "!=";
+		set(l->a, PICK(prefixes));
+		break;
+	default:
+		l->op = rnd(2) ? "range" : "!range";
+		r = rnd(4);
+		set(l->a, ranges[r][0]);
+		set(l->b, ranges[r][1]);
+	}
+}
+
+static void random_port(struct oline *l)
+{
+	unsigned i = rnd(6), k = i + 1 + rnd(6 - i);
+
+	l->words = PICK(port_fields);
+	l->op = PICK(num_ops);
+	set(l->a, ports[i]);
+	if (rnd(3) == 0) {
+		l->op = rnd(2) ? "range" : "!range";
+		set(l->b, ports[k]);
+	}
+}
+
+static void random_string(struct oline *l)
+{
+	l->words = PICK(str_fields);
+	l->op = PICK(str_ops);
+	if (strstr(l->op, "present"))
+		return;
+	l->cs = rnd(3) == 0;
+	set(l->a, strcmp(l->op, "regex") == 0 ? PICK(regexes) : PICK(texts));
+}
+
+static void random_line(struct oline *l)
+{
+	memset(l, 0, sizeof(*l));
+	switch (rnd(12)) {
+	case 0:
+		random_addr(l);
+		break;
+	case 1:
+		random_port(l);
+		break;
+	case 2:
+		l->words = PICK(num_fields);
+		l->op = PICK(num_ops);
+		set(l->a, PICK(nums));
+		break;
+	case 3:
+		l->words = "tcp state";
+		l->op = rnd(2) ? "=" : "!=";
+		set(l->a, PICK(states));
+		break;
+	case 4:
+		l->words = "ip version";
+		l->op = rnd(2) ? "=" : "!=";
+		set(l->a, rnd(2) ? "ipv4" : "ipv6");
+		break;
+	case 5:
+		l->words = PICK(bool_fields);
+		l->op = rnd(4) ? "=" : "!=";
+		set(l->a, rnd(4) ? "TRUE" : "FALSE");
+		break;
+	case 6:
+		l->words = "p2p protocol";
+		l->op = "=";
+		set(l->a, PICK(apps));
+		break;
+	default:
+		random_string(l);
+	}
+}
+
+/* --- a random service, in both forms ------------------------------------------------------------- */
+
+static void quote(char *out, const char *t)
+{
+	*out++ = '"';
+	for (; *t; t++) {
+		if (*t == '\\' || *t == '"')
+			*out++ = '\\';
+		*out++ = *t;
+	}
+	*out++ = '"';
+	*out = '\0';
+}
+
+static char *text_of_rule(char *p, const struct orule *r, int i)
+{
+	p += sprintf(p, "ruledef r%d\n", i);
+	for (int k = 0; k < r->n; k++) {
+		const struct oline *l = &r->l[k];
+		char q[140] = "";
+
+		if (l->a[0])
+			quote(q, l->a);
+		p += sprintf(p, "%s%s %s %s%s%s\n", l->words, l->cs ? " case-sensitive" : "", l->op,
+		             q, l->b[0] ? " to " : "", l->b);
+	}
+	return p + sprintf(p, "%s#exit\n", r->any ? "multi-line-or all-lines\n" : "");
+}
+
+static void random_rules(struct oracle *o)
+{
+	for (int i = 0; i < RULES; i++) {
+		o->rule[i].n = (int)(rnd(16) ? 1 + rnd(rnd(2) ? 2 : LINES_MAX) : 0);
+		o->rule[i].any = rnd(3) == 0;
+		for (int k = 0; k < o->rule[i].n; k++)
+			random_line(&o->rule[i].l[k]);
+	}
+	for (int i = 0; i < GROUPS; i++) {
+		o->group[i].n = (int)rnd(7);
+		for (int k = 0; k < o->group[i].n; k++)
+			o->group[i].member[k] = (int)(k * 4 + (int)rnd(4) + (rnd(10) ? 0 : RULES));
+	}
+}
+
+/* Each rule and group at most once in a rulebase, in random order. */
+static void random_lines(struct oracle *o, int rb)
+{
+	bool used[2][RULES + 2] = {{false}};
+	int n = (int)rnd(17);
+
+	o->nlines[rb] = 0;
+	for (int i = 0; i < n; i++) {
+		struct oaction *l = &o->line[rb][o->nlines[rb]];
+
+		l->group = rnd(4) == 0;
+		l->rule = (int)rnd(l->group ? GROUPS + 1 : RULES + 1);
+		l->known_action = rnd(12) != 0;
+		if (used[l->group][l->rule])
+			continue;
+		used[l->group][l->rule] = true;
+		o->nlines[rb]++;
+	}
+}
+
+static struct ecs_service *random_service(struct oracle *o)
+{
+	static char text[128 * 1024];
+	char *p = text;
+
+	random_rules(o);
+	for (int i = 0; i < RULES; i++)
+		p = text_of_rule(p, &o->rule[i], i);
+	for (int i = 0; i < GROUPS; i++) {
+		p += sprintf(p, "group-of-ruledefs g%d\n", i);
+		for (int k = o->group[i].n - 1; k >= 0; k--)
+			p += sprintf(p, "add-ruledef priority %d ruledef r%d\n", k + 1,
+			             o->group[i].member[k]);
+		p += sprintf(p, "#exit\n");
+	}
+	p += sprintf(p, "charging-action ca\n#exit\n");
+	for (int rb = 0; rb < RULEBASES; rb++) {
+		random_lines(o, rb);
+		p += sprintf(p, "rulebase rb%d\n", rb);
+		for (int i = o->nlines[rb] - 1; i >= 0; i--)
+			p += sprintf(p, "action priority %d %s %c%d charging-action %s\n", 10 + i * 3,
+			             o->line[rb][i].group ? "group-of-ruledefs" : "ruledef",
+			             o->line[rb][i].group ? 'g' : 'r', o->line[rb][i].rule,
+			             o->line[rb][i].known_action ? "ca" : "none");
+		p += sprintf(p, "#exit\n");
+	}
+	return ecs_rule_text(text, true);
+}
+
+/* --- the slow matcher ---------------------------------------------------------------------------- */
+
+static enum v truth(bool b)
+{
+	return b ? YES : NO;
+}
+
+static int parse_addr(const char *t, uint8_t out[16])
+{
+	if (inet_pton(AF_INET, t, out) == 1)
+		return 4;
+	return inet_pton(AF_INET6, t, out) == 1 ? 16 : 0;
+}
+
+/* The packet's address in the bytes of its own family. */
+static int own_bytes(const struct ecs_addr *a, uint8_t out[16])
+{
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+	if (memcmp(a->b, mapped, 12) == 0) {
+		memcpy(out, a->b + 12, 4);
+		return 4;
+	}
+	memcpy(out, a->b, 16);
+	return 16;
+}
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, int bits)
+{
+	for (int i = 0; i < bits; i++)
+		if (((a[i / 8] ^ b[i / 8]) >> (7 - i % 8)) & 1)
+			return false;
+	return true;
+}
+
+static bool addr_positive(const struct oline *l, const struct ecs_addr *a)
+{
+	uint8_t p[16], x[16], y[16];
+	char text[64];
+	char *slash;
+	int np = own_bytes(a, p), n;
+
+	set(text, l->a);
+	slash = strchr(text, '/');
+	if (slash)
+		*slash = '\0';
+	n = parse_addr(text, x);
+	if (n != np)
+		return false;
+	if (slash)
+		return same_bits(p, x, atoi(slash + 1));
+	if (strcmp(l->op, "<=") == 0)
+		return memcmp(p, x, (size_t)n) <= 0;
+	if (strcmp(l->op, ">=") == 0)
+		return memcmp(p, x, (size_t)n) >= 0;
+	if (l->b[0]) {
+		parse_addr(l->b, y);
+		return memcmp(p, x, (size_t)n) >= 0 && memcmp(p, y, (size_t)n) <= 0;
+	}
+	return memcmp(p, x, (size_t)n) == 0;
+}
+
+static bool num_positive(const struct oline *l, int v)
+{
+	if (strcmp(l->op, "<=") == 0)
+		return v <= atoi(l->a);
+	if (strcmp(l->op, ">=") == 0)
+		return v >= atoi(l->a);
+	if (l->b[0])
+		return v >= atoi(l->a) && v <= atoi(l->b);
+	return v == atoi(l->a);
+}
+
+static void fold(char *out, const char *t, bool cs)
+{
+	for (; *t; t++)
+		*out++ = (char)(!cs && *t >= 'A' && *t <= 'Z' ? *t + 32 : *t);
+	*out = '\0';
+}
+
+static bool str_positive(const struct oline *l, const char *text)
+{
+	const char *op = l->op + (l->op[0] == '!' && l->op[1] != '=');
+	char a[64], t[64];
+	size_t na, nt;
+	regex_t re;
+	bool hit;
+
+	if (strcmp(op, "regex") == 0) {
+		CU_ASSERT_EQUAL_FATAL(regcomp(&re, l->a, REG_EXTENDED | REG_NOSUB | (l->cs ? 0 : REG_ICASE)),
+		                      0);
+		hit = regexec(&re, text, 0, NULL, 0) == 0;
+		regfree(&re);
+		return hit;
+	}
+	fold(a, l->a, l->cs);
+	fold(t, text, l->cs);
+	na = strlen(a);
+	nt = strlen(t);
+	if (strcmp(op, "contains") == 0)
+		return strstr(t, a) != NULL;
+	if (strcmp(op, "starts-with") == 0)
+		return strncmp(t, a, na) == 0;
+	if (strcmp(op, "ends-with") == 0)
+		return nt >= na && strcmp(t + nt - na, a) == 0;
+	return strcmp(t, a) == 0;
+}
+
+static enum v o_string(const struct oline *l, const struct ecs_l7 *l7)
+{
+	const char *t = NULL;
+
+	if (!l7)
+		return NO;
+	if (strcmp(l->words, "http host") == 0)
+		t = l7->http_host;
+	else if (strcmp(l->words, "http url") == 0)
+		t = l7->http_url;
+	else if (strcmp(l->words, "http user-agent") == 0)
+		t = l7->http_user_agent;
+	else if (strcmp(l->words, "tls sni") == 0)
+		t = l7->tls_sni;
+	else
+		t = l7->dns_query;
+	if (!t && !l7->final)
+		return MAYBE;
+	if (strcmp(l->op, "present") == 0)
+		return truth(t != NULL);
+	if (strcmp(l->op, "!present") == 0)
+		return truth(t == NULL);
+	if (!t)
+		return NO;
+	return truth(str_positive(l, t) != (l->op[0] == '!'));
+}
+
+static enum v o_bool(const struct oline *l, const struct ecs_match_in *in)
+{
+	bool asked = (strcmp(l->a, "TRUE") == 0) == (strcmp(l->op, "=") == 0), is = true;
+	const struct ecs_packet *p = in->pkt;
+
+	if (strcmp(l->words, "ip uplink") == 0)
+		is = p->dir == ECS_UPLINK;
+	else if (strcmp(l->words, "ip downlink") == 0)
+		is = p->dir == ECS_DOWNLINK;
+	else if (strcmp(l->words, "tcp any-match") == 0)
+		is = p->proto == 6;
+	else if (strcmp(l->words, "udp any-match") == 0)
+		is = p->proto == 17;
+	else if (strcmp(l->words, "icmp any-match") == 0)
+		is = p->proto == 1 || p->proto == 58;
+	else if (strcmp(l->words, "http any-match") == 0) {
+		if (!in->l7)
+			return NO;
+		is = in->l7->http_host || in->l7->http_url || in->l7->http_user_agent;
+		if (!is && !in->l7->final)
+			return MAYBE;
+	}
+	return truth(is == asked);
+}
+
+static enum v o_port(const struct oline *l, const struct ecs_packet *p)
+{
+	bool hit, neg = l->op[0] == '!';
+
+	if (p->proto != (l->words[0] == 't' ? 6 : 17) || p->frag == ECS_FRAG_LATER)
+		return NO;
+	if (strstr(l->words, "src"))
+		hit = num_positive(l, p->sport);
+	else if (strstr(l->words, "dst"))
+		hit = num_positive(l, p->dport);
+	else
+		hit = num_positive(l, p->sport) || num_positive(l, p->dport);
+	return truth(hit != neg);
+}
+
+static enum v o_state(const struct oline *l, const struct ecs_match_in *in)
+{
+	static const struct {
+		const char *name;
+		uint8_t st;
+	} tab[] = {{"established", ECS_TCP_ST_ESTABLISHED}, {"syn-sent", ECS_TCP_ST_SYN_SENT},
+	           {"time-wait", ECS_TCP_ST_TIME_WAIT}, {"close", ECS_TCP_ST_CLOSE}};
+	bool hit = false;
+
+	if (in->pkt->proto != 6 || in->tcp_state == ECS_TCP_ST_NONE)
+		return NO;
+	for (size_t i = 0; i < 4; i++)
+		hit = hit || (strcmp(tab[i].name, l->a) == 0 && tab[i].st == in->tcp_state);
+	return truth(hit != (l->op[0] == '!'));
+}
+
+static enum v o_line(const struct oline *l, const struct ecs_match_in *in)
+{
+	const struct ecs_packet *p = in->pkt;
+	bool neg = l->op[0] == '!', up = p->dir == ECS_UPLINK;
+
+	if (strstr(l->words, "any-match") || strstr(l->words, "link"))
+		return o_bool(l, in);
+	if (strcmp(l->words, "ip src-address") == 0)
+		return truth(addr_positive(l, &p->src) != neg);
+	if (strcmp(l->words, "ip dst-address") == 0)
+		return truth(addr_positive(l, &p->dst) != neg);
+	if (strcmp(l->words, "ip server-ip-address") == 0)
+		return truth(addr_positive(l, up ? &p->dst : &p->src) != neg);
+	if (strcmp(l->words, "ip subscriber-ip-address") == 0)
+		return truth(addr_positive(l, up ? &p->src : &p->dst) != neg);
+	if (strcmp(l->words, "ip protocol") == 0)
+		return truth(num_positive(l, p->proto) != neg);
+	if (strcmp(l->words, "ip version") == 0)
+		return truth((p->version == (l->a[3] - '0')) != neg);
+	if (strstr(l->words, "port"))
+		return o_port(l, p);
+	if (strcmp(l->words, "tcp state") == 0)
+		return o_state(l, in);
+	if (strncmp(l->words, "icmp", 4) == 0) {
+		if ((p->proto != 1 && p->proto != 58) || p->frag == ECS_FRAG_LATER)
+			return NO;
+		return truth(num_positive(l, l->words[5] == 't' ? p->icmp_type : p->icmp_code) != neg);
+	}
+	if (strcmp(l->words, "p2p protocol") == 0) {
+		int id = ecs_app_by_name(l->a);
+
+		if (!in->l7)
+			return NO;
+		if (in->l7->app == id || in->l7->app_master == id)
+			return YES;
+		return in->l7->final ? NO : MAYBE;
+	}
+	return o_string(l, in->l7);
+}
+
+static bool is_l7(const struct oline *l)
+{
+	return strncmp(l->words, "http", 4) == 0 || strncmp(l->words, "tls", 3) == 0 ||
+	       strncmp(l->words, "dns", 3) == 0 || strncmp(l->words, "p2p", 3) == 0;
+}
+
+static enum v o_rule(const struct orule *r, const struct ecs_match_in *in)
+{
+	int yes = 0, no = 0;
+
+	for (int i = 0; i < r->n; i++) {
+		enum v t = o_line(&r->l[i], in);
+
+		yes += t == YES;
+		no += t == NO;
+	}
+	if (r->n == 0)
+		return NO;
+	if (r->any)
+		return yes ? YES : no == r->n ? NO : MAYBE;
+	return no ? NO : yes == r->n ? YES : MAYBE;
+}
+
+static bool o_rule_l34(const struct orule *r)
+{
+	for (int i = 0; i < r->n; i++)
+		if (is_l7(&r->l[i]))
+			return false;
+	return r->n > 0;
+}
+
+static enum v o_action(const struct oracle *o, const struct oaction *l,
+                       const struct ecs_match_in *in, bool *l34)
+{
+	const struct ogroup *g = &o->group[l->rule < GROUPS ? l->rule : 0];
+	enum v best = NO;
+	int members = 0;
+
+	*l34 = true;
+	if (!l->known_action || l->rule >= (l->group ? GROUPS : RULES))
+		return NO;
+	if (!l->group) {
+		*l34 = o_rule_l34(&o->rule[l->rule]);
+		return o_rule(&o->rule[l->rule], in);
+	}
+	for (int i = 0; i < g->n; i++) {
+		enum v t;
+
+		if (g->member[i] >= RULES)
+			continue;
+		members++;
+		*l34 = *l34 && o_rule_l34(&o->rule[g->member[i]]);
+		t = o_rule(&o->rule[g->member[i]], in);
+		best = t > best ? t : best;
+	}
+	*l34 = *l34 && members;
+	return best;
+}
+
+/* The index of the line within the rulebase, or -1. */
+static int o_match(const struct oracle *o, int rb, const struct ecs_match_in *in, bool *maybe)
+{
+	*maybe = false;
+	for (int i = 0; i < o->nlines[rb]; i++) {
+		bool l34;
+		enum v t = o_action(o, &o->line[rb][i], in, &l34);
+
+		if (in->l34_only && !l34)
+			continue;
+		if (t == YES)
+			return i;
+		if (t == MAYBE)
+			*maybe = true;
+	}
+	return -1;
+}
+
+/* --- random packets ------------------------------------------------------------------------------- */
+
+static void random_packet(struct ecs_packet *p)
+{
+	static const uint8_t protos[] = {6, 6, 6, 17, 17, 1, 58, 132, 0};
+	static const uint16_t numbers[] = {0, 1, 53, 80, 81, 443, 5000, 65535};
+	static const uint8_t small[] = {0, 1, 6, 8, 17, 132, 255};
+
+	memset(p, 0, sizeof(*p));
+	p->dir = rnd(2) ? ECS_UPLINK : ECS_DOWNLINK;
+	p->version = rnd(2) ? 4 : 6;
+	do
+		p->src = ecs_rule_text_addr(PICK(addrs));
+	while (ecs_addr_is4(&p->src) != (p->version == 4));
+	do
+		p->dst = ecs_rule_text_addr(PICK(addrs));
+	while (ecs_addr_is4(&p->dst) != (p->version == 4));
+	p->proto = PICK(protos);
+	p->frag = rnd(8) ? ECS_FRAG_NONE : rnd(2) ? ECS_FRAG_FIRST : ECS_FRAG_LATER;
+	p->sport = PICK(numbers);
+	p->dport = PICK(numbers);
+	p->icmp_type = PICK(small);
+	p->icmp_code = PICK(small);
+}
+
+static const char *maybe_string(void)
+{
+	return rnd(2) ? PICK(strings) : NULL;
+}
+
+static void random_l7(struct ecs_l7 *l7)
+{
+	memset(l7, 0, sizeof(*l7));
+	l7->final = rnd(2);
+	if (rnd(6) == 0)
+		return;
+	l7->http_host = maybe_string();
+	l7->http_url = maybe_string();
+	l7->http_user_agent = maybe_string();
+	l7->tls_sni = maybe_string();
+	l7->dns_query = maybe_string();
+	if (rnd(2))
+		l7->app = (uint16_t)ecs_app_by_name(PICK(apps));
+	if (rnd(2))
+		l7->app_master = (uint16_t)ecs_app_by_name(PICK(apps));
+}
+
+struct tally {
+	unsigned tries, hits, none, maybes, wrong;
+};
+
+static void compare(const struct oracle *o, const struct ecs_service *s, struct ecs_matcher *m,
+                    struct tally *t)
+{
+	struct ecs_packet pkt;
+	struct ecs_l7 l7;
+	struct ecs_match_in in = {.pkt = &pkt};
+	int rb = (int)rnd(RULEBASES), want;
+	bool maybe_want, maybe = rnd(2);
+	const struct ecs_line *l;
+	uint16_t got;
+
+	random_packet(&pkt);
+	random_l7(&l7);
+	in.l7 = rnd(8) ? &l7 : NULL;
+	in.tcp_state = (uint8_t)rnd(ECS_TCP_ST__N);
+	in.l34_only = rnd(6) == 0;
+	want = o_match(o, rb, &in, &maybe_want);
+	got = ecs_match(m, rb, &in, &maybe);
+	l = ecs_service_line(s, got);
+	t->tries++;
+	t->hits += want >= 0;
+	t->none += want < 0;
+	t->maybes += maybe_want;
+	if (maybe != maybe_want || (l == NULL) != (want < 0) ||
+	    (l && (l->rulebase != rb || l->priority != 10 + want * 3)))
+		t->wrong++;
+}
+
+static void test_agrees_with_the_oracle(void)
+{
+	static struct oracle o;
+	struct tally t = {0};
+
+	for (unsigned i = 0; i < SERVICES; i++) {
+		struct ecs_service *s;
+		struct ecs_matcher *m;
+
+		seed = 88172645463325252u + i;
+		s = random_service(&o);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		m = ecs_matcher_new(s);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+		for (unsigned k = 0; k < PACKETS; k++)
+			compare(&o, s, m, &t);
+		if (t.wrong) {
+			fprintf(stderr, "service %u: %u of %u differ\n", i, t.wrong, t.tries);
+			ecs_matcher_free(m);
+			ecs_service_free(s);
+			break;
+		}
+		ecs_matcher_free(m);
+		ecs_service_free(s);
+	}
+	CU_ASSERT_EQUAL(t.wrong, 0);
+	CU_ASSERT_EQUAL(t.tries, SERVICES * PACKETS);
+	/* the comparison says something only where each outcome is common */
+	CU_ASSERT(t.hits > t.tries / 10);
+	CU_ASSERT(t.none > t.tries / 10);
+	CU_ASSERT(t.maybes > t.tries / 10);
+}
+
+CU_TestInfo ecs_rule_oracle_tests[] = {
+	{"the matcher agrees with a slow one", test_agrees_with_the_oracle},
+	CU_TEST_INFO_NULL,
+};

@@ -1,0 +1,501 @@
+#include "config.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs_rule_text.h"
+
+#define WORDS 16
+
+enum mode { TOP, RULEDEF, GROUP, RULEBASE, CHARGING, TRIGACT, TRIGCOND, SCHEME, TRIGGER, CLASS, BASE };
+
+struct reader {
+	struct ecs_service *s;
+	enum mode mode;
+	char name[128];
+	struct ecs_charging_action *action;
+	char store[1024];
+	char *w[WORDS];
+	int n;
+	struct ecs_err *e;
+};
+
+static const char *const field_words[] = {
+#define ECS_FIELD(sym, words, type, layer, help) words,
+#include "ecs/rule/field.def"
+#undef ECS_FIELD
+};
+
+static void split(struct reader *r, const char *line, size_t len)
+{
+	char *out = r->store;
+	size_t i = 0;
+
+	r->n = 0;
+	while (i < len && r->n < WORDS) {
+		if (line[i] == ' ') {
+			i++;
+			continue;
+		}
+		r->w[r->n++] = out;
+		if (line[i] == '"') {
+			for (i++; i < len && line[i] != '"'; i++) {
+				if (line[i] == '\\')
+					i++;
+				*out++ = line[i];
+			}
+			i++;
+		} else {
+			while (i < len && line[i] != ' ')
+				*out++ = line[i++];
+		}
+		*out++ = '\0';
+	}
+}
+
+static bool word(const struct reader *r, int i, const char *t)
+{
+	return i < r->n && strcmp(r->w[i], t) == 0;
+}
+
+static uint32_t num(const struct reader *r, int i)
+{
+	return i < r->n ? (uint32_t)strtoul(r->w[i], NULL, 10) : 0;
+}
+
+static const char *arg(const struct reader *r, int i)
+{
+	return i < r->n ? r->w[i] : NULL;
+}
+
+static enum ecs_op op_of(const char *t)
+{
+	unsigned op = 0;
+
+	while (op < ECS_OP__N && (!t || strcmp(ecs_op_name((enum ecs_op)op), t) != 0))
+		op++;
+	return (enum ecs_op)op;
+}
+
+static int open_mode(struct reader *r, enum mode mode, bool no, int rc)
+{
+	if (rc == 0 && !no) {
+		r->mode = mode;
+		snprintf(r->name, sizeof(r->name), "%s", r->w[1]);
+	}
+	return rc;
+}
+
+static int at_top(struct reader *r, bool no)
+{
+	struct ecs_timeouts *t = ecs_service_timeouts(r->s);
+	const char *x = arg(r, 1);
+
+	if (word(r, 0, "active-charging"))
+		return 0;
+	if (word(r, 0, "ruledef"))
+		return open_mode(r, RULEDEF, no, ecs_service_ruledef(r->s, x, no, r->e));
+	if (word(r, 0, "group-of-ruledefs"))
+		return open_mode(r, GROUP, no, ecs_service_group(r->s, x, no, r->e));
+	if (word(r, 0, "rulebase"))
+		return open_mode(r, RULEBASE, no, ecs_service_rulebase(r->s, x, no, r->e));
+	if (word(r, 0, "trigger-action"))
+		return open_mode(r, TRIGACT, no, ecs_service_trigger_action(r->s, x, no, r->e));
+	if (word(r, 0, "trigger-condition"))
+		return open_mode(r, TRIGCOND, no, ecs_service_trigger_condition(r->s, x, no, r->e));
+	if (word(r, 0, "service-scheme"))
+		return open_mode(r, SCHEME, no, ecs_service_scheme(r->s, x, no, r->e));
+	if (word(r, 0, "subs-class"))
+		return open_mode(r, CLASS, no, ecs_service_subs_class(r->s, x, no, r->e));
+	if (word(r, 0, "subscriber-base"))
+		return open_mode(r, BASE, no, ecs_service_subs_base(r->s, x, no, r->e));
+	if (word(r, 0, "charging-action")) {
+		r->action = ecs_service_charging_action(r->s, x, no, r->e);
+		return open_mode(r, CHARGING, no, r->action || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
+	}
+	if (word(r, 0, "system-limit"))
+		return ecs_service_flow_chkpt_per_call(r->s, num(r, 2), r->e);
+	if (word(r, 0, "idle-timeout") && word(r, 2, "half-open"))
+		t->tcp_half_open = num(r, 3);
+	else if (word(r, 0, "idle-timeout") && word(r, 1, "tcp"))
+		t->tcp = num(r, 2);
+	else if (word(r, 0, "idle-timeout") && word(r, 1, "udp"))
+		t->udp = num(r, 2);
+	else if (word(r, 0, "idle-timeout") && word(r, 1, "icmp"))
+		t->icmp = num(r, 2);
+	else
+		return SRP_EFORMAT;
+	return 0;
+}
+
+static int in_ruledef(struct reader *r, bool no)
+{
+	char words[64];
+	unsigned f = 0;
+	bool cs;
+	int i = 2;
+
+	if (word(r, 0, "multi-line-or"))
+		return ecs_service_rule_or(r->s, r->name, !no, r->e);
+	if (r->n < 3)
+		return SRP_EFORMAT;
+	snprintf(words, sizeof(words), "%s %s", r->w[0], r->w[1]);
+	while (f < ECS_F__N && strcmp(field_words[f], words) != 0)
+		f++;
+	cs = word(r, i, "case-sensitive");
+	i += cs;
+	return ecs_service_rule_line(r->s, r->name, no, (enum ecs_field)f, cs, op_of(arg(r, i)),
+	                             arg(r, i + 1), word(r, i + 2, "to") ? arg(r, i + 3) : NULL,
+	                             r->e);
+}
+
+static int in_rulebase(struct reader *r, bool no)
+{
+	unsigned hs = 0;
+
+	if (word(r, 0, "action"))
+		return ecs_service_action_line(r->s, r->name, no, num(r, 2),
+		                               word(r, 3, "group-of-ruledefs"), arg(r, 4),
+		                               arg(r, 6), r->e);
+	if (!word(r, 1, "control-handshaking"))
+		return SRP_EFORMAT;
+	for (int i = 3; i < r->n; i++)
+		hs |= word(r, i, "all-packets")           ? ECS_HS_ALL_PACKETS
+		      : word(r, i, "initial-packets")     ? ECS_HS_INITIAL
+		      : word(r, i, "mid-session-packets") ? ECS_HS_MID_SESSION
+		                                          : ECS_HS_TEAR_DOWN;
+	return ecs_service_handshaking(r->s, r->name, hs, r->e);
+}
+
+static int in_charging(struct reader *r)
+{
+	if (word(r, 0, "content-id"))
+		return ecs_charging_action_content_id(r->action, num(r, 1), r->e);
+	if (word(r, 0, "service-identifier"))
+		return ecs_charging_action_service_id(r->action, num(r, 1), r->e);
+	if (word(r, 0, "cca"))
+		return ecs_charging_action_rating_group(r->action, num(r, 4), r->e);
+	if (word(r, 1, "idle-timeout"))
+		return ecs_charging_action_idle_timeout(r->action, num(r, 2), r->e);
+	if (!word(r, 2, "discard"))
+		return SRP_EFORMAT;
+	r->action->flow_action = ECS_ACT_DISCARD;
+	r->action->discard_up = !word(r, 3, "downlink");
+	r->action->discard_down = !word(r, 3, "uplink");
+	return 0;
+}
+
+static int in_condition(struct reader *r, bool no)
+{
+	if (word(r, 0, "delay"))
+		return ecs_service_cond_delay(r->s, r->name, no ? 0 : num(r, 2), r->e);
+	if (word(r, 0, "any-match"))
+		return ecs_service_cond_any(r->s, r->name, no, word(r, 1, "="), word(r, 2, "TRUE"),
+		                            r->e);
+	if (word(r, 0, "rule-name"))
+		return ecs_service_cond_rule_name(r->s, r->name, no, op_of(arg(r, 1)), arg(r, 2),
+		                                  r->e);
+	return SRP_EFORMAT;
+}
+
+static int in_class(struct reader *r, bool no)
+{
+	enum ecs_subs_field f = word(r, 0, "apn")        ? ECS_SUBS_APN
+	                        : word(r, 0, "rulebase") ? ECS_SUBS_RULEBASE
+	                                                 : ECS_SUBS_ANY;
+
+	if (word(r, 0, "multi-line-or"))
+		return ecs_service_subs_or(r->s, r->name, !no, r->e);
+	return ecs_service_subs_line(r->s, r->name, no, f, word(r, 1, "="), arg(r, 2), r->e);
+}
+
+static int one_line(struct reader *r)
+{
+	bool no = word(r, 0, "no");
+
+	if (no)
+		memmove(r->w, r->w + 1, sizeof(r->w[0]) * (size_t)--r->n);
+	if (word(r, 0, "#exit")) {
+		r->mode = r->mode == TRIGGER ? SCHEME : TOP;
+		return 0;
+	}
+	switch (r->mode) {
+	case TOP:
+		return at_top(r, no);
+	case RULEDEF:
+		return in_ruledef(r, no);
+	case GROUP:
+		return ecs_service_group_add(r->s, r->name, no, num(r, 2), arg(r, 4), r->e);
+	case RULEBASE:
+		return in_rulebase(r, no);
+	case CHARGING:
+		return in_charging(r);
+	case TRIGACT:
+		return ecs_service_flow_recovery(r->s, r->name, !no, r->e);
+	case TRIGCOND:
+		return in_condition(r, no);
+	case SCHEME:
+		r->mode = no ? SCHEME : TRIGGER;
+		return ecs_service_scheme_trigger(r->s, r->name, no, r->e);
+	case TRIGGER:
+		return ecs_service_scheme_priority(r->s, r->name, no, num(r, 1), arg(r, 3),
+		                                   arg(r, 5), r->e);
+	case CLASS:
+		return in_class(r, no);
+	case BASE:
+		return ecs_service_subs_bind(r->s, r->name, no, num(r, 1), arg(r, 3), arg(r, 6),
+		                             r->e);
+	}
+	return SRP_EFORMAT;
+}
+
+int ecs_rule_text_feed(struct ecs_service *s, const char *text, struct ecs_err *e)
+{
+	struct reader r = {.s = s, .e = e};
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		int rc;
+
+		e->text[0] = '\0';
+		split(&r, text, len);
+		rc = r.n ? one_line(&r) : 0;
+		if (rc)
+			return rc;
+		text += len + (text[len] == '\n');
+	}
+	return 0;
+}
+
+struct ecs_service *ecs_rule_text(const char *text, bool commit)
+{
+	struct ecs_service *s = ecs_service_new("s1");
+	struct ecs_err e = {{0}};
+	int rc = s ? ecs_rule_text_feed(s, text, &e) : SRP_ENOMEM;
+
+	if (rc == 0 && commit)
+		rc = ecs_service_commit(s, &e);
+	if (rc == 0)
+		return s;
+	fprintf(stderr, "refused (%d): %s\n", rc, e.text);
+	ecs_service_free(s);
+	return NULL;
+}
+
+struct sink {
+	char *p;
+	size_t n;
+};
+
+static void put(void *a, const char *line)
+{
+	struct sink *k = a;
+	size_t len = strlen(line);
+
+	k->p = realloc(k->p, k->n + len + 2);
+	if (!k->p)
+		abort();
+	memcpy(k->p + k->n, line, len);
+	k->p[k->n + len] = '\n';
+	k->p[k->n + len + 1] = '\0';
+	k->n += len + 1;
+}
+
+char *ecs_rule_text_print(const struct ecs_service *s)
+{
+	struct sink k = {NULL, 0};
+
+	ecs_service_print(s, put, &k);
+	return k.p;
+}
+
+struct ecs_addr ecs_rule_text_addr(const char *t)
+{
+	struct ecs_addr a = {{0}};
+
+	CU_ASSERT_EQUAL(ecs_addr_parse(t, &a), 0);
+	return a;
+}
+
+/* --- print -------------------------------------------------------------------------------------- */
+
+/* Every form of every line, as print writes it: what is fed must come out again. */
+static const char whole[] =
+	"active-charging service s1\n"
+	"  idle-timeout tcp 600\n"
+	"  idle-timeout tcp half-open 30\n"
+	"  idle-timeout udp 0\n"
+	"  idle-timeout icmp 86400\n"
+	"  system-limit flow-chkpt-per-call 300\n"
+	"  ruledef l34\n"
+	"    ip any-match = TRUE\n"
+	"    ip any-match != FALSE\n"
+	"    ip src-address = 10.0.0.1\n"
+	"    ip dst-address != 10.1.0.0/16\n"
+	"    ip server-ip-address range 2001:db8::1 to 2001:db8::ff\n"
+	"    ip subscriber-ip-address !range 10.0.0.1 to 10.0.0.9\n"
+	"    ip src-address <= 10.0.0.1\n"
+	"    ip src-address >= 2001:db8::\n"
+	"    ip src-address = 2001:db8::/32\n"
+	"    ip src-address = 0.0.0.0/0\n"
+	"    ip protocol = tcp\n"
+	"    ip protocol >= 200\n"
+	"    ip version = ipv6\n"
+	"    ip uplink = TRUE\n"
+	"    ip downlink = FALSE\n"
+	"    tcp any-match = TRUE\n"
+	"    tcp src-port = 1\n"
+	"    tcp dst-port range 1 to 65535\n"
+	"    tcp either-port !range 5 to 6\n"
+	"    tcp state != fin-wait1\n"
+	"    udp any-match = FALSE\n"
+	"    udp src-port <= 65535\n"
+	"    udp dst-port >= 7\n"
+	"    udp either-port != 53\n"
+	"    icmp any-match = TRUE\n"
+	"    icmp type = 255\n"
+	"    icmp code <= 0\n"
+	"    multi-line-or all-lines\n"
+	"  #exit\n"
+	"  ruledef l7\n"
+	"    http any-match = TRUE\n"
+	"    http host = www.example.com\n"
+	"    http host case-sensitive != WWW.Example.com\n"
+	"    http url contains \"a b\\\"c\\\\d?e|f\"\n"
+	"    http url !contains /x\n"
+	"    http user-agent starts-with \"#odd\"\n"
+	"    http user-agent !starts-with Mozilla/5.0\n"
+	"    http user-agent present\n"
+	"    http user-agent !present\n"
+	"    tls sni ends-with .example.com\n"
+	"    tls sni !ends-with .org\n"
+	"    tls sni regex \"^a+\\\\.(b|c)$\"\n"
+	"    dns query-name case-sensitive regex \"x[0-9]\"\n"
+	"    p2p protocol = BitTorrent\n"
+	"  #exit\n"
+	"  ruledef empty\n"
+	"  #exit\n"
+	"  group-of-ruledefs g1\n"
+	"    add-ruledef priority 1 ruledef l7\n"
+	"    add-ruledef priority 10000 ruledef unknown\n"
+	"  #exit\n"
+	"  charging-action ca1\n"
+	"    content-id 2147483647\n"
+	"    service-identifier 5\n"
+	"    cca charging credit rating-group 7\n"
+	"    flow action discard\n"
+	"    flow idle-timeout 0\n"
+	"  #exit\n"
+	"  charging-action ca2\n"
+	"    content-id 1\n"
+	"    flow action discard uplink\n"
+	"  #exit\n"
+	"  charging-action ca3\n"
+	"    flow action discard downlink\n"
+	"  #exit\n"
+	"  rulebase rb1\n"
+	"    action priority 1 group-of-ruledefs g1 charging-action ca1\n"
+	"    action priority 65535 ruledef l34 charging-action nowhere\n"
+	"    flow control-handshaking charge-to-application initial-packets tear-down-packets\n"
+	"  #exit\n"
+	"  trigger-action ta1\n"
+	"    flow-recovery\n"
+	"  #exit\n"
+	"  trigger-action ta2\n"
+	"  #exit\n"
+	"  trigger-condition tc1\n"
+	"    any-match != FALSE\n"
+	"    rule-name = rule01\n"
+	"    rule-name contains x\n"
+	"    rule-name starts-with y\n"
+	"    rule-name ends-with z\n"
+	"    delay = 600\n"
+	"  #exit\n"
+	"  service-scheme ss1\n"
+	"    trigger flow-create\n"
+	"      priority 1 trigger-condition tc1 trigger-action ta1\n"
+	"      priority 127 trigger-condition tc2 trigger-action ta2\n"
+	"    #exit\n"
+	"  #exit\n"
+	"  service-scheme ss2\n"
+	"  #exit\n"
+	"  subs-class sc1\n"
+	"    any-match = TRUE\n"
+	"    rulebase != rb1\n"
+	"    apn = internet.example\n"
+	"    multi-line-or all-lines\n"
+	"  #exit\n"
+	"  subscriber-base default\n"
+	"    priority 1 subs-class sc1 bind service-scheme ss1\n"
+	"    priority 127 subs-class sc2 bind service-scheme ss2\n"
+	"  #exit\n"
+	"#exit\n";
+
+static void test_print_is_what_was_fed(void)
+{
+	struct ecs_service *s = ecs_rule_text(whole, false);
+	char *text;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	text = ecs_rule_text_print(s);
+	CU_ASSERT_STRING_EQUAL(text, whole);
+	free(text);
+	ecs_service_free(s);
+}
+
+static void test_print_parses_back_to_itself(void)
+{
+	struct ecs_service *a = ecs_rule_text(whole, true), *b;
+	char *ta, *tb;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(a);
+	ta = ecs_rule_text_print(a);
+	b = ecs_rule_text(ta, true);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	tb = ecs_rule_text_print(b);
+	CU_ASSERT_STRING_EQUAL(ta, tb);
+	CU_ASSERT_EQUAL(ecs_service_digest(a), ecs_service_digest(b));
+	free(ta);
+	free(tb);
+	ecs_service_free(a);
+	ecs_service_free(b);
+}
+
+static void test_values_become_canonical(void)
+{
+	struct ecs_service *s = ecs_rule_text("ruledef r\n"
+	                                      "ip src-address = 10.1.2.3/8\n"
+	                                      "ip src-address = ::ffff:10.9.0.1\n"
+	                                      "ip src-address = ::ffff:10.9.0.1/104\n"
+	                                      "ip src-address = 2001:DB8:0:0::1/128\n"
+	                                      "ip protocol = 6\n"
+	                                      "ip protocol = SCTP\n"
+	                                      "tcp dst-port = 0080\n"
+	                                      "tcp any-match = true\n"
+	                                      "p2p protocol = bittorrent\n"
+	                                      "#exit\n",
+	                                      false);
+	char *text;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	text = ecs_rule_text_print(s);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ip src-address = 10.0.0.0/8\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ip src-address = 10.9.0.1\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ip src-address = 2001:db8::1\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ip protocol = tcp\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ip protocol = sctp\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "tcp dst-port = 80\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "tcp any-match = TRUE\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "p2p protocol = BitTorrent\n"));
+	free(text);
+	ecs_service_free(s);
+}
+
+CU_TestInfo ecs_rule_text_tests[] = {
+	{"print writes what was fed", test_print_is_what_was_fed},
+	{"print parses back to itself", test_print_parses_back_to_itself},
+	{"values become canonical", test_values_become_canonical},
+	CU_TEST_INFO_NULL,
+};
