@@ -121,7 +121,13 @@ struct srp_ckpt_kind {
 	 */
 	int (*apply)(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
 	             struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out);
-	/** Applies a deletion; SRP_ENOENT when there is none. The owner calls no sink for it. */
+	/**
+	 * Applies a deletion; SRP_ENOENT when there is none. The engine has taken the object off its
+	 * own lists before (as by deleted() without tell). What goes with the object leaves the lists
+	 * by sink->deleted(.., false) before it is freed, and so does the object itself, which other
+	 * replicas may hold: saying it twice is harmless. The same holds for what an apply replaces.
+	 * Any refusal means that the object is still there.
+	 */
 	int (*remove)(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key);
 	/** The object with this key, or NULL. */
 	struct srp_ckpt_obj *(*find)(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key);
@@ -134,7 +140,8 @@ struct srp_ckpt_sink {
 	/** @p o is new or has changed. Raises its version. */
 	void (*changed)(struct srp_ckpt_sink *s, struct srp_ckpt_obj *o, struct srp_time now);
 	/** @p o is about to be freed by its owner: leaves a tombstone where the peer may have it.
-	 *  With @p tell false the deletion travels with its parent's and only the lists are left. */
+	 *  With @p tell false the deletion travels with its parent's and only the lists are left.
+	 *  An object that lives on has its links zeroed by its owner before changed() is called again. */
 	void (*deleted)(struct srp_ckpt_sink *s, struct srp_ckpt_obj *o, bool tell, struct srp_time now);
 };
 

@@ -297,8 +297,24 @@ int srp_role_step(struct srp_role_machine *m, enum srp_role_event ev, enum srp_s
 		.reason = e->why == REASON_NONE ? SRP_SWITCH_NOT_DEFINED : m->asked,
 		.switched = e->why != REASON_NONE};
 	m->phase = out->to;
+	m->attempt += ev == SRP_ROLE_EV_SWITCH;
 	count(m, ev, out);
 	return SRP_OK;
+}
+
+int srp_role_rx(struct srp_role_machine *m, enum srp_role_event ev, uint32_t id,
+                enum srp_switch_reason reason, struct srp_role_step *out)
+{
+	int rc;
+
+	if (ev != SRP_ROLE_EV_RX_PREPARE && id != m->attempt) {
+		m->ctr->rx_stale++;
+		return SRP_ESTALE;
+	}
+	rc = srp_role_step(m, ev, reason, out);
+	if (rc == 0 && ev == SRP_ROLE_EV_RX_PREPARE)
+		m->attempt = id;
+	return rc;
 }
 
 bool srp_role_permits(enum srp_phase ph, enum srp_role_event ev, enum srp_phase *next)

@@ -153,6 +153,7 @@ enum srp_switch_reason { SRP_SWITCH_REASONS(X) SRP_SWITCH__N };
 struct srp_role_machine {
 	enum srp_phase phase;
 	enum srp_switch_reason asked; /**< of the switchover under way, or of the last */
+	uint32_t attempt;             /**< id of the planned switchover under way, or of the last */
 	struct srp_counters *ctr;     /**< borrowed; never NULL */
 };
 
@@ -173,6 +174,16 @@ struct srp_role_step {
  */
 int srp_role_step(struct srp_role_machine *m, enum srp_role_event ev, enum srp_switch_reason reason,
                   struct srp_role_step *out);
+/**
+ * Feeds a message of a planned switchover: as srp_role_step, but a message with the id of another attempt
+ * than the one under way is refused (SRP_ESTALE, counted in rx_stale). RX_PREPARE begins an attempt here;
+ * SWITCH (by srp_role_step) does so on the active, whose messages then carry @c attempt.
+ *
+ * @param ev      RX_PREPARE, RX_READY, RX_REFUSED, RX_HANDOVER, RX_TAKEN or RX_ABORT
+ * @param reason  of RX_PREPARE, else ignored
+ */
+int srp_role_rx(struct srp_role_machine *m, enum srp_role_event ev, uint32_t id,
+                enum srp_switch_reason reason, struct srp_role_step *out);
 /** True when the table has an edge; @p next (may be NULL) is then where it leads. */
 bool srp_role_permits(enum srp_phase ph, enum srp_role_event ev, enum srp_phase *next);
 /**
