@@ -131,6 +131,13 @@ static inline void ecs_tell_deleted(struct ecs_engine *e, struct srp_ckpt_obj *o
 		e->conf.sink->deleted(e->conf.sink, o, tell == ECS_TELL, now);
 }
 
+/** After deleted(): the object lives on and may be told of again, as if it were new. */
+static inline void ecs_obj_anew(struct srp_ckpt_obj *o)
+{
+	for (int i = 0; i < SRP_REPLICA__N; i++)
+		o->link[i] = (struct srp_ckpt_link){0};
+}
+
 /* --- sessions (session.c) ------------------------------------------------------------------------ */
 
 /**

@@ -404,6 +404,7 @@ static int call_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	if (rc)
 		return rc == SRP_ENOSESS ? SRP_ENOENT : rc;
 	ecs_tell_deleted(ctx->owner, &s->call, ECS_TELL_LISTS, ctx->now);
+	ecs_obj_anew(&s->call);
 	ecs_session_pending(ctx->owner, s, 0, ECS_PENDING_HANDOFF, ctx->now);
 	return 0;
 }
@@ -580,6 +581,7 @@ static int clp_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	if (rc)
 		return rc == SRP_ENOSESS ? SRP_ENOENT : rc;
 	ecs_tell_deleted(ctx->owner, &s->clp, ECS_TELL_LISTS, ctx->now);
+	ecs_obj_anew(&s->clp);
 	return 0;
 }
 

@@ -113,12 +113,13 @@ static void hand_over(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 	ecs_recoverable_freed(e, now);
 }
 
-/* Gives the slot back; the checkpoint is deleted where the peer may have it, whether the flow lives on
- * or not. */
+/* Gives the slot back; the checkpoint is deleted where the peer may have it. The flow may live on: its
+ * object begins anew then. */
 static void give_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
 	ecs_flow_undelay(e, f);
 	ecs_tell_deleted(e, &f->ckpt, ECS_TELL, now);
+	ecs_obj_anew(&f->ckpt);
 	ecs_flow_slot(e, f, false);
 }
 

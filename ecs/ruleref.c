@@ -165,7 +165,7 @@ static struct ecs_ruleref *revive(struct ecs_ruleref_table *t, const struct ecs_
 			continue;
 		r->gone = false;
 		t->ngone--;
-		memset(&r->ckpt.link, 0, sizeof(r->ckpt.link));
+		ecs_obj_anew(&r->ckpt);
 		hash_in(t, r);
 		bind_ref(t, r);
 		return r;

@@ -37,6 +37,7 @@ static inline void kit_changed(struct srp_ckpt_sink *s, struct srp_ckpt_obj *o, 
 	struct kit_sink *k = (struct kit_sink *)(void *)s;
 
 	(void)now;
+	CU_ASSERT_FALSE(o->link[SRP_REPLICA_GR].flags & SRP_LINK_F_TOMB); /* deleted, and not begun anew */
 	k->changed[o->kind->id]++;
 	k->last = o;
 	o->term = k->term;
@@ -51,6 +52,8 @@ static inline void kit_deleted(struct srp_ckpt_sink *s, struct srp_ckpt_obj *o, 
 	(void)now;
 	k->deleted[o->kind->id]++;
 	k->told[o->kind->id] += tell;
+	for (int i = 0; i < SRP_REPLICA__N; i++)
+		o->link[i] = (struct srp_ckpt_link){.flags = SRP_LINK_F_TOMB};
 }
 
 static inline void kit_rule(struct ecs_service *s, const char *name, enum ecs_field f, const char *v,

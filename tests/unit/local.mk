@@ -37,7 +37,13 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_analyze_test.c \
 	%D%/ecs_engine_test.c \
 	%D%/ecs_flow_table_test.c \
+	%D%/ecs_kind_flow_test.c \
+	%D%/ecs_kind_session_test.c \
+	%D%/ecs_kind_usage_test.c \
+	%D%/ecs_kit.h \
 	%D%/ecs_packet_test.c \
+	%D%/ecs_recoverable_test.c \
+	%D%/ecs_ruleref_test.c \
 	%D%/ecs_wheel_test.c
 %C%_ecs_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"ecs.def"'
 %C%_ecs_LDADD = $(ECS_LIBS) $(CUNIT_LIBS)
@@ -52,6 +58,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_config_test.c \
 	%D%/chassis_conn_test.c \
 	%D%/chassis_grammar_test.c \
+	%D%/chassis_registry_test.c \
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \

@@ -1,0 +1,68 @@
+#include "config.h"
+#include "suites.h"
+
+#include <string.h>
+
+#include "chassis/registry.h"
+#include "ecs/session.h"
+
+static void test_check(void)
+{
+	CU_ASSERT_EQUAL(chassis_registry_check(), 0);
+	CU_ASSERT_EQUAL(chassis_nkinds, 7);
+}
+
+/* Ids are an interface: as published, or ours where none is. */
+static void test_ids(void)
+{
+	static const struct {
+		uint8_t id, del;
+		const char *name, *del_name;
+	} rows[] = {
+		{240, 1, "Full Checkpoint", "INVALIDATE_CRR"},
+		{179, 188, "ACS_CALL_INFO", "DEL_ACS_CALL_INFO"},
+		{33, 187, "ACS_SESS_INFO", "DEL_ACS_SESS_INFO"},
+		{4, 0, "UPDATE_CLPSTATS", NULL},
+		{210, 211, "ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO"},
+		{212, 0, "ACS_USAGE_INFO", NULL},
+		{241, 0, "RULE_MAP", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct srp_ckpt_kind *k = chassis_registry_find(rows[i].id);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+		CU_ASSERT_EQUAL(k->id, rows[i].id);
+		CU_ASSERT_EQUAL(k->del_id, rows[i].del);
+		CU_ASSERT_STRING_EQUAL(k->name, rows[i].name);
+		if (rows[i].del) {
+			CU_ASSERT_PTR_EQUAL(chassis_registry_find(rows[i].del), k);
+			CU_ASSERT_STRING_EQUAL(k->del_name, rows[i].del_name);
+		}
+	}
+	CU_ASSERT_PTR_NULL(chassis_registry_find(0));
+	CU_ASSERT_PTR_NULL(chassis_registry_find(2));
+}
+
+/* What a record names comes before it; the limiter acts on flows only; all fit their frame. */
+static void test_order(void)
+{
+	for (size_t i = 0; i < chassis_nkinds; i++) {
+		const struct srp_ckpt_kind *k = chassis_kinds[i];
+
+		CU_ASSERT_TRUE(i == 0 || chassis_kinds[i - 1]->rank <= k->rank);
+		CU_ASSERT_EQUAL(k->limited, k == &ecs_kind_flow);
+		CU_ASSERT_TRUE(k->max_len + SRP_CKPT_TAIL_MAX <= SRP_CKPT_RECORD_MAX);
+		CU_ASSERT_TRUE(k->max_len < 512);
+	}
+	CU_ASSERT_PTR_EQUAL(chassis_kinds[0], &ecs_kind_rule_map);
+	CU_ASSERT_PTR_EQUAL(chassis_kinds[chassis_nkinds - 1], &ecs_kind_flow);
+	CU_ASSERT_TRUE(ecs_kind_usage.rank < ecs_kind_flow.rank);
+}
+
+CU_TestInfo chassis_registry_tests[] = {
+	{"the list passes its check", test_check},
+	{"ids and names", test_ids},
+	{"order and limits", test_order},
+	CU_TEST_INFO_NULL,
+};
