@@ -61,13 +61,24 @@ static uint8_t cond_protos(const struct cond *c)
 
 /* --- ruledefs and groups ------------------------------------------------------------------------ */
 
-/** A condition that a known value can only meet by a hit in an index: it may stand for its rule. */
-static bool is_gate(const struct cond *c)
+/**
+ * How well a condition stands for its rule, when it can only be met by a hit in an index: strings
+ * tell rules apart best, ports worst. 0: it cannot.
+ */
+static int gate_rank(const struct cond *c)
 {
-	enum ecs_type t = ecs_fields[c->field].type;
-
-	return t == T_APP || (t == T_STR && !c->neg && c->op != ECS_OP_PRESENT &&
-	                      c->op != ECS_OP_NPRESENT);
+	switch (ecs_fields[c->field].type) {
+	case T_STR:
+		return !c->neg && c->op != ECS_OP_PRESENT && c->op != ECS_OP_NPRESENT ? 4 : 0;
+	case T_APP:
+		return 3;
+	case T_ADDR:
+		return exact_is(c) ? 2 : 0;
+	case T_PORT:
+		return exact_is(c) ? 1 : 0;
+	default:
+		return 0;
+	}
 }
 
 static int cost(const struct cond *c)
@@ -87,6 +98,7 @@ static void ruledef_compile(struct ruledef *r, struct cond *out)
 	bool all_gates = true;
 
 	r->conds = out;
+	r->gate = NULL;
 	r->nconds = (uint16_t)r->n;
 	r->l34 = r->n > 0;
 	r->protos = r->any || !r->n ? 0 : PROTO_ALL;
@@ -99,12 +111,18 @@ static void ruledef_compile(struct ruledef *r, struct cond *out)
 		r->protos = (uint8_t)(r->any ? r->protos | p : r->protos & p);
 		if (ecs_fields[out[i].field].layer == L_L7)
 			r->l34 = false;
-		if (!is_gate(&out[i]))
+		if (!gate_rank(&out[i])) {
 			all_gates = false;
-		else if (r->any || !gates) /* of an AND one is enough */
-			gates |= FIELD_BIT(out[i].field);
+			continue;
+		}
+		gates |= FIELD_BIT(out[i].field);
+		if (!r->gate || gate_rank(&out[i]) > gate_rank(r->gate))
+			r->gate = &out[i];
 	}
-	r->gates = !r->any || all_gates ? gates : 0;
+	if (r->any) /* each line can match alone */
+		r->gates = all_gates ? gates : 0;
+	else
+		r->gates = r->gate ? FIELD_BIT(r->gate->field) : 0;
 }
 
 static void group_compile(struct ecs_service *s, struct group *g)
@@ -132,6 +150,23 @@ static void group_compile(struct ecs_service *s, struct group *g)
 		g->gates = 0;
 }
 
+/** The pattern of an application is its number. */
+static void apps_build(struct ecs_service *s)
+{
+	struct patterns *set = &s->sets[ECS_F_P2P_PROTOCOL];
+
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		for (size_t i = 0; i < r->n; i++) {
+			struct cond *c = &r->lines[i].c;
+
+			if (ecs_fields[c->field].type != T_APP)
+				continue;
+			c->pattern = c->lo;
+			if (c->lo >= set->n)
+				set->n = c->lo + 1u;
+		}
+}
+
 static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 {
 	size_t n = 0;
@@ -140,6 +175,9 @@ static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 
 	if (rc)
 		return rc;
+	apps_build(s);
+	if (exacts_build(s))
+		return refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		n += r->n;
 	s->conds = c = calloc(n ? n : 1, sizeof(*c));
@@ -261,20 +299,15 @@ static void gates_step(const struct ruledef *r, unsigned field, struct lists *l)
 	for (size_t i = 0; i < r->nconds; i++) {
 		const struct cond *c = &r->conds[i];
 
-		if (c->field != field || !is_gate(c))
-			continue;
-		lists_step(l, ecs_fields[field].type == T_APP ? c->lo : c->pattern,
-		           (uint16_t)r->o.index);
-		if (!r->any)
-			return;
+		if (c->field == field && (r->any || c == r->gate))
+			lists_step(l, c->pattern, (uint16_t)r->o.index);
 	}
 }
 
-static int gates_build(const struct ecs_service *s, unsigned field, size_t n, uint32_t **at,
-                       uint16_t **item)
+static int gates_build(struct ecs_service *s, unsigned field)
 {
 	struct lists l = {0};
-	int rc = lists_start(&l, n);
+	int rc = lists_start(&l, s->sets[field].n);
 
 	if (rc == 0) {
 		TABLE_EACH(&s->ruledefs, ruledef, r)
@@ -284,8 +317,8 @@ static int gates_build(const struct ecs_service *s, unsigned field, size_t n, ui
 	if (rc == 0)
 		TABLE_EACH(&s->ruledefs, ruledef, r)
 			gates_step(r, field, &l);
-	*at = l.at;
-	*item = l.item;
+	s->sets[field].gate_at = l.at;
+	s->sets[field].gate = l.item;
 	return rc;
 }
 
@@ -321,18 +354,9 @@ static int indexes_build(struct ecs_service *s)
 		lines_of_step(s, &l);
 	s->lines_at = l.at;
 	s->lines_of = l.item;
-	s->napps = 0;
-	TABLE_EACH(&s->ruledefs, ruledef, r)
-		for (size_t i = 0; i < r->nconds; i++)
-			if (ecs_fields[r->conds[i].field].type == T_APP &&
-			    r->conds[i].lo >= s->napps)
-				s->napps = r->conds[i].lo + 1u;
-	if (rc == 0)
-		rc = gates_build(s, ECS_F_P2P_PROTOCOL, s->napps, &s->app_gate_at, &s->app_gate);
 	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
 		if (s->sets[f].n)
-			rc = gates_build(s, f, s->sets[f].n, &s->sets[f].gate_at,
-			                 &s->sets[f].gate);
+			rc = gates_build(s, f);
 	return rc;
 }
 
@@ -444,13 +468,13 @@ void compiled_drop(struct ecs_service *s)
 	free(s->conds);
 	free(s->lines_at);
 	free(s->lines_of);
-	free(s->app_gate_at);
-	free(s->app_gate);
+	exacts_free(s->exacts);
 	free(s->bindings);
 	s->lines = NULL;
 	s->conds = NULL;
-	s->lines_at = s->app_gate_at = NULL;
-	s->lines_of = s->app_gate = NULL;
+	s->lines_at = NULL;
+	s->lines_of = NULL;
+	s->exacts = NULL;
 	s->bindings = NULL;
 }
 

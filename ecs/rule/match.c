@@ -282,13 +282,15 @@ static void candidates(struct call *k, const uint16_t *rules, size_t n)
 	}
 }
 
-static void app_candidates(struct call *k, uint16_t app)
+/** Makes candidates of the lines whose rules stand and fall with this pattern. */
+static void on_pattern(void *arg, unsigned field, uint16_t pattern)
 {
-	const struct ecs_service *s = k->m->s;
+	struct call *k = arg;
+	const struct patterns *set = &k->m->s->sets[field];
 
-	if (app && app < s->napps)
-		candidates(k, s->app_gate + s->app_gate_at[app],
-		           s->app_gate_at[app + 1u] - s->app_gate_at[app]);
+	if (pattern < set->n)
+		candidates(k, set->gate + set->gate_at[pattern],
+		           set->gate_at[pattern + 1u] - set->gate_at[pattern]);
 }
 
 static void add_set(const struct call *k, uint64_t *to, unsigned which)
@@ -304,12 +306,10 @@ static void add_set(const struct call *k, uint64_t *to, unsigned which)
 static void look(struct call *k)
 {
 	const struct ecs_l7 *l7 = k->in->l7;
-	const struct ecs_service *s = k->m->s;
 
 	if (!l7)
 		return;
 	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++) {
-		const struct stringset *set = &s->sets[f];
 		const char *text = l7_string(l7, f);
 
 		if (!(k->rb->l7_fields & FIELD_BIT(f)))
@@ -317,18 +317,14 @@ static void look(struct call *k)
 		if (!text && !l7->final)
 			add_set(k, k->later, set_gated(f));
 		if (f == ECS_F_P2P_PROTOCOL) {
-			app_candidates(k, l7->app);
-			app_candidates(k, l7->app_master);
+			on_pattern(k, f, l7->app);
+			on_pattern(k, f, l7->app_master);
 		}
 		if (!text)
 			continue;
 		scan(k->m, f, text);
-		for (size_t i = 0; i < k->m->hits[f].n; i++) {
-			uint16_t p = k->m->hits[f].list[i];
-
-			candidates(k, set->gate + set->gate_at[p],
-			           set->gate_at[p + 1u] - set->gate_at[p]);
-		}
+		for (size_t i = 0; i < k->m->hits[f].n; i++)
+			on_pattern(k, f, k->m->hits[f].list[i]);
 	}
 }
 
@@ -356,10 +352,13 @@ uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_i
 		return ECS_LINE_NONE;
 	k.rb = (const struct rulebase *)(const void *)m->s->rulebases.v[rulebase];
 	proto = SET_PROTO + proto_class_of(in->pkt->proto);
-	add_set(&k, k.yes, in->l34_only ? SET_L34 : SET_ALWAYS);
+	add_set(&k, k.yes, SET_ALWAYS);
+	exacts_find(m->s, in->pkt, on_pattern, &k);
 	keep_set(&k, proto);
-	if (in->l34_only)
+	if (in->l34_only) {
+		keep_set(&k, SET_L34);
 		return walk(&k, 0, k.rb->n);
+	}
 	line = walk(&k, 0, k.rb->first_l7);
 	if (line == ECS_LINE_NONE && k.rb->first_l7 < k.rb->n) {
 		look(&k);
@@ -384,7 +383,7 @@ struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
 	for (size_t f = 0; f < ECS_F__N; f++) {
 		struct hits *h = &m->hits[f];
 
-		if (!s->sets[f].n)
+		if (ecs_fields[f].type != T_STR || !s->sets[f].n)
 			continue;
 		h->bits = calloc((s->sets[f].n + 63) / 64, sizeof(*h->bits));
 		h->list = calloc(s->sets[f].n, sizeof(*h->list));

@@ -68,7 +68,7 @@ struct cond {
 	bool want;        /**< T_BOOL: the value asked for; T_STR: the operator is !present/present */
 	bool v4;          /**< T_ADDR: family of the range */
 	uint16_t lo, hi;  /**< T_PORT, T_NUM8, T_TCPSTATE, T_IPVER, T_APP */
-	uint16_t pattern; /**< T_STR: index in its field's set; resolved at commit */
+	uint16_t pattern; /**< index of its value in its field's set; given at commit */
 	struct ecs_addr alo, ahi;
 };
 
@@ -86,8 +86,9 @@ struct ruledef {
 	/* made at commit */
 	bool l34, used;
 	uint8_t protos;        /**< bit set of enum proto_class that it can match */
-	uint32_t gates;        /**< L7 fields one of whose patterns must hit; 0: not gated */
+	uint32_t gates;        /**< fields one of whose patterns must hit; 0: not gated */
 	const struct cond *conds;
+	const struct cond *gate; /**< of an AND: the condition whose pattern must hit */
 	uint16_t nconds;
 	uint64_t digest;
 };
@@ -211,10 +212,12 @@ struct binding {
 /* --- made at commit ----------------------------------------------------------------------------- */
 
 struct literals;
+struct exacts;
 
-/** All string conditions of one field; patterns that say the same share an index. */
-struct stringset {
-	size_t n;              /**< patterns; 0: no condition */
+/** The patterns of one field: strings (one index for those that say the same), exact values, or the
+ *  numbers of applications; and which rules stand and fall with them. */
+struct patterns {
+	size_t n;              /**< 0: no condition */
 	struct literals *lit;  /**< = starts-with ends-with; NULL: none */
 	hs_database_t *db;     /**< contains, regex: one database; NULL: none */
 	uint32_t *gate_at;     /**< n + 1: ruledefs gated by pattern i are gate[gate_at[i]..] */
@@ -233,12 +236,10 @@ struct ecs_service {
 	uint64_t digest;
 	struct ecs_line *lines;
 	struct cond *conds;          /**< of all ruledefs, cheap ones first in each */
-	struct stringset sets[ECS_F__N]; /**< of the T_STR fields */
+	struct patterns sets[ECS_F__N];
+	struct exacts *exacts;       /**< values of the T_ADDR and T_PORT fields */
 	uint32_t *lines_at;          /**< ruledef i is in lines lines_of[lines_at[i]..], ascending */
 	uint16_t *lines_of;
-	uint32_t *app_gate_at;       /**< [APPS + 1]: ruledefs gated by an application */
-	uint16_t *app_gate;
-	uint32_t napps;
 	struct binding *bindings;
 	size_t nbindings;
 };
@@ -293,10 +294,10 @@ int digest_service(struct ecs_service *s);
 
 /** Compiles the sets of all fields (stringset.c). */
 int stringset_build(struct ecs_service *s, struct ecs_err *e);
-void stringset_free(struct stringset *set);
+void stringset_free(struct patterns *set);
 /** Calls @p fn once or more for each pattern that @p text has. */
 typedef void literal_hit_fn(void *arg, uint16_t pattern);
-void stringset_find(const struct stringset *set, const char *text, hs_scratch_t *scratch,
+void stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
                     literal_hit_fn *fn, void *arg);
 /** SRP_EINVAL with Hyperscan's words when @p regex is not an expression it can compile. */
 int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
@@ -309,6 +310,15 @@ void literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, const
                   uint16_t pattern);
 void literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,
                    void *arg);
+
+/** Exact values of L3/L4 conditions (exact.c): gives each its pattern; 0 or SRP_ENOMEM. */
+int exacts_build(struct ecs_service *s);
+void exacts_free(struct exacts *x);
+bool exact_is(const struct cond *c);
+/** Calls @p fn for each pattern that the packet has. */
+typedef void exact_hit_fn(void *arg, unsigned field, uint16_t pattern);
+void exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
+                 void *arg);
 
 /** Frees what a commit has made (compile.c). */
 void compiled_drop(struct ecs_service *s);

@@ -110,7 +110,7 @@ static int exprs_add(struct exprs *x, const struct want *w, size_t pattern)
 }
 
 /** Gives equal conditions one index, and each index its literal or its expression. */
-static int patterns_make(struct stringset *set, struct exprs *x, const struct want *w, size_t n)
+static int patterns_make(struct patterns *set, struct exprs *x, const struct want *w, size_t n)
 {
 	int rc = 0;
 
@@ -143,7 +143,7 @@ static void exprs_free(struct exprs *x)
 	free(x->ids);
 }
 
-static int set_compile(struct stringset *set, const struct exprs *x, const char *words,
+static int set_compile(struct patterns *set, const struct exprs *x, const char *words,
                        struct ecs_err *e)
 {
 	hs_compile_error_t *err = NULL;
@@ -203,13 +203,13 @@ int stringset_build(struct ecs_service *s, struct ecs_err *e)
 	return rc;
 }
 
-void stringset_free(struct stringset *set)
+void stringset_free(struct patterns *set)
 {
 	literals_free(set->lit);
 	hs_free_database(set->db);
 	free(set->gate_at);
 	free(set->gate);
-	*set = (struct stringset){0};
+	*set = (struct patterns){0};
 }
 
 struct hit {
@@ -229,7 +229,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return 0;
 }
 
-void stringset_find(const struct stringset *set, const char *text, hs_scratch_t *scratch,
+void stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
                     literal_hit_fn *fn, void *arg)
 {
 	struct hit h = {fn, arg};
