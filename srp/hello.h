@@ -73,13 +73,10 @@ int srp_hello_agree(const struct srp_hello *me, const struct srp_hello *peer, ui
 /** What the election looks at. */
 struct srp_candidate srp_hello_candidate(const struct srp_hello *h);
 
-/* The messages of a planned switchover carry its id: drawn by the active at each attempt, so that an answer
- * to an earlier attempt is not taken for one to this (srp_role_rx). */
-
 /** SWITCH_PREPARE. */
 struct srp_switch_prepare {
-	uint32_t id;          /**< of the attempt */
-	uint32_t term;        /**< of the active that asks; 0 is refused */
+	uint32_t id;          /**< of this attempt; SWITCH_READY repeats it, see srp_role_rx */
+	uint32_t term;        /**< of the active that asks */
 	uint32_t reason;      /**< enum srp_switch_reason; newer numbers are passed on */
 	uint32_t timeout_ms;  /**< how long the flush may take, at most SRP_INTERVAL_MS_MAX */
 	bool force;           /**< the operator overrides the checks of the standby too */
@@ -87,37 +84,27 @@ struct srp_switch_prepare {
 int srp_switch_prepare_encode(const struct srp_switch_prepare *m, void *buf, size_t cap);
 int srp_switch_prepare_decode(const void *body, size_t len, struct srp_switch_prepare *out);
 
-/** A code of srp/err.def with a text. Texts are printable ASCII: an encoder replaces other bytes by '?'
- *  and cuts at SRP_MESSAGE_TEXT_MAX, a decoder refuses them. */
+/** SWITCH_READY and ERROR: status 0, or a code of srp/err.def, with a text. Texts are printable ASCII: an
+ *  encoder replaces other bytes by '?' and cuts at SRP_MESSAGE_TEXT_MAX, a decoder refuses them. */
 struct srp_status {
+	uint32_t id;                         /**< SWITCH_READY: of the SWITCH_PREPARE; else 0, not sent */
 	int status;                          /**< 0 or negative, as enum srp_err */
 	char text[SRP_MESSAGE_TEXT_MAX + 1];
 };
-
-/** SWITCH_READY: status 0 is ready, another is why not. */
-struct srp_switch_ready {
-	uint32_t id;
-	struct srp_status st;
-};
-int srp_switch_ready_encode(const struct srp_switch_ready *m, void *buf, size_t cap);
-int srp_switch_ready_decode(const void *body, size_t len, struct srp_switch_ready *out);
-
-/** SWITCH_ABORT: why; the status is not sent. */
-int srp_switch_abort_encode(const struct srp_switch_ready *m, void *buf, size_t cap);
-int srp_switch_abort_decode(const void *body, size_t len, struct srp_switch_ready *out);
-
-/** HANDOVER and TAKEN: the term of the sender (of TAKEN: the new one). 0 is refused. */
-struct srp_switch_term {
-	uint32_t id, term;
-};
-int srp_handover_encode(const struct srp_switch_term *m, void *buf, size_t cap);
-int srp_handover_decode(const void *body, size_t len, struct srp_switch_term *out);
-int srp_taken_encode(const struct srp_switch_term *m, void *buf, size_t cap);
-int srp_taken_decode(const void *body, size_t len, struct srp_switch_term *out);
-
-/** ERROR: what was refused. */
+int srp_switch_ready_encode(const struct srp_status *m, void *buf, size_t cap);
+int srp_switch_ready_decode(const void *body, size_t len, struct srp_status *out);
 int srp_error_encode(const struct srp_status *m, void *buf, size_t cap);
 int srp_error_decode(const void *body, size_t len, struct srp_status *out);
+
+/** SWITCH_ABORT: why; at most SRP_MESSAGE_TEXT_MAX bytes of @p text are sent. */
+int srp_switch_abort_encode(const char *text, void *buf, size_t cap);
+int srp_switch_abort_decode(const void *body, size_t len, char text[SRP_MESSAGE_TEXT_MAX + 1]);
+
+/** HANDOVER and TAKEN: the term of the sender (of TAKEN: the new one). 0 is refused. */
+int srp_handover_encode(uint32_t term, void *buf, size_t cap);
+int srp_handover_decode(const void *body, size_t len, uint32_t *term);
+int srp_taken_encode(uint32_t term, void *buf, size_t cap);
+int srp_taken_decode(const void *body, size_t len, uint32_t *term);
 
 /** BYE: enum srp_switch_reason; a number above 255 is refused. */
 int srp_bye_encode(uint32_t reason, void *buf, size_t cap);

@@ -307,7 +307,7 @@ int srp_role_rx(struct srp_role_machine *m, enum srp_role_event ev, uint32_t id,
 {
 	int rc;
 
-	if (ev != SRP_ROLE_EV_RX_PREPARE && id != m->attempt) {
+	if ((ev == SRP_ROLE_EV_RX_READY || ev == SRP_ROLE_EV_RX_REFUSED) && id != m->attempt) {
 		m->ctr->rx_stale++;
 		return SRP_ESTALE;
 	}

@@ -175,11 +175,11 @@ struct srp_role_step {
 int srp_role_step(struct srp_role_machine *m, enum srp_role_event ev, enum srp_switch_reason reason,
                   struct srp_role_step *out);
 /**
- * Feeds a message of a planned switchover: as srp_role_step, but a message with the id of another attempt
- * than the one under way is refused (SRP_ESTALE, counted in rx_stale). RX_PREPARE begins an attempt here;
- * SWITCH (by srp_role_step) does so on the active, whose messages then carry @c attempt.
+ * Feeds RX_PREPARE, RX_READY or RX_REFUSED, whose messages carry the id of their attempt: as srp_role_step,
+ * but an answer to another attempt than the one under way is refused (SRP_ESTALE, counted in rx_stale): it
+ * would let us flush to a peer that is not ready any more. RX_PREPARE keeps its id for the answer; on the
+ * active SWITCH draws the next. The other messages need none, for they are in the order of the connection.
  *
- * @param ev      RX_PREPARE, RX_READY, RX_REFUSED, RX_HANDOVER, RX_TAKEN or RX_ABORT
  * @param reason  of RX_PREPARE, else ignored
  */
 int srp_role_rx(struct srp_role_machine *m, enum srp_role_event ev, uint32_t id,

@@ -74,103 +74,28 @@ int srp_switch_prepare_decode(const void *body, size_t len, struct srp_switch_pr
 	return err;
 }
 
-int srp_switch_ready_encode(const struct srp_switch_ready *m, void *buf, size_t cap)
+int srp_switch_ready_encode(const struct srp_status *m, void *buf, size_t cap)
 {
 	struct srp_mp_w w = srp_mp_w_init(buf, cap);
 
 	srp_mp_w_array(&w, 3);
 	srp_mp_w_uint(&w, m->id);
-	put_status(&w, &m->st);
+	put_status(&w, m);
 	return srp_message_done(&w);
 }
 
-int srp_switch_ready_decode(const void *body, size_t len, struct srp_switch_ready *out)
+int srp_switch_ready_decode(const void *body, size_t len, struct srp_status *out)
 {
 	struct srp_mp_r r = srp_mp_r_init(body, len);
 	uint32_t more = srp_message_open(&r, 3);
-	struct srp_switch_ready m;
+	struct srp_status m = {.id = (uint32_t)srp_mp_uint(&r, UINT32_MAX)};
 	int err;
 
-	m.id = (uint32_t)srp_mp_uint(&r, UINT32_MAX);
-	get_status(&r, &m.st);
+	get_status(&r, &m);
 	err = finish(&r, more);
 	if (err == 0)
 		*out = m;
 	return err;
-}
-
-int srp_switch_abort_encode(const struct srp_switch_ready *m, void *buf, size_t cap)
-{
-	struct srp_mp_w w = srp_mp_w_init(buf, cap);
-
-	srp_mp_w_array(&w, 2);
-	srp_mp_w_uint(&w, m->id);
-	put_text(&w, m->st.text);
-	return srp_message_done(&w);
-}
-
-int srp_switch_abort_decode(const void *body, size_t len, struct srp_switch_ready *out)
-{
-	struct srp_mp_r r = srp_mp_r_init(body, len);
-	uint32_t more = srp_message_open(&r, 2);
-	struct srp_switch_ready m = {.st = {.status = 0}};
-	int err;
-
-	m.id = (uint32_t)srp_mp_uint(&r, UINT32_MAX);
-	srp_message_text(&r, m.st.text, sizeof(m.st.text));
-	err = finish(&r, more);
-	if (err == 0)
-		*out = m;
-	return err;
-}
-
-static int term_encode(const struct srp_switch_term *m, void *buf, size_t cap)
-{
-	struct srp_mp_w w = srp_mp_w_init(buf, cap);
-
-	if (m->term == 0)
-		return SRP_EINVAL;
-	srp_mp_w_array(&w, 2);
-	srp_mp_w_uint(&w, m->id);
-	srp_mp_w_uint(&w, m->term);
-	return srp_message_done(&w);
-}
-
-static int term_decode(const void *body, size_t len, struct srp_switch_term *out)
-{
-	struct srp_mp_r r = srp_mp_r_init(body, len);
-	uint32_t more = srp_message_open(&r, 2);
-	struct srp_switch_term m;
-	int err;
-
-	m.id = (uint32_t)srp_mp_uint(&r, UINT32_MAX);
-	m.term = (uint32_t)srp_mp_uint(&r, UINT32_MAX);
-	if (m.term == 0)
-		srp_mp_fail(&r, SRP_ERANGE);
-	err = finish(&r, more);
-	if (err == 0)
-		*out = m;
-	return err;
-}
-
-int srp_handover_encode(const struct srp_switch_term *m, void *buf, size_t cap)
-{
-	return term_encode(m, buf, cap);
-}
-
-int srp_handover_decode(const void *body, size_t len, struct srp_switch_term *out)
-{
-	return term_decode(body, len, out);
-}
-
-int srp_taken_encode(const struct srp_switch_term *m, void *buf, size_t cap)
-{
-	return term_encode(m, buf, cap);
-}
-
-int srp_taken_decode(const void *body, size_t len, struct srp_switch_term *out)
-{
-	return term_decode(body, len, out);
 }
 
 int srp_error_encode(const struct srp_status *m, void *buf, size_t cap)
@@ -186,7 +111,7 @@ int srp_error_decode(const void *body, size_t len, struct srp_status *out)
 {
 	struct srp_mp_r r = srp_mp_r_init(body, len);
 	uint32_t more = srp_message_open(&r, 2);
-	struct srp_status m;
+	struct srp_status m = {.id = 0};
 	int err;
 
 	get_status(&r, &m);
@@ -196,27 +121,84 @@ int srp_error_decode(const void *body, size_t len, struct srp_status *out)
 	return err;
 }
 
-int srp_bye_encode(uint32_t reason, void *buf, size_t cap)
+int srp_switch_abort_encode(const char *text, void *buf, size_t cap)
 {
 	struct srp_mp_w w = srp_mp_w_init(buf, cap);
 
-	if (reason > UINT8_MAX)
+	srp_mp_w_array(&w, 1);
+	put_text(&w, text);
+	return srp_message_done(&w);
+}
+
+int srp_switch_abort_decode(const void *body, size_t len, char text[SRP_MESSAGE_TEXT_MAX + 1])
+{
+	struct srp_mp_r r = srp_mp_r_init(body, len);
+	uint32_t more = srp_message_open(&r, 1);
+	char s[SRP_MESSAGE_TEXT_MAX + 1];
+	int err;
+
+	srp_message_text(&r, s, sizeof(s));
+	err = finish(&r, more);
+	if (err == 0)
+		memcpy(text, s, strlen(s) + 1);
+	return err;
+}
+
+/* One number from lo to hi. */
+static int number_encode(uint32_t v, uint32_t lo, uint32_t hi, void *buf, size_t cap)
+{
+	struct srp_mp_w w = srp_mp_w_init(buf, cap);
+
+	if (v < lo || v > hi)
 		return SRP_EINVAL;
 	srp_mp_w_array(&w, 1);
-	srp_mp_w_uint(&w, reason);
+	srp_mp_w_uint(&w, v);
 	return srp_message_done(&w);
+}
+
+static int number_decode(const void *body, size_t len, uint32_t lo, uint32_t hi, uint32_t *out)
+{
+	struct srp_mp_r r = srp_mp_r_init(body, len);
+	uint32_t more = srp_message_open(&r, 1);
+	uint32_t v = (uint32_t)srp_mp_uint(&r, hi);
+	int err;
+
+	if (v < lo)
+		srp_mp_fail(&r, SRP_ERANGE);
+	err = finish(&r, more);
+	if (err == 0)
+		*out = v;
+	return err;
+}
+
+int srp_handover_encode(uint32_t term, void *buf, size_t cap)
+{
+	return number_encode(term, 1, UINT32_MAX, buf, cap);
+}
+
+int srp_handover_decode(const void *body, size_t len, uint32_t *term)
+{
+	return number_decode(body, len, 1, UINT32_MAX, term);
+}
+
+int srp_taken_encode(uint32_t term, void *buf, size_t cap)
+{
+	return number_encode(term, 1, UINT32_MAX, buf, cap);
+}
+
+int srp_taken_decode(const void *body, size_t len, uint32_t *term)
+{
+	return number_decode(body, len, 1, UINT32_MAX, term);
+}
+
+int srp_bye_encode(uint32_t reason, void *buf, size_t cap)
+{
+	return number_encode(reason, 0, UINT8_MAX, buf, cap);
 }
 
 int srp_bye_decode(const void *body, size_t len, uint32_t *reason)
 {
-	struct srp_mp_r r = srp_mp_r_init(body, len);
-	uint32_t more = srp_message_open(&r, 1);
-	uint32_t v = (uint32_t)srp_mp_uint(&r, UINT8_MAX);
-	int err = finish(&r, more);
-
-	if (err == 0)
-		*reason = v;
-	return err;
+	return number_decode(body, len, 0, UINT8_MAX, reason);
 }
 
 static int check_encode(const struct srp_config_check *m, bool result, void *buf, size_t cap)

@@ -329,14 +329,16 @@ static void test_attempts(void)
 	CU_ASSERT_TRUE(a.phase == PH(FLUSHING) && a.asked == WHY(MANUAL));
 	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_PREPARE), 8, WHY(AAA), &s), 0);
 	CU_ASSERT_TRUE(b.attempt == 8 && b.asked == WHY(AAA));
-	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_ABORT), 7, WHY(AAA), &s), SRP_ESTALE);
-	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_HANDOVER), 9, WHY(AAA), &s), SRP_ESTALE);
-	CU_ASSERT_EQUAL(b.phase, PH(PREPARED));
-	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_HANDOVER), 8, WHY(FORCED), &s), 0);
-	CU_ASSERT_TRUE(b.phase == PH(ACTIVE) && s.reason == WHY(AAA));
+	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_PREPARE), 9, WHY(BGP), &s), 0);
+	CU_ASSERT_TRUE(b.attempt == 9 && b.asked == WHY(BGP) && b.phase == PH(PREPARED));
+	CU_ASSERT_EQUAL(srp_role_step(&b, EV(RX_HANDOVER), WHY(FORCED), &s), 0);
+	CU_ASSERT_TRUE(b.phase == PH(ACTIVE) && s.reason == WHY(BGP));
+	CU_ASSERT_EQUAL(srp_role_step(&b, EV(SWITCH), WHY(MANUAL), &s), 0);
+	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_REFUSED), 9, WHY(FORCED), &s), SRP_ESTALE);
+	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_REFUSED), 10, WHY(FORCED), &s), 0);
 	/* a refused RX_PREPARE begins nothing */
 	CU_ASSERT_EQUAL(srp_role_rx(&b, EV(RX_PREPARE), 99, WHY(AAA), &s), SRP_ESTATE);
-	CU_ASSERT_EQUAL(b.attempt, 8);
+	CU_ASSERT_EQUAL(b.attempt, 10);
 }
 
 static void test_resume(void)

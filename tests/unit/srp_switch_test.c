@@ -17,7 +17,7 @@ static int d_prepare(const uint8_t *b, size_t n)
 }
 static int d_ready(const uint8_t *b, size_t n)
 {
-	struct srp_switch_ready m;
+	struct srp_status m;
 
 	return srp_switch_ready_decode(b, n, &m);
 }
@@ -29,21 +29,21 @@ static int d_error(const uint8_t *b, size_t n)
 }
 static int d_abort(const uint8_t *b, size_t n)
 {
-	struct srp_switch_ready m;
+	char text[SRP_MESSAGE_TEXT_MAX + 1];
 
-	return srp_switch_abort_decode(b, n, &m);
+	return srp_switch_abort_decode(b, n, text);
 }
 static int d_handover(const uint8_t *b, size_t n)
 {
-	struct srp_switch_term m;
+	uint32_t term;
 
-	return srp_handover_decode(b, n, &m);
+	return srp_handover_decode(b, n, &term);
 }
 static int d_taken(const uint8_t *b, size_t n)
 {
-	struct srp_switch_term m;
+	uint32_t term;
 
-	return srp_taken_decode(b, n, &m);
+	return srp_taken_decode(b, n, &term);
 }
 static int d_bye(const uint8_t *b, size_t n)
 {
@@ -113,28 +113,27 @@ static void test_prepare(void)
 
 static void test_ready(void)
 {
-	struct srp_switch_ready m = {9, {SRP_EMISMATCH, "2 sessmgrs differ"}}, out = {.id = 5};
+	struct srp_status m = {9, SRP_EMISMATCH, "2 sessmgrs differ"}, out = {.id = 5};
 	uint8_t b[300];
 	int n = srp_switch_ready_encode(&m, b, sizeof(b));
 
 	CU_ASSERT_EQUAL(srp_switch_ready_decode("\x93\x01\x00\xa1\x07", 5, &out), SRP_EFORMAT);
 	CU_ASSERT_EQUAL(out.id, 5);
 	CU_ASSERT_EQUAL(srp_switch_ready_decode(b, (size_t)n, &out), 0);
-	CU_ASSERT_TRUE(out.id == 9 && out.st.status == SRP_EMISMATCH);
-	CU_ASSERT_STRING_EQUAL(out.st.text, "2 sessmgrs differ");
+	CU_ASSERT_TRUE(out.id == 9 && out.status == SRP_EMISMATCH);
+	CU_ASSERT_STRING_EQUAL(out.text, "2 sessmgrs differ");
 	law(SRP_CONTROL_SWITCH_READY, d_ready, b, n);
-	m = (struct srp_switch_ready){0, {0, ""}};
+	m = (struct srp_status){0, 0, ""};
 	law(SRP_CONTROL_SWITCH_READY, d_ready, b, srp_switch_ready_encode(&m, b, sizeof(b)));
 	m.id = UINT32_MAX;
-	m.st.status = -255;
-	memset(m.st.text, 'x', SRP_MESSAGE_TEXT_MAX);
+	m.status = -255;
+	memset(m.text, 'x', SRP_MESSAGE_TEXT_MAX);
 	law(SRP_CONTROL_SWITCH_READY, d_ready, b, srp_switch_ready_encode(&m, b, sizeof(b)));
-	law(SRP_CONTROL_SWITCH_ABORT, d_abort, b, srp_switch_abort_encode(&m, b, sizeof(b)));
 }
 
 static void test_error(void)
 {
-	struct srp_status m = {SRP_EMISMATCH, "2 sessmgrs differ"}, out = {.status = 5};
+	struct srp_status m = {0, SRP_EMISMATCH, "2 sessmgrs differ"}, out = {.status = 5};
 	uint8_t b[300];
 	int n = srp_error_encode(&m, b, sizeof(b));
 
@@ -159,54 +158,55 @@ static void test_error(void)
 
 static void test_abort_text(void)
 {
-	struct srp_switch_ready m = {4, {SRP_EBUSY, "flush\ttimed \xc3\xa4ut\x1b"}}, out;
+	char text[SRP_MESSAGE_TEXT_MAX + 1] = "untouched", longest[300];
 	uint8_t b[300];
-	int n = srp_switch_abort_encode(&m, b, sizeof(b));
+	int n = srp_switch_abort_encode("flush\ttimed \xc3\xa4ut\x1b", b, sizeof(b));
 
-	CU_ASSERT_EQUAL(srp_switch_abort_decode(b, (size_t)n, &out), 0);
-	CU_ASSERT_TRUE(out.id == 4 && out.st.status == 0);
-	CU_ASSERT_STRING_EQUAL(out.st.text, "flush?timed ??ut?");
+	CU_ASSERT_EQUAL(srp_switch_abort_decode("\x91\xa1\x07", 3, text), SRP_EFORMAT);
+	CU_ASSERT_STRING_EQUAL(text, "untouched");
+	CU_ASSERT_EQUAL(srp_switch_abort_decode(b, (size_t)n, text), 0);
+	CU_ASSERT_STRING_EQUAL(text, "flush?timed ??ut?");
 	law(SRP_CONTROL_SWITCH_ABORT, d_abort, b, n);
-	memset(m.st.text, 'y', SRP_MESSAGE_TEXT_MAX);
-	m.st.text[SRP_MESSAGE_TEXT_MAX] = '\0';
-	n = srp_switch_abort_encode(&m, b, sizeof(b));
-	CU_ASSERT_EQUAL(srp_switch_abort_decode(b, (size_t)n, &out), 0);
-	CU_ASSERT_STRING_EQUAL(out.st.text, m.st.text);
-	b[3]++; /* a text of 201 bytes */
-	CU_ASSERT_EQUAL(srp_switch_abort_decode(b, (size_t)n + 1, &out), SRP_ERANGE);
+	memset(longest, 'y', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	n = srp_switch_abort_encode(longest, b, sizeof(b));
+	CU_ASSERT_EQUAL(srp_switch_abort_decode(b, (size_t)n, text), 0);
+	CU_ASSERT_EQUAL(strlen(text), SRP_MESSAGE_TEXT_MAX);
+	law(SRP_CONTROL_SWITCH_ABORT, d_abort, b, n);
+	n = srp_switch_abort_encode(longest, b, sizeof(b));
+	b[n] = 'y';
+	b[2]++; /* a text of 201 bytes */
+	CU_ASSERT_EQUAL(srp_switch_abort_decode(b, (size_t)n + 1, text), SRP_ERANGE);
 }
 
-static void test_terms(void)
+static void test_numbers(void)
 {
-	struct srp_switch_term m = {3, 0}, out = {.term = 7};
 	uint8_t b[300];
 	uint32_t v = 7;
 
-	CU_ASSERT_EQUAL(srp_handover_encode(&m, b, sizeof(b)), SRP_EINVAL);
-	CU_ASSERT_EQUAL(srp_taken_encode(&m, b, sizeof(b)), SRP_EINVAL);
-	CU_ASSERT_EQUAL(srp_handover_decode("\x92\x03\x00", 3, &out), SRP_ERANGE);
-	CU_ASSERT_EQUAL(srp_taken_decode("\x92\x03\x00", 3, &out), SRP_ERANGE);
-	CU_ASSERT_EQUAL(srp_taken_decode("\x92\x03\xcf\0\0\0\1\0\0\0\0", 11, &out), SRP_ERANGE);
-	CU_ASSERT_EQUAL(out.term, 7);
-	m.term = 13;
-	CU_ASSERT_EQUAL(srp_taken_decode(b, (size_t)srp_taken_encode(&m, b, sizeof(b)), &out), 0);
-	CU_ASSERT_TRUE(out.id == 3 && out.term == 13);
-	m = (struct srp_switch_term){UINT32_MAX, UINT32_MAX};
-	CU_ASSERT_EQUAL(srp_handover_decode(b, (size_t)srp_handover_encode(&m, b, sizeof(b)), &out), 0);
-	CU_ASSERT_TRUE(out.id == UINT32_MAX && out.term == UINT32_MAX);
-	law(SRP_CONTROL_HANDOVER, d_handover, b, srp_handover_encode(&m, b, sizeof(b)));
-	law(SRP_CONTROL_TAKEN, d_taken, b, srp_taken_encode(&m, b, sizeof(b)));
+	CU_ASSERT_EQUAL(srp_handover_encode(0, b, sizeof(b)), SRP_EINVAL);
+	CU_ASSERT_EQUAL(srp_taken_encode(0, b, sizeof(b)), SRP_EINVAL);
 	CU_ASSERT_EQUAL(srp_bye_encode(256, b, sizeof(b)), SRP_EINVAL);
+	CU_ASSERT_EQUAL(srp_handover_decode("\x91\x00", 2, &v), SRP_ERANGE);
+	CU_ASSERT_EQUAL(srp_taken_decode("\x91\x00", 2, &v), SRP_ERANGE);
+	CU_ASSERT_EQUAL(srp_taken_decode("\x91\xcf\0\0\0\1\0\0\0\0", 10, &v), SRP_ERANGE);
 	CU_ASSERT_EQUAL(srp_bye_decode("\x91\xcd\x01\x00", 4, &v), SRP_ERANGE);
 	CU_ASSERT_EQUAL(v, 7);
+	CU_ASSERT_EQUAL(srp_taken_decode(b, (size_t)srp_taken_encode(13, b, sizeof(b)), &v), 0);
+	CU_ASSERT_EQUAL(v, 13);
+	CU_ASSERT_EQUAL(srp_handover_decode(b, (size_t)srp_handover_encode(UINT32_MAX, b, sizeof(b)),
+		&v), 0);
+	CU_ASSERT_EQUAL(v, UINT32_MAX);
 	CU_ASSERT_EQUAL(srp_bye_decode(b, (size_t)srp_bye_encode(0, b, sizeof(b)), &v), 0);
 	CU_ASSERT_EQUAL(v, 0);
+	law(SRP_CONTROL_HANDOVER, d_handover, b, srp_handover_encode(1, b, sizeof(b)));
+	law(SRP_CONTROL_TAKEN, d_taken, b, srp_taken_encode(UINT32_MAX, b, sizeof(b)));
 	law(SRP_CONTROL_BYE, d_bye, b, srp_bye_encode(255, b, sizeof(b)));
 }
 
 static void test_config(void)
 {
-	struct srp_config_check m = {.id = 9, .digest = UINT64_MAX, .st = {SRP_EBUSY, "audit runs"}}, out;
+	struct srp_config_check m = {.id = 9, .digest = UINT64_MAX, .st = {0, SRP_EBUSY, "audit runs"}}, out;
 	uint8_t b[300];
 	int n = srp_config_check_encode(&m, b, sizeof(b));
 
@@ -219,7 +219,7 @@ static void test_config(void)
 	CU_ASSERT_TRUE(out.id == 9 && out.digest == UINT64_MAX && out.st.status == SRP_EBUSY);
 	CU_ASSERT_STRING_EQUAL(out.st.text, "audit runs");
 	law(SRP_CONTROL_CONFIG_RESULT, d_result, b, n);
-	m = (struct srp_config_check){.st = {0, ""}};
+	m = (struct srp_config_check){.st = {.status = 0}};
 	law(SRP_CONTROL_CONFIG_CHECK, d_check, b, srp_config_check_encode(&m, b, sizeof(b)));
 	law(SRP_CONTROL_CONFIG_RESULT, d_result, b, srp_config_result_encode(&m, b, sizeof(b)));
 }
@@ -229,7 +229,7 @@ CU_TestInfo srp_switch_tests[] = {
 	{"SWITCH_READY", test_ready},
 	{"ERROR", test_error},
 	{"SWITCH_ABORT: texts are printable and bounded", test_abort_text},
-	{"HANDOVER, TAKEN, BYE", test_terms},
+	{"HANDOVER, TAKEN, BYE", test_numbers},
 	{"CONFIG_CHECK and CONFIG_RESULT", test_config},
 	CU_TEST_INFO_NULL,
 };
