@@ -145,41 +145,42 @@ static void dns_message(struct ecs_analysis *a, const uint8_t *msg, size_t len)
 		a->l7.dns_query = keep_name(a, name);
 }
 
-/* Messages over TCP have their length before them (RFC 1035 4.2.2). */
+/* Bytes to gather of a message over TCP: its length (RFC 1035 4.2.2), then as much as the question
+ * can take. */
+static size_t dns_want(const struct ecs_analysis *a, size_t *message)
+{
+	if (a->len < DNS_PREFIX)
+		return DNS_PREFIX;
+	*message = (size_t)a->buf[0] << 8 | a->buf[1];
+	return DNS_PREFIX + (*message < ECS_DNS_HEAD_MAX ? *message : ECS_DNS_HEAD_MAX);
+}
+
 static void feed_dns(struct ecs_analysis *a, const uint8_t *data, size_t len)
 {
+	size_t n, want, message = 0;
+
 	if (!data) {
 		stage_over(a);
 		return;
 	}
-	while (len) {
-		size_t want = DNS_PREFIX, n;
-
+	for (; len; data += n, len -= n) {
 		if (a->skip) {
 			n = a->skip < len ? a->skip : len;
 			a->skip -= n;
-			data += n;
-			len -= n;
 			continue;
 		}
-		if (a->len >= DNS_PREFIX) {
-			want = (size_t)a->buf[0] << 8 | a->buf[1];
-			n = want;
-			want = DNS_PREFIX + (want < ECS_DNS_HEAD_MAX ? want : ECS_DNS_HEAD_MAX);
-			if (a->len == want) {
-				dns_message(a, a->buf + DNS_PREFIX, want - DNS_PREFIX);
-				a->skip = n - (want - DNS_PREFIX);
-				a->len = 0;
-				continue;
-			}
-		}
+		want = dns_want(a, &message);
 		n = want - a->len < len ? want - a->len : len;
 		if (!gather(a, data, n, DNS_PREFIX + ECS_DNS_HEAD_MAX)) {
 			stage_over(a);
 			return;
 		}
-		data += n;
-		len -= n;
+		if (a->len < DNS_PREFIX || a->len < dns_want(a, &message))
+			continue;
+		want = a->len - DNS_PREFIX;
+		dns_message(a, a->buf + DNS_PREFIX, want);
+		a->skip = message - want;
+		a->len = 0;
 	}
 }
 

@@ -15,10 +15,13 @@ void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t
 	*bytes = p->len + (n - 1) * p->hdr_len;
 }
 
+/* `flow action discard [ uplink | downlink ]`: without a direction, both. */
 static bool discards(const struct ecs_charging_action *a, enum ecs_dir dir)
 {
-	return a && (a->flow_action == ECS_ACT_DISCARD ||
-	             (dir == ECS_UPLINK ? a->discard_up : a->discard_down));
+	if (!a || a->flow_action != ECS_ACT_DISCARD)
+		return false;
+	return a->discard_up == a->discard_down ||
+	       (dir == ECS_UPLINK ? a->discard_up : a->discard_down);
 }
 
 /* Counters of the rule; packets that are dropped count as hits only. */

@@ -161,8 +161,11 @@ static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
 
-	if (!(f->flags & ECS_FLOW_F_SEEN) && f->key.proto == PROTO_UDP)
+	if (!(f->flags & ECS_FLOW_F_SEEN) && f->key.proto == PROTO_UDP) {
+		if (f->flags & ECS_FLOW_F_FIRST_UP)
+			f->flags |= ECS_FLOW_F_OPENER_UP;
 		begin_analysis(e, w);
+	}
 	f->flags |= ECS_FLOW_F_SEEN;
 	if (f->analysis && (analyze(e, w) & ECS_AN_OVER))
 		ecs_flow_unanalyze(e, f);

@@ -83,21 +83,23 @@ static bool hold(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t
 	return true;
 }
 
-/* Gives up waiting for what is missing: goes on with the earliest that is there. */
+static void jump(struct ecs_stream *s, uint32_t seq, ecs_stream_fn *fn, void *arg)
+{
+	if (seq_diff(seq, s->next) <= 0)
+		return;
+	fn(arg, NULL, 0);
+	s->next = seq;
+}
+
+/* Gives up waiting for what is missing before a segment that cannot be held. */
 static void skip_gap(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len,
                      ecs_stream_fn *fn, void *arg)
 {
-	fn(arg, NULL, 0);
-	if (s->held && seq_diff(s->held->seq, seq) < 0) {
-		s->next = s->held->seq;
+	while (s->held && seq_diff(s->held->seq, seq) < 0) {
+		jump(s, s->held->seq, fn, arg);
 		deliver_held(s, fn, arg);
 	}
-	if (seq_diff(seq, s->next) > 0) {
-		/* still a hole: what is held lies beyond it or is older, and is not worth waiting for */
-		ecs_stream_fini(s);
-		s->next = seq;
-		fn(arg, NULL, 0);
-	}
+	jump(s, seq, fn, arg);
 	deliver(s, seq, data, len, fn, arg);
 	deliver_held(s, fn, arg);
 }
