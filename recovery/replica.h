@@ -16,6 +16,9 @@
 #include "srp/role.h"
 
 struct recovery_replica;
+struct recovery_sink;
+struct recovery_counters;
+struct recovery_kind_counters;
 
 /** Frames of an instance connection: recovery/frame.def. */
 extern const struct srp_frame_table recovery_frames;
@@ -31,11 +34,12 @@ enum recovery_link {
 /** Why a replica tells its owner something. */
 enum recovery_event {
 	RECOVERY_EV_SYNC,         /**< hello exchanged, synchronisation begins */
-	RECOVERY_EV_READY,        /**< level with the peer for the first time since the connection */
+	RECOVERY_EV_READY,        /**< level with the peer: once for each synchronisation */
 	RECOVERY_EV_FILLED,       /**< as receiver: the source says that it has sent all it holds */
 	RECOVERY_EV_FLUSHED,      /**< our end mark was compared equal and acknowledged */
 	RECOVERY_EV_FLUSH_FAILED, /**< our end mark was compared unequal */
-	RECOVERY_EV_PROTOCOL      /**< the peer broke the protocol: close the connection */
+	RECOVERY_EV_PROTOCOL,     /**< the peer broke the protocol: close the connection */
+	RECOVERY_EV_AUDIT         /**< an audit has ended, or found a silent change: @c why names it */
 };
 
 struct recovery_ops {
@@ -57,9 +61,18 @@ struct recovery_config {
 	uint32_t rate, burst;             /**< limiter of the limited kinds, records a second; 0: none */
 	uint32_t inflight_max;            /**< objects; above it producers are congested; 0: default */
 	bool lz4;                         /**< offer compression */
+	uint32_t instance;                /**< of the sessmgr; the peer's must be equal */
+	struct recovery_sink *sink;       /**< what is applied through one replica becomes known to the
+	                                       others behind this; NULL where there is no other */
 };
 
-/** A replica that is down, with no object; NULL without memory. Free with recovery_replica_free. */
+/**
+ * A replica that is down. Objects that the model holds already are taken in, as unknown to the peer.
+ * Counters of a process that went are carried on: what it had in flight becomes @c lost.
+ *
+ * @return NULL without memory, or where the registry does not pass srp_ckpt_check. Free with
+ *         recovery_replica_free, after which the sink must not name it any more
+ */
 struct recovery_replica *recovery_replica_new(const struct recovery_config *conf);
 void recovery_replica_free(struct recovery_replica *r);
 
@@ -74,14 +87,23 @@ struct recovery_sink {
 	uint32_t term;             /**< written into objects as they change */
 	struct recovery_replica *replica[SRP_REPLICA__N]; /**< NULL: absent */
 };
-/** Fills @p s.sink; replicas and term are set by the owner. */
+/**
+ * Fills @p s.sink; replicas and term are set by the owner.
+ *
+ * While a record is applied, what the model tells of is not a change of its own: a @c changed is
+ * ignored, and a @c deleted leaves the lists without a tombstone. A kind's @c remove (and an @c apply
+ * that ends another object) must call @c deleted for every other object that it frees, so that
+ * children leave the lists with their parent.
+ */
 void recovery_sink_init(struct recovery_sink *s);
 
 /* --- role -------------------------------------------------------------------------------------- */
 
 /**
- * Tells the role and the term. A change draws a new stream, raises the generation (all settled
- * objects become unknown to the peer: O(1)), and repeats hello and sync on an open connection.
+ * Tells the role and the term. A change of the term, of completeness or of the right to send draws a
+ * new stream and raises the generation (all settled objects become unknown to the peer: O(1)); any
+ * change repeats hello and sync on an open connection. Losing the right to send walks what was not
+ * acknowledged, and only that: those objects are compared first when the new source is heard.
  *
  * @param complete  this instance holds a complete state (false: empty or being filled; it is then
  *                  never a source that causes a deletion)
@@ -104,7 +126,10 @@ int recovery_replica_rx(struct recovery_replica *r, const struct srp_frame_hdr *
                         const uint8_t *body, struct srp_time now);
 
 /**
- * Writes as many whole frames as are due and fit.
+ * Writes as many whole frames as are due and fit. To be called after each batch of frames read, too:
+ * acknowledgements go out here.
+ *
+ * @param cap  SRP_FRAME_HDR_LEN + SRP_FRAME_BODY_MAX (16 KiB) at least; 64 KiB are best
  * @return bytes written; 0 when nothing is due. @p more says whether more is ready.
  */
 size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
