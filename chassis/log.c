@@ -55,8 +55,8 @@ static void emit(const struct timespec *ts, int severity, char *text)
 	}
 	gmtime_r(&ts->tv_sec, &tm);
 	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%S", &tm);
-	n = snprintf(line, sizeof(line), "%s.%06ldZ %s[%d] %s: %s\n", at, ts->tv_nsec / 1000, conf.who,
-	             (int)getpid(), severity_name[severity & 7], text);
+	n = snprintf(line, sizeof(line), "%s.%06ldZ %s[%d] %s: %s\n", at, ts->tv_nsec / 1000,
+		     conf.who, (int)getpid(), severity_name[severity & 7], text);
 	if (n > (int)sizeof(line) - 1)
 		n = (int)sizeof(line) - 1;
 	(void)!write(STDERR_FILENO, line, (size_t)n); /* one write: lines of tasks do not mix */
@@ -72,7 +72,8 @@ static bool limited(const struct timespec *ts)
 		conf.second = ts->tv_sec;
 		conf.lines = conf.left_out = 0;
 		if (n) {
-			snprintf(text, sizeof(text), "%u lines were left out: too many in a second", n);
+			snprintf(text, sizeof(text), "%u lines were left out: too many in a second",
+				 n);
 			emit(ts, LOG_WARNING, text);
 		}
 	}

@@ -71,8 +71,8 @@ static void destroy(struct chassis_conn *c)
 	free(c);
 }
 
-/* Says goodbye as far as the socket takes it at once, and lets go of the descriptor. Others may hold a
- * duplicate (R9): a connection that is closed on purpose must end for the peer all the same. */
+/* Says goodbye as far as the socket takes it at once, and lets go of the descriptor. Others may
+ * hold a duplicate (R9): a connection closed on purpose must end for the peer all the same. */
 static void hang_up(struct chassis_conn *c)
 {
 	const uint8_t *p;
@@ -155,7 +155,8 @@ static void handshake(struct chassis_conn *c)
 		chassis_conn_fail(c, SRP_ECLOSED, "end of file in the handshake");
 		return;
 	} else if (n < 0 && e != EAGAIN && e != EWOULDBLOCK && e != EINTR) {
-		chassis_conn_fail(c, e == ECONNRESET ? SRP_ECLOSED : SRP_EIO, "handshake: %s", strerror(e));
+		chassis_conn_fail(c, e == ECONNRESET ? SRP_ECLOSED : SRP_EIO, "handshake: %s",
+				  strerror(e));
 		return;
 	}
 	chassis_conn_tx(c);
@@ -260,7 +261,8 @@ static void partial_due(struct chassis_conn *c)
 		return;
 	waited = srp_time_since(c->partial_since, chassis_now());
 	if (waited >= SRP_SEC(PARTIAL_S)) {
-		chassis_conn_fail(c, SRP_ETIMEOUT, "half a frame, and not its rest for %d seconds", PARTIAL_S);
+		chassis_conn_fail(c, SRP_ETIMEOUT, "half a frame, and not its rest for %d seconds",
+				  PARTIAL_S);
 		return;
 	}
 	ev_timer_set(&c->deadline, (double)(SRP_SEC(PARTIAL_S) - waited) / 1e6, 0.);
@@ -277,9 +279,11 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	if (c->state == CONN_HANDSHAKE)
 		handshake(c);
 	if (c->state == CONN_CONNECT)
-		chassis_conn_fail(c, SRP_ETIMEOUT, "no TCP connection within %.0f seconds", HANDSHAKE_S);
+		chassis_conn_fail(c, SRP_ETIMEOUT, "no TCP connection within %.0f seconds",
+				  HANDSHAKE_S);
 	else if (c->state == CONN_HANDSHAKE)
-		chassis_conn_fail(c, SRP_ETIMEOUT, "handshake not finished within %.0f seconds", HANDSHAKE_S);
+		chassis_conn_fail(c, SRP_ETIMEOUT, "handshake not finished within %.0f seconds",
+				  HANDSHAKE_S);
 	else if (c->state == CONN_UP)
 		partial_due(c);
 	leave(c);
@@ -355,7 +359,7 @@ void chassis_conn_close(struct chassis_conn *c)
 {
 	if (!c || c->state == CONN_CLOSED)
 		return;
-	/* What is queued goes as far as the socket takes it at once: a last word is often a reason. */
+	/* What is queued goes as far as the socket takes it at once: it often says why. */
 	if (c->state == CONN_UP || c->state == CONN_OPENING) {
 		const struct chassis_conn_ops *ops = c->ops;
 		static const struct chassis_conn_ops none;

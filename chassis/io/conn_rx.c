@@ -33,8 +33,9 @@ static void take_fds(struct chassis_conn *c, struct msghdr *m)
 				continue;
 			}
 			close(fd);
-			chassis_conn_fail(c, SRP_EFORMAT, c->accept_fds ? "too many descriptors at once"
-			                                                 : "a descriptor that nobody asked for");
+			chassis_conn_fail(c, SRP_EFORMAT,
+					  c->accept_fds ? "too many descriptors at once"
+							: "a descriptor that nobody asked for");
 		}
 	}
 	if (m->msg_flags & MSG_CTRUNC)
@@ -97,7 +98,8 @@ static uint8_t *rx_room(struct chassis_conn *c, size_t *room)
 	return c->rx + c->rx_len;
 }
 
-/* Plain bytes into rx; how many came from the wire is taken from the budget. True: there may be more. */
+/* Plain bytes into rx; how many came from the wire is taken from the budget. True: there may be
+ * more. */
 static bool fill(struct chassis_conn *c, size_t *budget)
 {
 	size_t room, n, got;
@@ -181,7 +183,8 @@ static bool frames(struct chassis_conn *c, size_t *budget)
 		c->partial_since.us = 0;
 		rc = c->ops->rx(c->owner, &h, p + SRP_FRAME_HDR_LEN, fd);
 		if (rc < 0)
-			chassis_conn_fail(c, rc, "frame 0x%02x refused: %s", h.type, srp_strerror(rc));
+			chassis_conn_fail(c, rc, "frame 0x%02x refused: %s", h.type,
+					  srp_strerror(rc));
 	}
 	return false;
 }

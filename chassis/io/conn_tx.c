@@ -56,7 +56,8 @@ static size_t next(struct chassis_conn *c, uint8_t *buf, size_t cap, bool *pull)
 	return n;
 }
 
-/* A write that failed. What the peer has sent before it left is read still: it ends by the reader. */
+/* A write that failed. What the peer has sent before it left is read still: it ends by the reader.
+ */
 static void write_failed(struct chassis_conn *c, int e)
 {
 	if (e == EAGAIN || e == EWOULDBLOCK || e == EINTR)
@@ -128,7 +129,8 @@ static bool plain_step(struct chassis_conn *c, bool *pull)
 		if (f && f->fd >= 0)
 			return send_fd(c);
 		while (c->tx_len < CONN_WRITE &&
-		       (n = next(c, c->tx + c->tx_len, SRP_FRAME_HDR_LEN + SRP_FRAME_BODY_MAX, pull)))
+		       (n = next(c, c->tx + c->tx_len, SRP_FRAME_HDR_LEN + SRP_FRAME_BODY_MAX,
+				 pull)))
 			c->tx_len += n;
 		if (!c->tx_len || !chassis_conn_alive(c))
 			return false;

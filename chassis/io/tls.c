@@ -44,7 +44,8 @@ static void say(char *why, size_t cap, const char *what, const char *file)
 	ERR_clear_error();
 }
 
-static int load(SSL_CTX *ctx, const char *cert, const char *key, const char *ca, char *why, size_t cap)
+static int load(SSL_CTX *ctx, const char *cert, const char *key, const char *ca, char *why,
+		size_t cap)
 {
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	ERR_clear_error();
@@ -80,7 +81,8 @@ static SSL_CTX *context(void)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_options(ctx,
+			    SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -28,7 +28,7 @@ struct chassis_tls_session {
 	uint8_t in[IN_CAP], out[OUT_CAP];
 };
 
-/* --- the BIO: reads from in, writes to out ------------------------------------------------------ */
+/* --- the BIO: reads from in, writes to out ------------------------------------------------- */
 
 static int bio_read(BIO *b, char *buf, int len)
 {
@@ -83,7 +83,7 @@ BIO_METHOD *chassis_tls_bio(void)
 	return NULL;
 }
 
-/* --- refusals ----------------------------------------------------------------------------------- */
+/* --- refusals ------------------------------------------------------------------------------ */
 
 static enum chassis_tls_refusal by_verify(long v)
 {
@@ -154,7 +154,7 @@ static int refuse(struct chassis_tls_session *s, char *why, size_t cap)
 	return alert ? SRP_EPEER : SRP_EAUTH;
 }
 
-/* --- public ------------------------------------------------------------------------------------- */
+/* --- public -------------------------------------------------------------------------------- */
 
 struct chassis_tls_session *chassis_tls_session_new(struct chassis_tls *t, bool server)
 {
@@ -321,7 +321,8 @@ int chassis_tls_session_write(struct chassis_tls_session *s, const uint8_t *buf,
 	if (OUT_CAP - s->out_len < 2 * RECORD_ROOM) /* a new key goes before the record */
 		return SRP_ENOSPC;
 	ERR_clear_error();
-	if (++s->records >= RECORDS_PER_KEY && SSL_key_update(s->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+	if (++s->records >= RECORDS_PER_KEY &&
+	    SSL_key_update(s->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
 		s->records = 0;
 	if (SSL_write_ex(s->ssl, buf, len, &put) != 1 || put != len) {
 		s->broken = true;
@@ -342,7 +343,8 @@ void chassis_tls_session_close(struct chassis_tls_session *s)
 int chassis_tls_session_export(struct chassis_tls_session *s, const char *label, uint8_t *key,
                                size_t len)
 {
-	if (!s->done || SSL_export_keying_material(s->ssl, key, len, label, strlen(label), NULL, 0, 0) != 1)
+	if (!s->done ||
+	    SSL_export_keying_material(s->ssl, key, len, label, strlen(label), NULL, 0, 0) != 1)
 		return SRP_ESTATE;
 	return SRP_OK;
 }

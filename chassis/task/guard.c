@@ -80,7 +80,8 @@ static int thread_start(struct chassis_guard *g)
 	int rc;
 
 	pthread_attr_init(&a);
-	(void)pthread_attr_setstacksize(&a, STACK > PTHREAD_STACK_MIN ? STACK : (size_t)PTHREAD_STACK_MIN);
+	(void)pthread_attr_setstacksize(&a, STACK > PTHREAD_STACK_MIN ? STACK
+								      : (size_t)PTHREAD_STACK_MIN);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&g->thread, &a, watch, g);
@@ -96,7 +97,8 @@ struct chassis_guard *chassis_guard_new(int event_fd)
 	if (!g)
 		return NULL;
 	g->event_fd = event_fd;
-	g->page = mmap(NULL, sizeof(*g->page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	g->page = mmap(NULL, sizeof(*g->page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
 	if (g->page == MAP_FAILED) {
 		free(g);
 		return NULL;

@@ -14,7 +14,7 @@
 #include "chassis/task/title.h"
 #include "srp/err.h"
 
-#define OPEN_TRIES   20     /* a chassis that was killed this moment holds ports and devices a while */
+#define OPEN_TRIES   20 /* a chassis that was killed this moment holds ports and devices a while */
 #define OPEN_WAIT_MS 100
 #define CERT_WARN_S  (30 * 86400LL)
 #define CERT_EVERY_S 86400.
@@ -24,7 +24,8 @@ struct life {
 	struct sup_opened opened;
 	ev_signal term, intr, hup;
 	ev_timer cert;
-	int told; /* where the process that the operator started waits to hear; -1: it is this one */
+	int told; /* where the process that the operator started waits to hear; -1: it is this one
+		   */
 };
 
 static void tell_starter(struct life *l, unsigned char status)
@@ -60,7 +61,8 @@ static void on_hup(struct ev_loop *loop, ev_signal *w, int revents)
 	(void)loop;
 	(void)w;
 	(void)revents;
-	chassis_log(LOG_NOTICE, "reading the configuration again is not supported: restart instead");
+	chassis_log(LOG_NOTICE,
+		    "reading the configuration again is not supported: restart instead");
 }
 
 static void judge_cert(const struct life *l)
@@ -88,8 +90,8 @@ static void on_cert(struct ev_loop *loop, ev_timer *w, int revents)
 	judge_cert(w->data);
 }
 
-/* Leaves the terminal. The process that was started waits until all tasks are up, and ends with what
- * came of it. */
+/* Leaves the terminal. The process that was started waits until all tasks are up, and ends with
+ * what came of it. */
 static int daemonize(struct life *l)
 {
 	unsigned char status = EXIT_FAILURE;

@@ -30,7 +30,8 @@
 #define OURS_FROM        4700
 #define OURS_TO          4799
 
-static int fail(char *why, size_t cap, int rc, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static int fail(char *why, size_t cap, int rc, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 static int fail(char *why, size_t cap, int rc, const char *fmt, ...)
 {
@@ -42,7 +43,7 @@ static int fail(char *why, size_t cap, int rc, const char *fmt, ...)
 	return rc;
 }
 
-/* --- the configuration --------------------------------------------------------------------------- */
+/* --- the configuration --------------------------------------------------------------------- */
 
 static void print_error(void *arg, const char *text)
 {
@@ -84,7 +85,7 @@ struct chassis_config *chassis_config_load(const char *file)
 	return c;
 }
 
-/* --- memory -------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------------- */
 
 void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c)
 {
@@ -92,7 +93,8 @@ void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c)
 	sh->config = c;
 	sh->nsessmgr = c ? c->sessmgrs : 1;
 	sh->nslabs = 4 + sh->nsessmgr;
-	sh->listen_control = sh->operator_fd = sh->service_dev_fd = sh->steer_map_fd = sh->state_fd = -1;
+	sh->listen_control = sh->operator_fd = sh->service_dev_fd = sh->steer_map_fd =
+		sh->state_fd = -1;
 	for (size_t i = 0; i < CHASSIS_SESSMGRS_MAX; i++)
 		sh->listen_instance[i] = sh->tun_acc[i] = sh->tun_core[i] = -1;
 	for (size_t i = 0; i <= CHASSIS_SESSMGRS_MAX; i++)
@@ -117,8 +119,8 @@ int sup_slabs_open(struct chassis_shared *sh)
 			return SRP_ENOMEM;
 		}
 		sh->slab[i] = p;
-		stats_slab_init(&sh->slab[i]->head, sizeof(struct chassis_slab), CHASSIS_SLAB_LAYOUT,
-		                (uint32_t)getpid());
+		stats_slab_init(&sh->slab[i]->head, sizeof(struct chassis_slab),
+				CHASSIS_SLAB_LAYOUT, (uint32_t)getpid());
 	}
 	sh->slab[chassis_slot(CHASSIS_TASK_VPNMGR, 0)]->role.incarnation = sh->incarnation;
 	return SRP_OK;
@@ -133,7 +135,7 @@ void sup_slabs_close(struct chassis_shared *sh)
 	sh->slab = NULL;
 }
 
-/* --- sockets ------------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------- */
 
 static socklen_t sockaddr_of(const struct ecs_addr *a, uint16_t port, struct sockaddr_storage *out)
 {
@@ -153,7 +155,8 @@ static socklen_t sockaddr_of(const struct ecs_addr *a, uint16_t port, struct soc
 	return sizeof(*v6);
 }
 
-static int socket_bound(const struct ecs_addr *a, unsigned port, int type, int *out, char *why, size_t cap)
+static int socket_bound(const struct ecs_addr *a, unsigned port, int type, int *out, char *why,
+			size_t cap)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sockaddr_of(a, (uint16_t)port, &sa);
@@ -166,12 +169,13 @@ static int socket_bound(const struct ecs_addr *a, unsigned port, int type, int *
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (sa.ss_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0 || (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
+	if (bind(fd, (struct sockaddr *)&sa, len) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
 		e = errno;
 		close(fd);
 		return fail(why, cap, e == EADDRINUSE ? SRP_EBUSY : SRP_EIO, "%s port %u on %s: %s",
-		            type == SOCK_STREAM ? "TCP" : "UDP", port, ecs_addr_text(a, text, sizeof(text)),
-		            strerror(e));
+			    type == SOCK_STREAM ? "TCP" : "UDP", port,
+			    ecs_addr_text(a, text, sizeof(text)), strerror(e));
 	}
 	*out = fd;
 	return SRP_OK;
@@ -193,7 +197,8 @@ static int open_srp(struct sup_opened *o, char *why, size_t cap)
 
 		rc = socket_bound(&srp->bind, srp->port + i, SOCK_STREAM, listener, why, cap);
 		if (rc == SRP_OK)
-			rc = socket_bound(&srp->bind, srp->port + i, SOCK_DGRAM, &sh->beat_fd[i], why, cap);
+			rc = socket_bound(&srp->bind, srp->port + i, SOCK_DGRAM, &sh->beat_fd[i],
+					  why, cap);
 	}
 	return rc;
 }
@@ -202,7 +207,8 @@ static int open_srp(struct sup_opened *o, char *why, size_t cap)
 static bool answered(const struct sockaddr_un *sa)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool yes = fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN);
+	bool yes = fd >= 0 &&
+		   (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
@@ -234,7 +240,8 @@ static int open_operator(struct sup_opened *o, const char *path, char *why, size
 	rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
 	umask(mask);
 	if (rc < 0 || listen(fd, BACKLOG) < 0) {
-		rc = fail(why, cap, errno == EADDRINUSE ? SRP_EBUSY : SRP_EIO, "%s: %s", path, strerror(errno));
+		rc = fail(why, cap, errno == EADDRINUSE ? SRP_EBUSY : SRP_EIO, "%s: %s", path,
+			  strerror(errno));
 		close(fd);
 		return rc;
 	}
@@ -243,7 +250,7 @@ static int open_operator(struct sup_opened *o, const char *path, char *why, size
 	return SRP_OK;
 }
 
-/* --- devices ------------------------------------------------------------------------------------- */
+/* --- devices ------------------------------------------------------------------------------- */
 
 static int busy_if_there(int rc)
 {
@@ -278,7 +285,8 @@ static int open_devices(struct sup_opened *o, const char *suffix, char *why, siz
 	return SRP_OK;
 }
 
-/* Without it the kernel spreads packets by hash, and each is handed on to its instance: slower, right. */
+/* Without it the kernel spreads packets by hash, and each is handed on to its instance: slower,
+ * right. */
 static void open_steering(struct sup_opened *o)
 {
 	struct chassis_shared *sh = &o->shared;
@@ -291,11 +299,12 @@ static void open_steering(struct sup_opened *o)
 	}
 	if (chassis_steer_attach(o->steer, sh->tun_acc[0], ECS_UPLINK) < 0 ||
 	    chassis_steer_attach(o->steer, sh->tun_core[0], ECS_DOWNLINK) < 0)
-		chassis_log(LOG_WARNING, "no steering, packets take a longer way: the devices refuse it");
+		chassis_log(LOG_WARNING,
+			    "no steering, packets take a longer way: the devices refuse it");
 	sh->steer_map_fd = chassis_steer_map_fd(o->steer);
 }
 
-/* --- the persisted term -------------------------------------------------------------------------- */
+/* --- the persisted term -------------------------------------------------------------------- */
 
 static int open_state(struct sup_opened *o, char *why, size_t cap)
 {
@@ -304,41 +313,46 @@ static int open_state(struct sup_opened *o, char *why, size_t cap)
 
 	if (!path[0]) {
 		if (o->config->srp.present)
-			chassis_log(LOG_WARNING, "no state file is configured: the term does not survive a restart");
+			chassis_log(
+				LOG_WARNING,
+				"no state file is configured: the term does not survive a restart");
 		return SRP_OK;
 	}
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
-		chassis_log(LOG_WARNING, "state file %s: %s: the term does not survive a restart", path,
-		            strerror(errno));
+		chassis_log(LOG_WARNING, "state file %s: %s: the term does not survive a restart",
+			    path, strerror(errno));
 		return SRP_OK;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		close(fd);
-		return fail(why, cap, SRP_EBUSY, "state file %s is in use by another chassisd", path);
+		return fail(why, cap, SRP_EBUSY, "state file %s is in use by another chassisd",
+			    path);
 	}
 	/* Room is taken now, so that a full disk does not forbid a switchover later. */
 	e = posix_fallocate(fd, 0, STATE_BYTES);
 	if (e)
-		chassis_log(LOG_WARNING, "state file %s: %s: the term may not survive a restart", path,
-		            strerror(e));
+		chassis_log(LOG_WARNING, "state file %s: %s: the term may not survive a restart",
+			    path, strerror(e));
 	(void)fchmod(fd, 0600);
 	o->shared.state_fd = fd;
 	return SRP_OK;
 }
 
-/* --- all of it ----------------------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------------------------- */
 
 static void sweep(void)
 {
 	struct chassis_nl *n = chassis_nl_open();
 
 	if (!n || chassis_nl_sweep(n, OURS_FROM, OURS_TO, OURS_FROM, OURS_TO) < 0)
-		chassis_log(LOG_WARNING, "rules and routes of an earlier life could not be removed");
+		chassis_log(LOG_WARNING,
+			    "rules and routes of an earlier life could not be removed");
 	chassis_nl_close(n);
 }
 
-int sup_open(struct sup_opened *o, const char *operator_path, const char *suffix, char *why, size_t cap)
+int sup_open(struct sup_opened *o, const char *operator_path, const char *suffix, char *why,
+	     size_t cap)
 {
 	int rc;
 

@@ -103,7 +103,8 @@ size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task
 int chassis_privilege_slabs(struct chassis_shared *shared, size_t own)
 {
 	for (size_t i = 0; i < shared->nslabs; i++)
-		if (i != own && mprotect(shared->slab[i], sizeof(struct chassis_slab), PROT_READ) < 0)
+		if (i != own &&
+		    mprotect(shared->slab[i], sizeof(struct chassis_slab), PROT_READ) < 0)
 			return SRP_EIO;
 	return SRP_OK;
 }

@@ -30,9 +30,10 @@ void sup_order(struct sup_child *c, uint8_t type)
 		(void)chassis_conn_send(c->line, type, w.start, srp_mp_w_len(&w), -1);
 }
 
-/* --- lines between tasks ------------------------------------------------------------------------- */
+/* --- lines between tasks ------------------------------------------------------------------- */
 
-static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about, uint64_t serial, int fd)
+static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about, uint64_t serial,
+		 int fd)
 {
 	const struct chassis_line_msg m = {about->row->task, about->instance, serial};
 	uint8_t buf[64];
@@ -44,8 +45,9 @@ static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about
 	rc = chassis_conn_send(c->line, type, w.start, srp_mp_w_len(&w), fd);
 	if (rc < 0) {
 		/* A task that does not hear of its peers is of no use: its successor will. */
-		chassis_log(LOG_ERR, "%s:%u does not read its orders: %s", c->sup->slot[c->slot].row->name,
-		            c->sup->slot[c->slot].instance, srp_strerror(rc));
+		chassis_log(LOG_ERR, "%s:%u does not read its orders: %s",
+			    c->sup->slot[c->slot].row->name, c->sup->slot[c->slot].instance,
+			    srp_strerror(rc));
 		sup_kill(c);
 	}
 }
@@ -94,7 +96,7 @@ void sup_repair(struct chassis_supervisor *s)
 				line_make(s, a, b);
 }
 
-/* --- what a task tells --------------------------------------------------------------------------- */
+/* --- what a task tells --------------------------------------------------------------------- */
 
 static int line_broken(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body)
 {
@@ -185,7 +187,7 @@ static void on_down(void *owner, int err, const char *why)
 
 static const struct chassis_conn_ops ops = {.rx = on_rx, .down = on_down};
 
-/* --- processes ----------------------------------------------------------------------------------- */
+/* --- processes ----------------------------------------------------------------------------- */
 
 static void become(struct chassis_supervisor *s, struct sup_child *self, int line, pid_t parent)
 {

@@ -8,8 +8,9 @@
 
 #include "srp/err.h"
 
-struct chassis_supervisor *chassis_supervisor_new(struct ev_loop *loop, struct chassis_shared *shared,
-                                                  const struct chassis_task_row *const *rows)
+struct chassis_supervisor *chassis_supervisor_new(struct ev_loop *loop,
+						  struct chassis_shared *shared,
+						  const struct chassis_task_row *const *rows)
 {
 	struct chassis_supervisor *s = calloc(1, sizeof(*s));
 

@@ -35,7 +35,7 @@ struct chassis_task_base {
 	int status;
 };
 
-/* --- slots and messages -------------------------------------------------------------------------- */
+/* --- slots and messages -------------------------------------------------------------------- */
 
 size_t chassis_slot(enum chassis_task task, unsigned instance)
 {
@@ -107,7 +107,7 @@ int chassis_line_get(const uint8_t *body, size_t len, size_t nsessmgr, struct ch
 	return SRP_OK;
 }
 
-/* --- lines --------------------------------------------------------------------------------------- */
+/* --- lines --------------------------------------------------------------------------------- */
 
 static void tell_gone(struct line *l)
 {
@@ -115,7 +115,8 @@ static void tell_gone(struct line *l)
 	uint8_t buf[64];
 	struct srp_mp_w w = chassis_line_put(&m, buf, sizeof(buf));
 
-	(void)chassis_task_send(&l->base->ctx, CHASSIS_TASK_SUPERVISOR, 0, CHASSIS_IPC_GONE, &w, -1);
+	(void)chassis_task_send(&l->base->ctx, CHASSIS_TASK_SUPERVISOR, 0, CHASSIS_IPC_GONE, &w,
+				-1);
 }
 
 static void line_lost(struct line *l)
@@ -138,7 +139,8 @@ static int peer_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *bo
 	return ctx->row->rx(ctx, l->task, l->instance, h, body, fd);
 }
 
-/* The other task is there still, for all we know: the supervisor makes a new line, or tells us better. */
+/* The other task is there still, for all we know: the supervisor makes a new line, or tells us
+ * better. */
 static void peer_down(void *owner, int err, const char *why)
 {
 	struct line *l = owner;
@@ -216,9 +218,11 @@ static void supervisor_down(void *owner, int err, const char *why)
 	_exit(EXIT_FAILURE);
 }
 
-static const struct chassis_conn_ops supervisor_ops = {.rx = supervisor_rx, .down = supervisor_down};
+static const struct chassis_conn_ops supervisor_ops = {.rx = supervisor_rx,
+						       .down = supervisor_down};
 
-static struct line *line_of(const struct chassis_task_ctx *ctx, enum chassis_task to, unsigned instance)
+static struct line *line_of(const struct chassis_task_ctx *ctx, enum chassis_task to,
+			    unsigned instance)
 {
 	size_t slot = chassis_slot(to, instance);
 
@@ -252,14 +256,16 @@ size_t chassis_task_send_all(struct chassis_task_ctx *ctx, enum chassis_task to,
 	return n;
 }
 
-bool chassis_task_connected(const struct chassis_task_ctx *ctx, enum chassis_task to, unsigned instance)
+bool chassis_task_connected(const struct chassis_task_ctx *ctx, enum chassis_task to,
+			    unsigned instance)
 {
 	const struct line *l = line_of(ctx, to, instance);
 
 	return l && l->conn;
 }
 
-size_t chassis_task_queued(const struct chassis_task_ctx *ctx, enum chassis_task to, unsigned instance)
+size_t chassis_task_queued(const struct chassis_task_ctx *ctx, enum chassis_task to,
+			   unsigned instance)
 {
 	const struct line *l = line_of(ctx, to, instance);
 
@@ -273,7 +279,7 @@ void chassis_task_exit(struct chassis_task_ctx *ctx, int status)
 	ev_break(ctx->loop, EVBREAK_ALL);
 }
 
-/* --- beat and gap --------------------------------------------------------------------------------- */
+/* --- beat and gap -------------------------------------------------------------------------- */
 
 static void gap_note(struct chassis_task_base *b, uint64_t us)
 {
@@ -301,7 +307,8 @@ static void on_before(struct ev_loop *loop, ev_prepare *w, int revents)
 	gap_note(b, srp_time_since(b->woke, b->slept));
 }
 
-/* It rises, before any other callback: the tick would have woken it earlier if this process had run. */
+/* It rises, before any other callback: the tick would have woken it earlier if this process had
+ * run. */
 static void on_after(struct ev_loop *loop, ev_check *w, int revents)
 {
 	struct chassis_task_base *b = w->data;
@@ -345,10 +352,10 @@ static void beats_start(struct chassis_task_base *b)
 	stats_slab_beat(&b->ctx.slab->head, b->woke.us);
 }
 
-/* --- birth ---------------------------------------------------------------------------------------- */
+/* --- birth --------------------------------------------------------------------------------- */
 
-/* The supervisor decides when a task ends: what a terminal or an init system sends to all is not for
- * it, or the role could not be handed over any more. */
+/* The supervisor decides when a task ends: what a terminal or an init system sends to all is not
+ * for it, or the role could not be handed over any more. */
 static void signals_reset(void)
 {
 	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
@@ -376,7 +383,8 @@ static void less_privileged(const struct chassis_task_birth *birth)
 	char why[160];
 	int rc;
 
-	if (chassis_privilege_slabs(birth->shared, chassis_slot(birth->row->task, birth->instance)) < 0)
+	if (chassis_privilege_slabs(birth->shared,
+				    chassis_slot(birth->row->task, birth->instance)) < 0)
 		chassis_log(LOG_WARNING, "the counters of other tasks stay writable");
 	rc = chassis_privilege_drop(birth->row, birth->parent, why, sizeof(why));
 	if (rc == SRP_ECLOSED)
@@ -405,8 +413,8 @@ static struct chassis_task_base *base_new(const struct chassis_task_birth *birth
 		b->line[i].base = b;
 		(void)chassis_slot_task(i, sh->nsessmgr, &b->line[i].task, &b->line[i].instance);
 	}
-	b->line[0].conn = chassis_conn_new(b->ctx.loop, birth->line, NULL, false, &chassis_ipc_frames,
-	                                   &supervisor_ops, &b->line[0]);
+	b->line[0].conn = chassis_conn_new(b->ctx.loop, birth->line, NULL, false,
+					   &chassis_ipc_frames, &supervisor_ops, &b->line[0]);
 	if (!b->line[0].conn)
 		return NULL;
 	chassis_conn_accept_fds(b->line[0].conn, true);

@@ -48,8 +48,9 @@ void sup_died(struct sup_child *c)
 		return;
 	who(s, c->slot, name, sizeof(name));
 	if (crash_loop(slot, chassis_now())) {
-		chassis_log(LOG_CRIT, "%s has died more than %d times in %d seconds: this chassis gives up",
-		            name, SUP_CRASHES, SUP_CRASH_S);
+		chassis_log(LOG_CRIT,
+			    "%s has died more than %d times in %d seconds: this chassis gives up",
+			    name, SUP_CRASHES, SUP_CRASH_S);
 		chassis_supervisor_abandon(s, 1);
 		return;
 	}
@@ -143,7 +144,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	stats_slab_beat(&s->shared->slab[0]->head, now.us);
 	if (srp_time_since(s->last_tick, now) > SRP_MS(SUP_GAP_MS)) {
-		/* What stopped the supervisor may have stopped all: nobody is judged by that time. */
+		/* What stopped the supervisor may have stopped all: nobody is judged by that time.
+		 */
 		chassis_log(LOG_WARNING, "the supervisor stood still for %llu ms",
 		            (unsigned long long)(srp_time_since(s->last_tick, now) / 1000));
 		s->fresh = now;

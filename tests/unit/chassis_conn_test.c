@@ -92,8 +92,8 @@ static void on_down(void *owner, int err, const char *why)
 	e->c = NULL;
 }
 
-static const struct chassis_conn_ops ops = {.up = on_up, .state = on_state, .rx = on_rx, .tx = on_tx,
-                                            .down = on_down};
+static const struct chassis_conn_ops ops = {
+	.up = on_up, .state = on_state, .rx = on_rx, .tx = on_tx, .down = on_down};
 
 /* Turns the loop until nothing happens any more: the ends are local, so nothing is on its way. */
 static void settle(void)

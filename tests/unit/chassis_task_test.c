@@ -97,7 +97,8 @@ static void t_peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigne
 static int t_rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
                 const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
-	if (h->type != CHASSIS_IPC_SWITCH || h->len != 3 || memcmp(body, "\x92\x07\x08", 3) || fd >= 0)
+	if (h->type != CHASSIS_IPC_SWITCH || h->len != 3 || memcmp(body, "\x92\x07\x08", 3) ||
+	    fd >= 0)
 		return SRP_EFORMAT;
 	if (ctx->row->task != CHASSIS_TASK_SCT) {
 		ping(ctx, from, instance);
@@ -111,7 +112,8 @@ static int t_rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned i
 	return SRP_OK;
 }
 
-/* vpnmgr has the supervisor keep the write end of a pipe, made before the fork (shared.state_fd). */
+/* vpnmgr has the supervisor keep the write end of a pipe, made before the fork (shared.state_fd).
+ */
 static int vpn_start(struct chassis_task_ctx *ctx)
 {
 	uint8_t buf[8];
@@ -126,18 +128,38 @@ static int vpn_start(struct chassis_task_ctx *ctx)
 	return SRP_OK;
 }
 
-static const struct chassis_task_row r_sct = {
-	.task = CHASSIS_TASK_SCT, .name = "sct", .start = t_start, .stop = t_stop, .rx = t_rx, .peer = t_peer,
-	.peers = {CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR, CHASSIS_TASK_SESSMGR, CHASSIS_TASK_SUPERVISOR}};
-static const struct chassis_task_row r_vpn = {
-	.task = CHASSIS_TASK_VPNMGR, .name = "vpnmgr", .start = vpn_start, .stop = t_stop, .rx = t_rx,
-	.peer = t_peer, .peers = {CHASSIS_TASK_SUPERVISOR}};
-static const struct chassis_task_row r_demux = {
-	.task = CHASSIS_TASK_DEMUXMGR, .name = "demuxmgr", .own_uid = true, .start = t_start, .stop = t_stop,
-	.rx = t_rx, .peer = t_peer, .peers = {CHASSIS_TASK_SUPERVISOR}};
+static const struct chassis_task_row r_sct = {.task = CHASSIS_TASK_SCT,
+					      .name = "sct",
+					      .start = t_start,
+					      .stop = t_stop,
+					      .rx = t_rx,
+					      .peer = t_peer,
+					      .peers = {CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR,
+							CHASSIS_TASK_SESSMGR,
+							CHASSIS_TASK_SUPERVISOR}};
+static const struct chassis_task_row r_vpn = {.task = CHASSIS_TASK_VPNMGR,
+					      .name = "vpnmgr",
+					      .start = vpn_start,
+					      .stop = t_stop,
+					      .rx = t_rx,
+					      .peer = t_peer,
+					      .peers = {CHASSIS_TASK_SUPERVISOR}};
+static const struct chassis_task_row r_demux = {.task = CHASSIS_TASK_DEMUXMGR,
+						.name = "demuxmgr",
+						.own_uid = true,
+						.start = t_start,
+						.stop = t_stop,
+						.rx = t_rx,
+						.peer = t_peer,
+						.peers = {CHASSIS_TASK_SUPERVISOR}};
 static const struct chassis_task_row r_sess = {
-	.task = CHASSIS_TASK_SESSMGR, .name = "sessmgr", .own_uid = true, .start = t_start, .rx = t_rx,
-	.peer = t_peer, .peers = {CHASSIS_TASK_DEMUXMGR, CHASSIS_TASK_SUPERVISOR}};
+	.task = CHASSIS_TASK_SESSMGR,
+	.name = "sessmgr",
+	.own_uid = true,
+	.start = t_start,
+	.rx = t_rx,
+	.peer = t_peer,
+	.peers = {CHASSIS_TASK_DEMUXMGR, CHASSIS_TASK_SUPERVISOR}};
 static const struct chassis_task_row *const rows[CHASSIS_TASK__N] = {
 	[CHASSIS_TASK_SCT] = &r_sct, [CHASSIS_TASK_VPNMGR] = &r_vpn,
 	[CHASSIS_TASK_DEMUXMGR] = &r_demux, [CHASSIS_TASK_SESSMGR] = &r_sess};
@@ -182,7 +204,8 @@ static bool until(bool (*done)(void))
 
 static void begin(void)
 {
-	void *p = mmap(NULL, sizeof(*notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, sizeof(*notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		       0);
 
 	CU_ASSERT_FATAL(p != MAP_FAILED);
 	notes = p;
@@ -279,7 +302,8 @@ static void line_messages(void)
 
 			bad = (struct chassis_line_msg){(enum chassis_task)t, i, 1};
 			w = chassis_line_put(&bad, buf, sizeof(buf));
-			CU_ASSERT_EQUAL(chassis_line_get(buf, srp_mp_w_len(&w), 2, &out) == 0, good);
+			CU_ASSERT_EQUAL(chassis_line_get(buf, srp_mp_w_len(&w), 2, &out) == 0,
+					good);
 		}
 }
 
@@ -289,9 +313,12 @@ static void talk_and_stop(void)
 	start_all();
 	for (size_t i = 1; i < SLOTS; i++) {
 		CU_ASSERT_EQUAL(shared.slab[i]->starts, 1);
-		CU_ASSERT_EQUAL(chassis_slot((enum chassis_task)shared.slab[i]->task, shared.slab[i]->instance), i);
+		CU_ASSERT_EQUAL(chassis_slot((enum chassis_task)shared.slab[i]->task,
+					     shared.slab[i]->instance),
+				i);
 		CU_ASSERT(stats_slab_last_beat(&shared.slab[i]->head) > 0);
-		CU_ASSERT_EQUAL(stats_slab_owner(&shared.slab[i]->head), (uint32_t)sup->slot[i].live->pid);
+		CU_ASSERT_EQUAL(stats_slab_owner(&shared.slab[i]->head),
+				(uint32_t)sup->slot[i].live->pid);
 	}
 	/* exactly the lines that the rows name */
 	CU_ASSERT_EQUAL(notes->up[1][4], 1);
@@ -480,9 +507,12 @@ static void keep_own(void)
 	}
 	n = chassis_privilege_shared(&shared, CHASSIS_TASK_SESSMGR, 2, keep);
 	_exit(n == 4 && shared.tun_acc[1] >= 100 && shared.tun_core[1] >= 100 &&
-	      shared.listen_instance[1] >= 100 && shared.beat_fd[2] >= 100 && shared.tun_acc[0] == -1 &&
-	      shared.listen_instance[0] == -1 && shared.beat_fd[1] == -1 && shared.listen_control == -1 &&
-	      shared.operator_fd == -1 && shared.state_fd == -1 ? 0 : 1);
+			      shared.listen_instance[1] >= 100 && shared.beat_fd[2] >= 100 &&
+			      shared.tun_acc[0] == -1 && shared.listen_instance[0] == -1 &&
+			      shared.beat_fd[1] == -1 && shared.listen_control == -1 &&
+			      shared.operator_fd == -1 && shared.state_fd == -1
+		      ? 0
+		      : 1);
 }
 
 static void privileges(void)
@@ -495,7 +525,8 @@ static void privileges(void)
 	CU_ASSERT_EQUAL(shared.slab[4]->sessions, 7);
 	st = in_child(write_other);
 	/* a sanitizer turns the fault into an exit */
-	CU_ASSERT((WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV) || (WIFEXITED(st) && WEXITSTATUS(st)));
+	CU_ASSERT((WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV) ||
+		  (WIFEXITED(st) && WEXITSTATUS(st)));
 	CU_ASSERT_EQUAL(shared.slab[5]->sessions, 0);
 	st = in_child(close_some);
 	CU_ASSERT(WIFEXITED(st) && WEXITSTATUS(st) == 0);

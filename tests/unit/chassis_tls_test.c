@@ -99,8 +99,8 @@ static void end(void)
 static struct chassis_tls *load(const struct ident *id, const struct ident *root, const char *peer)
 {
 	char why[256] = "";
-	struct chassis_tls *t = chassis_tls_new(id->cert_file, id->key_file, root->cert_file, peer, why,
-	                                        sizeof(why));
+	struct chassis_tls *t = chassis_tls_new(id->cert_file, id->key_file, root->cert_file, peer,
+						why, sizeof(why));
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(t);
 	return t;
@@ -183,7 +183,8 @@ static void good_pair(void)
 	CU_ASSERT_EQUAL(chassis_tls_session_write(c.s, data, CHASSIS_TLS_RECORD), 0);
 	CU_ASSERT(!chassis_tls_session_partial(s.s));
 	carry(c.s, s.s);
-	CU_ASSERT_EQUAL(chassis_tls_session_read(s.s, back, sizeof(back), &got, s.why, sizeof(s.why)), 0);
+	CU_ASSERT_EQUAL(
+		chassis_tls_session_read(s.s, back, sizeof(back), &got, s.why, sizeof(s.why)), 0);
 	CU_ASSERT_EQUAL(got, CHASSIS_TLS_RECORD);
 	CU_ASSERT_EQUAL(memcmp(data, back, got), 0);
 	/* the output is bounded: what is not sent refuses more */
@@ -194,11 +195,13 @@ static void good_pair(void)
 	chassis_tls_session_out(c.s, &len);
 	CU_ASSERT(len > 64 * 1024 && len <= 128 * 1024);
 	while (carry(c.s, s.s))
-		while (chassis_tls_session_read(s.s, back, sizeof(back), &got, s.why, sizeof(s.why)) == 0)
+		while (chassis_tls_session_read(s.s, back, sizeof(back), &got, s.why,
+						sizeof(s.why)) == 0)
 			CU_ASSERT_EQUAL(got, CHASSIS_TLS_RECORD);
 	chassis_tls_session_close(c.s);
 	carry(c.s, s.s);
-	CU_ASSERT_EQUAL(chassis_tls_session_read(s.s, back, 1, &got, s.why, sizeof(s.why)), SRP_EPEER);
+	CU_ASSERT_EQUAL(chassis_tls_session_read(s.s, back, 1, &got, s.why, sizeof(s.why)),
+			SRP_EPEER);
 	CU_ASSERT_STRING_EQUAL(s.why, "closed by the peer");
 	chassis_tls_session_free(c.s);
 	chassis_tls_session_free(s.s);
@@ -403,13 +406,19 @@ static void bad_files(void)
 
 	begin();
 	snprintf(missing, sizeof(missing), "%s/none.pem", dir);
-	CU_ASSERT_PTR_NULL(chassis_tls_new(missing, a.key_file, ca.cert_file, "x", why, sizeof(why)));
+	CU_ASSERT_PTR_NULL(
+		chassis_tls_new(missing, a.key_file, ca.cert_file, "x", why, sizeof(why)));
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "No such file"));
-	CU_ASSERT_PTR_NULL(chassis_tls_new(a.cert_file, missing, ca.cert_file, "x", why, sizeof(why)));
-	CU_ASSERT_PTR_NULL(chassis_tls_new(a.cert_file, a.key_file, missing, "x", why, sizeof(why)));
-	CU_ASSERT_PTR_NULL(chassis_tls_new(a.cert_file, a.cert_file, ca.cert_file, "x", why, sizeof(why)));
-	CU_ASSERT_PTR_NULL(chassis_tls_new(a.cert_file, a.key_file, ca.cert_file, "", why, sizeof(why)));
-	CU_ASSERT_PTR_NULL(chassis_tls_new(a.cert_file, b.key_file, ca.cert_file, "x", why, sizeof(why)));
+	CU_ASSERT_PTR_NULL(
+		chassis_tls_new(a.cert_file, missing, ca.cert_file, "x", why, sizeof(why)));
+	CU_ASSERT_PTR_NULL(
+		chassis_tls_new(a.cert_file, a.key_file, missing, "x", why, sizeof(why)));
+	CU_ASSERT_PTR_NULL(
+		chassis_tls_new(a.cert_file, a.cert_file, ca.cert_file, "x", why, sizeof(why)));
+	CU_ASSERT_PTR_NULL(
+		chassis_tls_new(a.cert_file, a.key_file, ca.cert_file, "", why, sizeof(why)));
+	CU_ASSERT_PTR_NULL(
+		chassis_tls_new(a.cert_file, b.key_file, ca.cert_file, "x", why, sizeof(why)));
 	t = load(&a, &ca, "x");
 	CU_ASSERT(chassis_tls_expires(t, &is_early) > 9 * DAY && !is_early);
 	CU_ASSERT(chassis_tls_expires(t, &is_early) <= 10 * DAY);
@@ -423,7 +432,7 @@ static void bad_files(void)
 	end();
 }
 
-/* --- through conn, over sockets ----------------------------------------------------------------- */
+/* --- through conn, over sockets ------------------------------------------------------------ */
 
 static const struct srp_frame_row rows[256] = {
 	[2] = {.name = "data", .min = 0, .max = 16000, .states = ~0u},
