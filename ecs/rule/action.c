@@ -11,12 +11,12 @@ struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, c
 
 	if (e)
 		e->text[0] = '\0';
-	if (open_for_change(s, e) || obj_open(&s->actions, name, no, e, &o) || !o)
+	if (ecs_rule_open(s, e) || ecs_obj_open(&s->actions, name, no, e, &o) || !o)
 		return NULL;
 	a = (struct action *)(void *)o;
 	if (!a->pub.name[0]) {
 		a->pub.idle_timeout = -1;
-		name_copy(a->pub.name, name);
+		ecs_name_copy(a->pub.name, name);
 	}
 	return &a->pub;
 }
@@ -24,7 +24,8 @@ struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, c
 static int in_range(uint32_t v, uint32_t lo, uint32_t hi, const char *what, struct ecs_err *e)
 {
 	if (v < lo || v > hi)
-		return refuse(e, SRP_ERANGE, "expected a %s from %u to %u, not %u", what, lo, hi, v);
+		return ecs_refuse(e, SRP_ERANGE, "expected a %s from %u to %u, not %u", what, lo,
+				  hi, v);
 	return 0;
 }
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- protocols that a condition leaves possible -------------------------------------------------- */
+/* --- protocols that a condition leaves possible ----------------------------------------------- */
 
-enum proto_class proto_class_of(uint8_t proto)
+enum proto_class ecs_proto_class(uint8_t proto)
 {
 	switch (proto) {
 	case 6:
@@ -34,7 +34,7 @@ static uint8_t cond_protos(const struct cond *c)
 	case ECS_F_IP_PROTOCOL:
 		for (unsigned p = 0; p < 256; p++)
 			if ((p >= c->lo && p <= c->hi) != c->neg)
-				set |= only(proto_class_of((uint8_t)p));
+				set |= only(ecs_proto_class((uint8_t)p));
 		return set;
 	case ECS_F_TCP_ANY:
 		return (uint8_t)(c->want ? only(PROTO_TCP) : PROTO_ALL & ~only(PROTO_TCP));
@@ -59,7 +59,7 @@ static uint8_t cond_protos(const struct cond *c)
 	}
 }
 
-/* --- ruledefs and groups ------------------------------------------------------------------------ */
+/* --- ruledefs and groups ---------------------------------------------------------------------- */
 
 /**
  * How well a condition stands for its rule, when it can only be met by a hit in an index: strings
@@ -73,9 +73,9 @@ static int gate_rank(const struct cond *c)
 	case T_APP:
 		return 3;
 	case T_ADDR:
-		return exact_is(c) ? 2 : 0;
+		return ecs_exact_is(c) ? 2 : 0;
 	case T_PORT:
-		return exact_is(c) ? 1 : 0;
+		return ecs_exact_is(c) ? 1 : 0;
 	default:
 		return 0;
 	}
@@ -133,8 +133,8 @@ static void group_compile(struct ecs_service *s, struct group *g)
 	g->protos = 0;
 	g->gates = 0;
 	for (size_t i = 0; i < g->n; i++) {
-		struct ruledef *r = (struct ruledef *)(void *)obj_find(&s->ruledefs,
-		                                                       g->members[i].name);
+		struct ruledef *r =
+			(struct ruledef *)(void *)ecs_obj_find(&s->ruledefs, g->members[i].name);
 
 		g->members[i].rule = r;
 		if (!r)
@@ -171,18 +171,18 @@ static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 {
 	size_t n = 0;
 	struct cond *c;
-	int rc = stringset_build(s, e);
+	int rc = ecs_stringset_build(s, e);
 
 	if (rc)
 		return rc;
 	apps_build(s);
-	if (exacts_build(s))
-		return refuse(e, SRP_ENOMEM, "out of memory");
+	if (ecs_exacts_build(s))
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		n += r->n;
 	s->conds = c = calloc(n ? n : 1, sizeof(*c));
 	if (!c)
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r) {
 		r->used = false;
 		ruledef_compile(r, c);
@@ -192,32 +192,32 @@ static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 		g->used = false;
 		group_compile(s, g);
 	}
-	return digest_rules(s) ? refuse(e, SRP_ENOMEM, "out of memory") : 0;
+	return ecs_digest_rules(s) ? ecs_refuse(e, SRP_ENOMEM, "out of memory") : 0;
 }
 
-/* --- action lines ------------------------------------------------------------------------------- */
+/* --- action lines ----------------------------------------------------------------------------- */
 
-int rule_index(const struct ecs_service *s, const char *name)
+int ecs_rule_index(const struct ecs_service *s, const char *name)
 {
-	const struct obj *o = obj_find(&s->ruledefs, name);
+	const struct obj *o = ecs_obj_find(&s->ruledefs, name);
 
 	if (o)
 		return (int)o->index;
-	o = obj_find(&s->groups, name);
+	o = ecs_obj_find(&s->groups, name);
 	return o ? (int)(s->ruledefs.n + o->index) : -1;
 }
 
 static void line_compile(struct ecs_service *s, const struct rulebase *rb,
                          const struct action_line *al, struct ecs_line *l)
 {
-	struct action *a = (struct action *)(void *)obj_find(&s->actions, al->action);
+	struct action *a = (struct action *)(void *)ecs_obj_find(&s->actions, al->action);
 	struct ruledef *r = NULL;
 	struct group *g = NULL;
 
 	if (al->group)
-		g = (struct group *)(void *)obj_find(&s->groups, al->rule);
+		g = (struct group *)(void *)ecs_obj_find(&s->groups, al->rule);
 	else
-		r = (struct ruledef *)(void *)obj_find(&s->ruledefs, al->rule);
+		r = (struct ruledef *)(void *)ecs_obj_find(&s->ruledefs, al->rule);
 	*l = (struct ecs_line){
 		.priority = al->priority,
 		.rulebase = (uint16_t)rb->o.index,
@@ -235,7 +235,7 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 	if (g)
 		g->used = true;
 	if (r || g) {
-		l->stats = (uint16_t)rule_index(s, al->rule);
+		l->stats = (uint16_t)ecs_rule_index(s, al->rule);
 		l->l34 = l->bound && (r ? r->l34 : g->l34);
 		l->rule_digest = r ? r->digest : g->digest;
 	}
@@ -247,7 +247,7 @@ static int lines_compile(struct ecs_service *s, struct ecs_err *e)
 
 	s->lines = calloc(s->nlines ? s->nlines : 1, sizeof(*s->lines));
 	if (!s->lines)
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->actions, action, a)
 		a->used = false;
 	TABLE_EACH(&s->rulebases, rulebase, rb) {
@@ -258,7 +258,7 @@ static int lines_compile(struct ecs_service *s, struct ecs_err *e)
 	return 0;
 }
 
-/* --- indexes: pattern -> ruledefs -> lines -------------------------------------------------------- */
+/* --- indexes: pattern -> ruledefs -> lines ---------------------------------------------------- */
 
 /** Lists of u16 by a number below n, filled in two passes: count, then put. */
 struct lists {
@@ -334,7 +334,7 @@ static void lines_of_step(const struct ecs_service *s, struct lists *l)
 			lists_step(l, line->stats, (uint16_t)i);
 			continue;
 		}
-		g = (const struct group *)(const void *)obj_find(&s->groups, line->rule_name);
+		g = (const struct group *)(const void *)ecs_obj_find(&s->groups, line->rule_name);
 		for (size_t k = 0; k < g->n; k++)
 			if (g->members[k].rule)
 				lists_step(l, g->members[k].rule->o.index, (uint16_t)i);
@@ -360,7 +360,7 @@ static int indexes_build(struct ecs_service *s)
 	return rc;
 }
 
-/* --- bit sets of a rulebase ------------------------------------------------------------------------ */
+/* --- bit sets of a rulebase ------------------------------------------------------------------- */
 
 static uint32_t conds_l7(const struct ruledef *r)
 {
@@ -382,7 +382,7 @@ static void set_bit(uint64_t *set, size_t i, bool on)
 static void sets_enter(const struct ecs_service *s, struct rulebase *rb, size_t i)
 {
 	const struct ecs_line *l = &s->lines[rb->first + i];
-	const struct obj *o = obj_find(l->group ? &s->groups : &s->ruledefs, l->rule_name);
+	const struct obj *o = ecs_obj_find(l->group ? &s->groups : &s->ruledefs, l->rule_name);
 	const struct ruledef *r = (const struct ruledef *)(const void *)o;
 	const struct group *g = (const struct group *)(const void *)o;
 	uint32_t gates, l7 = 0;
@@ -423,7 +423,7 @@ static int rulebases_build(struct ecs_service *s)
 	return 0;
 }
 
-/* --- commit --------------------------------------------------------------------------------------- */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 static int check_actions(struct ecs_service *s, struct ecs_err *e)
 {
@@ -431,11 +431,14 @@ static int check_actions(struct ecs_service *s, struct ecs_err *e)
 		struct ecs_charging_action *a = &act->pub;
 
 		if (a->content_id > ID_MAX || a->rating_group > ID_MAX || a->service_id > ID_MAX)
-			return refuse(e, SRP_ERANGE, "charging-action %s: expected ids up to %u",
-			              a->name, ID_MAX);
+			return ecs_refuse(e, SRP_ERANGE,
+					  "charging-action %s: expected ids up to %u", a->name,
+					  ID_MAX);
 		if (a->idle_timeout < -1 || a->idle_timeout > (int32_t)IDLE_MAX)
-			return refuse(e, SRP_ERANGE, "charging-action %s: expected a flow "
-			              "idle-timeout from 0 to %u", a->name, IDLE_MAX);
+			return ecs_refuse(e, SRP_ERANGE,
+					  "charging-action %s: expected a flow "
+					  "idle-timeout from 0 to %u",
+					  a->name, IDLE_MAX);
 		if (a->flow_action == ECS_ACT_DISCARD && !a->discard_up && !a->discard_down)
 			a->discard_up = a->discard_down = true;
 	}
@@ -446,14 +449,14 @@ static int check_timeouts(const struct ecs_timeouts *t, struct ecs_err *e)
 {
 	if (t->tcp > IDLE_MAX || t->udp > IDLE_MAX || t->icmp > IDLE_MAX ||
 	    t->tcp_half_open > IDLE_MAX || t->other > IDLE_MAX)
-		return refuse(e, SRP_ERANGE, "expected idle-timeouts from 0 to %u", IDLE_MAX);
+		return ecs_refuse(e, SRP_ERANGE, "expected idle-timeouts from 0 to %u", IDLE_MAX);
 	return 0;
 }
 
-void compiled_drop(struct ecs_service *s)
+void ecs_compiled_drop(struct ecs_service *s)
 {
 	for (size_t f = 0; f < ECS_F__N; f++)
-		stringset_free(&s->sets[f]);
+		ecs_stringset_free(&s->sets[f]);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {
 		free(rb->sets);
 		rb->sets = NULL;
@@ -468,7 +471,7 @@ void compiled_drop(struct ecs_service *s)
 	free(s->conds);
 	free(s->lines_at);
 	free(s->lines_of);
-	exacts_free(s->exacts);
+	ecs_exacts_free(s->exacts);
 	free(s->bindings);
 	s->lines = NULL;
 	s->conds = NULL;
@@ -480,7 +483,7 @@ void compiled_drop(struct ecs_service *s)
 
 int ecs_service_commit(struct ecs_service *s, struct ecs_err *e)
 {
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -491,17 +494,17 @@ int ecs_service_commit(struct ecs_service *s, struct ecs_err *e)
 		rc = rules_compile(s, e);
 	if (rc == 0)
 		rc = lines_compile(s, e);
-	if (rc == 0 && (indexes_build(s) || rulebases_build(s) || eligible_build(s) ||
-	                digest_service(s)))
-		rc = refuse(e, SRP_ENOMEM, "out of memory");
+	if (rc == 0 && (indexes_build(s) || rulebases_build(s) || ecs_eligible_build(s) ||
+			ecs_digest_service(s)))
+		rc = ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	if (rc)
-		compiled_drop(s);
+		ecs_compiled_drop(s);
 	else
 		s->frozen = true;
 	return rc;
 }
 
-/* --- what was compiled ---------------------------------------------------------------------------- */
+/* --- what was compiled ------------------------------------------------------------------------ */
 
 size_t ecs_service_lines(const struct ecs_service *s)
 {

@@ -9,7 +9,7 @@
 /* Both chassis must find the same digests: the key is a constant of the format, not a secret. */
 #define DIGEST_KEY 0x6963737200000001u
 
-/* --- canonical form ----------------------------------------------------------------------------- */
+/* --- canonical form --------------------------------------------------------------------------- */
 
 static uint8_t *canon_room(struct canon *c, size_t n)
 {
@@ -35,7 +35,7 @@ static uint8_t *canon_room(struct canon *c, size_t n)
 	return p;
 }
 
-void canon_u64(struct canon *c, uint64_t v)
+void ecs_canon_u64(struct canon *c, uint64_t v)
 {
 	uint8_t *p = canon_room(c, 8);
 
@@ -43,12 +43,12 @@ void canon_u64(struct canon *c, uint64_t v)
 		p[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
-void canon_str(struct canon *c, const char *s, bool fold)
+void ecs_canon_str(struct canon *c, const char *s, bool fold)
 {
 	size_t n = strlen(s);
 	uint8_t *p;
 
-	canon_u64(c, n);
+	ecs_canon_u64(c, n);
 	p = canon_room(c, n);
 	for (size_t i = 0; p && i < n; i++)
 		p[i] = (uint8_t)(fold && s[i] >= 'A' && s[i] <= 'Z' ? s[i] - 'A' + 'a' : s[i]);
@@ -59,13 +59,13 @@ static int by_bytes(const void *a, const void *b)
 	return memcmp(a, b, 8);
 }
 
-void canon_sort(struct canon *c, size_t from)
+void ecs_canon_sort(struct canon *c, size_t from)
 {
 	if (!c->failed && c->n > from)
 		qsort(c->p + from, (c->n - from) / 8, 8, by_bytes);
 }
 
-uint64_t canon_digest(struct canon *c)
+uint64_t ecs_canon_digest(struct canon *c)
 {
 	uint64_t h = srp_hash64(DIGEST_KEY, c->p ? c->p : (const uint8_t *)"", c->n);
 
@@ -73,12 +73,12 @@ uint64_t canon_digest(struct canon *c)
 	return h ? h : 1;
 }
 
-void canon_free(struct canon *c)
+void ecs_canon_free(struct canon *c)
 {
 	free(c->p);
 }
 
-/* --- rules and actions -------------------------------------------------------------------------- */
+/* --- rules and actions ------------------------------------------------------------------------ */
 
 static uint64_t digest_line(struct canon *c, const struct rule_line *l)
 {
@@ -86,52 +86,52 @@ static uint64_t digest_line(struct canon *c, const struct rule_line *l)
 	            l->c.op != ECS_OP_REGEX;
 
 	c->n = 0;
-	canon_str(c, ecs_fields[l->c.field].words, false);
-	canon_str(c, ecs_op_text[l->c.op], false);
-	canon_u64(c, l->case_sensitive);
-	canon_str(c, l->a, fold);
-	canon_str(c, l->b ? l->b : "", fold);
-	return canon_digest(c);
+	ecs_canon_str(c, ecs_fields[l->c.field].words, false);
+	ecs_canon_str(c, ecs_op_text[l->c.op], false);
+	ecs_canon_u64(c, l->case_sensitive);
+	ecs_canon_str(c, l->a, fold);
+	ecs_canon_str(c, l->b ? l->b : "", fold);
+	return ecs_canon_digest(c);
 }
 
 static void digest_ruledef(struct ruledef *r, struct canon *c, struct canon *line)
 {
 	size_t from;
 
-	canon_str(c, "ruledef", false);
-	canon_u64(c, r->any && r->n > 1);
+	ecs_canon_str(c, "ruledef", false);
+	ecs_canon_u64(c, r->any && r->n > 1);
 	from = c->n;
 	for (size_t i = 0; i < r->n; i++)
-		canon_u64(c, digest_line(line, &r->lines[i]));
-	canon_sort(c, from);
-	r->digest = canon_digest(c);
+		ecs_canon_u64(c, digest_line(line, &r->lines[i]));
+	ecs_canon_sort(c, from);
+	r->digest = ecs_canon_digest(c);
 }
 
 static void digest_group(struct group *g, struct canon *c)
 {
-	canon_str(c, "group-of-ruledefs", false);
+	ecs_canon_str(c, "group-of-ruledefs", false);
 	for (size_t i = 0; i < g->n; i++) {
-		canon_u64(c, g->members[i].priority);
-		canon_str(c, g->members[i].name, false);
-		canon_u64(c, g->members[i].rule ? g->members[i].rule->digest : 0);
+		ecs_canon_u64(c, g->members[i].priority);
+		ecs_canon_str(c, g->members[i].name, false);
+		ecs_canon_u64(c, g->members[i].rule ? g->members[i].rule->digest : 0);
 	}
-	g->digest = canon_digest(c);
+	g->digest = ecs_canon_digest(c);
 }
 
 static void digest_action(struct ecs_charging_action *a, struct canon *c)
 {
 	bool discard = a->flow_action == ECS_ACT_DISCARD;
 
-	canon_str(c, "charging-action", false);
-	canon_u64(c, a->content_id);
-	canon_u64(c, a->rating_group ? a->rating_group : a->content_id);
-	canon_u64(c, a->service_id);
-	canon_u64(c, discard && a->discard_up);
-	canon_u64(c, discard && a->discard_down);
-	a->charging_digest = canon_digest(c);
+	ecs_canon_str(c, "charging-action", false);
+	ecs_canon_u64(c, a->content_id);
+	ecs_canon_u64(c, a->rating_group ? a->rating_group : a->content_id);
+	ecs_canon_u64(c, a->service_id);
+	ecs_canon_u64(c, discard && a->discard_up);
+	ecs_canon_u64(c, discard && a->discard_down);
+	a->charging_digest = ecs_canon_digest(c);
 }
 
-int digest_rules(struct ecs_service *s)
+int ecs_digest_rules(struct ecs_service *s)
 {
 	struct canon c = {0}, line = {0};
 	bool failed;
@@ -143,21 +143,21 @@ int digest_rules(struct ecs_service *s)
 	TABLE_EACH(&s->actions, action, a)
 		digest_action(&a->pub, &c);
 	failed = c.failed || line.failed;
-	canon_free(&c);
-	canon_free(&line);
+	ecs_canon_free(&c);
+	ecs_canon_free(&line);
 	return failed ? SRP_ENOMEM : 0;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void canon_rulebase(struct canon *c, const struct rulebase *rb)
 {
-	canon_u64(c, rb->handshaking);
+	ecs_canon_u64(c, rb->handshaking);
 	for (size_t i = 0; i < rb->n; i++) {
-		canon_u64(c, rb->lines[i].priority);
-		canon_u64(c, rb->lines[i].group);
-		canon_str(c, rb->lines[i].rule, false);
-		canon_str(c, rb->lines[i].action, false);
+		ecs_canon_u64(c, rb->lines[i].priority);
+		ecs_canon_u64(c, rb->lines[i].group);
+		ecs_canon_str(c, rb->lines[i].rule, false);
+		ecs_canon_str(c, rb->lines[i].action, false);
 	}
 }
 
@@ -165,27 +165,27 @@ static void canon_condition(struct canon *c, const struct trigger_condition *tc,
 {
 	size_t from;
 
-	canon_u64(c, tc->delay);
-	canon_u64(c, tc->has_any);
-	canon_u64(c, cond_any_holds(tc));
+	ecs_canon_u64(c, tc->delay);
+	ecs_canon_u64(c, tc->has_any);
+	ecs_canon_u64(c, ecs_cond_any_holds(tc));
 	from = c->n;
 	for (size_t i = 0; i < tc->n; i++) {
-		canon_str(sub, ecs_op_text[tc->entries[i].op], false);
-		canon_str(sub, tc->entries[i].name, false);
-		canon_u64(c, canon_digest(sub));
+		ecs_canon_str(sub, ecs_op_text[tc->entries[i].op], false);
+		ecs_canon_str(sub, tc->entries[i].name, false);
+		ecs_canon_u64(c, ecs_canon_digest(sub));
 	}
-	canon_sort(c, from);
+	ecs_canon_sort(c, from);
 }
 
 static void canon_scheme(struct canon *c, const struct scheme *ss)
 {
-	canon_u64(c, ss->trigger);
+	ecs_canon_u64(c, ss->trigger);
 	for (unsigned i = 1; ss->prio && i <= PRIO_MAX; i++) {
 		if (!ss->prio[i].set)
 			continue;
-		canon_u64(c, i);
-		canon_str(c, ss->prio[i].cond, false);
-		canon_str(c, ss->prio[i].action, false);
+		ecs_canon_u64(c, i);
+		ecs_canon_str(c, ss->prio[i].cond, false);
+		ecs_canon_str(c, ss->prio[i].action, false);
 	}
 }
 
@@ -193,15 +193,15 @@ static void canon_class(struct canon *c, const struct subs_class *sc, struct can
 {
 	size_t from;
 
-	canon_u64(c, sc->any && sc->n > 1);
+	ecs_canon_u64(c, sc->any && sc->n > 1);
 	from = c->n;
 	for (size_t i = 0; i < sc->n; i++) {
-		canon_u64(sub, sc->lines[i].field);
-		canon_u64(sub, sc->lines[i].equal);
-		canon_str(sub, sc->lines[i].value, sc->lines[i].field == ECS_SUBS_APN);
-		canon_u64(c, canon_digest(sub));
+		ecs_canon_u64(sub, sc->lines[i].field);
+		ecs_canon_u64(sub, sc->lines[i].equal);
+		ecs_canon_str(sub, sc->lines[i].value, sc->lines[i].field == ECS_SUBS_APN);
+		ecs_canon_u64(c, ecs_canon_digest(sub));
 	}
-	canon_sort(c, from);
+	ecs_canon_sort(c, from);
 }
 
 static void canon_base(struct canon *c, const struct subs_base *sb)
@@ -209,64 +209,64 @@ static void canon_base(struct canon *c, const struct subs_base *sb)
 	for (unsigned i = 1; sb->prio && i <= PRIO_MAX; i++) {
 		if (!sb->prio[i].set)
 			continue;
-		canon_u64(c, i);
-		canon_str(c, sb->prio[i].cls, false);
-		canon_str(c, sb->prio[i].scheme, false);
+		ecs_canon_u64(c, i);
+		ecs_canon_str(c, sb->prio[i].cls, false);
+		ecs_canon_str(c, sb->prio[i].scheme, false);
 	}
 }
 
 /* One digest per object into `all`, sorted: the order of entry of objects says nothing. */
-#define CANON_TABLE(table, type, var, body)                                                  \
-	do {                                                                                 \
-		size_t from = all->n + 8;                                                    \
-		canon_u64(all, (table)->n);                                                  \
-		TABLE_EACH(table, type, var) {                                               \
-			canon_str(c, var->o.name, false);                                    \
-			body;                                                                \
-			canon_u64(all, canon_digest(c));                                     \
-		}                                                                            \
-		canon_sort(all, from);                                                       \
+#define CANON_TABLE(table, type, var, body)                                                        \
+	do {                                                                                       \
+		size_t from = all->n + 8;                                                          \
+		ecs_canon_u64(all, (table)->n);                                                    \
+		TABLE_EACH (table, type, var) {                                                    \
+			ecs_canon_str(c, var->o.name, false);                                      \
+			body;                                                                      \
+			ecs_canon_u64(all, ecs_canon_digest(c));                                   \
+		}                                                                                  \
+		ecs_canon_sort(all, from);                                                         \
 	} while (0)
 
 static void canon_rules(const struct ecs_service *s, struct canon *all, struct canon *c)
 {
-	CANON_TABLE(&s->ruledefs, ruledef, r, canon_u64(c, r->digest));
-	CANON_TABLE(&s->groups, group, g, canon_u64(c, g->digest));
+	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
+	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
 	CANON_TABLE(&s->actions, action, a, {
-		canon_u64(c, a->pub.charging_digest);
-		canon_u64(c, (uint64_t)a->pub.idle_timeout);
+		ecs_canon_u64(c, a->pub.charging_digest);
+		ecs_canon_u64(c, (uint64_t)a->pub.idle_timeout);
 	});
 }
 
 static void canon_schemes(const struct ecs_service *s, struct canon *all, struct canon *c,
                           struct canon *sub)
 {
-	CANON_TABLE(&s->trigger_actions, trigger_action, ta, canon_u64(c, ta->flow_recovery));
+	CANON_TABLE(&s->trigger_actions, trigger_action, ta, ecs_canon_u64(c, ta->flow_recovery));
 	CANON_TABLE(&s->conditions, trigger_condition, tc, canon_condition(c, tc, sub));
 	CANON_TABLE(&s->schemes, scheme, ss, canon_scheme(c, ss));
 	CANON_TABLE(&s->classes, subs_class, sc, canon_class(c, sc, sub));
 	CANON_TABLE(&s->bases, subs_base, sb, canon_base(c, sb));
 }
 
-int digest_service(struct ecs_service *s)
+int ecs_digest_service(struct ecs_service *s)
 {
 	struct canon all = {0}, c = {0}, sub = {0};
 	bool failed;
 
-	canon_str(&all, s->name, false);
-	canon_u64(&all, s->timeouts.tcp);
-	canon_u64(&all, s->timeouts.udp);
-	canon_u64(&all, s->timeouts.icmp);
-	canon_u64(&all, s->timeouts.tcp_half_open);
-	canon_u64(&all, s->timeouts.other);
-	canon_u64(&all, s->flow_chkpt);
+	ecs_canon_str(&all, s->name, false);
+	ecs_canon_u64(&all, s->timeouts.tcp);
+	ecs_canon_u64(&all, s->timeouts.udp);
+	ecs_canon_u64(&all, s->timeouts.icmp);
+	ecs_canon_u64(&all, s->timeouts.tcp_half_open);
+	ecs_canon_u64(&all, s->timeouts.other);
+	ecs_canon_u64(&all, s->flow_chkpt);
 	canon_rules(s, &all, &c);
 	canon_schemes(s, &all, &c, &sub);
 	failed = all.failed || c.failed || sub.failed;
-	s->digest = canon_digest(&all);
-	canon_free(&all);
-	canon_free(&c);
-	canon_free(&sub);
+	s->digest = ecs_canon_digest(&all);
+	ecs_canon_free(&all);
+	ecs_canon_free(&c);
+	ecs_canon_free(&sub);
 	return failed ? SRP_ENOMEM : 0;
 }

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- conditions --------------------------------------------------------------------------------- */
+/* --- conditions ------------------------------------------------------------------------------- */
 
-bool cond_entry_hits(const struct cond_entry *x, const char *rule)
+bool ecs_cond_entry_hits(const struct cond_entry *x, const char *rule)
 {
 	size_t n = strlen(x->name), len = strlen(rule);
 
@@ -24,7 +24,7 @@ bool cond_entry_hits(const struct cond_entry *x, const char *rule)
 	}
 }
 
-bool cond_any_holds(const struct trigger_condition *c)
+bool ecs_cond_any_holds(const struct trigger_condition *c)
 {
 	return c->has_any && c->any_equal == c->any_value;
 }
@@ -32,10 +32,10 @@ bool cond_any_holds(const struct trigger_condition *c)
 /** Whether a condition holds for a static rule: any-match, or any of its entries. */
 static bool cond_holds(const struct trigger_condition *c, const char *rule)
 {
-	if (cond_any_holds(c))
+	if (ecs_cond_any_holds(c))
 		return true;
 	for (size_t i = 0; i < c->n; i++)
-		if (cond_entry_hits(&c->entries[i], rule))
+		if (ecs_cond_entry_hits(&c->entries[i], rule))
 			return true;
 	return false;
 }
@@ -65,7 +65,7 @@ static void cond_hits_free(struct ecs_service *s)
 	}
 }
 
-/* --- schemes ------------------------------------------------------------------------------------ */
+/* --- schemes ---------------------------------------------------------------------------------- */
 
 static void scheme_resolve(struct ecs_service *s, struct scheme *ss)
 {
@@ -75,8 +75,8 @@ static void scheme_resolve(struct ecs_service *s, struct scheme *ss)
 
 		if (!p->set)
 			continue;
-		p->c = (struct trigger_condition *)(void *)obj_find(&s->conditions, p->cond);
-		a = (struct trigger_action *)(void *)obj_find(&s->trigger_actions, p->action);
+		p->c = (struct trigger_condition *)(void *)ecs_obj_find(&s->conditions, p->cond);
+		a = (struct trigger_action *)(void *)ecs_obj_find(&s->trigger_actions, p->action);
 		p->recovers = a && a->flow_recovery;
 		if (a)
 			a->used = true;
@@ -147,7 +147,7 @@ static int scheme_delays(const struct ecs_service *s, struct scheme *ss)
 	return 0;
 }
 
-/* --- subscribers -------------------------------------------------------------------------------- */
+/* --- subscribers ------------------------------------------------------------------------------ */
 
 static bool subs_line_holds(const struct subs_line *l, const char *rulebase, const char *apn)
 {
@@ -193,8 +193,8 @@ static void base_bind(struct ecs_service *s, const struct subs_base *sb)
 
 		if (!sb->prio[i].set)
 			continue;
-		c = (struct subs_class *)(void *)obj_find(&s->classes, sb->prio[i].cls);
-		ss = (struct scheme *)(void *)obj_find(&s->schemes, sb->prio[i].scheme);
+		c = (struct subs_class *)(void *)ecs_obj_find(&s->classes, sb->prio[i].cls);
+		ss = (struct scheme *)(void *)ecs_obj_find(&s->schemes, sb->prio[i].scheme);
 		if (c)
 			c->used = true;
 		if (ss)
@@ -228,7 +228,7 @@ static int bindings_build(struct ecs_service *s)
 	return 0;
 }
 
-int eligible_build(struct ecs_service *s)
+int ecs_eligible_build(struct ecs_service *s)
 {
 	int rc = cond_hits(s);
 
@@ -280,7 +280,7 @@ bool ecs_service_eligible(const struct ecs_service *s, int scheme, const char *r
 		x = bsearch(&key, ss->exact, ss->nexact, sizeof(key), exact_cmp);
 		d = x ? x->delay : NOT_ELIGIBLE;
 	} else {
-		i = rule_index(s, rule_name);
+		i = ecs_rule_index(s, rule_name);
 		d = i >= 0 ? ss->delay[i] : stranger_delay(ss, rule_name);
 	}
 	if (d == NOT_ELIGIBLE)

@@ -24,7 +24,7 @@ struct exacts {
 	uint8_t nlen[ECS_F__N];
 };
 
-bool exact_is(const struct cond *c)
+bool ecs_exact_is(const struct cond *c)
 {
 	enum ecs_type t = ecs_fields[c->field].type;
 
@@ -87,7 +87,8 @@ static unsigned prefix_of(const struct cond *c)
 static void add(struct ecs_service *s, struct exacts *x, struct cond *c)
 {
 	bool port = ecs_fields[c->field].type == T_PORT;
-	struct exact key = port ? port_key(c->field, c->lo) : addr_key(c->field, &c->alo, prefix_of(c));
+	struct exact key =
+		port ? port_key(c->field, c->lo) : addr_key(c->field, &c->alo, prefix_of(c));
 	struct exact *v = look_up(x, &key);
 	size_t i;
 
@@ -104,14 +105,14 @@ static void add(struct ecs_service *s, struct exacts *x, struct cond *c)
 	c->pattern = v->pattern;
 }
 
-int exacts_build(struct ecs_service *s)
+int ecs_exacts_build(struct ecs_service *s)
 {
 	size_t n = 0, slots = 16;
 	struct exacts *x;
 
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		for (size_t i = 0; i < r->n; i++)
-			n += exact_is(&r->lines[i].c);
+			n += ecs_exact_is(&r->lines[i].c);
 	while (slots < n * 2)
 		slots *= 2;
 	s->exacts = x = calloc(1, sizeof(*x));
@@ -124,12 +125,12 @@ int exacts_build(struct ecs_service *s)
 		return SRP_ENOMEM;
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		for (size_t i = 0; i < r->n; i++)
-			if (exact_is(&r->lines[i].c))
+			if (ecs_exact_is(&r->lines[i].c))
 				add(s, x, &r->lines[i].c);
 	return 0;
 }
 
-void exacts_free(struct exacts *x)
+void ecs_exacts_free(struct exacts *x)
 {
 	if (!x)
 		return;
@@ -160,8 +161,8 @@ static void find_port(const struct ecs_service *s, unsigned field, uint16_t port
 		fn(arg, field, v->pattern);
 }
 
-void exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
-                 void *arg)
+void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
+		     void *arg)
 {
 	const struct exacts *x = s->exacts;
 	bool up = p->dir == ECS_UPLINK;
@@ -170,7 +171,7 @@ void exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_
 	find_addr(x, ECS_F_IP_DST, &p->dst, fn, arg);
 	find_addr(x, ECS_F_IP_SERVER, up ? &p->dst : &p->src, fn, arg);
 	find_addr(x, ECS_F_IP_SUBSCRIBER, up ? &p->src : &p->dst, fn, arg);
-	switch (proto_class_of(p->proto)) {
+	switch (ecs_proto_class(p->proto)) {
 	case PROTO_TCP:
 		find_port(s, ECS_F_TCP_SPORT, p->sport, fn, arg);
 		find_port(s, ECS_F_TCP_DPORT, p->dport, fn, arg);

@@ -37,17 +37,17 @@ static int member_add(struct group *g, uint32_t priority, const char *name, stru
 		member_remove(g, m);
 	} else {
 		if (g->n >= ECS_GROUP_MEMBERS)
-			return refuse(e, SRP_EFULL, "expected at most %d ruledefs in a group",
-			              ECS_GROUP_MEMBERS);
-		v = array_more(v, g->n, sizeof(*v));
+			return ecs_refuse(e, SRP_EFULL, "expected at most %d ruledefs in a group",
+					  ECS_GROUP_MEMBERS);
+		v = ecs_array_more(v, g->n, sizeof(*v));
 		if (!v)
-			return refuse(e, SRP_ENOMEM, "out of memory");
+			return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 		g->members = v;
 	}
 	for (i = g->n; i > 0 && v[i - 1].priority > priority; i--)
 		v[i] = v[i - 1];
 	v[i] = (struct member){.priority = priority};
-	name_copy(v[i].name, name);
+	ecs_name_copy(v[i].name, name);
 	g->n++;
 	return 0;
 }
@@ -55,13 +55,13 @@ static int member_add(struct group *g, uint32_t priority, const char *name, stru
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
 {
 	struct obj *o;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	if (!no && obj_find(&s->ruledefs, name))
-		return refuse(e, SRP_EDUP, "%s is the name of a ruledef", name);
-	return obj_open(&s->groups, name, no, e, &o);
+	if (!no && ecs_obj_find(&s->ruledefs, name))
+		return ecs_refuse(e, SRP_EDUP, "%s is the name of a ruledef", name);
+	return ecs_obj_open(&s->groups, name, no, e, &o);
 }
 
 int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uint32_t priority,
@@ -69,30 +69,31 @@ int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uin
 {
 	struct member *m;
 	struct group *g;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	g = (struct group *)(void *)obj_need(&s->groups, group, e);
+	g = (struct group *)(void *)ecs_obj_need(&s->groups, group, e);
 	if (!g)
 		return SRP_ENOENT;
 	if (priority < 1 || priority > MEMBER_PRIO_MAX)
-		return refuse(e, SRP_ERANGE, "expected a priority from 1 to %u, not %u",
-		              MEMBER_PRIO_MAX, priority);
+		return ecs_refuse(e, SRP_ERANGE, "expected a priority from 1 to %u, not %u",
+				  MEMBER_PRIO_MAX, priority);
 	m = member_by_priority(g, priority);
 	if (no) {
 		if (!m || (ruledef && strcmp(m->name, ruledef) != 0))
-			return refuse(e, SRP_ENOENT, "group-of-ruledefs %s has no such member",
-			              g->o.name);
+			return ecs_refuse(e, SRP_ENOENT, "group-of-ruledefs %s has no such member",
+					  g->o.name);
 		member_remove(g, m);
 		return 0;
 	}
-	rc = check_name(ruledef, "ruledef", e);
+	rc = ecs_name_check(ruledef, "ruledef", e);
 	if (rc)
 		return rc;
 	if (m && strcmp(m->name, ruledef) == 0)
 		return 0;
 	if (m)
-		return refuse(e, SRP_EDUP, "priority %u is held by ruledef %s", priority, m->name);
+		return ecs_refuse(e, SRP_EDUP, "priority %u is held by ruledef %s", priority,
+				  m->name);
 	return member_add(g, priority, ruledef, e);
 }

@@ -30,7 +30,7 @@ static void find(const struct linter *l, bool warning, const char *fmt, ...)
 #define ERROR(l, ...)   find(l, false, __VA_ARGS__)
 #define WARNING(l, ...) find(l, true, __VA_ARGS__)
 
-/* --- ruledefs and groups ------------------------------------------------------------------------ */
+/* --- ruledefs and groups ---------------------------------------------------------------------- */
 
 /** True when the rule is nothing but `ip any-match = TRUE`. */
 static bool is_default(const struct ruledef *r)
@@ -51,7 +51,8 @@ static bool contradicts(const struct rule_line *a, const struct rule_line *b)
 static void lint_ruledef(const struct linter *l, const struct ruledef *r)
 {
 	if (!r->used)
-		ERROR(l, "Ruledef <%s> is not used in any rulebase or group-of-ruledefs.", r->o.name);
+		ERROR(l, "Ruledef <%s> is not used in any rulebase or group-of-ruledefs.",
+		      r->o.name);
 	if (!r->n)
 		WARNING(l, "Ruledef <%s> has no lines and matches nothing.", r->o.name);
 	for (size_t i = 0; !r->any && i < r->n; i++)
@@ -72,29 +73,32 @@ static void lint_group(const struct linter *l, const struct group *g)
 	if (!g->used)
 		ERROR(l, "Group-of-ruledefs <%s> is not used in any rulebase.", g->o.name);
 	if (!g->n)
-		WARNING(l, "Group-of-ruledefs <%s> has no ruledefs and matches nothing.", g->o.name);
+		WARNING(l, "Group-of-ruledefs <%s> has no ruledefs and matches nothing.",
+			g->o.name);
 	for (size_t i = 0; i < g->n; i++)
 		if (!g->members[i].rule)
 			ERROR(l, "Ruledef <%s> of group-of-ruledefs <%s> is not configured.",
 			      g->members[i].name, g->o.name);
 }
 
-/* --- rulebases ---------------------------------------------------------------------------------- */
+/* --- rulebases -------------------------------------------------------------------------------- */
 
 static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 {
 	for (size_t i = 0; i < rb->n; i++) {
 		const struct action_line *al = &rb->lines[i];
 		const char *what = al->group ? "Group-of-ruledefs" : "Ruledef";
-		const struct obj *o = obj_find(al->group ? &l->s->groups : &l->s->ruledefs,
-		                               al->rule);
+		const struct obj *o =
+			ecs_obj_find(al->group ? &l->s->groups : &l->s->ruledefs, al->rule);
 
 		if (!o)
 			ERROR(l, "%s <%s> of rulebase <%s>, action priority %u, is not configured.",
 			      what, al->rule, rb->o.name, al->priority);
-		if (!obj_find(&l->s->actions, al->action))
-			ERROR(l, "Charging-action <%s> of rulebase <%s>, action priority %u, is not "
-			      "configured.", al->action, rb->o.name, al->priority);
+		if (!ecs_obj_find(&l->s->actions, al->action))
+			ERROR(l,
+			      "Charging-action <%s> of rulebase <%s>, action priority %u, is not "
+			      "configured.",
+			      al->action, rb->o.name, al->priority);
 		if (o && !al->group && i + 1 < rb->n &&
 		    is_default((const struct ruledef *)(const void *)o))
 			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "
@@ -126,7 +130,7 @@ static void lint_delay_charging(const struct linter *l, const struct rulebase *r
 	}
 }
 
-/* --- schemes ------------------------------------------------------------------------------------ */
+/* --- schemes ---------------------------------------------------------------------------------- */
 
 static void lint_condition(const struct linter *l, const struct trigger_condition *c)
 {
@@ -142,7 +146,7 @@ static void lint_condition(const struct linter *l, const struct trigger_conditio
 		bool hit = false;
 
 		for (size_t k = 0; k < rules && !hit; k++)
-			hit = cond_entry_hits(&c->entries[i], ecs_service_stats_name(l->s, k));
+			hit = ecs_cond_entry_hits(&c->entries[i], ecs_service_stats_name(l->s, k));
 		if (!hit)
 			WARNING(l, "Rule-name %s <%s> of trigger-condition <%s> matches no ruledef "
 			        "or group-of-ruledefs.%s", ecs_op_text[c->entries[i].op],
@@ -163,9 +167,11 @@ static void lint_scheme(const struct linter *l, const struct scheme *ss)
 		if (!p->set)
 			continue;
 		if (!p->c)
-			ERROR(l, "Trigger-condition <%s> of service-scheme <%s>, priority %u, is not "
-			      "configured.", p->cond, ss->o.name, i);
-		if (!obj_find(&l->s->trigger_actions, p->action))
+			ERROR(l,
+			      "Trigger-condition <%s> of service-scheme <%s>, priority %u, is not "
+			      "configured.",
+			      p->cond, ss->o.name, i);
+		if (!ecs_obj_find(&l->s->trigger_actions, p->action))
 			ERROR(l, "Trigger-action <%s> of service-scheme <%s>, priority %u, is not "
 			      "configured.", p->action, ss->o.name, i);
 		else if (!p->recovers)
@@ -181,10 +187,10 @@ static void lint_base(const struct linter *l, const struct subs_base *sb)
 
 		if (!p->set)
 			continue;
-		if (!obj_find(&l->s->classes, p->cls))
+		if (!ecs_obj_find(&l->s->classes, p->cls))
 			ERROR(l, "Subs-class <%s> of subscriber-base <%s>, priority %u, is not "
 			      "configured.", p->cls, sb->o.name, i);
-		if (!obj_find(&l->s->schemes, p->scheme))
+		if (!ecs_obj_find(&l->s->schemes, p->scheme))
 			ERROR(l, "Service-scheme <%s> of subscriber-base <%s>, priority %u, is not "
 			      "configured.", p->scheme, sb->o.name, i);
 	}
@@ -194,13 +200,14 @@ static void lint_classes(const struct linter *l)
 {
 	TABLE_EACH(&l->s->classes, subs_class, c) {
 		if (!c->used)
-			WARNING(l, "Subs-class <%s> is not used in any subscriber-base.", c->o.name);
+			WARNING(l, "Subs-class <%s> is not used in any subscriber-base.",
+				c->o.name);
 		if (!c->n)
 			WARNING(l, "Subs-class <%s> has no lines and holds for no subscriber.",
 			        c->o.name);
 		for (size_t i = 0; i < c->n; i++)
 			if (c->lines[i].field == ECS_SUBS_RULEBASE && c->lines[i].equal &&
-			    !obj_find(&l->s->rulebases, c->lines[i].value))
+			    !ecs_obj_find(&l->s->rulebases, c->lines[i].value))
 				ERROR(l, "Rulebase <%s> of subs-class <%s> is not configured.",
 				      c->lines[i].value, c->o.name);
 	}
@@ -223,7 +230,8 @@ void ecs_service_lint(const struct ecs_service *s,
 	}
 	TABLE_EACH(&s->actions, action, a)
 		if (!a->used)
-			WARNING(&l, "Charging-action <%s> is not used in any rulebase.", a->pub.name);
+			WARNING(&l, "Charging-action <%s> is not used in any rulebase.",
+				a->pub.name);
 	TABLE_EACH(&s->trigger_actions, trigger_action, ta)
 		if (!ta->used)
 			WARNING(&l, "Trigger-action <%s> is not used in any service-scheme.",

@@ -1,6 +1,7 @@
 /* Literals that are anchored (=, starts-with, ends-with): found by the hash of the prefixes and
  * suffixes whose lengths occur, so that neither commit nor match depends on how many there are. As
- * anchored expressions 2048 of them took 2 s to compile, and 20 us to match where they end alike. */
+ * anchored expressions 2048 of them took 2 s to compile, and 20 us to match where they end alike.
+ */
 #include "config.h"
 #include "ecs/rule/service_impl.h"
 
@@ -50,7 +51,9 @@ static size_t slot_of(const struct literals *l, uint64_t h)
 
 static struct lengths *lengths_of(struct literals *l, const struct literal *x)
 {
-	struct lengths *v = x->op == ECS_OP_EQ ? l->eq : x->op == ECS_OP_STARTS ? l->starts : l->ends;
+	struct lengths *v = x->op == ECS_OP_EQ       ? l->eq
+			    : x->op == ECS_OP_STARTS ? l->starts
+						     : l->ends;
 
 	return &v[x->case_sensitive];
 }
@@ -65,12 +68,12 @@ static uint64_t hash_of(const struct literal *x)
 	return h;
 }
 
-bool literal_is(enum ecs_op op)
+bool ecs_literal_is(enum ecs_op op)
 {
 	return op == ECS_OP_EQ || op == ECS_OP_STARTS || op == ECS_OP_ENDS;
 }
 
-struct literals *literals_new(size_t n)
+struct literals *ecs_literals_new(size_t n)
 {
 	struct literals *l = calloc(1, sizeof(*l));
 	size_t slots = 16;
@@ -83,13 +86,13 @@ struct literals *literals_new(size_t n)
 	l->v = calloc(n ? n : 1, sizeof(*l->v));
 	l->slot = calloc(slots, sizeof(*l->slot));
 	if (!l->v || !l->slot) {
-		literals_free(l);
+		ecs_literals_free(l);
 		return NULL;
 	}
 	return l;
 }
 
-void literals_free(struct literals *l)
+void ecs_literals_free(struct literals *l)
 {
 	if (!l)
 		return;
@@ -98,8 +101,8 @@ void literals_free(struct literals *l)
 	free(l);
 }
 
-void literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, const char *text,
-                  uint16_t pattern)
+void ecs_literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, const char *text,
+		      uint16_t pattern)
 {
 	struct literal *x = &l->v[l->n++];
 	struct lengths *len;
@@ -172,8 +175,8 @@ static void find_case(const struct literals *l, bool cs, const char *text, size_
 	}
 }
 
-void literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,
-                   void *arg)
+void ecs_literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,
+		       void *arg)
 {
 	find_case(l, false, text, len, fn, arg);
 	find_case(l, true, text, len, fn, arg);

@@ -36,7 +36,7 @@ struct call {
 	bool maybe;
 };
 
-/* --- one condition ------------------------------------------------------------------------------ */
+/* --- one condition ---------------------------------------------------------------------------- */
 
 static enum verdict known(bool match)
 {
@@ -168,7 +168,7 @@ static enum verdict cond_eval(const struct call *k, const struct cond *c)
 	}
 }
 
-/* --- rules and lines ---------------------------------------------------------------------------- */
+/* --- rules and lines -------------------------------------------------------------------------- */
 
 static enum verdict rule_eval(const struct call *k, const struct ruledef *r)
 {
@@ -233,7 +233,7 @@ static uint16_t walk(struct call *k, size_t from, size_t to)
 	return ECS_LINE_NONE;
 }
 
-/* --- strings ------------------------------------------------------------------------------------ */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static void on_hit(void *arg, uint16_t id)
 {
@@ -254,7 +254,7 @@ static void scan(struct ecs_matcher *m, unsigned field, const char *text)
 		h->n--;
 		h->bits[h->list[h->n] / 64] = 0;
 	}
-	stringset_find(&m->s->sets[field], text, m->scratch, on_hit, h);
+	ecs_stringset_find(&m->s->sets[field], text, m->scratch, on_hit, h);
 }
 
 /** Makes candidates of the lines of this rulebase that look at one of these ruledefs. */
@@ -338,7 +338,7 @@ static void keep_set(struct call *k, unsigned which)
 	}
 }
 
-/* --- public ------------------------------------------------------------------------------------- */
+/* --- public ----------------------------------------------------------------------------------- */
 
 uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in, bool *maybe)
 {
@@ -351,9 +351,9 @@ uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_i
 	if (rulebase < 0 || (size_t)rulebase >= m->s->rulebases.n)
 		return ECS_LINE_NONE;
 	k.rb = (const struct rulebase *)(const void *)m->s->rulebases.v[rulebase];
-	proto = SET_PROTO + proto_class_of(in->pkt->proto);
+	proto = SET_PROTO + ecs_proto_class(in->pkt->proto);
 	add_set(&k, k.yes, SET_ALWAYS);
-	exacts_find(m->s, in->pkt, on_pattern, &k);
+	ecs_exacts_find(m->s, in->pkt, on_pattern, &k);
 	keep_set(&k, proto);
 	if (in->l34_only) {
 		keep_set(&k, SET_L34);

@@ -102,7 +102,9 @@ static void print_action(struct printer *p, const struct ecs_charging_action *a)
 		line(p, "cca charging credit rating-group %u", a->rating_group);
 	if (a->flow_action == ECS_ACT_DISCARD)
 		line(p, "flow action discard%s",
-		     a->discard_up == a->discard_down ? "" : a->discard_up ? " uplink" : " downlink");
+		     a->discard_up == a->discard_down ? ""
+		     : a->discard_up                  ? " uplink"
+						      : " downlink");
 	if (a->idle_timeout >= 0)
 		line(p, "flow idle-timeout %d", a->idle_timeout);
 	block_close(p);

@@ -8,7 +8,7 @@
 
 static struct rulebase *rulebase_need(struct ecs_service *s, const char *name, struct ecs_err *e)
 {
-	return (struct rulebase *)(void *)obj_need(&s->rulebases, name, e);
+	return (struct rulebase *)(void *)ecs_obj_need(&s->rulebases, name, e);
 }
 
 static struct action_line *line_by_priority(struct rulebase *rb, uint32_t priority)
@@ -44,12 +44,12 @@ static int line_add(struct ecs_service *s, struct rulebase *rb, const struct act
 		line_remove(s, rb, old);
 	} else {
 		if (s->nlines >= ECS_LINES_MAX)
-			return refuse(e, SRP_EFULL,
-			              "expected at most %d action priorities in all rulebases",
-			              ECS_LINES_MAX);
-		v = array_more(v, rb->n, sizeof(*v));
+			return ecs_refuse(e, SRP_EFULL,
+					  "expected at most %d action priorities in all rulebases",
+					  ECS_LINES_MAX);
+		v = ecs_array_more(v, rb->n, sizeof(*v));
 		if (!v)
-			return refuse(e, SRP_ENOMEM, "out of memory");
+			return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 		rb->lines = v;
 	}
 	for (i = rb->n; i > 0 && v[i - 1].priority > line->priority; i--)
@@ -64,14 +64,14 @@ int ecs_service_rulebase(struct ecs_service *s, const char *name, bool no, struc
 {
 	struct rulebase *rb;
 	struct obj *o;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	rb = (struct rulebase *)(void *)obj_find(&s->rulebases, name);
+	rb = (struct rulebase *)(void *)ecs_obj_find(&s->rulebases, name);
 	if (no && rb)
 		s->nlines -= rb->n;
-	return obj_open(&s->rulebases, name, no, e, &o);
+	return ecs_obj_open(&s->rulebases, name, no, e, &o);
 }
 
 int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no, uint32_t priority,
@@ -79,7 +79,7 @@ int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no
 {
 	struct action_line line = {.group = group}, *l;
 	struct rulebase *rb;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -87,27 +87,27 @@ int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no
 	if (!rb)
 		return SRP_ENOENT;
 	if (priority < 1 || priority > LINE_PRIO_MAX)
-		return refuse(e, SRP_ERANGE, "expected a priority from 1 to %u, not %u",
-		              LINE_PRIO_MAX, priority);
+		return ecs_refuse(e, SRP_ERANGE, "expected a priority from 1 to %u, not %u",
+				  LINE_PRIO_MAX, priority);
 	l = line_by_priority(rb, priority);
 	if (no) {
 		if (!l || (rule && strcmp(l->rule, rule) != 0))
-			return refuse(e, SRP_ENOENT, "rulebase %s has no such action priority",
-			              rb->o.name);
+			return ecs_refuse(e, SRP_ENOENT, "rulebase %s has no such action priority",
+					  rb->o.name);
 		line_remove(s, rb, l);
 		return 0;
 	}
-	rc = check_name(rule, group ? "group-of-ruledefs" : "ruledef", e);
+	rc = ecs_name_check(rule, group ? "group-of-ruledefs" : "ruledef", e);
 	if (rc == 0)
-		rc = check_name(action, "charging-action", e);
+		rc = ecs_name_check(action, "charging-action", e);
 	if (rc)
 		return rc;
 	if (l && (l->group != group || strcmp(l->rule, rule) != 0))
-		return refuse(e, SRP_EDUP, "priority %u is held by %s %s", priority,
-		              l->group ? "group-of-ruledefs" : "ruledef", l->rule);
+		return ecs_refuse(e, SRP_EDUP, "priority %u is held by %s %s", priority,
+				  l->group ? "group-of-ruledefs" : "ruledef", l->rule);
 	line.priority = (uint16_t)priority;
-	name_copy(line.rule, rule);
-	name_copy(line.action, action);
+	ecs_name_copy(line.rule, rule);
+	ecs_name_copy(line.action, action);
 	return line_add(s, rb, &line, e);
 }
 
@@ -115,7 +115,7 @@ int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigne
                             struct ecs_err *e)
 {
 	struct rulebase *rb;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -123,8 +123,9 @@ int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigne
 	if (!rb)
 		return SRP_ENOENT;
 	if (what & ~ECS_HS_ALL)
-		return refuse(e, SRP_EINVAL, "expected all-packets, initial-packets, "
-		              "mid-session-packets or tear-down-packets");
+		return ecs_refuse(e, SRP_EINVAL,
+				  "expected all-packets, initial-packets, "
+				  "mid-session-packets or tear-down-packets");
 	rb->handshaking = what;
 	return 0;
 }
@@ -138,7 +139,7 @@ unsigned ecs_service_handshaking_of(const struct ecs_service *s, int rulebase)
 
 int ecs_service_find_rulebase(const struct ecs_service *s, const char *name)
 {
-	const struct obj *o = obj_find(&s->rulebases, name);
+	const struct obj *o = ecs_obj_find(&s->rulebases, name);
 
 	return o ? (int)o->index : -1;
 }

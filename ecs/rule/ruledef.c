@@ -49,7 +49,7 @@ static const struct {
 	{"esp", 50}, {"ah", 51}, {"icmpv6", 58}, {"ospf", 89}, {"sctp", 132},
 };
 
-const char *proto_name(uint8_t proto)
+static const char *proto_name(uint8_t proto)
 {
 	for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++)
 		if (protos[i].proto == proto)
@@ -57,7 +57,7 @@ const char *proto_name(uint8_t proto)
 	return NULL;
 }
 
-/* --- values: each reader writes the canonical text and the condition ---------------------------- */
+/* --- values: each reader writes the canonical text and the condition -------------------------- */
 
 struct value {
 	enum ecs_field field;
@@ -96,8 +96,8 @@ static int read_bool(struct value *v, struct ecs_err *e)
 	bool value = strcasecmp(v->a, "TRUE") == 0;
 
 	if (!value && strcasecmp(v->a, "FALSE") != 0)
-		return refuse(e, SRP_EINVAL, "expected TRUE or FALSE for %s, not %.40s",
-		              ecs_fields[v->field].words, v->a);
+		return ecs_refuse(e, SRP_EINVAL, "expected TRUE or FALSE for %s, not %.40s",
+				  ecs_fields[v->field].words, v->a);
 	v->c.want = value == (v->op == ECS_OP_EQ);
 	v->c.neg = false;
 	snprintf(v->ta, sizeof(v->ta), "%s", value ? "TRUE" : "FALSE");
@@ -115,9 +115,10 @@ static int read_num8(struct value *v, struct ecs_err *e)
 			found = true;
 		}
 	if (!found && !number(v->a, 255, &n))
-		return refuse(e, SRP_ERANGE, "expected a number from 0 to 255%s for %s, not %.40s",
-		              proto ? " or the name of a protocol" : "",
-		              ecs_fields[v->field].words, v->a);
+		return ecs_refuse(e, SRP_ERANGE,
+				  "expected a number from 0 to 255%s for %s, not %.40s",
+				  proto ? " or the name of a protocol" : "",
+				  ecs_fields[v->field].words, v->a);
 	number_range(v, n, n, 255);
 	if (proto && proto_name((uint8_t)n))
 		snprintf(v->ta, sizeof(v->ta), "%s", proto_name((uint8_t)n));
@@ -131,12 +132,13 @@ static int read_port(struct value *v, struct ecs_err *e)
 	uint32_t a, b;
 
 	if (!number(v->a, 65535, &a) || a < 1)
-		return refuse(e, SRP_ERANGE, "expected a port from 1 to 65535, not %.40s", v->a);
+		return ecs_refuse(e, SRP_ERANGE, "expected a port from 1 to 65535, not %.40s",
+				  v->a);
 	b = a;
 	if (v->b && (!number(v->b, 65535, &b) || b <= a))
-		return refuse(e, SRP_ERANGE,
-		              "expected the end of the range from %u to 65535, not %.40s", a + 1,
-		              v->b);
+		return ecs_refuse(e, SRP_ERANGE,
+				  "expected the end of the range from %u to 65535, not %.40s",
+				  a + 1, v->b);
 	number_range(v, a, b, 65535);
 	snprintf(v->ta, sizeof(v->ta), "%u", a);
 	snprintf(v->tb, sizeof(v->tb), "%u", b);
@@ -151,9 +153,10 @@ static int read_tcp_state(struct value *v, struct ecs_err *e)
 			snprintf(v->ta, sizeof(v->ta), "%s", tcp_states[i]);
 			return 0;
 		}
-	return refuse(e, SRP_EINVAL,
-	              "expected a TCP state (close, close-wait, closing, established, fin-wait1, "
-	              "fin-wait2, last-ack, listen, syn-received, syn-sent, time-wait)");
+	return ecs_refuse(
+		e, SRP_EINVAL,
+		"expected a TCP state (close, close-wait, closing, established, fin-wait1, "
+		"fin-wait2, last-ack, listen, syn-received, syn-sent, time-wait)");
 }
 
 static int read_ip_version(struct value *v, struct ecs_err *e)
@@ -161,7 +164,7 @@ static int read_ip_version(struct value *v, struct ecs_err *e)
 	bool v6 = strcasecmp(v->a, "ipv6") == 0;
 
 	if (!v6 && strcasecmp(v->a, "ipv4") != 0)
-		return refuse(e, SRP_EINVAL, "expected ipv4 or ipv6, not %.40s", v->a);
+		return ecs_refuse(e, SRP_EINVAL, "expected ipv4 or ipv6, not %.40s", v->a);
 	v->c.lo = v->c.hi = v6 ? 6 : 4;
 	snprintf(v->ta, sizeof(v->ta), "%s", v6 ? "ipv6" : "ipv4");
 	return 0;
@@ -172,7 +175,8 @@ static int read_app(struct value *v, struct ecs_err *e)
 	int id = ecs_app_by_name(v->a);
 
 	if (id <= 0 || id > UINT16_MAX) /* 0 is what nDPI calls unknown */
-		return refuse(e, SRP_EINVAL, "expected the name of an application, not %.40s", v->a);
+		return ecs_refuse(e, SRP_EINVAL, "expected the name of an application, not %.40s",
+				  v->a);
 	v->c.lo = v->c.hi = (uint16_t)id;
 	snprintf(v->ta, sizeof(v->ta), "%s", ecs_app_name((uint16_t)id));
 	return 0;
@@ -183,14 +187,14 @@ static int read_string(struct value *v, bool case_sensitive, struct ecs_err *e)
 	size_t n = strlen(v->a);
 
 	if (n < 1 || n > VALUE_MAX)
-		return refuse(e, SRP_ERANGE, "expected 1 to %d characters for %s, not %zu",
-		              VALUE_MAX, ecs_fields[v->field].words, n);
+		return ecs_refuse(e, SRP_ERANGE, "expected 1 to %d characters for %s, not %zu",
+				  VALUE_MAX, ecs_fields[v->field].words, n);
 	for (size_t i = 0; i < n; i++)
 		if (v->a[i] < ' ' || v->a[i] > '~')
-			return refuse(e, SRP_EINVAL, "expected printable characters for %s",
-			              ecs_fields[v->field].words);
+			return ecs_refuse(e, SRP_EINVAL, "expected printable characters for %s",
+					  ecs_fields[v->field].words);
 	if (v->op == ECS_OP_REGEX) {
-		int rc = stringset_check_regex(v->a, case_sensitive, e);
+		int rc = ecs_stringset_check_regex(v->a, case_sensitive, e);
 
 		if (rc)
 			return rc;
@@ -221,21 +225,23 @@ static int read_prefix(const char *t, struct ecs_addr *first, struct ecs_addr *l
 	uint32_t len = 128, max;
 
 	if (n >= sizeof(buf))
-		return refuse(e, SRP_EFORMAT, "expected an IPv4 or IPv6 address");
+		return ecs_refuse(e, SRP_EFORMAT, "expected an IPv4 or IPv6 address");
 	memcpy(buf, t, n);
 	buf[n] = '\0';
 	if (ecs_addr_parse(buf, first))
-		return refuse(e, SRP_EFORMAT, "expected an IPv4 or IPv6 address, not %.46s", buf);
+		return ecs_refuse(e, SRP_EFORMAT, "expected an IPv4 or IPv6 address, not %.46s",
+				  buf);
 	*v4 = ecs_addr_is4(first);
 	max = *v4 && !strchr(buf, ':') ? 32 : 128;
 	if (slash && !number(slash + 1, max, &len))
-		return refuse(e, SRP_ERANGE, "expected a prefix length from 0 to %u, not %.40s", max,
-		              slash + 1);
+		return ecs_refuse(e, SRP_ERANGE, "expected a prefix length from 0 to %u, not %.40s",
+				  max, slash + 1);
 	if (slash && max == 32)
 		len += 96;
 	if (*v4 && len < 96)
-		return refuse(e, SRP_ERANGE, "expected a prefix length from 96 to 128 for an IPv4 "
-		              "address in IPv6 form");
+		return ecs_refuse(e, SRP_ERANGE,
+				  "expected a prefix length from 96 to 128 for an IPv4 "
+				  "address in IPv6 form");
 	*last = *first;
 	fill_after(first, len, false);
 	fill_after(last, len, true);
@@ -257,8 +263,9 @@ static int read_addr(struct value *v, struct ecs_err *e)
 	if (rc)
 		return rc;
 	if (!full && v->op != ECS_OP_EQ && v->op != ECS_OP_NE)
-		return refuse(e, SRP_EINVAL, "expected an address without prefix length after %s",
-		              ecs_op_text[v->op]);
+		return ecs_refuse(e, SRP_EINVAL,
+				  "expected an address without prefix length after %s",
+				  ecs_op_text[v->op]);
 	if (v->op == ECS_OP_LE) /* the whole family below */
 		fill_after(&v->c.alo, v->c.v4 ? 96 : 0, false);
 	if (v->op == ECS_OP_GE)
@@ -269,9 +276,10 @@ static int read_addr(struct value *v, struct ecs_err *e)
 	if (rc)
 		return rc;
 	if (!full || v4 != v->c.v4 || memcmp(&bfirst, &v->c.alo, sizeof(bfirst)) <= 0)
-		return refuse(e, SRP_ERANGE,
-		              "expected the end of the range: an address of the same family, "
-		              "above %s", v->ta);
+		return ecs_refuse(e, SRP_ERANGE,
+				  "expected the end of the range: an address of the same family, "
+				  "above %s",
+				  v->ta);
 	v->c.ahi = bfirst;
 	return 0;
 }
@@ -314,20 +322,20 @@ static int check_form(const struct value *v, bool case_sensitive, struct ecs_err
 		if (ops & (1u << i))
 			n += (unsigned)snprintf(list + n, sizeof(list) - n, " %s", ecs_op_text[i]);
 	if (v->op >= ECS_OP__N || !(ops & (1u << v->op)))
-		return refuse(e, SRP_EINVAL, "expected one of%s after %s", list, words);
+		return ecs_refuse(e, SRP_EINVAL, "expected one of%s after %s", list, words);
 	if (case_sensitive && (ecs_fields[v->field].type != T_STR || none))
-		return refuse(e, SRP_EINVAL, "expected case-sensitive with a string only");
+		return ecs_refuse(e, SRP_EINVAL, "expected case-sensitive with a string only");
 	if (none ? v->a || v->b : !v->a)
-		return refuse(e, SRP_EINVAL, "expected %s value after %s %s", none ? "no" : "a",
-		              words, ecs_op_text[v->op]);
+		return ecs_refuse(e, SRP_EINVAL, "expected %s value after %s %s", none ? "no" : "a",
+				  words, ecs_op_text[v->op]);
 	if (range != (v->b != NULL))
-		return refuse(e, SRP_EINVAL, "expected %s after %s %s",
-		              range ? "the end of the range" : "one value only", words,
-		              ecs_op_text[v->op]);
+		return ecs_refuse(e, SRP_EINVAL, "expected %s after %s %s",
+				  range ? "the end of the range" : "one value only", words,
+				  ecs_op_text[v->op]);
 	return 0;
 }
 
-/* --- lines -------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static struct rule_line *line_find(const struct ruledef *r, const struct value *v,
                                    bool case_sensitive)
@@ -349,11 +357,11 @@ static int line_add(struct ruledef *r, const struct value *v, bool case_sensitiv
 	struct rule_line *l, *lines;
 
 	if (r->n >= ECS_RULE_LINES)
-		return refuse(e, SRP_EFULL, "expected at most %d lines in a ruledef",
-		              ECS_RULE_LINES);
-	lines = array_more(r->lines, r->n, sizeof(*l));
+		return ecs_refuse(e, SRP_EFULL, "expected at most %d lines in a ruledef",
+				  ECS_RULE_LINES);
+	lines = ecs_array_more(r->lines, r->n, sizeof(*l));
 	if (!lines)
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	r->lines = lines;
 	l = &lines[r->n];
 	*l = (struct rule_line){
@@ -365,7 +373,7 @@ static int line_add(struct ruledef *r, const struct value *v, bool case_sensitiv
 	if (!l->a || (v->b && !l->b)) {
 		free(l->a);
 		free(l->b);
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	}
 	r->n++;
 	return 0;
@@ -382,13 +390,13 @@ static void line_remove(struct ruledef *r, struct rule_line *l)
 int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
 {
 	struct obj *o;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	if (!no && obj_find(&s->groups, name))
-		return refuse(e, SRP_EDUP, "%s is the name of a group-of-ruledefs", name);
-	return obj_open(&s->ruledefs, name, no, e, &o);
+	if (!no && ecs_obj_find(&s->groups, name))
+		return ecs_refuse(e, SRP_EDUP, "%s is the name of a group-of-ruledefs", name);
+	return ecs_obj_open(&s->ruledefs, name, no, e, &o);
 }
 
 int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, enum ecs_field f,
@@ -398,15 +406,15 @@ int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, e
 	struct value v = {.field = f, .op = op, .a = a, .b = b};
 	struct rule_line *l;
 	struct ruledef *r;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	r = (struct ruledef *)(void *)obj_need(&s->ruledefs, ruledef, e);
+	r = (struct ruledef *)(void *)ecs_obj_need(&s->ruledefs, ruledef, e);
 	if (!r)
 		return SRP_ENOENT;
 	if (f >= ECS_F__N)
-		return refuse(e, SRP_EINVAL, "expected a field of a ruledef");
+		return ecs_refuse(e, SRP_EINVAL, "expected a field of a ruledef");
 	rc = check_form(&v, case_sensitive, e);
 	if (rc)
 		return rc;
@@ -419,7 +427,7 @@ int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, e
 	if (!no)
 		return l ? 0 : line_add(r, &v, case_sensitive, e);
 	if (!l)
-		return refuse(e, SRP_ENOENT, "ruledef %s has no such line", r->o.name);
+		return ecs_refuse(e, SRP_ENOENT, "ruledef %s has no such line", r->o.name);
 	line_remove(r, l);
 	return 0;
 }
@@ -427,11 +435,11 @@ int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, e
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e)
 {
 	struct ruledef *r;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	r = (struct ruledef *)(void *)obj_need(&s->ruledefs, ruledef, e);
+	r = (struct ruledef *)(void *)ecs_obj_need(&s->ruledefs, ruledef, e);
 	if (!r)
 		return SRP_ENOENT;
 	r->any = on;

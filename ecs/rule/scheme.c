@@ -9,24 +9,24 @@
 static struct trigger_condition *cond_need(struct ecs_service *s, const char *name,
                                            struct ecs_err *e)
 {
-	return (struct trigger_condition *)(void *)obj_need(&s->conditions, name, e);
+	return (struct trigger_condition *)(void *)ecs_obj_need(&s->conditions, name, e);
 }
 
 static struct scheme *scheme_need(struct ecs_service *s, const char *name, struct ecs_err *e)
 {
-	return (struct scheme *)(void *)obj_need(&s->schemes, name, e);
+	return (struct scheme *)(void *)ecs_obj_need(&s->schemes, name, e);
 }
 
 static struct subs_class *class_need(struct ecs_service *s, const char *name, struct ecs_err *e)
 {
-	return (struct subs_class *)(void *)obj_need(&s->classes, name, e);
+	return (struct subs_class *)(void *)ecs_obj_need(&s->classes, name, e);
 }
 
 static int check_priority(uint32_t priority, struct ecs_err *e)
 {
 	if (priority < 1 || priority > PRIO_MAX)
-		return refuse(e, SRP_ERANGE, "expected a priority from 1 to %d, not %u", PRIO_MAX,
-		              priority);
+		return ecs_refuse(e, SRP_ERANGE, "expected a priority from 1 to %d, not %u",
+				  PRIO_MAX, priority);
 	return 0;
 }
 
@@ -34,12 +34,12 @@ static int open_named(struct ecs_service *s, struct obj_table *t, const char *na
                       struct ecs_err *e)
 {
 	struct obj *o;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
-	return rc ? rc : obj_open(t, name, no, e, &o);
+	return rc ? rc : ecs_obj_open(t, name, no, e, &o);
 }
 
-/* --- trigger-action, trigger-condition ---------------------------------------------------------- */
+/* --- trigger-action, trigger-condition -------------------------------------------------------- */
 
 int ecs_service_trigger_action(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
 {
@@ -49,11 +49,11 @@ int ecs_service_trigger_action(struct ecs_service *s, const char *name, bool no,
 int ecs_service_flow_recovery(struct ecs_service *s, const char *action, bool on, struct ecs_err *e)
 {
 	struct obj *o;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	o = obj_need(&s->trigger_actions, action, e);
+	o = ecs_obj_need(&s->trigger_actions, action, e);
 	if (!o)
 		return SRP_ENOENT;
 	((struct trigger_action *)(void *)o)->flow_recovery = on;
@@ -76,15 +76,15 @@ static int entry_remove(struct trigger_condition *c, enum ecs_op op, const char 
 			c->n--;
 			return 0;
 		}
-	return refuse(e, SRP_ENOENT, "trigger-condition %s has no such rule-name entry",
-	              c->o.name);
+	return ecs_refuse(e, SRP_ENOENT, "trigger-condition %s has no such rule-name entry",
+			  c->o.name);
 }
 
 int ecs_service_cond_rule_name(struct ecs_service *s, const char *cond, bool no, enum ecs_op op,
                                const char *name, struct ecs_err *e)
 {
 	struct trigger_condition *c;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -92,9 +92,10 @@ int ecs_service_cond_rule_name(struct ecs_service *s, const char *cond, bool no,
 	if (!c)
 		return SRP_ENOENT;
 	if (op != ECS_OP_EQ && op != ECS_OP_CONTAINS && op != ECS_OP_STARTS && op != ECS_OP_ENDS)
-		return refuse(e, SRP_EINVAL,
-		              "expected one of = contains starts-with ends-with after rule-name");
-	rc = check_name(name, "rule", e);
+		return ecs_refuse(
+			e, SRP_EINVAL,
+			"expected one of = contains starts-with ends-with after rule-name");
+	rc = ecs_name_check(name, "rule", e);
 	if (rc)
 		return rc;
 	if (no)
@@ -103,10 +104,12 @@ int ecs_service_cond_rule_name(struct ecs_service *s, const char *cond, bool no,
 		if (c->entries[i].op == op && strcmp(c->entries[i].name, name) == 0)
 			return 0;
 	if (c->n >= ECS_COND_ENTRIES)
-		return refuse(e, SRP_EFULL, "expected at most %d rule-name entries in a "
-		              "trigger-condition", ECS_COND_ENTRIES);
+		return ecs_refuse(e, SRP_EFULL,
+				  "expected at most %d rule-name entries in a "
+				  "trigger-condition",
+				  ECS_COND_ENTRIES);
 	c->entries[c->n].op = op;
-	name_copy(c->entries[c->n++].name, name);
+	ecs_name_copy(c->entries[c->n++].name, name);
 	return 0;
 }
 
@@ -114,7 +117,7 @@ int ecs_service_cond_delay(struct ecs_service *s, const char *cond, uint32_t sec
                            struct ecs_err *e)
 {
 	struct trigger_condition *c;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -122,8 +125,8 @@ int ecs_service_cond_delay(struct ecs_service *s, const char *cond, uint32_t sec
 	if (!c)
 		return SRP_ENOENT;
 	if (seconds > DELAY_MAX)
-		return refuse(e, SRP_ERANGE, "expected a delay from 1 to %u seconds, not %u",
-		              DELAY_MAX, seconds);
+		return ecs_refuse(e, SRP_ERANGE, "expected a delay from 1 to %u seconds, not %u",
+				  DELAY_MAX, seconds);
 	c->delay = seconds;
 	return 0;
 }
@@ -132,7 +135,7 @@ int ecs_service_cond_any(struct ecs_service *s, const char *cond, bool no, bool 
                          struct ecs_err *e)
 {
 	struct trigger_condition *c;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -140,15 +143,15 @@ int ecs_service_cond_any(struct ecs_service *s, const char *cond, bool no, bool 
 	if (!c)
 		return SRP_ENOENT;
 	if (no && (!c->has_any || c->any_equal != equal || c->any_value != value))
-		return refuse(e, SRP_ENOENT, "trigger-condition %s has no such any-match entry",
-		              c->o.name);
+		return ecs_refuse(e, SRP_ENOENT, "trigger-condition %s has no such any-match entry",
+				  c->o.name);
 	c->has_any = !no;
 	c->any_equal = equal;
 	c->any_value = value;
 	return 0;
 }
 
-/* --- service-scheme ----------------------------------------------------------------------------- */
+/* --- service-scheme --------------------------------------------------------------------------- */
 
 int ecs_service_scheme(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
 {
@@ -159,7 +162,7 @@ int ecs_service_scheme_trigger(struct ecs_service *s, const char *scheme, bool n
                                struct ecs_err *e)
 {
 	struct scheme *ss;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -167,8 +170,8 @@ int ecs_service_scheme_trigger(struct ecs_service *s, const char *scheme, bool n
 	if (!ss)
 		return SRP_ENOENT;
 	if (no && !ss->trigger)
-		return refuse(e, SRP_ENOENT, "service-scheme %s has no trigger flow-create",
-		              ss->o.name);
+		return ecs_refuse(e, SRP_ENOENT, "service-scheme %s has no trigger flow-create",
+				  ss->o.name);
 	if (no) {
 		free(ss->prio);
 		ss->prio = NULL;
@@ -183,7 +186,7 @@ int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool 
 {
 	struct scheme_prio *p;
 	struct scheme *ss;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -191,35 +194,36 @@ int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool 
 	if (!ss)
 		return SRP_ENOENT;
 	if (!ss->trigger)
-		return refuse(e, SRP_ENOENT, "expected trigger flow-create before its priorities");
+		return ecs_refuse(e, SRP_ENOENT,
+				  "expected trigger flow-create before its priorities");
 	rc = check_priority(priority, e);
 	if (rc)
 		return rc;
 	if (no && (!ss->prio || !ss->prio[priority].set))
-		return refuse(e, SRP_ENOENT, "service-scheme %s has no priority %u", ss->o.name,
-		              priority);
+		return ecs_refuse(e, SRP_ENOENT, "service-scheme %s has no priority %u", ss->o.name,
+				  priority);
 	if (!no) {
-		rc = check_name(cond, "trigger-condition", e);
+		rc = ecs_name_check(cond, "trigger-condition", e);
 		if (rc == 0)
-			rc = check_name(action, "trigger-action", e);
+			rc = ecs_name_check(action, "trigger-action", e);
 		if (rc)
 			return rc;
 	}
 	if (!ss->prio)
 		ss->prio = calloc(PRIO_MAX + 1, sizeof(*ss->prio));
 	if (!ss->prio)
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	p = &ss->prio[priority];
 	memset(p, 0, sizeof(*p));
 	if (no)
 		return 0;
 	p->set = true;
-	name_copy(p->cond, cond);
-	name_copy(p->action, action);
+	ecs_name_copy(p->cond, cond);
+	ecs_name_copy(p->action, action);
 	return 0;
 }
 
-/* --- subs-class, subscriber-base ---------------------------------------------------------------- */
+/* --- subs-class, subscriber-base -------------------------------------------------------------- */
 
 int ecs_service_subs_class(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
 {
@@ -232,19 +236,19 @@ static int subs_line_make(struct subs_line *l, enum ecs_subs_field f, bool equal
 	int rc;
 
 	if (f > ECS_SUBS_APN)
-		return refuse(e, SRP_EINVAL, "expected any-match, rulebase or apn");
+		return ecs_refuse(e, SRP_EINVAL, "expected any-match, rulebase or apn");
 	if (f == ECS_SUBS_ANY) {
 		bool yes = value && strcasecmp(value, "TRUE") == 0;
 
 		if (!yes && (!value || strcasecmp(value, "FALSE") != 0))
-			return refuse(e, SRP_EINVAL, "expected TRUE or FALSE after any-match");
+			return ecs_refuse(e, SRP_EINVAL, "expected TRUE or FALSE after any-match");
 		value = yes ? "TRUE" : "FALSE";
 	}
-	rc = check_name(value, f == ECS_SUBS_APN ? "apn" : "rulebase", e);
+	rc = ecs_name_check(value, f == ECS_SUBS_APN ? "apn" : "rulebase", e);
 	if (rc)
 		return rc;
 	*l = (struct subs_line){.field = f, .equal = equal};
-	name_copy(l->value, value);
+	ecs_name_copy(l->value, value);
 	return 0;
 }
 
@@ -254,7 +258,7 @@ int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum 
 	struct subs_class *c;
 	struct subs_line l;
 	size_t i;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -270,7 +274,8 @@ int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum 
 			break;
 	if (no) {
 		if (i == c->n)
-			return refuse(e, SRP_ENOENT, "subs-class %s has no such line", c->o.name);
+			return ecs_refuse(e, SRP_ENOENT, "subs-class %s has no such line",
+					  c->o.name);
 		memmove(c->lines + i, c->lines + i + 1, (c->n - i - 1) * sizeof(l));
 		c->n--;
 		return 0;
@@ -278,8 +283,8 @@ int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum 
 	if (i < c->n)
 		return 0;
 	if (c->n >= SUBS_LINES_MAX)
-		return refuse(e, SRP_EFULL, "expected at most %d lines in a subs-class",
-		              SUBS_LINES_MAX);
+		return ecs_refuse(e, SRP_EFULL, "expected at most %d lines in a subs-class",
+				  SUBS_LINES_MAX);
 	c->lines[c->n++] = l;
 	return 0;
 }
@@ -287,7 +292,7 @@ int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum 
 int ecs_service_subs_or(struct ecs_service *s, const char *cls, bool on, struct ecs_err *e)
 {
 	struct subs_class *c;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
@@ -308,36 +313,36 @@ int ecs_service_subs_bind(struct ecs_service *s, const char *base, bool no, uint
 {
 	struct subs_base *sb;
 	struct subs_bind *p;
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	sb = (struct subs_base *)(void *)obj_need(&s->bases, base, e);
+	sb = (struct subs_base *)(void *)ecs_obj_need(&s->bases, base, e);
 	if (!sb)
 		return SRP_ENOENT;
 	rc = check_priority(priority, e);
 	if (rc)
 		return rc;
 	if (no && (!sb->prio || !sb->prio[priority].set))
-		return refuse(e, SRP_ENOENT, "subscriber-base %s has no priority %u", sb->o.name,
-		              priority);
+		return ecs_refuse(e, SRP_ENOENT, "subscriber-base %s has no priority %u",
+				  sb->o.name, priority);
 	if (!no) {
-		rc = check_name(cls, "subs-class", e);
+		rc = ecs_name_check(cls, "subs-class", e);
 		if (rc == 0)
-			rc = check_name(scheme, "service-scheme", e);
+			rc = ecs_name_check(scheme, "service-scheme", e);
 		if (rc)
 			return rc;
 	}
 	if (!sb->prio)
 		sb->prio = calloc(PRIO_MAX + 1, sizeof(*sb->prio));
 	if (!sb->prio)
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	p = &sb->prio[priority];
 	memset(p, 0, sizeof(*p));
 	if (no)
 		return 0;
 	p->set = true;
-	name_copy(p->cls, cls);
-	name_copy(p->scheme, scheme);
+	ecs_name_copy(p->cls, cls);
+	ecs_name_copy(p->scheme, scheme);
 	return 0;
 }

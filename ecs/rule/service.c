@@ -9,7 +9,7 @@
 #define FLOW_CHKPT_MAX     300u
 #define FLOW_CHKPT_DEFAULT 10u
 
-int refuse(struct ecs_err *e, int code, const char *fmt, ...)
+int ecs_refuse(struct ecs_err *e, int code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -21,42 +21,45 @@ int refuse(struct ecs_err *e, int code, const char *fmt, ...)
 	return code;
 }
 
-int open_for_change(const struct ecs_service *s, struct ecs_err *e)
+int ecs_rule_open(const struct ecs_service *s, struct ecs_err *e)
 {
 	if (s->frozen)
-		return refuse(e, SRP_ESTATE, "the service is committed and cannot be changed");
+		return ecs_refuse(e, SRP_ESTATE, "the service is committed and cannot be changed");
 	return 0;
 }
 
-int check_name(const char *name, const char *what, struct ecs_err *e)
+int ecs_name_check(const char *name, const char *what, struct ecs_err *e)
 {
 	size_t n = name ? strlen(name) : 0;
 
 	if (n < 1 || n > ECS_NAME_MAX)
-		return refuse(e, SRP_EINVAL, "expected a %s name of 1 to %d characters, not %zu",
-		              what, ECS_NAME_MAX, n);
+		return ecs_refuse(e, SRP_EINVAL,
+				  "expected a %s name of 1 to %d characters, not %zu", what,
+				  ECS_NAME_MAX, n);
 	for (size_t i = 0; i < n; i++)
 		if (name[i] <= ' ' || name[i] > '~' || strchr("\"\\|?", name[i]) || name[0] == '#')
-			return refuse(e, SRP_EINVAL,
-			              "expected a %s name of printable characters without blank, "
-			              "\" \\ | ? and a leading #", what);
+			return ecs_refuse(
+				e, SRP_EINVAL,
+				"expected a %s name of printable characters without blank, "
+				"\" \\ | ? and a leading #",
+				what);
 	return 0;
 }
 
-void name_copy(char out[ECS_NAME_MAX + 1], const char *name)
+void ecs_name_copy(char out[ECS_NAME_MAX + 1], const char *name)
 {
 	memset(out, 0, ECS_NAME_MAX + 1);
 	memcpy(out, name, strnlen(name, ECS_NAME_MAX));
 }
 
-void *array_more(void *v, size_t n, size_t size)
+void *ecs_array_more(void *v, size_t n, size_t size)
 {
 	if (n & (n - 1)) /* room up to the next power of two */
 		return v;
 	return realloc(v, (n ? n * 2 : 1) * size);
 }
 
-/* --- tables of named objects -------------------------------------------------------------------- */
+/* --- tables of named objects ------------------------------------------------------------------ */
 
 static size_t name_hash(const struct obj_table *t, const char *name)
 {
@@ -67,7 +70,7 @@ static size_t name_hash(const struct obj_table *t, const char *name)
 	return (h ^ (h >> 15)) & (t->nbuckets - 1);
 }
 
-struct obj *obj_find(const struct obj_table *t, const char *name)
+struct obj *ecs_obj_find(const struct obj_table *t, const char *name)
 {
 	struct obj *o;
 
@@ -79,12 +82,13 @@ struct obj *obj_find(const struct obj_table *t, const char *name)
 	return NULL;
 }
 
-struct obj *obj_need(const struct obj_table *t, const char *name, struct ecs_err *e)
+struct obj *ecs_obj_need(const struct obj_table *t, const char *name, struct ecs_err *e)
 {
-	struct obj *o = obj_find(t, name);
+	struct obj *o = ecs_obj_find(t, name);
 
 	if (!o)
-		refuse(e, SRP_ENOENT, "no %s is named %.*s", t->what, ECS_NAME_MAX, name ? name : "");
+		ecs_refuse(e, SRP_ENOENT, "no %s is named %.*s", t->what, ECS_NAME_MAX,
+			   name ? name : "");
 	return o;
 }
 
@@ -129,33 +133,34 @@ static void obj_remove(struct obj_table *t, struct obj *o)
 	free(o);
 }
 
-int obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e, struct obj **out)
+int ecs_obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e,
+		 struct obj **out)
 {
-	int rc = check_name(name, t->what, e);
+	int rc = ecs_name_check(name, t->what, e);
 	struct obj *o;
 	size_t h;
 
 	if (rc)
 		return rc;
 	if (no) {
-		o = obj_need(t, name, e);
+		o = ecs_obj_need(t, name, e);
 		if (!o)
 			return SRP_ENOENT;
 		obj_remove(t, o);
 		*out = NULL;
 		return 0;
 	}
-	*out = obj_find(t, name);
+	*out = ecs_obj_find(t, name);
 	if (*out)
 		return 0;
 	if (t->n >= t->max)
-		return refuse(e, SRP_EFULL, "expected at most %zu %ss", t->max, t->what);
+		return ecs_refuse(e, SRP_EFULL, "expected at most %zu %ss", t->max, t->what);
 	if (t->n == t->cap && obj_grow(t))
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	o = calloc(1, t->size);
 	if (!o)
-		return refuse(e, SRP_ENOMEM, "out of memory");
-	name_copy(o->name, name);
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
+	ecs_name_copy(o->name, name);
 	o->index = (uint32_t)t->n;
 	t->v[t->n++] = o;
 	h = name_hash(t, name);
@@ -176,7 +181,7 @@ static void obj_table_fini(struct obj_table *t)
 	free(t->bucket);
 }
 
-/* --- what an object owns ------------------------------------------------------------------------ */
+/* --- what an object owns ---------------------------------------------------------------------- */
 
 static void ruledef_fini(struct obj *o)
 {
@@ -209,7 +214,7 @@ static void base_fini(struct obj *o)
 	free(((struct subs_base *)(void *)o)->prio);
 }
 
-/* --- the service -------------------------------------------------------------------------------- */
+/* --- the service ------------------------------------------------------------------------------ */
 
 #define TABLE(type, word, limit, f)                                                          \
 	(struct obj_table){.size = sizeof(struct type), .what = word, .max = limit, .fini = f}
@@ -218,12 +223,12 @@ struct ecs_service *ecs_service_new(const char *name)
 {
 	struct ecs_service *s;
 
-	if (check_name(name, "service", NULL))
+	if (ecs_name_check(name, "service", NULL))
 		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
-	name_copy(s->name, name);
+	ecs_name_copy(s->name, name);
 	s->ruledefs = TABLE(ruledef, "ruledef", ECS_RULEDEFS_MAX, ruledef_fini);
 	s->groups = TABLE(group, "group-of-ruledefs", ECS_GROUPS_MAX, group_fini);
 	s->rulebases = TABLE(rulebase, "rulebase", RULEBASES_MAX, rulebase_fini);
@@ -242,7 +247,7 @@ void ecs_service_free(struct ecs_service *s)
 {
 	if (!s)
 		return;
-	compiled_drop(s);
+	ecs_compiled_drop(s);
 	obj_table_fini(&s->ruledefs);
 	obj_table_fini(&s->groups);
 	obj_table_fini(&s->rulebases);
@@ -277,13 +282,13 @@ const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s)
 
 int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ecs_err *e)
 {
-	int rc = open_for_change(s, e);
+	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
 	if (n < 1 || n > FLOW_CHKPT_MAX)
-		return refuse(e, SRP_ERANGE, "expected a number of flows from 1 to %u",
-		              FLOW_CHKPT_MAX);
+		return ecs_refuse(e, SRP_ERANGE, "expected a number of flows from 1 to %u",
+				  FLOW_CHKPT_MAX);
 	s->flow_chkpt = n;
 	return 0;
 }

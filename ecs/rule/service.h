@@ -102,7 +102,7 @@ struct ecs_timeouts {
 	uint32_t tcp, udp, icmp, tcp_half_open, other;
 };
 
-/* --- building ----------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 /** An empty service; NULL without memory. Free with ecs_service_free. */
 struct ecs_service *ecs_service_new(const char *name);
@@ -116,15 +116,31 @@ struct ecs_err {
 };
 
 int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
-/** @p a and @p b: value text (b: the end of a range, or NULL). Operators are checked by type. */
+/**
+ * Adds (or with @p no removes) one line of a ruledef; a line that is there already is no error.
+ * Operators are checked by type, values are kept in canonical form (a prefix without host bits).
+ * Strings: 1 to 127 characters, in any case unless @p case_sensitive; a regular expression (in
+ * Hyperscan's syntax) is searched anywhere. A negated operator needs the field to be there: `http
+ * host != x` does not match a flow without host; only `!present` matches an absent field, once
+ * analyzers are final.
+ *
+ * @param a  value text, NULL for (!)present
+ * @param b  the end of a range, or NULL
+ */
 int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, enum ecs_field f,
                           bool case_sensitive, enum ecs_op op, const char *a, const char *b,
                           struct ecs_err *e);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
+/** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** A member that is entered again moves to the new priority; a priority that another member holds
+ *  gives SRP_EDUP with its name. Removing: by priority, @p ruledef NULL or the member's name. */
 int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uint32_t priority,
                           const char *ruledef, struct ecs_err *e);
 int ecs_service_rulebase(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** Priorities as of group members: a rule entered again replaces its old line, a priority that
+ *  another rule holds gives SRP_EDUP with its name. Removing: by priority, @p rule NULL or the
+ *  line's rule. */
 int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no, uint32_t priority,
                             bool group, const char *rule, const char *action, struct ecs_err *e);
 /**
@@ -175,6 +191,8 @@ int ecs_service_scheme(struct ecs_service *s, const char *name, bool no, struct 
 /** `trigger flow-create` of a scheme; @p no removes it with its priorities. */
 int ecs_service_scheme_trigger(struct ecs_service *s, const char *scheme, bool no,
                                struct ecs_err *e);
+/** A priority entered again is replaced; removing needs the priority only. SRP_ENOENT before
+ *  `trigger flow-create`. */
 int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool no,
                                 uint32_t priority, const char *cond, const char *action,
                                 struct ecs_err *e);
@@ -184,6 +202,7 @@ int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum 
                           bool equal, const char *value, struct ecs_err *e);
 int ecs_service_subs_or(struct ecs_service *s, const char *cls, bool on, struct ecs_err *e);
 int ecs_service_subs_base(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** A priority entered again is replaced; removing needs the priority only. */
 int ecs_service_subs_bind(struct ecs_service *s, const char *base, bool no, uint32_t priority,
                           const char *cls, const char *scheme, struct ecs_err *e);
 
@@ -197,7 +216,7 @@ int ecs_service_commit(struct ecs_service *s, struct ecs_err *e);
 void ecs_service_lint(const struct ecs_service *s,
                       void (*fn)(void *arg, bool warning, const char *text), void *arg);
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 const char *ecs_service_name(const struct ecs_service *s);
 /** Digest of everything that the two chassis must have in common. */
@@ -237,12 +256,12 @@ const char *ecs_service_scheme_at(const struct ecs_service *s, size_t i);
 /** An operator as it is written; never NULL. */
 const char *ecs_op_name(enum ecs_op op);
 
-/* --- matching ----------------------------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------------------------- */
 
 /** What one packet or flow is matched by; filled by the engine. */
 struct ecs_match_in {
 	const struct ecs_packet *pkt;
-	const struct ecs_l7 *l7;   /**< NULL: nothing known */
+	const struct ecs_l7 *l7;   /**< NULL: nothing is known nor will be: no L7 line matches */
 	uint8_t tcp_state;         /**< enum ecs_tcp_state of the flow */
 	bool l34_only;             /**< only lines that decide by L3/L4 (control pending, recovered) */
 };
@@ -267,14 +286,17 @@ struct ecs_needs {
 };
 struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase);
 
-/* --- service scheme ------------------------------------------------------------------------------ */
+/* --- service scheme --------------------------------------------------------------------------- */
 
-/** Index of the scheme that applies to a subscriber (subscriber-base, subs-class), or -1. */
+/** Index of the scheme that applies to a subscriber, or -1: the first binding, by priority, whose
+ *  class holds and whose scheme exists; subscriber-base `default` first, then others by name. */
 int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, const char *apn);
 /**
- * Whether flows of @p rule_name are checkpointed under @p scheme.
+ * Whether flows of @p rule_name are checkpointed under @p scheme: the first priority of its trigger
+ * flow-create whose condition holds (any-match, or any rule-name entry) and whose action has
+ * flow-recovery. Nothing before the commit.
  *
- * @param dynamic  a dynamic rule: only `=` entries count
+ * @param dynamic  a dynamic rule: only `=` entries count, any-match does not
  * @param delay    seconds that hold back the first checkpoint, 0 none; written when eligible
  */
 bool ecs_service_eligible(const struct ecs_service *s, int scheme, const char *rule_name,

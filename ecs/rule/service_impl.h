@@ -20,7 +20,8 @@
 
 /** idle-timeout as the service begins: 300 seconds, half-open 200. */
 #define ECS_TIMEOUTS_DEFAULT                                                                 \
-	(struct ecs_timeouts){.tcp = 300, .udp = 300, .icmp = 300, .tcp_half_open = 200, .other = 300}
+	(struct ecs_timeouts){                                                               \
+		.tcp = 300, .udp = 300, .icmp = 300, .tcp_half_open = 200, .other = 300}
 
 /** Types and layers of field.def. */
 enum ecs_type { T_BOOL, T_ADDR, T_NUM8, T_PORT, T_TCPSTATE, T_STR, T_APP, T_IPVER, T__N };
@@ -37,7 +38,7 @@ extern const char *const ecs_op_text[ECS_OP__N];
 /** L7 fields as bits, for sets of fields. */
 #define FIELD_BIT(f) (1u << (f))
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /** First member of everything that is opened by name. */
 struct obj {
@@ -56,16 +57,16 @@ struct obj_table {
 };
 
 /** @return the object or NULL */
-struct obj *obj_find(const struct obj_table *t, const char *name);
+struct obj *ecs_obj_find(const struct obj_table *t, const char *name);
 
-/* --- objects as configured ---------------------------------------------------------------------- */
+/* --- objects as configured -------------------------------------------------------------------- */
 
 /** A condition, made from a line by its setter: a range of numbers or addresses, a string, ... */
 struct cond {
 	uint8_t field;
 	uint8_t op;
 	bool neg;         /**< of a range or string: matches outside it, when the field is there */
-	bool want;        /**< T_BOOL: the value asked for; T_STR: the operator is !present/present */
+	bool want;        /**< T_BOOL: the value asked for; T_STR: the operator is `present` */
 	bool v4;          /**< T_ADDR: family of the range */
 	uint16_t lo, hi;  /**< T_PORT, T_NUM8, T_TCPSTATE, T_IPVER, T_APP */
 	uint16_t pattern; /**< index of its value in its field's set; given at commit */
@@ -209,7 +210,7 @@ struct binding {
 	uint16_t scheme;
 };
 
-/* --- made at commit ----------------------------------------------------------------------------- */
+/* --- made at commit --------------------------------------------------------------------------- */
 
 struct literals;
 struct exacts;
@@ -238,7 +239,7 @@ struct ecs_service {
 	struct cond *conds;          /**< of all ruledefs, cheap ones first in each */
 	struct patterns sets[ECS_F__N];
 	struct exacts *exacts;       /**< values of the T_ADDR and T_PORT fields */
-	uint32_t *lines_at;          /**< ruledef i is in lines lines_of[lines_at[i]..], ascending */
+	uint32_t *lines_at;          /**< ruledef i: lines lines_of[lines_at[i]..], ascending */
 	uint16_t *lines_of;
 	struct binding *bindings;
 	size_t nbindings;
@@ -252,27 +253,27 @@ struct ecs_service {
 enum proto_class { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_OTHER, PROTO__N };
 #define PROTO_ALL ((1u << PROTO__N) - 1)
 
-/* --- shared helpers ----------------------------------------------------------------------------- */
+/* --- shared helpers --------------------------------------------------------------------------- */
 
 /** Writes @p fmt into @p e (may be NULL) and returns @p code. */
-int refuse(struct ecs_err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int ecs_refuse(struct ecs_err *e, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /** SRP_ESTATE with a text once the service is frozen, else 0. */
-int open_for_change(const struct ecs_service *s, struct ecs_err *e);
+int ecs_rule_open(const struct ecs_service *s, struct ecs_err *e);
 /** 0 or SRP_EINVAL: 1 to 63 printable characters that can stand in a line without quotes. */
-int check_name(const char *name, const char *what, struct ecs_err *e);
+int ecs_name_check(const char *name, const char *what, struct ecs_err *e);
 /** Opens or removes; with @p out the object (NULL after a removal). */
-int obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e, struct obj **out);
+int ecs_obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e,
+                 struct obj **out);
 /** The object, or NULL with SRP_ENOENT's text in @p e. */
-struct obj *obj_need(const struct obj_table *t, const char *name, struct ecs_err *e);
+struct obj *ecs_obj_need(const struct obj_table *t, const char *name, struct ecs_err *e);
 /** Copies a checked name. */
-void name_copy(char out[ECS_NAME_MAX + 1], const char *name);
+void ecs_name_copy(char out[ECS_NAME_MAX + 1], const char *name);
 /** The array @p v of @p n elements with room for one more; NULL without memory, then @p v stays. */
-void *array_more(void *v, size_t n, size_t size);
+void *ecs_array_more(void *v, size_t n, size_t size);
 
 /** Classes for which the protocol of a packet is looked at. */
-enum proto_class proto_class_of(uint8_t proto);
-/** Name of a protocol number, or NULL. */
-const char *proto_name(uint8_t proto);
+enum proto_class ecs_proto_class(uint8_t proto);
 
 /** Bytes in canonical form, to be hashed once. */
 struct canon {
@@ -280,57 +281,57 @@ struct canon {
 	size_t n, cap;
 	bool failed;
 };
-void canon_u64(struct canon *c, uint64_t v);
-void canon_str(struct canon *c, const char *s, bool fold);
+void ecs_canon_u64(struct canon *c, uint64_t v);
+void ecs_canon_str(struct canon *c, const char *s, bool fold);
 /** Sorts the 64-bit values that were put since @p from: where order says nothing. */
-void canon_sort(struct canon *c, size_t from);
+void ecs_canon_sort(struct canon *c, size_t from);
 /** The digest of what is in @p c, which is emptied; never 0. */
-uint64_t canon_digest(struct canon *c);
-void canon_free(struct canon *c);
+uint64_t ecs_canon_digest(struct canon *c);
+void ecs_canon_free(struct canon *c);
 
 /** Digests of rules, actions and of the whole (digest.c); 0 or SRP_ENOMEM. */
-int digest_rules(struct ecs_service *s);
-int digest_service(struct ecs_service *s);
+int ecs_digest_rules(struct ecs_service *s);
+int ecs_digest_service(struct ecs_service *s);
 
 /** Compiles the sets of all fields (stringset.c). */
-int stringset_build(struct ecs_service *s, struct ecs_err *e);
-void stringset_free(struct patterns *set);
+int ecs_stringset_build(struct ecs_service *s, struct ecs_err *e);
+void ecs_stringset_free(struct patterns *set);
 /** Calls @p fn once or more for each pattern that @p text has. */
 typedef void literal_hit_fn(void *arg, uint16_t pattern);
-void stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
+void ecs_stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
                     literal_hit_fn *fn, void *arg);
 /** SRP_EINVAL with Hyperscan's words when @p regex is not an expression it can compile. */
-int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
+int ecs_stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
 
 /** Anchored literals (literal.c): room for @p n; the texts added are borrowed. */
-struct literals *literals_new(size_t n);
-void literals_free(struct literals *l);
-bool literal_is(enum ecs_op op);
-void literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, const char *text,
+struct literals *ecs_literals_new(size_t n);
+void ecs_literals_free(struct literals *l);
+bool ecs_literal_is(enum ecs_op op);
+void ecs_literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, const char *text,
                   uint16_t pattern);
-void literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,
+void ecs_literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,
                    void *arg);
 
 /** Exact values of L3/L4 conditions (exact.c): gives each its pattern; 0 or SRP_ENOMEM. */
-int exacts_build(struct ecs_service *s);
-void exacts_free(struct exacts *x);
-bool exact_is(const struct cond *c);
+int ecs_exacts_build(struct ecs_service *s);
+void ecs_exacts_free(struct exacts *x);
+bool ecs_exact_is(const struct cond *c);
 /** Calls @p fn for each pattern that the packet has. */
 typedef void exact_hit_fn(void *arg, unsigned field, uint16_t pattern);
-void exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
+void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
                  void *arg);
 
 /** Frees what a commit has made (compile.c). */
-void compiled_drop(struct ecs_service *s);
+void ecs_compiled_drop(struct ecs_service *s);
 
 /** Resolves schemes and bindings, and which rule names each makes eligible (eligible.c). */
-int eligible_build(struct ecs_service *s);
+int ecs_eligible_build(struct ecs_service *s);
 /** Whether an entry names @p rule. */
-bool cond_entry_hits(const struct cond_entry *x, const char *rule);
+bool ecs_cond_entry_hits(const struct cond_entry *x, const char *rule);
 /** True when the condition's any-match holds. */
-bool cond_any_holds(const struct trigger_condition *c);
+bool ecs_cond_any_holds(const struct trigger_condition *c);
 /** Index among rule names (ruledefs, then groups), or -1. */
-int rule_index(const struct ecs_service *s, const char *name);
+int ecs_rule_index(const struct ecs_service *s, const char *name);
 
 /** Per-rulebase bit sets over its lines: how many, and which. */
 enum { SET_ALWAYS, SET_L34, SET_PROTO, SET_GATED = SET_PROTO + PROTO__N };

@@ -83,7 +83,7 @@ static unsigned flags_of(enum ecs_op op, bool case_sensitive)
 	return f;
 }
 
-int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e)
+int ecs_stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e)
 {
 	hs_compile_error_t *err = NULL;
 	hs_database_t *db = NULL;
@@ -91,8 +91,8 @@ int stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err
 
 	if (hs_compile(regex, flags_of(ECS_OP_REGEX, case_sensitive), HS_MODE_BLOCK, NULL, &db,
 	               &err) != HS_SUCCESS) {
-		rc = refuse(e, SRP_EINVAL, "expected a regular expression: %.100s",
-		            err ? err->message : "it does not compile");
+		rc = ecs_refuse(e, SRP_EINVAL, "expected a regular expression: %.100s",
+				err ? err->message : "it does not compile");
 		hs_free_compile_error(err);
 	}
 	hs_free_database(db);
@@ -117,14 +117,14 @@ static int patterns_make(struct patterns *set, struct exprs *x, const struct wan
 	x->text = calloc(n, sizeof(*x->text));
 	x->flags = calloc(n, sizeof(*x->flags));
 	x->ids = calloc(n, sizeof(*x->ids));
-	set->lit = literals_new(n);
+	set->lit = ecs_literals_new(n);
 	if (!x->text || !x->flags || !x->ids || !set->lit)
 		return SRP_ENOMEM;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (i == 0 || want_cmp(&w[i - 1], &w[i]) != 0) {
-			if (literal_is(w[i].op))
-				literals_add(set->lit, w[i].op, w[i].case_sensitive, w[i].line->a,
-				             (uint16_t)set->n);
+			if (ecs_literal_is(w[i].op))
+				ecs_literals_add(set->lit, w[i].op, w[i].case_sensitive,
+						 w[i].line->a, (uint16_t)set->n);
 			else
 				rc = exprs_add(x, &w[i], set->n);
 			set->n++;
@@ -154,9 +154,9 @@ static int set_compile(struct patterns *set, const struct exprs *x, const char *
 	if (hs_compile_multi((const char *const *)x->text, x->flags, x->ids, (unsigned)x->n,
 	                     HS_MODE_BLOCK, NULL, &set->db, &err) != HS_SUCCESS) {
 		rc = err && err->expression >= 0 ? SRP_EINVAL : SRP_ENOMEM;
-		refuse(e, rc, "the %s conditions do not compile: %.60s: %.40s", words,
-		       err && err->expression >= 0 ? x->text[err->expression] : "all together",
-		       err ? err->message : "out of memory");
+		ecs_refuse(e, rc, "the %s conditions do not compile: %.60s: %.40s", words,
+			   err && err->expression >= 0 ? x->text[err->expression] : "all together",
+			   err ? err->message : "out of memory");
 		hs_free_compile_error(err);
 	}
 	return rc;
@@ -178,14 +178,14 @@ static int field_build(struct ecs_service *s, unsigned field, struct want *w, st
 	qsort(w, n, sizeof(*w), want_cmp);
 	rc = patterns_make(&s->sets[field], &x, w, n);
 	if (rc)
-		refuse(e, rc, "out of memory");
+		ecs_refuse(e, rc, "out of memory");
 	else
 		rc = set_compile(&s->sets[field], &x, ecs_fields[field].words, e);
 	exprs_free(&x);
 	return rc;
 }
 
-int stringset_build(struct ecs_service *s, struct ecs_err *e)
+int ecs_stringset_build(struct ecs_service *s, struct ecs_err *e)
 {
 	size_t n = 0;
 	struct want *w;
@@ -195,7 +195,7 @@ int stringset_build(struct ecs_service *s, struct ecs_err *e)
 		n += r->n;
 	w = calloc(n ? n : 1, sizeof(*w));
 	if (!w)
-		return refuse(e, SRP_ENOMEM, "out of memory");
+		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
 		if (ecs_fields[f].type == T_STR)
 			rc = field_build(s, f, w, e);
@@ -203,9 +203,9 @@ int stringset_build(struct ecs_service *s, struct ecs_err *e)
 	return rc;
 }
 
-void stringset_free(struct patterns *set)
+void ecs_stringset_free(struct patterns *set)
 {
-	literals_free(set->lit);
+	ecs_literals_free(set->lit);
 	hs_free_database(set->db);
 	free(set->gate_at);
 	free(set->gate);
@@ -229,14 +229,14 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return 0;
 }
 
-void stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
-                    literal_hit_fn *fn, void *arg)
+void ecs_stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
+			literal_hit_fn *fn, void *arg)
 {
 	struct hit h = {fn, arg};
 	size_t len = strlen(text);
 
 	if (set->lit)
-		literals_find(set->lit, text, len, fn, arg);
+		ecs_literals_find(set->lit, text, len, fn, arg);
 	if (set->db)
 		hs_scan(set->db, text, (unsigned)(len < UINT32_MAX ? len : UINT32_MAX), 0, scratch,
 		        on_match, &h);

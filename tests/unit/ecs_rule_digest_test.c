@@ -14,10 +14,13 @@
 
 static const char base[] =
 	"idle-timeout tcp 100\n"
-	"ruledef r1\nhttp host = a.example\ntcp dst-port range 1 to 9\nip src-address = 10.0.0.0/8\n#exit\n"
+	"ruledef r1\nhttp host = a.example\ntcp dst-port range 1 to 9\nip src-address = "
+	"10.0.0.0/8\n#exit\n"
 	"ruledef r2\nip any-match = TRUE\n#exit\n"
-	"group-of-ruledefs g1\nadd-ruledef priority 1 ruledef r1\nadd-ruledef priority 2 ruledef r2\n#exit\n"
-	"charging-action c1\ncontent-id 5\nservice-identifier 6\nflow action discard uplink\n#exit\n"
+	"group-of-ruledefs g1\nadd-ruledef priority 1 ruledef r1\nadd-ruledef priority 2 ruledef "
+	"r2\n#exit\n"
+	"charging-action c1\ncontent-id 5\nservice-identifier 6\nflow action discard "
+	"uplink\n#exit\n"
 	"charging-action c2\n#exit\n"
 	"rulebase rb\naction priority 1 ruledef r1 charging-action c1\n"
 	"action priority 2 group-of-ruledefs g1 charging-action c1\n#exit\n"
@@ -71,15 +74,18 @@ static const struct {
 	{"trigger-condition tc\nno rule-name = r1\nrule-name = r1\n#exit\n", ""},
 	{"subs-class sc\nno apn = a\napn = A\n#exit\n", ""},
 	{"no trigger-action ta\ntrigger-action x\n#exit\ntrigger-action ta\nflow-recovery\n#exit\n"
-	 "no trigger-action x\n", ""},
-	{"charging-action c1\ncca charging credit rating-group 5\n#exit\n", ""}, /* content-id serves */
+	 "no trigger-action x\n",
+	 ""},
+	{"charging-action c1\ncca charging credit rating-group 5\n#exit\n",
+	 ""}, /* content-id serves */
 	/* lines of the rule */
 	{"ruledef r1\ntcp any-match = TRUE\n#exit\n", "rgs"},
 	{"ruledef r1\nmulti-line-or all-lines\n#exit\n", "rgs"},
 	{"ruledef r1\nno http host = a.example\nhttp host = b.example\n#exit\n", "rgs"},
 	{"ruledef r1\nno http host = a.example\nhttp host != a.example\n#exit\n", "rgs"},
 	{"ruledef r1\nno http host = a.example\nhttp url = a.example\n#exit\n", "rgs"},
-	{"ruledef r1\nno http host = a.example\nhttp host case-sensitive = a.example\n#exit\n", "rgs"},
+	{"ruledef r1\nno http host = a.example\nhttp host case-sensitive = a.example\n#exit\n",
+	 "rgs"},
 	{"ruledef r1\nno tcp dst-port range 1 to 9\ntcp dst-port range 1 to 8\n#exit\n", "rgs"},
 	{"ruledef r1\nno tcp dst-port range 1 to 9\ntcp dst-port range 2 to 9\n#exit\n", "rgs"},
 	{"ruledef r1\nno ip src-address = 10.0.0.0/8\nip src-address = 10.0.0.0/9\n#exit\n", "rgs"},
@@ -117,9 +123,15 @@ static const struct {
 	{"trigger-condition tc\ndelay = 6\n#exit\n", "s"},
 	{"trigger-condition tc\nany-match = TRUE\n#exit\n", "s"},
 	{"service-scheme ss\nno trigger flow-create\n#exit\n", "s"},
-	{"service-scheme ss\ntrigger flow-create\npriority 1 trigger-condition x trigger-action ta\n#exit\n#exit\n", "s"},
-	{"service-scheme ss\ntrigger flow-create\npriority 1 trigger-condition tc trigger-action x\n#exit\n#exit\n", "s"},
-	{"service-scheme ss\ntrigger flow-create\npriority 2 trigger-condition tc trigger-action ta\n#exit\n#exit\n", "s"},
+	{"service-scheme ss\ntrigger flow-create\npriority 1 trigger-condition x trigger-action "
+	 "ta\n#exit\n#exit\n",
+	 "s"},
+	{"service-scheme ss\ntrigger flow-create\npriority 1 trigger-condition tc trigger-action "
+	 "x\n#exit\n#exit\n",
+	 "s"},
+	{"service-scheme ss\ntrigger flow-create\npriority 2 trigger-condition tc trigger-action "
+	 "ta\n#exit\n#exit\n",
+	 "s"},
 	{"service-scheme new\n#exit\n", "s"},
 	{"subs-class sc\nmulti-line-or\n#exit\n", "s"},
 	{"subs-class sc\nno apn = a\napn != a\n#exit\n", "s"},
@@ -183,10 +195,11 @@ static void test_figures(void)
 
 static void test_unbound_has_none(void)
 {
-	struct ecs_service *s = ecs_rule_text("charging-action c\n#exit\nrulebase rb\n"
-	                                      "action priority 1 ruledef x charging-action c\n"
-	                                      "action priority 2 ruledef y charging-action d\n#exit\n",
-	                                      true);
+	struct ecs_service *s =
+		ecs_rule_text("charging-action c\n#exit\nrulebase rb\n"
+			      "action priority 1 ruledef x charging-action c\n"
+			      "action priority 2 ruledef y charging-action d\n#exit\n",
+			      true);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CU_ASSERT_EQUAL(ecs_service_line(s, 0)->rule_digest, 0);

@@ -46,7 +46,8 @@ static const char *name(const char *prefix, unsigned i)
 static void test_names(void)
 {
 	char n63[64], n64[65];
-	const char *const bad[] = {"", "a b", "a\"b", "a\\b", "a|b", "a?b", "#a", "a\tb", "\x7f", "\xc3\xa4"};
+	const char *const bad[] = {"",    "a b", "a\"b", "a\\b", "a|b",
+				   "a?b", "#a",  "a\tb", "\x7f", "\xc3\xa4"};
 
 	memset(n63, 'x', 63);
 	n63[63] = '\0';
@@ -115,7 +116,8 @@ static int port_line(const char *rule, unsigned port)
 	char t[16];
 
 	snprintf(t, sizeof(t), "%u", port);
-	return ecs_service_rule_line(s, rule, false, ECS_F_TCP_DPORT, false, ECS_OP_EQ, t, NULL, &e);
+	return ecs_service_rule_line(s, rule, false, ECS_F_TCP_DPORT, false, ECS_OP_EQ, t, NULL,
+				     &e);
 }
 
 static void test_lines_of_a_ruledef(void)
@@ -127,8 +129,9 @@ static void test_lines_of_a_ruledef(void)
 		CU_ASSERT_EQUAL(port_line("r", i), 0);
 	refused(port_line("r", 33), SRP_EFULL, "at most 32 lines");
 	CU_ASSERT_EQUAL(port_line("r", 32), 0); /* the same line is there already */
-	refused(ecs_service_rule_line(s, "r", true, ECS_F_TCP_DPORT, false, ECS_OP_NE, "5", NULL, &e),
-	        SRP_ENOENT, "no such line");
+	refused(ecs_service_rule_line(s, "r", true, ECS_F_TCP_DPORT, false, ECS_OP_NE, "5", NULL,
+				      &e),
+		SRP_ENOENT, "no such line");
 	CU_ASSERT_EQUAL(ecs_service_rule_line(s, "r", true, ECS_F_TCP_DPORT, false, ECS_OP_EQ, "5",
 	                                      NULL, &e),
 	                0);
@@ -142,7 +145,8 @@ static void test_group_members(void)
 	CU_ASSERT_EQUAL(ecs_service_group(s, "g", false, &e), 0);
 	refused(ecs_service_group_add(s, "none", false, 1, "r", &e), SRP_ENOENT, "is named none");
 	refused(ecs_service_group_add(s, "g", false, 0, "r", &e), SRP_ERANGE, "from 1 to 10000");
-	refused(ecs_service_group_add(s, "g", false, 10001, "r", &e), SRP_ERANGE, "from 1 to 10000");
+	refused(ecs_service_group_add(s, "g", false, 10001, "r", &e), SRP_ERANGE,
+		"from 1 to 10000");
 	CU_ASSERT_EQUAL(ecs_service_group_add(s, "g", false, 1, "r0", &e), 0);
 	CU_ASSERT_EQUAL(ecs_service_group_add(s, "g", false, 1, "r0", &e), 0);
 	refused(ecs_service_group_add(s, "g", false, 1, "r1", &e), SRP_EDUP, "held by ruledef r0");
@@ -268,7 +272,8 @@ static void test_trigger_condition(void)
 	begin();
 	CU_ASSERT_EQUAL(ecs_service_trigger_condition(s, "tc", false, &e), 0);
 	for (unsigned i = 0; i < ECS_COND_ENTRIES; i++)
-		CU_ASSERT_EQUAL(ecs_service_cond_rule_name(s, "tc", false, ECS_OP_EQ, name("r", i), &e), 0);
+		CU_ASSERT_EQUAL(
+			ecs_service_cond_rule_name(s, "tc", false, ECS_OP_EQ, name("r", i), &e), 0);
 	refused(ecs_service_cond_rule_name(s, "tc", false, ECS_OP_EQ, "r15", &e), SRP_EFULL,
 	        "at most 15");
 	CU_ASSERT_EQUAL(ecs_service_cond_rule_name(s, "tc", false, ECS_OP_EQ, "r3", &e), 0);
@@ -281,7 +286,8 @@ static void test_trigger_condition(void)
 	CU_ASSERT_EQUAL(ecs_service_cond_rule_name(s, "tc", false, ECS_OP_ENDS, "r3", &e), 0);
 	refused(ecs_service_cond_rule_name(s, "tc", true, ECS_OP_NE, "r1", &e), SRP_EINVAL,
 	        "= contains starts-with ends-with");
-	refused(ecs_service_cond_any(s, "tc", true, true, true, &e), SRP_ENOENT, "no such any-match");
+	refused(ecs_service_cond_any(s, "tc", true, true, true, &e), SRP_ENOENT,
+		"no such any-match");
 	end();
 }
 
@@ -291,17 +297,21 @@ static void test_schemes(void)
 	CU_ASSERT_EQUAL(ecs_service_scheme(s, "ss", false, &e), 0);
 	refused(ecs_service_scheme_priority(s, "ss", false, 1, "c", "a", &e), SRP_ENOENT,
 	        "trigger flow-create");
-	refused(ecs_service_scheme_trigger(s, "ss", true, &e), SRP_ENOENT, "no trigger flow-create");
+	refused(ecs_service_scheme_trigger(s, "ss", true, &e), SRP_ENOENT,
+		"no trigger flow-create");
 	CU_ASSERT_EQUAL(ecs_service_scheme_trigger(s, "ss", false, &e), 0);
-	refused(ecs_service_scheme_priority(s, "ss", false, 0, "c", "a", &e), SRP_ERANGE, "1 to 127");
-	refused(ecs_service_scheme_priority(s, "ss", false, 128, "c", "a", &e), SRP_ERANGE, "1 to 127");
+	refused(ecs_service_scheme_priority(s, "ss", false, 0, "c", "a", &e), SRP_ERANGE,
+		"1 to 127");
+	refused(ecs_service_scheme_priority(s, "ss", false, 128, "c", "a", &e), SRP_ERANGE,
+		"1 to 127");
 	CU_ASSERT_EQUAL(ecs_service_scheme_priority(s, "ss", false, 1, "c", "a", &e), 0);
 	CU_ASSERT_EQUAL(ecs_service_scheme_priority(s, "ss", false, 127, "c", "a", &e), 0);
 	refused(ecs_service_scheme_priority(s, "ss", true, 2, NULL, NULL, &e), SRP_ENOENT,
 	        "no priority 2");
 	CU_ASSERT_EQUAL(ecs_service_scheme_priority(s, "ss", true, 127, NULL, NULL, &e), 0);
 	CU_ASSERT_EQUAL(ecs_service_subs_base(s, "default", false, &e), 0);
-	refused(ecs_service_subs_bind(s, "default", false, 0, "c", "ss", &e), SRP_ERANGE, "1 to 127");
+	refused(ecs_service_subs_bind(s, "default", false, 0, "c", "ss", &e), SRP_ERANGE,
+		"1 to 127");
 	refused(ecs_service_subs_bind(s, "default", false, 128, "c", "ss", &e), SRP_ERANGE,
 	        "1 to 127");
 	CU_ASSERT_EQUAL(ecs_service_subs_bind(s, "default", false, 127, "c", "ss", &e), 0);
@@ -311,8 +321,9 @@ static void test_schemes(void)
 	refused(ecs_service_subs_line(s, "c", false, ECS_SUBS_ANY, true, "MAYBE", &e), SRP_EINVAL,
 	        "TRUE or FALSE");
 	for (unsigned i = 0; i < 32; i++)
-		CU_ASSERT_EQUAL(ecs_service_subs_line(s, "c", false, ECS_SUBS_APN, true, name("a", i), &e),
-		                0);
+		CU_ASSERT_EQUAL(
+			ecs_service_subs_line(s, "c", false, ECS_SUBS_APN, true, name("a", i), &e),
+			0);
 	refused(ecs_service_subs_line(s, "c", false, ECS_SUBS_APN, true, "x", &e), SRP_EFULL,
 	        "at most 32");
 	end();
@@ -344,7 +355,8 @@ static void test_frozen(void)
 	CU_ASSERT_EQUAL(ecs_service_scheme_trigger(s, "x", false, &e), SRP_ESTATE);
 	CU_ASSERT_EQUAL(ecs_service_scheme_priority(s, "x", false, 1, "t", "a", &e), SRP_ESTATE);
 	CU_ASSERT_EQUAL(ecs_service_subs_class(s, "k", false, &e), SRP_ESTATE);
-	CU_ASSERT_EQUAL(ecs_service_subs_line(s, "k", false, ECS_SUBS_ANY, true, "TRUE", &e), SRP_ESTATE);
+	CU_ASSERT_EQUAL(ecs_service_subs_line(s, "k", false, ECS_SUBS_ANY, true, "TRUE", &e),
+			SRP_ESTATE);
 	CU_ASSERT_EQUAL(ecs_service_subs_or(s, "k", true, &e), SRP_ESTATE);
 	CU_ASSERT_EQUAL(ecs_service_subs_base(s, "u", false, &e), SRP_ESTATE);
 	CU_ASSERT_EQUAL(ecs_service_subs_bind(s, "u", false, 1, "k", "x", &e), SRP_ESTATE);
@@ -415,14 +427,16 @@ static void test_values_are_checked(void)
 	begin();
 	CU_ASSERT_EQUAL(ecs_service_ruledef(s, "r", false, &e), 0);
 	for (size_t i = 0; i < sizeof(bad_values) / sizeof(bad_values[0]); i++)
-		refused(ecs_service_rule_line(s, "r", false, bad_values[i].f, false, bad_values[i].op,
-		                              bad_values[i].a, bad_values[i].b, &e),
-		        bad_values[i].rc, bad_values[i].why);
-	refused(ecs_service_rule_line(s, "r", false, ECS_F_TCP_DPORT, true, ECS_OP_EQ, "1", NULL, &e),
-	        SRP_EINVAL, "case-sensitive with a string");
-	refused(ecs_service_rule_line(s, "r", false, ECS_F_TLS_SNI, true, ECS_OP_PRESENT, NULL, NULL,
-	                              &e),
-	        SRP_EINVAL, "case-sensitive with a string");
+		refused(ecs_service_rule_line(s, "r", false, bad_values[i].f, false,
+					      bad_values[i].op, bad_values[i].a, bad_values[i].b,
+					      &e),
+			bad_values[i].rc, bad_values[i].why);
+	refused(ecs_service_rule_line(s, "r", false, ECS_F_TCP_DPORT, true, ECS_OP_EQ, "1", NULL,
+				      &e),
+		SRP_EINVAL, "case-sensitive with a string");
+	refused(ecs_service_rule_line(s, "r", false, ECS_F_TLS_SNI, true, ECS_OP_PRESENT, NULL,
+				      NULL, &e),
+		SRP_EINVAL, "case-sensitive with a string");
 	text = ecs_rule_text_print(s); /* nothing of it has stayed */
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "  ruledef r\n  #exit\n"));
 	free(text);
@@ -433,8 +447,9 @@ static void test_values_are_checked(void)
 	CU_ASSERT_EQUAL(ecs_service_rule_line(s, "r", false, ECS_F_HTTP_URL, false, ECS_OP_EQ, a127,
 	                                      NULL, &e),
 	                0);
-	refused(ecs_service_rule_line(s, "r", false, ECS_F_HTTP_URL, false, ECS_OP_EQ, a128, NULL, &e),
-	        SRP_ERANGE, "1 to 127 characters for http url, not 128");
+	refused(ecs_service_rule_line(s, "r", false, ECS_F_HTTP_URL, false, ECS_OP_EQ, a128, NULL,
+				      &e),
+		SRP_ERANGE, "1 to 127 characters for http url, not 128");
 	CU_ASSERT_EQUAL(ecs_service_commit(s, &e), 0);
 	end();
 }

@@ -29,7 +29,7 @@ hs_error_t HS_CDECL hs_scan(const hs_database_t *db, const char *data, unsigned 
 	return real(db, data, length, flags, scratch, onEvent, context);
 }
 
-/* --- a packet, as the tests change it ------------------------------------------------------------ */
+/* --- a packet, as the tests change it --------------------------------------------------------- */
 
 static struct ecs_packet pkt;
 static struct ecs_l7 l7;
@@ -90,7 +90,7 @@ static void expect(const char *line, bool hit)
 	CU_ASSERT_EQUAL(one(line), hit);
 }
 
-/* --- L3 and L4 ------------------------------------------------------------------------------------ */
+/* --- L3 and L4 -------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *line;
@@ -244,7 +244,7 @@ static void test_fragments(void)
 	expect("icmp code != 5", false);
 }
 
-/* --- strings -------------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *line;
@@ -341,7 +341,8 @@ static void test_long_strings(void)
 
 static void test_applications(void)
 {
-	uint16_t tls = (uint16_t)ecs_app_by_name("TLS"), netflix = (uint16_t)ecs_app_by_name("Netflix");
+	uint16_t tls = (uint16_t)ecs_app_by_name("TLS"),
+		 netflix = (uint16_t)ecs_app_by_name("Netflix");
 
 	packet(6);
 	expect("p2p protocol = Netflix", false);
@@ -355,7 +356,7 @@ static void test_applications(void)
 	expect("p2p protocol = TLS", true);
 }
 
-/* --- what is not known yet -------------------------------------------------------------------------- */
+/* --- what is not known yet -------------------------------------------------------------------- */
 
 static void knowledge(const char *lines, bool hit, bool maybe)
 {
@@ -437,7 +438,7 @@ static void test_maybe_is_of_higher_lines(void)
 	ecs_service_free(s);
 }
 
-/* --- rules, groups, rulebases ----------------------------------------------------------------------- */
+/* --- rules, groups, rulebases ----------------------------------------------------------------- */
 
 static void test_and_or(void)
 {
@@ -543,9 +544,8 @@ static void test_unknown_references(void)
 static void test_rulebases(void)
 {
 	static const char text[] =
-		"ruledef any\nip any-match = TRUE\n#exit\nruledef tcp\ntcp any-match = TRUE\n#exit\n"
-		ACTIONS
-		"rulebase empty\n#exit\n"
+		"ruledef any\nip any-match = TRUE\n#exit\nruledef tcp\ntcp any-match = "
+		"TRUE\n#exit\n" ACTIONS "rulebase empty\n#exit\n"
 		"rulebase one\naction priority 9 ruledef any charging-action c1\n#exit\n"
 		"rulebase two\naction priority 7 ruledef any charging-action c2\n"
 		"action priority 3 ruledef tcp charging-action c1\n"
@@ -557,7 +557,8 @@ static void test_rulebases(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	m = ecs_matcher_new(s);
 	packet(6);
-	CU_ASSERT_EQUAL(ecs_match(m, ecs_service_find_rulebase(s, "empty"), &in, NULL), ECS_LINE_NONE);
+	CU_ASSERT_EQUAL(ecs_match(m, ecs_service_find_rulebase(s, "empty"), &in, NULL),
+			ECS_LINE_NONE);
 	l = ecs_service_line(s, ecs_match(m, ecs_service_find_rulebase(s, "one"), &in, NULL));
 	CU_ASSERT_EQUAL(l->priority, 9);
 	CU_ASSERT_EQUAL(l->rulebase, ecs_service_find_rulebase(s, "one"));
@@ -615,7 +616,7 @@ static void test_needs(void)
 	}
 }
 
-/* --- cost ------------------------------------------------------------------------------------------- */
+/* --- cost ------------------------------------------------------------------------------------- */
 
 /* Scans of one call with rules of n hosts and n names, and the priority that it found. */
 static unsigned scans_of(int n, int *priority)

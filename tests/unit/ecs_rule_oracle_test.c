@@ -11,8 +11,8 @@
 #include "ecs_rule_text.h"
 
 /* A matcher that is slow and obviously right: it reads the texts of the lines at each packet, looks
- * at every line of the rulebase in order, and knows no sets, no gates and no bits. It must agree with
- * ecs_match over random rulebases, packets and states of knowledge. */
+ * at every line of the rulebase in order, and knows no sets, no gates and no bits. It must agree
+ * with ecs_match over random rulebases, packets and states of knowledge. */
 
 #define SERVICES  300
 #define RULEBASES 8
@@ -66,7 +66,7 @@ static unsigned rnd(unsigned n)
 
 #define PICK(tab) ((tab)[rnd(sizeof(tab) / sizeof((tab)[0]))])
 
-/* --- random lines ------------------------------------------------------------------------------- */
+/* --- random lines ----------------------------------------------------------------------------- */
 
 static const char *const addrs[] = {"10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.9", "2001:db8::1",
                                     "2001:db8::2", "2001:db9::1", "0.0.0.5", "::1"};
@@ -106,8 +106,10 @@ static void random_addr(struct oline *l)
 {
 	static const char *const prefixes[] = {"10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0",
 	                                       "2001:db8::/32", "::/0", "2001:db8::1/127"};
-	static const char *const ranges[][2] = {{"10.0.0.1", "10.0.0.9"}, {"0.0.0.0", "10.0.0.255"},
-	                                        {"2001:db8::", "2001:db8::ff"}, {"::", "2001:db8::1"}};
+	static const char *const ranges[][2] = {{"10.0.0.1", "10.0.0.9"},
+						{"0.0.0.0", "10.0.0.255"},
+						{"2001:db8::", "2001:db8::ff"},
+						{"::", "2001:db8::1"}};
 	unsigned r;
 
 	l->words = PICK(addr_fields);
@@ -191,7 +193,7 @@ static void random_line(struct oline *l)
 	}
 }
 
-/* --- a random service, in both forms ------------------------------------------------------------- */
+/* --- a random service, in both forms ---------------------------------------------------------- */
 
 static void quote(char *out, const char *t)
 {
@@ -275,16 +277,17 @@ static struct ecs_service *random_service(struct oracle *o)
 		random_lines(o, rb);
 		p += sprintf(p, "rulebase rb%d\n", rb);
 		for (int i = o->nlines[rb] - 1; i >= 0; i--)
-			p += sprintf(p, "action priority %d %s %c%d charging-action %s\n", 10 + i * 3,
-			             o->line[rb][i].group ? "group-of-ruledefs" : "ruledef",
-			             o->line[rb][i].group ? 'g' : 'r', o->line[rb][i].rule,
-			             o->line[rb][i].known_action ? "ca" : "none");
+			p += sprintf(p, "action priority %d %s %c%d charging-action %s\n",
+				     10 + i * 3,
+				     o->line[rb][i].group ? "group-of-ruledefs" : "ruledef",
+				     o->line[rb][i].group ? 'g' : 'r', o->line[rb][i].rule,
+				     o->line[rb][i].known_action ? "ca" : "none");
 		p += sprintf(p, "#exit\n");
 	}
 	return ecs_rule_text(text, true);
 }
 
-/* --- the slow matcher ---------------------------------------------------------------------------- */
+/* --- the slow matcher ------------------------------------------------------------------------- */
 
 static enum v truth(bool b)
 {
@@ -373,8 +376,8 @@ static bool str_positive(const struct oline *l, const char *text)
 	bool hit;
 
 	if (strcmp(op, "regex") == 0) {
-		CU_ASSERT_EQUAL_FATAL(regcomp(&re, l->a, REG_EXTENDED | REG_NOSUB | (l->cs ? 0 : REG_ICASE)),
-		                      0);
+		CU_ASSERT_EQUAL_FATAL(
+			regcomp(&re, l->a, REG_EXTENDED | REG_NOSUB | (l->cs ? 0 : REG_ICASE)), 0);
 		hit = regexec(&re, text, 0, NULL, 0) == 0;
 		regfree(&re);
 		return hit;
@@ -501,7 +504,8 @@ static enum v o_line(const struct oline *l, const struct ecs_match_in *in)
 	if (strncmp(l->words, "icmp", 4) == 0) {
 		if ((p->proto != 1 && p->proto != 58) || p->frag == ECS_FRAG_LATER)
 			return NO;
-		return truth(num_positive(l, l->words[5] == 't' ? p->icmp_type : p->icmp_code) != neg);
+		return truth(num_positive(l, l->words[5] == 't' ? p->icmp_type : p->icmp_code) !=
+			     neg);
 	}
 	if (strcmp(l->words, "p2p protocol") == 0) {
 		int id = ecs_app_by_name(l->a);
@@ -592,7 +596,7 @@ static int o_match(const struct oracle *o, int rb, const struct ecs_match_in *in
 	return -1;
 }
 
-/* --- random packets ------------------------------------------------------------------------------- */
+/* --- random packets --------------------------------------------------------------------------- */
 
 static void random_packet(struct ecs_packet *p)
 {

@@ -67,11 +67,13 @@ static void test_operators(void)
 		char text[512];
 		struct ecs_service *s;
 
-		snprintf(text, sizeof(text), "trigger-condition tc\n%s\n#exit\n", operators[i].entry);
+		snprintf(text, sizeof(text), "trigger-condition tc\n%s\n#exit\n",
+			 operators[i].entry);
 		s = with(RULES SCHEME, text);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 		for (size_t k = 0; k < 5; k++) {
-			CU_ASSERT_EQUAL(delay_of(s, rules[k], false) == 0, operators[i].is[k] == '1');
+			CU_ASSERT_EQUAL(delay_of(s, rules[k], false) == 0,
+					operators[i].is[k] == '1');
 			CU_ASSERT_EQUAL(delay_of(s, rules[k], true) == 0,
 			                operators[i].dynamic[k] == '1');
 		}
@@ -98,31 +100,35 @@ static void test_names_not_known_here(void)
 
 static void test_lowest_priority_gives_the_delay(void)
 {
-	static const char conds[] = "trigger-condition slow\nrule-name contains abc\ndelay = 600\n#exit\n"
-	                            "trigger-condition fast\nrule-name = abc\ndelay = 1\n#exit\n"
-	                            "trigger-action ta\nflow-recovery\n#exit\n"
-	                            "trigger-action other\n#exit\n";
+	static const char conds[] =
+		"trigger-condition slow\nrule-name contains abc\ndelay = 600\n#exit\n"
+		"trigger-condition fast\nrule-name = abc\ndelay = 1\n#exit\n"
+		"trigger-action ta\nflow-recovery\n#exit\n"
+		"trigger-action other\n#exit\n";
 	struct ecs_service *s;
 
-	s = with(conds, RULES "service-scheme ss\ntrigger flow-create\n"
-	                      "priority 127 trigger-condition slow trigger-action ta\n"
-	                      "priority 2 trigger-condition fast trigger-action ta\n#exit\n#exit\n");
+	s = with(conds,
+		 RULES "service-scheme ss\ntrigger flow-create\n"
+		       "priority 127 trigger-condition slow trigger-action ta\n"
+		       "priority 2 trigger-condition fast trigger-action ta\n#exit\n#exit\n");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CU_ASSERT_EQUAL(delay_of(s, "abc", false), 1);
 	CU_ASSERT_EQUAL(delay_of(s, "abc", true), 1);
 	CU_ASSERT_EQUAL(delay_of(s, "xabc", false), 600);
 	ecs_service_free(s);
-	s = with(conds, RULES "service-scheme ss\ntrigger flow-create\n"
-	                      "priority 3 trigger-condition fast trigger-action ta\n"
-	                      "priority 2 trigger-condition slow trigger-action ta\n#exit\n#exit\n");
+	s = with(conds,
+		 RULES "service-scheme ss\ntrigger flow-create\n"
+		       "priority 3 trigger-condition fast trigger-action ta\n"
+		       "priority 2 trigger-condition slow trigger-action ta\n#exit\n#exit\n");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CU_ASSERT_EQUAL(delay_of(s, "abc", false), 600);
 	CU_ASSERT_EQUAL(delay_of(s, "abc", true), 1); /* contains says nothing of it */
 	ecs_service_free(s);
 	/* an action that does not recover lets the next priority decide */
-	s = with(conds, RULES "service-scheme ss\ntrigger flow-create\n"
-	                      "priority 3 trigger-condition fast trigger-action ta\n"
-	                      "priority 2 trigger-condition slow trigger-action other\n#exit\n#exit\n");
+	s = with(conds,
+		 RULES "service-scheme ss\ntrigger flow-create\n"
+		       "priority 3 trigger-condition fast trigger-action ta\n"
+		       "priority 2 trigger-condition slow trigger-action other\n#exit\n#exit\n");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CU_ASSERT_EQUAL(delay_of(s, "abc", false), 1);
 	CU_ASSERT_EQUAL(delay_of(s, "xabc", false), -1);

@@ -9,7 +9,19 @@
 
 #define WORDS 16
 
-enum mode { TOP, RULEDEF, GROUP, RULEBASE, CHARGING, TRIGACT, TRIGCOND, SCHEME, TRIGGER, CLASS, BASE };
+enum mode {
+	TOP,
+	RULEDEF,
+	GROUP,
+	RULEBASE,
+	CHARGING,
+	TRIGACT,
+	TRIGCOND,
+	SCHEME,
+	TRIGGER,
+	CLASS,
+	BASE
+};
 
 struct reader {
 	struct ecs_service *s;
@@ -113,7 +125,8 @@ static int at_top(struct reader *r, bool no)
 		return open_mode(r, BASE, no, ecs_service_subs_base(r->s, x, no, r->e));
 	if (word(r, 0, "charging-action")) {
 		r->action = ecs_service_charging_action(r->s, x, no, r->e);
-		return open_mode(r, CHARGING, no, r->action || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
+		return open_mode(r, CHARGING, no,
+				 r->action || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
 	}
 	if (word(r, 0, "system-limit"))
 		return ecs_service_flow_chkpt_per_call(r->s, num(r, 2), r->e);
@@ -319,7 +332,7 @@ struct ecs_addr ecs_rule_text_addr(const char *t)
 	return a;
 }
 
-/* --- print -------------------------------------------------------------------------------------- */
+/* --- print ------------------------------------------------------------------------------------ */
 
 /* Every form of every line, as print writes it: what is fed must come out again. */
 static const char whole[] =

@@ -1,0 +1,187 @@
+#include "config.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ecs_rule_text.h"
+
+/* A service with nothing to find: an L7 rule with delay charging, a default rule at the end, both
+ * eligible, and a scheme that is bound. */
+static const char clean[] =
+	"ruledef web\nhttp host = a.example\n#exit\n"
+	"ruledef member\ntcp dst-port = 1\n#exit\n"
+	"ruledef any\nip any-match = TRUE\n#exit\n"
+	"group-of-ruledefs g\nadd-ruledef priority 1 ruledef member\n#exit\n"
+	"charging-action c\ncontent-id 1\n#exit\n"
+	"rulebase rb\naction priority 1 ruledef web charging-action c\n"
+	"action priority 2 group-of-ruledefs g charging-action c\n"
+	"action priority 9 ruledef any charging-action c\n"
+	"flow control-handshaking charge-to-application all-packets\n#exit\n"
+	"trigger-action ta\nflow-recovery\n#exit\n"
+	"trigger-condition tc\nrule-name = web\nrule-name contains g\n#exit\n"
+	"service-scheme ss\ntrigger flow-create\n"
+	"priority 1 trigger-condition tc trigger-action ta\n#exit\n#exit\n"
+	"subs-class sc\nrulebase = rb\n#exit\n"
+	"subscriber-base default\npriority 1 subs-class sc bind service-scheme ss\n#exit\n";
+
+struct findings {
+	unsigned errors, warnings;
+	char text[2048];
+};
+
+static void note(void *arg, bool warning, const char *text)
+{
+	struct findings *f = arg;
+	size_t n = strlen(f->text);
+
+	if (warning)
+		f->warnings++;
+	else
+		f->errors++;
+	snprintf(f->text + n, sizeof(f->text) - n, "%s\n", text);
+}
+
+static struct findings lint(const char *change)
+{
+	struct ecs_service *s = ecs_rule_text(clean, false);
+	struct findings f = {0};
+	struct ecs_err e = {{0}};
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_EQUAL(ecs_rule_text_feed(s, change, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_commit(s, &e), 0);
+	ecs_service_lint(s, note, &f);
+	ecs_service_free(s);
+	return f;
+}
+
+/* What is changed, and the findings that it makes, no more and no less. */
+static const struct {
+	const char *change;
+	unsigned errors, warnings;
+	const char *text;
+} cases[] = {
+	{"", 0, 0, ""},
+	{"ruledef x\nip any-match = TRUE\n#exit\n", 1, 0,
+	 "Ruledef <x> is not used in any rulebase or group-of-ruledefs."},
+	{"ruledef member\nno tcp dst-port = 1\n#exit\n", 0, 1,
+	 "Ruledef <member> has no lines and matches nothing."},
+	{"ruledef web\nhttp host = b.example\n#exit\n", 0, 1,
+	 "Charging Ruledef <web> uses multiple \"host\" lines but does not have a \"multi-line-or "
+	 "all-lines\"."},
+	{"ruledef web\nhttp host = b.example\nmulti-line-or all-lines\n#exit\n", 0, 0, ""},
+	{"ruledef web\nhttp host contains b.example\n#exit\n", 0, 0, ""},
+	{"ruledef web\nhttp host = A.example\n#exit\n", 0, 0, ""},
+	{"group-of-ruledefs g2\nadd-ruledef priority 1 ruledef member\n#exit\n", 1, 0,
+	 "Group-of-ruledefs <g2> is not used in any rulebase."},
+	{"group-of-ruledefs g\nno add-ruledef priority 1 ruledef member\n#exit\nno ruledef "
+	 "member\n",
+	 0, 1, "Group-of-ruledefs <g> has no ruledefs and matches nothing."},
+	{"no ruledef member\n", 1, 0,
+	 "Ruledef <member> of group-of-ruledefs <g> is not configured."},
+	{"no ruledef any\n", 1, 0,
+	 "Ruledef <any> of rulebase <rb>, action priority 9, is not configured."},
+	{"rulebase rb\naction priority 3 group-of-ruledefs none charging-action c\n#exit\n", 1, 0,
+	 "Group-of-ruledefs <none> of rulebase <rb>, action priority 3, is not configured."},
+	{"rulebase rb\naction priority 9 ruledef any charging-action none\n#exit\n", 1, 0,
+	 "Charging-action <none> of rulebase <rb>, action priority 9, is not configured."},
+	{"charging-action d\n#exit\n", 0, 1, "Charging-action <d> is not used in any rulebase."},
+	{"ruledef z\nip version = ipv4\n#exit\n"
+	 "rulebase rb\naction priority 10 ruledef z charging-action c\n#exit\n",
+	 0, 1,
+	 "Default rule (i.e. a ruledef with just the \"ip any-match = TRUE\" expression) is "
+	 "specified "
+	 "in the rulebase <rb>, but not at lowest priority action command."},
+	{"ruledef any\nip version = ipv4\n#exit\nruledef z\nip any-match = TRUE\n#exit\n"
+	 "rulebase rb\naction priority 10 ruledef z charging-action c\n#exit\n",
+	 0, 0, ""},
+	{"rulebase rb\nflow control-handshaking charge-to-application\n#exit\n", 0, 1,
+	 "Rule <web> of rulebase <rb> is eligible for flow recovery and looks at L7, but the "
+	 "rulebase "
+	 "has no delay charging"},
+	{"rulebase rb\nflow control-handshaking charge-to-application mid-session-packets\n#exit\n",
+	 0, 0, ""},
+	{"rulebase rb\nflow control-handshaking charge-to-application initial-packets\n#exit\n", 0,
+	 1, "has no delay charging"},
+	{"trigger-condition tc\nrule-name = nobody\n#exit\n", 0, 1,
+	 "Rule-name = <nobody> of trigger-condition <tc> matches no ruledef or group-of-ruledefs. "
+	 "It "
+	 "can be a dynamic rule."},
+	{"trigger-condition tc\nrule-name ends-with nobody\n#exit\n", 0, 1,
+	 "Rule-name ends-with <nobody> of trigger-condition <tc> matches no ruledef or "
+	 "group-of-ruledefs.\n"},
+	{"trigger-condition t2\nrule-name = web\n#exit\n", 1, 0,
+	 "Trigger-condition <t2> is not used with a trigger-action that has flow-recovery."},
+	{"trigger-action ta\nno flow-recovery\n#exit\n", 1, 1,
+	 "Trigger-action <ta> of service-scheme <ss>, priority 1, does not have flow-recovery."},
+	{"trigger-action t2\nflow-recovery\n#exit\n", 0, 1,
+	 "Trigger-action <t2> is not used in any service-scheme."},
+	{"service-scheme s2\ntrigger flow-create\n#exit\n#exit\n", 0, 1,
+	 "Service-scheme <s2> is not bound in any subscriber-base."},
+	{"service-scheme s2\n#exit\n"
+	 "subscriber-base default\npriority 2 subs-class sc bind service-scheme s2\n#exit\n",
+	 0, 1, "Service-scheme <s2> has no trigger flow-create."},
+	{"service-scheme ss\ntrigger flow-create\n"
+	 "priority 2 trigger-condition none trigger-action ta\n#exit\n#exit\n",
+	 1, 0, "Trigger-condition <none> of service-scheme <ss>, priority 2, is not configured."},
+	{"service-scheme ss\ntrigger flow-create\n"
+	 "priority 2 trigger-condition tc trigger-action none\n#exit\n#exit\n",
+	 1, 0, "Trigger-action <none> of service-scheme <ss>, priority 2, is not configured."},
+	{"subs-class s2\nany-match = TRUE\n#exit\n", 0, 1,
+	 "Subs-class <s2> is not used in any subscriber-base."},
+	{"subs-class sc\nno rulebase = rb\n#exit\n", 0, 1,
+	 "Subs-class <sc> has no lines and holds for no subscriber."},
+	{"subs-class sc\nrulebase = none\n#exit\n", 1, 0,
+	 "Rulebase <none> of subs-class <sc> is not configured."},
+	{"subscriber-base default\npriority 2 subs-class none bind service-scheme ss\n#exit\n", 1,
+	 0, "Subs-class <none> of subscriber-base <default>, priority 2, is not configured."},
+	{"subscriber-base default\npriority 2 subs-class sc bind service-scheme none\n#exit\n", 1,
+	 0, "Service-scheme <none> of subscriber-base <default>, priority 2, is not configured."},
+};
+
+static void test_findings(void)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct findings f = lint(cases[i].change);
+
+		if (f.errors != cases[i].errors || f.warnings != cases[i].warnings ||
+		    !strstr(f.text, cases[i].text))
+			fprintf(stderr, "case %zu: %u errors, %u warnings:\n%s", i, f.errors,
+				f.warnings, f.text);
+		CU_ASSERT_EQUAL(f.errors, cases[i].errors);
+		CU_ASSERT_EQUAL(f.warnings, cases[i].warnings);
+		CU_ASSERT_PTR_NOT_NULL(strstr(f.text, cases[i].text));
+	}
+}
+
+/* The chapter's sample beside a rulebase: it loads; that it is bound to nobody is said. */
+static void test_sample_of_the_chapter(void)
+{
+	static const char sample[] =
+		"active-charging service s1\n   trigger-action ta1\n      flow-recovery\n   #exit\n"
+		"   trigger-condition tc1\n      rule-name = rule01\n      delay = 600\n   #exit\n"
+		"   service-scheme ss1\n       trigger flow-create\n"
+		"          priority 1 trigger-condition tc1  trigger-action ta1\n      #exit\n   "
+		"#exit\n";
+	struct ecs_service *s = ecs_rule_text(sample, true);
+	struct findings f = {0};
+	uint32_t delay = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	ecs_service_lint(s, note, &f);
+	CU_ASSERT_EQUAL(f.errors, 0);
+	CU_ASSERT_EQUAL(f.warnings, 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(f.text, "<ss1> is not bound"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(f.text, "<rule01>"));
+	CU_ASSERT_TRUE(ecs_service_eligible(s, 0, "rule01", true, &delay));
+	CU_ASSERT_EQUAL(delay, 600);
+	CU_ASSERT_EQUAL(ecs_service_find_scheme(s, "rb", "apn"), -1);
+	ecs_service_free(s);
+}
+
+CU_TestInfo ecs_rule_lint_tests[] = {
+	{"each finding, and no other", test_findings},
+	{"the sample of the chapter", test_sample_of_the_chapter},
+	CU_TEST_INFO_NULL,
+};
