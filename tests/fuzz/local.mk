@@ -1,1 +1,30 @@
+## Fuzz targets. With --with-fuzzer (clang) they are libFuzzer programs to be run by hand:
+##     tests/fuzz/fuzz_frame -max_total_time=60 CORPUS tests/fuzz/frame.in
+## without it `make check` replays the seeds in <name>.in/, one test a target.
+##
+## Another target NAME: fuzz_NAME.c, seeds in NAME.in/ (written with printf, named after what they are),
+## NAME in these two lists, and three lines like those of frame below, with the libraries it needs.
+FUZZ_TARGETS = %D%/fuzz_frame
+FUZZ_SEEDS   = %D%/frame.in
 
+## Flags are set for all targets in every arm: automake replaces AM_* by per-target flags even where the
+## conditional that sets them is false.
+if WITH_FUZZER
+FUZZ_MAIN =
+else
+FUZZ_MAIN = %D%/replay_main.c
+TESTS += $(FUZZ_SEEDS)
+endif
+FUZZ_CFLAGS  = $(AM_CFLAGS) $(FUZZ_FLAGS)
+FUZZ_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+## A test that is a directory of seeds is replayed.
+TEST_EXTENSIONS = .in
+IN_LOG_COMPILER = $(SHELL) $(srcdir)/%D%/replay.sh
+EXTRA_DIST += %D%/replay.sh $(FUZZ_SEEDS)
+
+%C%_fuzz_frame_SOURCES = %D%/fuzz_frame.c $(FUZZ_MAIN)
+%C%_fuzz_frame_LDADD = $(SRP_LIBS)
+%C%_fuzz_frame_CFLAGS = $(FUZZ_CFLAGS)
+%C%_fuzz_frame_LDFLAGS = $(FUZZ_LDFLAGS)
