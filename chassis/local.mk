@@ -34,4 +34,4 @@ bin_PROGRAMS += chassisctl ecsreplay
 chassisctl_SOURCES = %D%/chassisctl.c
 chassisctl_LDADD = $(CHASSIS_LIBS)
 ecsreplay_SOURCES = %D%/ecsreplay.c
-ecsreplay_LDADD = $(CHASSIS_LIBS)
+ecsreplay_LDADD = $(CHASSIS_LIBS) $(PCAP_LIBS)

@@ -31,6 +31,8 @@ struct ecs_engine_ops {
 	/** A session is there (created, or applied from a checkpoint), or is gone. */
 	void (*session_up)(void *owner, const struct ecs_session *s);
 	void (*session_down)(void *owner, const struct ecs_session *s, enum ecs_session_end why);
+	/** A flow is about to be freed; its session, rule, times and counts are still there. */
+	void (*flow_down)(void *owner, const struct ecs_flow *f);
 };
 
 struct ecs_engine_config {

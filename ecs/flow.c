@@ -88,6 +88,9 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 {
 	struct ecs_session *s = f->session;
 
+	ecs_flow_unanalyze(e, f);
+	if (e->conf.ops && e->conf.ops->flow_down)
+		e->conf.ops->flow_down(e->conf.owner, f);
 	ecs_flow_undelay(e, f);
 	if (tell == ECS_TELL) {
 		ecs_recoverable_end(e, f, now);
@@ -97,7 +100,6 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	}
 	ecs_list_del(&f->waiting);
 	ecs_wheel_disarm(e->wheel, &f->idle);
-	ecs_flow_unanalyze(e, f);
 	ecs_flow_ref(e, f, ECS_REF_NONE);
 	ecs_flow_remove(e->flows, f);
 	ecs_list_del(&f->in_session);
