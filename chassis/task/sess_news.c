@@ -74,7 +74,8 @@ static void session_down(void *owner, const struct ecs_session *c, enum ecs_sess
 	add(s, DOWN, c);
 }
 
-const struct ecs_engine_ops sessmgr_engine_ops = {session_up, session_down};
+const struct ecs_engine_ops sessmgr_engine_ops = {.session_up = session_up,
+                                                  .session_down = session_down};
 
 void sessmgr_news_flush(struct sessmgr *s)
 {
