@@ -82,6 +82,8 @@ int vpn_config_check(struct vpnmgr *v);
 
 /* vpn_role.c: events to actions. */
 void vpn_event(struct vpnmgr *v, enum srp_role_event ev, enum srp_switch_reason reason);
+/** The same for a message that belongs to one attempt of a planned switchover; SRP_ESTALE: to another. */
+int vpn_event_rx(struct vpnmgr *v, enum srp_role_event ev, uint32_t id, enum srp_switch_reason reason);
 void vpn_tell_role(struct vpnmgr *v);
 /** The answer of an instance to a step. */
 void vpn_switched(struct vpnmgr *v, unsigned instance, enum chassis_step step, int status,

@@ -272,8 +272,7 @@ static int rx_prepare(struct vpnmgr *v, const uint8_t *body, size_t len)
 	if (m.term < v->ctx->slab->role.peer_term)
 		return SRP_ESTALE;
 	v->flush_ms = m.timeout_ms;
-	vpn_event(v, SRP_ROLE_EV_RX_PREPARE, (enum srp_switch_reason)m.reason);
-	return SRP_OK;
+	return vpn_event_rx(v, SRP_ROLE_EV_RX_PREPARE, m.id, (enum srp_switch_reason)m.reason);
 }
 
 static int rx_switch_ready(struct vpnmgr *v, const uint8_t *body, size_t len)
@@ -285,8 +284,7 @@ static int rx_switch_ready(struct vpnmgr *v, const uint8_t *body, size_t len)
 		return rc;
 	if (m.status < 0)
 		chassis_log(LOG_WARNING, "the peer refuses the switchover: %s", m.text);
-	vpn_event(v, m.status == 0 ? SRP_ROLE_EV_RX_READY : SRP_ROLE_EV_RX_REFUSED, 0);
-	return SRP_OK;
+	return vpn_event_rx(v, m.status == 0 ? SRP_ROLE_EV_RX_READY : SRP_ROLE_EV_RX_REFUSED, m.id, 0);
 }
 
 static int rx_abort(struct vpnmgr *v, const uint8_t *body, size_t len)

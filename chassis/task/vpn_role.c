@@ -183,8 +183,8 @@ static void send_term(struct vpnmgr *v, uint8_t type, int (*encode)(uint32_t, vo
 
 static void send_prepare(struct vpnmgr *v)
 {
-	struct srp_switch_prepare m = {.term = v->ctx->slab->role.term, .reason = v->role.asked,
-	                               .timeout_ms = v->flush_ms, .force = v->force};
+	struct srp_switch_prepare m = {.id = v->role.attempt, .term = v->ctx->slab->role.term,
+	                               .reason = v->role.asked, .timeout_ms = v->flush_ms, .force = v->force};
 	uint8_t body[64];
 
 	vpn_send(v, SRP_CONTROL_SWITCH_PREPARE, body, srp_switch_prepare_encode(&m, body, sizeof(body)));
@@ -192,7 +192,7 @@ static void send_prepare(struct vpnmgr *v)
 
 static void send_ready(struct vpnmgr *v, int status, const char *text)
 {
-	struct srp_status m = {.status = status};
+	struct srp_status m = {.id = v->role.attempt, .status = status};
 	uint8_t body[256];
 
 	snprintf(m.text, sizeof(m.text), "%s", text);
@@ -386,34 +386,50 @@ static bool planned(const struct srp_role_step *st)
 	return st->act == SRP_ROLE_ACT_ASSUME_TAKEN || st->act == SRP_ROLE_ACT_RELAY;
 }
 
-void vpn_event(struct vpnmgr *v, enum srp_role_event ev, enum srp_switch_reason reason)
+/* What every step is followed by, once the machine has decided. */
+static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_role_step *st)
 {
 	struct chassis_role_slab *r = &v->ctx->slab->role;
-	struct srp_role_step st;
 
-	if (srp_role_step(&v->role, ev, reason, &st) < 0) {
-		chassis_log(LOG_DEBUG, "event %s has no edge in phase %s", srp_role_event_name(ev),
-		            srp_phase_name(v->role.phase));
-		return;
-	}
-	if (st.switched)
-		r->last_reason = st.reason;
-	r->phase = st.to;
-	r->role = srp_phase_role(st.to);
-	if (st.from != st.to)
-		chassis_log(st.switched ? LOG_NOTICE : LOG_INFO, "%s: %s -> %s on %s%s%s",
-		            srp_role_name((enum srp_role)r->role), srp_phase_name(st.from), srp_phase_name(st.to),
-		            srp_role_event_name(ev), st.switched ? ", reason " : "",
-		            st.switched ? srp_switch_reason_name(st.reason) : "");
-	carry_out(v, &st);
+	if (st->switched)
+		r->last_reason = st->reason;
+	r->phase = st->to;
+	r->role = srp_phase_role(st->to);
+	if (st->from != st->to)
+		chassis_log(st->switched ? LOG_NOTICE : LOG_INFO, "%s: %s -> %s on %s%s%s",
+		            srp_role_name((enum srp_role)r->role), srp_phase_name(st->from),
+		            srp_phase_name(st->to), srp_role_event_name(ev), st->switched ? ", reason " : "",
+		            st->switched ? srp_switch_reason_name(st->reason) : "");
+	carry_out(v, st);
 	/* An action may have led on to a further event: what follows is of the phase that is now. */
-	if (st.switched)
-		vpn_loss_end(v, planned(&st), st.reason);
-	if (st.from != st.to && v->role.phase == st.to) {
+	if (st->switched)
+		vpn_loss_end(v, planned(st), st->reason);
+	if (st->from != st->to && v->role.phase == st->to) {
 		arm_phase(v);
 		vpn_dead_rearm(v);
 		vpn_hello(v);
 	}
+}
+
+void vpn_event(struct vpnmgr *v, enum srp_role_event ev, enum srp_switch_reason reason)
+{
+	struct srp_role_step st;
+
+	if (srp_role_step(&v->role, ev, reason, &st) == 0)
+		follow(v, ev, &st);
+	else
+		chassis_log(LOG_DEBUG, "event %s has no edge in phase %s", srp_role_event_name(ev),
+		            srp_phase_name(v->role.phase));
+}
+
+int vpn_event_rx(struct vpnmgr *v, enum srp_role_event ev, uint32_t id, enum srp_switch_reason reason)
+{
+	struct srp_role_step st;
+	int rc = srp_role_rx(&v->role, ev, id, reason, &st);
+
+	if (rc == 0)
+		follow(v, ev, &st);
+	return rc == SRP_ESTATE ? SRP_OK : rc;
 }
 
 /* --- timers --------------------------------------------------------------------------------------------- */
