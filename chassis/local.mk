@@ -4,7 +4,14 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
 	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
+	%D%/cli/answer.c	%D%/cli/answer.h	\
+	%D%/cli/exec.c	%D%/cli/exec.def	%D%/cli/exec.h	\
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
+	%D%/cli/pipe.c	%D%/cli/pipe.h	%D%/cli/shell.c	%D%/cli/shell.h	\
+	%D%/cli/show.h	%D%/cli/show_checkpoint.c	%D%/cli/show_ecs.c	\
+	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
+	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	\
+	%D%/task/sct_op.c	%D%/task/sct_show.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
 	%D%/log.c	%D%/registry.c	%D%/registry.h	\
 	%D%/io/announce.c	%D%/io/announce.h	\

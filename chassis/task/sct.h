@@ -1,0 +1,141 @@
+/* sct: inside of the task that operators talk to. What can be read from the configuration and from the
+ * slabs is answered at once; the rest is asked of the tasks, a page at a time, and never for ever. */
+#ifndef CHASSIS_TASK_SCT_H
+#define CHASSIS_TASK_SCT_H
+
+#include "chassis/cli/answer.h"
+#include "chassis/cli/exec.h"
+#include "chassis/cli/show.h"
+#include "chassis/task/commands.h"
+#include "chassis/task/task.h"
+
+#define SCT_OPERATORS  16u
+#define SCT_ASKED_MAX  8192u              /**< questions that are not answered yet */
+#define SCT_OUT_LOW    (64u * 1024)       /**< less than this is waiting: the next page is asked for */
+#define SCT_OUT_MAX    (64u * 1024 * 1024) /**< more than this is cut, and the answer says so */
+#define SCT_LOAD_WINDOW 256u              /**< sessions under way of one file */
+
+struct sct;
+struct sct_op;
+
+enum sct_job_kind { SCT_JOB_NONE, SCT_JOB_ROWS, SCT_JOB_SRP, SCT_JOB_COMMAND, SCT_JOB_LOAD };
+
+/** Where a command goes and how its answers are judged. */
+struct sct_command {
+	enum chassis_command command;
+	bool any;                  /**< one task that agrees is enough */
+	unsigned timeout_s;
+	const char *done;          /**< said after success; NULL: the text of the answer */
+};
+
+/** A file of sessions being read. */
+struct sct_load {
+	int fd;
+	char buf[8192];
+	size_t have, at;
+	bool eof;
+	unsigned line;
+	uint64_t added, refused;
+};
+
+/** What the command of an operator waits for. */
+struct sct_job {
+	enum sct_job_kind kind;
+	ev_timer timer;
+	unsigned waits;            /**< answers outstanding */
+	/* rows */
+	struct chassis_show_rows show;
+	enum chassis_query query;
+	enum chassis_task task;
+	unsigned instance, last;   /**< being asked; the last to ask */
+	uint64_t cursor;
+	uint32_t callid;
+	bool page_due;
+	/* command */
+	struct sct_command command;
+	unsigned agreed;
+	uint64_t value, counted;
+	int status;                /**< first refusal */
+	char text[400];
+	struct sct_load *load;
+};
+
+/** One operator. */
+struct sct_op {
+	struct sct *sct;
+	struct chassis_conn *conn; /**< NULL: the place is free */
+	uint64_t serial;           /**< of the successive operators of a place */
+	char *out;                 /**< rendered, not handed to the connection yet */
+	size_t out_len, out_off, out_cap;
+	bool cut;
+	struct stats_doc doc;
+	bool busy;                 /**< a command is being answered */
+	bool finished;             /**< all of its answer is in out */
+	int status;
+	bool timestamps;
+	struct sct_job job;
+};
+
+/** A question under way. */
+struct sct_asked {
+	uint32_t id;               /**< 0: free */
+	unsigned op;
+	uint64_t serial;
+	unsigned tag;              /**< instance, or line of the file */
+};
+
+struct sct {
+	struct chassis_task_ctx *ctx;
+	struct chassis_grammar *grammar;
+	struct chassis_slab *copy;
+	ev_io listen;
+	struct sct_op op[SCT_OPERATORS];
+	struct sct_asked asked[SCT_ASKED_MAX];
+	uint32_t next_id;
+	uint64_t next_serial;
+};
+
+/* --- sct_op.c: operators ------------------------------------------------------------------------ */
+
+void sct_op_accept(struct sct *s, int fd);
+void sct_op_put(void *op, const char *p, size_t n);
+/** Ends the answer: with "Failure: @p text" where @p status is negative, else with @p text if any. */
+void sct_op_finish(struct sct_op *op, int status, const char *text);
+/** Bytes that wait for the operator to read. */
+static inline size_t sct_op_waiting(const struct sct_op *op) { return op->out_len - op->out_off; }
+
+/* --- sct_show.c: commands ----------------------------------------------------------------------- */
+
+/** Runs one line; the answer may come later. @p fd: a passed file (taken), or -1. */
+void sct_run(struct sct_op *op, const char *line, size_t len, int fd);
+
+/* --- sct_job.c: what is asked of tasks ---------------------------------------------------------- */
+
+void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid, unsigned instance);
+void sct_job_srp(struct sct_op *op);
+/** @p w: the arguments behind [id, command], @p n of them. */
+void sct_job_command(struct sct_op *op, const struct sct_command *c, const struct srp_mp_w *w,
+                     uint32_t n);
+/** The operator has read: the next page, if one is due. */
+void sct_job_drained(struct sct_op *op);
+/** Forgets what is under way. */
+void sct_job_cancel(struct sct_op *op);
+/** Sends a command; 0 or a negative code. */
+int sct_job_send(struct sct_op *op, enum chassis_task task, unsigned instance,
+                 enum chassis_command command, const struct srp_mp_w *args, uint32_t n, unsigned tag);
+void sct_job_timer(struct sct_op *op, unsigned seconds);
+int sct_job_rx(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body);
+/** A task is gone: what it was asked will not be answered. */
+void sct_job_gone(struct sct *s, enum chassis_task task, unsigned instance);
+
+/* --- sct_load.c --------------------------------------------------------------------------------- */
+
+/** Reads sessions from @p fd (taken), a plain file. */
+void sct_load_start(struct sct_op *op, int fd);
+/** An answer to the line @p line. */
+void sct_load_done(struct sct_op *op, unsigned line, int status, const char *text);
+void sct_load_free(struct sct_load *l);
+/** The job's timer: @p waits lines were not answered. */
+void sct_load_timeout(struct sct_op *op, unsigned waits);
+
+#endif

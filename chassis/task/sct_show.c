@@ -1,0 +1,354 @@
+/* sct_show: the operator's commands: each ends the answer at once, or begins a job that does. */
+#include "config.h"
+#include "chassis/task/sct.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chassis/registry.h"
+#include "srp/err.h"
+
+#define TIME_S        10  /* for a command of which nothing else is said */
+#define SWITCHOVER_S  300 /* timeout of a switchover where none is given */
+
+typedef void handler_fn(struct sct_op *op, const struct chassis_match *m);
+
+/* --- what the shows look at ----------------------------------------------------------------------- */
+
+static const struct chassis_slab *slab_copy(void *arg, enum chassis_task task, unsigned instance)
+{
+	struct sct *s = arg;
+	size_t slot = chassis_slot(task, instance);
+
+	if (slot >= s->ctx->shared->nslabs ||
+	    stats_slab_read(s->ctx->shared->slab[slot], sizeof(*s->copy), s->copy) == STATS_SLAB_FOREIGN)
+		return NULL;
+	return s->copy;
+}
+
+static struct chassis_view view(struct sct_op *op)
+{
+	return (struct chassis_view){
+		.config = op->sct->ctx->shared->config, .slab = slab_copy, .arg = op->sct,
+		.nsessmgr = (unsigned)op->sct->ctx->shared->nsessmgr, .kinds = chassis_kinds,
+		.nkinds = chassis_nkinds, .now_us = chassis_now().us};
+}
+
+/* The instance that was named, 0 for all; false after a refusal. */
+static bool instance_of(struct sct_op *op, const struct chassis_match *m, unsigned *instance)
+{
+	char text[64];
+
+	*instance = (unsigned)chassis_match_num(m, "num", 0);
+	if (*instance <= op->sct->ctx->shared->nsessmgr)
+		return true;
+	snprintf(text, sizeof(text), "expected an instance from 1 to %zu",
+	         op->sct->ctx->shared->nsessmgr);
+	sct_op_finish(op, SRP_ENOENT, text);
+	return false;
+}
+
+static uint32_t callid_of(const struct chassis_match *m)
+{
+	return (uint32_t)chassis_match_num(m, "callid", 0);
+}
+
+/* --- from slabs and configuration ------------------------------------------------------------------ */
+
+static void srp_checkpoint(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+	unsigned instance;
+
+	if (!instance_of(op, m, &instance))
+		return;
+	chassis_show_checkpoint(&v, &op->doc, instance, chassis_match_has(m, "verbose"));
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+static void ruledef_stats(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+	unsigned instance;
+
+	if (!instance_of(op, m, &instance))
+		return;
+	chassis_show_ruledefs(&v, &op->doc, instance);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+/* Shows that need nothing but the view. */
+static void simple(struct sct_op *op, void (*show)(const struct chassis_view *v, struct stats_doc *d))
+{
+	struct chassis_view v = view(op);
+
+	show(&v, &op->doc);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+#define SIMPLE(name, show)                                                 \
+	static void name(struct sct_op *op, const struct chassis_match *m) \
+	{                                                                  \
+		(void)m;                                                   \
+		simple(op, show);                                          \
+	}
+SIMPLE(srp_kinds, chassis_show_kinds)
+SIMPLE(srp_statistics, chassis_show_srp_statistics)
+SIMPLE(tasks, chassis_show_tasks)
+SIMPLE(configuration, chassis_show_config)
+SIMPLE(config_errors, chassis_show_config_errors)
+
+static void version(struct sct_op *op, const struct chassis_match *m)
+{
+	(void)m;
+	chassis_show_version(&op->doc);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+/* Shows of the configuration's objects by name. */
+static void named(struct sct_op *op, const struct chassis_match *m,
+                  bool (*show)(const struct chassis_view *v, struct stats_doc *d, const char *name))
+{
+	struct chassis_view v = view(op);
+
+	if (show(&v, &op->doc, chassis_match_text(m, "name")))
+		sct_op_finish(op, SRP_OK, NULL);
+	else
+		sct_op_finish(op, SRP_ENOENT, "there is none of that name");
+}
+
+#define NAMED(name, show)                                                  \
+	static void name(struct sct_op *op, const struct chassis_match *m) \
+	{                                                                  \
+		named(op, m, show);                                        \
+	}
+NAMED(rulebase, chassis_show_rulebases)
+NAMED(scheme, chassis_show_schemes)
+NAMED(trigger_action, chassis_show_trigger_actions)
+NAMED(trigger_cond, chassis_show_trigger_conditions)
+
+/* --- asked of tasks -------------------------------------------------------------------------------- */
+
+static void srp_info(struct sct_op *op, const struct chassis_match *m)
+{
+	(void)m;
+	if (op->sct->ctx->shared->config->srp.present)
+		sct_job_srp(op);
+	else
+		sct_op_finish(op, SRP_ENOENT, "there is no service-redundancy-protocol");
+}
+
+static void srp_loss(struct sct_op *op, const struct chassis_match *m)
+{
+	(void)m;
+	sct_job_rows(op, CHASSIS_LAYOUT_LOSS, 0, 0);
+}
+
+static void srp_replica(struct sct_op *op, const struct chassis_match *m)
+{
+	unsigned instance;
+
+	if (instance_of(op, m, &instance))
+		sct_job_rows(op, CHASSIS_LAYOUT_REPLICA, 0, instance);
+}
+
+static void flows(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_FLOWS_FULL : CHASSIS_LAYOUT_FLOWS,
+	             callid_of(m), 0);
+}
+
+static void sessions(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_SUBSCRIBERS_FULL
+	                                              : CHASSIS_LAYOUT_USAGE, callid_of(m), 0);
+}
+
+static void subscribers(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_SUBSCRIBERS_FULL
+	                                              : CHASSIS_LAYOUT_SUBSCRIBERS, callid_of(m), 0);
+}
+
+/* --- commands -------------------------------------------------------------------------------------- */
+
+static const char *text_or(const struct chassis_match *m, const char *key, const char *none)
+{
+	const char *text = chassis_match_text(m, key);
+
+	return text ? text : none;
+}
+
+static void session_add(struct sct_op *op, const struct chassis_match *m)
+{
+	static const struct sct_command c = {CHASSIS_CMD_SESSION_ADD, false, TIME_S, NULL};
+	uint8_t buf[512];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_str(&w, text_or(m, "imsi", ""));
+	srp_mp_w_str(&w, text_or(m, "username", ""));
+	srp_mp_w_str(&w, text_or(m, "apn", ""));
+	srp_mp_w_str(&w, text_or(m, "v4", ""));
+	srp_mp_w_str(&w, text_or(m, "v6", ""));
+	srp_mp_w_str(&w, text_or(m, "rulebase", ""));
+	srp_mp_w_uint(&w, chassis_match_num(m, "idle", 0));
+	sct_job_command(op, &c, &w, 7);
+}
+
+/* A command whose only argument is a call-id, 0 for all. */
+static void by_callid(struct sct_op *op, const struct chassis_match *m, const struct sct_command *c)
+{
+	uint8_t buf[16];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_uint(&w, callid_of(m));
+	sct_job_command(op, c, &w, 1);
+}
+
+static void session_delete(struct sct_op *op, const struct chassis_match *m)
+{
+	static const struct sct_command c = {CHASSIS_CMD_SESSION_DEL, false, 60, NULL};
+
+	by_callid(op, m, &c);
+}
+
+static void clear_flows(struct sct_op *op, const struct chassis_match *m)
+{
+	static const struct sct_command c = {CHASSIS_CMD_FLOWS_CLEAR, false, 60, NULL};
+
+	by_callid(op, m, &c);
+}
+
+static void session_control(struct sct_op *op, const struct chassis_match *m)
+{
+	static const struct sct_command c = {CHASSIS_CMD_CONTROL, true, TIME_S, "done"};
+	uint8_t buf[16];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_uint(&w, callid_of(m));
+	srp_mp_w_bool(&w, chassis_match_has(m, "begin"));
+	sct_job_command(op, &c, &w, 2);
+}
+
+static void switchover(struct sct_op *op, const struct chassis_match *m)
+{
+	unsigned timeout = (unsigned)chassis_match_num(m, "num", SWITCHOVER_S);
+	struct sct_command c = {CHASSIS_CMD_SWITCHOVER, false, timeout + TIME_S, NULL};
+	uint8_t buf[16];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_bool(&w, chassis_match_has(m, "force"));
+	srp_mp_w_uint(&w, timeout);
+	sct_job_command(op, &c, &w, 2);
+}
+
+static void plain_command(struct sct_op *op, enum chassis_command command, const char *done)
+{
+	struct sct_command c = {command, false, TIME_S, done};
+	uint8_t buf[8];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	sct_job_command(op, &c, &w, 0);
+}
+
+#define COMMAND(name, command, done)                                       \
+	static void name(struct sct_op *op, const struct chassis_match *m) \
+	{                                                                  \
+		(void)m;                                                   \
+		plain_command(op, CHASSIS_CMD_##command, done);            \
+	}
+COMMAND(validate, VALIDATE, NULL)
+COMMAND(validate_config, VALIDATE_CONFIG, NULL)
+COMMAND(audit, AUDIT, "Audit initiated")
+COMMAND(clear_stats, CLEAR_STATS, "Statistics cleared")
+
+static void timestamps(struct sct_op *op, const struct chassis_match *m)
+{
+	op->timestamps = !chassis_match_has(m, "no");
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+/* --- lines ----------------------------------------------------------------------------------------- */
+
+/* NULL: a command of the shell. SESSION_LOAD needs the file and is run apart. */
+static handler_fn *const handlers[CHASSIS_EXEC__N] = {
+	[CHASSIS_EXEC_SRP_INFO] = srp_info,
+	[CHASSIS_EXEC_SRP_CHECKPOINT] = srp_checkpoint,
+	[CHASSIS_EXEC_SRP_KINDS] = srp_kinds,
+	[CHASSIS_EXEC_SRP_LOSS] = srp_loss,
+	[CHASSIS_EXEC_SRP_STATISTICS] = srp_statistics,
+	[CHASSIS_EXEC_SRP_REPLICA] = srp_replica,
+	[CHASSIS_EXEC_FLOWS] = flows,
+	[CHASSIS_EXEC_SESSIONS] = sessions,
+	[CHASSIS_EXEC_RULEDEF_STATS] = ruledef_stats,
+	[CHASSIS_EXEC_RULEBASE] = rulebase,
+	[CHASSIS_EXEC_SCHEME] = scheme,
+	[CHASSIS_EXEC_TRIGGER_ACTION] = trigger_action,
+	[CHASSIS_EXEC_TRIGGER_COND] = trigger_cond,
+	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
+	[CHASSIS_EXEC_CONFIGURATION] = configuration,
+	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,
+	[CHASSIS_EXEC_TASKS] = tasks,
+	[CHASSIS_EXEC_VERSION] = version,
+	[CHASSIS_EXEC_SESSION_ADD] = session_add,
+	[CHASSIS_EXEC_SESSION_DELETE] = session_delete,
+	[CHASSIS_EXEC_SESSION_CONTROL] = session_control,
+	[CHASSIS_EXEC_SWITCHOVER] = switchover,
+	[CHASSIS_EXEC_VALIDATE] = validate,
+	[CHASSIS_EXEC_VALIDATE_CONFIG] = validate_config,
+	[CHASSIS_EXEC_AUDIT] = audit,
+	[CHASSIS_EXEC_CLEAR_FLOWS] = clear_flows,
+	[CHASSIS_EXEC_CLEAR_STATS] = clear_stats,
+	[CHASSIS_EXEC_TIMESTAMPS] = timestamps,
+};
+
+/* "Monday November 25 14:12:58 UTC 2019" */
+static void stamp(struct sct_op *op)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char date[64];
+
+	if (localtime_r(&now, &tm) && strftime(date, sizeof(date), "%A %B %d %H:%M:%S %Z %Y", &tm))
+		stats_doc_line(&op->doc, "%s", date);
+}
+
+static void refuse(struct sct_op *op, const struct chassis_cli_err *e)
+{
+	char text[CHASSIS_EXPECT_MAX + 96];
+
+	if (e->end)
+		snprintf(text, sizeof(text), "incomplete command: %s", e->text);
+	else
+		snprintf(text, sizeof(text), "Unknown command - \"%s\": %s", e->word, e->text);
+	sct_op_finish(op, SRP_EINVAL, text);
+}
+
+void sct_run(struct sct_op *op, const char *line, size_t len, int fd)
+{
+	struct chassis_cli_err e;
+	struct chassis_line l;
+	struct chassis_match m;
+
+	if (chassis_line_split(&l, line, len, &e) != SRP_OK ||
+	    (l.n && chassis_grammar_match(op->sct->grammar, 0, &l, &m, NULL, &e) != SRP_OK)) {
+		refuse(op, &e);
+	} else if (!l.n) {
+		sct_op_finish(op, SRP_OK, NULL);
+	} else {
+		if (op->timestamps)
+			stamp(op);
+		if (m.row == CHASSIS_EXEC_SESSION_LOAD) {
+			sct_load_start(op, fd);
+			return;
+		}
+		if (handlers[m.row])
+			handlers[m.row](op, &m);
+		else
+			sct_op_finish(op, SRP_EINVAL, "a command of the shell, not of the chassis");
+	}
+	if (fd >= 0)
+		close(fd);
+}
