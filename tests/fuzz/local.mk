@@ -15,8 +15,8 @@ else
 FUZZ_MAIN = %D%/replay_main.c
 TESTS += $(FUZZ_SEEDS)
 endif
-FUZZ_CFLAGS  = $(AM_CFLAGS) $(FUZZ_FLAGS)
-FUZZ_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+FUZZ_COMPILE = $(AM_CFLAGS) $(FUZZ_FLAGS)
+FUZZ_LINK    = $(AM_LDFLAGS) $(FUZZ_FLAGS)
 
 check_PROGRAMS += $(FUZZ_TARGETS)
 ## A test that is a directory of seeds is replayed.
@@ -26,5 +26,5 @@ EXTRA_DIST += %D%/replay.sh $(FUZZ_SEEDS)
 
 %C%_fuzz_frame_SOURCES = %D%/fuzz_frame.c $(FUZZ_MAIN)
 %C%_fuzz_frame_LDADD = $(SRP_LIBS)
-%C%_fuzz_frame_CFLAGS = $(FUZZ_CFLAGS)
-%C%_fuzz_frame_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_frame_CFLAGS = $(FUZZ_COMPILE)
+%C%_fuzz_frame_LDFLAGS = $(FUZZ_LINK)
