@@ -29,9 +29,11 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/compile.c		\
 	%D%/rule/digest.c		\
 	%D%/rule/eligible.c		\
+	%D%/rule/exact.c		\
 	%D%/rule/field.def		\
 	%D%/rule/group.c		\
 	%D%/rule/lint.c			\
+	%D%/rule/literal.c		\
 	%D%/rule/match.c		\
 	%D%/rule/needs.c		\
 	%D%/rule/print.c		\

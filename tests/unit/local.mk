@@ -43,6 +43,14 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_kit.h \
 	%D%/ecs_packet_test.c \
 	%D%/ecs_recoverable_test.c \
+	%D%/ecs_rule_digest_test.c \
+	%D%/ecs_rule_limit_test.c \
+	%D%/ecs_rule_lint_test.c \
+	%D%/ecs_rule_match_test.c \
+	%D%/ecs_rule_oracle_test.c \
+	%D%/ecs_rule_scheme_test.c \
+	%D%/ecs_rule_text.h \
+	%D%/ecs_rule_text_test.c \
 	%D%/ecs_ruleref_test.c \
 	%D%/ecs_wheel_test.c
 %C%_ecs_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"ecs.def"'
