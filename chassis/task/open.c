@@ -1,4 +1,5 @@
 #include "config.h"
+#include "chassis/task/peer.h"
 #include "chassis/task/supervisor_impl.h"
 
 #include <arpa/inet.h>
@@ -137,29 +138,11 @@ void sup_slabs_close(struct chassis_shared *sh)
 
 /* --- sockets ------------------------------------------------------------------------------- */
 
-static socklen_t sockaddr_of(const struct ecs_addr *a, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (ecs_addr_is4(a)) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->b + 12, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->b, 16);
-	return sizeof(*v6);
-}
-
 static int socket_bound(const struct ecs_addr *a, unsigned port, int type, int *out, char *why,
 			size_t cap)
 {
 	struct sockaddr_storage sa;
-	socklen_t len = sockaddr_of(a, (uint16_t)port, &sa);
+	socklen_t len = chassis_sockaddr(a, (uint16_t)port, &sa);
 	int on = 1, e, fd = socket(sa.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	char text[64];
 
@@ -169,6 +152,8 @@ static int socket_bound(const struct ecs_addr *a, unsigned port, int type, int *
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (sa.ss_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	/* The address may be one that vpnmgr sets a moment later. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&sa, len) < 0 ||
 	    (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
 		e = errno;
