@@ -402,7 +402,8 @@ static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_ro
 		            st->switched ? srp_switch_reason_name(st->reason) : "");
 	carry_out(v, st);
 	/* An action may have led on to a further event: what follows is of the phase that is now. */
-	if (st->switched)
+	if (st->switched && st->reason != SRP_SWITCH_START &&
+	    (planned(st) || st->reason != SRP_SWITCH_SHUTDOWN))
 		vpn_loss_end(v, planned(st), st->reason);
 	if (st->from != st->to && v->role.phase == st->to) {
 		arm_phase(v);
