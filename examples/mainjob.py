@@ -263,19 +263,26 @@ class Run:
 
     def drained(self):
         """The counts of both sides, when nothing is under way any more."""
+        seen = {}
+
         def quiet():
-            if send_queues(self.bed, "ue") or send_queues(self.bed, "srv"):
+            seen["unsent"] = [send_queues(self.bed, ns) for ns in ("ue", "srv")]
+            if any(seen["unsent"]):
                 return None
             first = self.counts()
             time.sleep(0.06)
-            return first if self.counts() == first else None
-        return wait_for("traffic to stand still", 15, quiet, 0.01)
+            last = self.counts()
+            seen["moving"] = [n for n in first["ue"] if any(first[s][n] != last[s][n] for s in first)]
+            return first if last == first else None
+        return wait_for("traffic to stand still", 15, quiet, 0.01, lambda: str(seen))
 
     def pause(self):
         self.traffic.hold()
         time.sleep(LINGER_S)
         self.probes.stop()
-        self.paused = self.bed.pids("srv", "nginx", "iperf3") + self.bed.pids("ue", "iperf3")
+        # The senders alone: a receiver that stands still would hold back what is under way.
+        self.paused = self.bed.pids("srv", "nginx") + self.bed.pids("ue", "iperf3", "5201") + \
+            self.bed.pids("srv", "iperf3", "5202")
         signal_all(self.paused, STOP)
         return self.drained()
 
@@ -585,7 +592,13 @@ def main():
     bed = Bed(args.bed, args.build)
     run = Run(bed, args)
     if args.dry:
-        ok = run.dry()
+        try:
+            ok = run.dry()
+        except BedError as e:
+            say(f"  {e}")
+            ok = False
+        finally:
+            signal_all(run.paused, CONT)
         print("the bed counts the same on both sides" if ok else "the bed is wrong")
         return 0 if ok else 1
     bad = []

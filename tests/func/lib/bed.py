@@ -15,15 +15,15 @@ class BedError(Exception):
     """Something of the bed or of a chassis did not do what the run needs."""
 
 
-def wait_for(what, seconds, test, every=0.05):
-    """Calls test until it gives something true, and returns that."""
+def wait_for(what, seconds, test, every=0.05, why=None):
+    """Calls test until it gives something true, and returns that. why() is asked when it did not."""
     end = time.monotonic() + seconds
     while True:
         got = test()
         if got:
             return got
         if time.monotonic() > end:
-            raise BedError(f"{what}: not within {seconds} s")
+            raise BedError(f"{what}: not within {seconds} s" + (f" ({why()})" if why else ""))
         time.sleep(every)
 
 
@@ -77,16 +77,19 @@ class Bed:
     def tool(self, ns, name, *args):
         return Tool(self.argv(ns, os.path.join(self.build, "examples", name), *args))
 
-    def pids(self, ns, *names):
-        """Processes of these names in a namespace."""
+    def pids(self, ns, name, *words):
+        """Processes of a name in a namespace whose arguments have all the words."""
         out = subprocess.run(["ip", "netns", "pids", self.prefix + ns], stdout=subprocess.PIPE,
                              text=True, check=False).stdout
         found = []
         for pid in out.split():
             try:
                 with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
-                    if f.read().strip() in names:
-                        found.append(int(pid))
+                    same = f.read().strip() == name
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+                    args = f.read().split("\0")
+                if same and all(w in args for w in words):
+                    found.append(int(pid))
             except OSError:
                 pass
         return found

@@ -15,6 +15,7 @@ BED_WALKINS=${BED_WALKINS:-20}          # sessions by their first packet
 BED_SESSMGRS=${BED_SESSMGRS:-2}
 BED_HELLO_MS=${BED_HELLO_MS:-100}
 BED_DEAD_MS=${BED_DEAD_MS:-1000}
+BED_GRO=${BED_GRO:-no}
 BED_RULEBASE=gold
 
 # One line per rule: name, kind, last part of the server's addresses.
@@ -103,7 +104,11 @@ bed_links() {
 	done
 	bed_bridge acc lan acc-a acc-b && bed_bridge core lan core-a core-b srv || return
 	bed_no_offload ue ue0 && bed_no_offload acc ue && bed_no_offload srv srv0 &&
-		bed_no_offload core srv
+		bed_no_offload core srv || return
+	# On request the chassis get super-packets, which must be charged as their segments.
+	[ "$BED_GRO" = no ] || for c in a b; do
+		bed_in $c ethtool -K acc0 gro on && bed_in $c ethtool -K core0 gro on || return
+	done
 }
 
 # Commands for `ip -batch`: subscribers and servers have many addresses.
@@ -425,7 +430,7 @@ bed_answers() { bed_ctl "$1" 'show srp info' >/dev/null 2>&1; }
 bed_subscribers() {
 	local i
 	for ((i = 1; i <= BED_SUBSCRIBERS; i++)); do
-		printf '00101%010d,user%d,internet,%s,%s\n' "$i" "$i" "$(bed_sub_v4 "$i")" "$(bed_sub_v6 "$i")"
+		printf '00101%010d,user%d,internet,%s,%s,\n' "$i" "$i" "$(bed_sub_v4 "$i")" "$(bed_sub_v6 "$i")"
 	done >"$BED/subscribers.csv"
 }
 
