@@ -6,8 +6,8 @@
  *     32 backlog objects u64                   40 backlog bytes u64
  *     48 MAC, 16 bytes: HMAC-SHA256 over bytes 0 to 47, cut to its first 16
  *
- * The key comes from the TLS exporter of the control connection, label "EXPORTER-srp-beat", 32 bytes, so a
- * new connection is a new key. A sequence starts at the sender's monotonic microseconds and grows by at
+ * The key comes from the TLS exporter of the sender's own connection (control, or of its instance), label
+ * "EXPORTER-srp-beat", 32 bytes, so a new connection is a new key. A sequence starts at the sender's monotonic microseconds and grows by at
  * least 1, so that a restarted task goes on above its predecessor. The MAC is made by the caller's function:
  * no cryptography lives here. Beats prove life and tell the backlog; they are no hello: they may overtake one. */
 #ifndef SRP_BEAT_H
