@@ -395,6 +395,17 @@ static void broken_line(void)
 
 static int pipe_fd[2];
 
+/* A process that is known to be dead may hold its descriptors still: until it is reaped. */
+static bool none_dying(void)
+{
+	const struct sup_child *c;
+	size_t n = 0;
+
+	TAILQ_FOREACH(c, &sup->children, link)
+		n++;
+	return n == SLOTS - 1;
+}
+
 static bool vpn_twice(void)
 {
 	return notes->starts[2] == 2 && sup->slot[2].live && sup->slot[2].live->ready;
@@ -402,7 +413,8 @@ static bool vpn_twice(void)
 
 static bool vpn_thrice(void)
 {
-	return notes->starts[2] == 3 && sup->slot[2].live && sup->slot[2].live->ready;
+	return notes->starts[2] == 3 && sup->slot[2].live && sup->slot[2].live->ready &&
+	       none_dying();
 }
 
 /* What vpnmgr had kept stays open over its death, and is closed when it lets it go. */
