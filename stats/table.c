@@ -35,11 +35,15 @@ const char *stats_value_text(struct stats_value v, char *buf)
 	}
 }
 
-/* One cell of a plain table, behind a blank. */
+/* One cell of a plain table, behind a blank. An empty one is a dash: a row has as many words as there are
+ * columns. */
 static void cell(const struct stats_col *c, const char *s, struct stats_line *l)
 {
-	size_t len = strlen(s), start;
+	size_t len, start;
 
+	if (!*s)
+		s = "-";
+	len = strlen(s);
 	if (l->n)
 		stats_line_add(l, " ", 1);
 	start = l->n;

@@ -180,12 +180,16 @@ enum chassis_query chassis_layout_query(enum chassis_layout layout)
 	return layouts[layout].query;
 }
 
-/* The label of a field in a block: "packets_up" is "Packets up". */
+/* The label of a field in a block: "packets_up" is "Packets up", "idle_s" is "Idle (s)". */
 static const char *label(struct chassis_show_rows *s, size_t column, const char *name)
 {
 	char *out = s->label[column];
+	size_t n = strlen(name);
 
-	snprintf(out, sizeof(s->label[column]), "%s", name);
+	if (n > 2 && strcmp(name + n - 2, "_s") == 0)
+		snprintf(out, sizeof(s->label[column]), "%.*s (s)", (int)n - 2, name);
+	else
+		snprintf(out, sizeof(s->label[column]), "%s", name);
 	for (char *c = out; *c; c++)
 		if (*c == '_')
 			*c = ' ';

@@ -60,7 +60,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 %C%_recovery_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"recovery.def"'
 %C%_recovery_LDADD = $(RECOVERY_LIBS) $(CUNIT_LIBS)
 
-%C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def %D%/netns.h \
+%C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def %D%/json_check.h %D%/netns.h \
 	%D%/chassis_announce_test.c \
 	%D%/chassis_calls_test.c \
 	%D%/chassis_config_test.c \
@@ -70,6 +70,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
+	%D%/chassis_show_test.c \
 	%D%/chassis_tun_test.c
 %C%_chassis_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"chassis.def"'
 %C%_chassis_LDADD = $(CHASSIS_LIBS) $(CUNIT_LIBS)

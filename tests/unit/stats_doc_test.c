@@ -171,6 +171,8 @@ static void test_plain(void)
 	const struct stats_table t = {"rules", NULL, STATS_TABLE_PLAIN, rule_cols, 5};
 	const struct stats_value a[] = {stats_string("AUP-CLARO_MUSICA-1"), stats_uint(8500435),
 	                                stats_uint(10259987593), stats_uint(1), stats_uint(12990862)};
+	const struct stats_value empty[] = {stats_string(""), stats_uint(1), stats_uint(2), stats_uint(3),
+	                                    stats_uint(4)};
 	static struct out o;
 	struct stats_doc d;
 
@@ -178,10 +180,12 @@ static void test_plain(void)
 	stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
 	stats_doc_table(&d, &t);
 	stats_doc_row(&d, a);
+	stats_doc_row(&d, empty);
 	stats_doc_table_end(&d);
 	CU_ASSERT_STRING_EQUAL(o.text, "Ruledef Name        Packets-Down  Bytes-Down       Hits\n"
 	                               "------------        ------------  ----------       ----\n"
-	                               "AUP-CLARO_MUSICA-1       8500435 10259987593   12990862\n");
+	                               "AUP-CLARO_MUSICA-1       8500435 10259987593   12990862\n"
+	                               "-                              1           2          4\n");
 }
 
 static void test_blocks(void)

@@ -1,0 +1,555 @@
+#include "config.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chassis/cli/exec.h"
+#include "chassis/cli/pipe.h"
+#include "chassis/cli/show.h"
+#include "chassis/registry.h"
+#include "json_check.h"
+#include "recovery/replica.h"
+#include "srp/err.h"
+#include "srp/role.h"
+
+struct out {
+	char *text;
+	size_t n, cap;
+};
+
+static void put(void *arg, const char *p, size_t n)
+{
+	struct out *o = arg;
+
+	if (o->n + n + 1 > o->cap) {
+		o->cap = (o->n + n) * 2 + 1024;
+		o->text = realloc(o->text, o->cap);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(o->text);
+	}
+	memcpy(o->text + o->n, p, n);
+	o->n += n;
+	o->text[o->n] = '\0';
+}
+
+static const char conf_text[] =
+	"configure\nsystem hostname h\ncontext c\ninterface e0\nside access\nexit\napn a\n"
+	"active-charging rulebase rb1\nexit\nservice-redundancy-protocol\nend\n"
+	"configure\nactive-charging service s1\nruledef rule01\nip any-match = TRUE\n#exit\n"
+	"ruledef AUP-ALL_HTTP-1\nhttp host contains \"a b\"\n#exit\ncharging-action ca\n#exit\n"
+	"rulebase rb1\naction priority 1 ruledef AUP-ALL_HTTP-1 charging-action ca\n"
+	"action priority 2 ruledef rule01 charging-action ca\n#exit\n"
+	"trigger-action ta1\nflow-recovery\n#exit\ntrigger-action ta2\n#exit\n"
+	"trigger-condition tc1\nrule-name = rule01\nrule-name contains AUP\ndelay = 600\n#exit\n"
+	"trigger-condition tc2\nany-match = TRUE\n#exit\n"
+	"service-scheme ss1\ntrigger flow-create\n"
+	"priority 1 trigger-condition tc1 trigger-action ta1\n#exit\n#exit\nservice-scheme ss2\n#exit\nend\n";
+
+/* A chassis of two session managers, as its slabs tell. */
+struct bed {
+	struct chassis_config *conf;
+	struct chassis_slab *slab; /* vpnmgr, sessmgr 1, sessmgr 2 */
+	struct chassis_view view;
+};
+
+static const struct chassis_slab *slab(void *arg, enum chassis_task task, unsigned instance)
+{
+	struct bed *b = arg;
+
+	if (task == CHASSIS_TASK_VPNMGR)
+		return &b->slab[0];
+	return task == CHASSIS_TASK_SESSMGR && instance <= 2 ? &b->slab[instance] : NULL;
+}
+
+static void bed_init(struct bed *b)
+{
+	b->conf = chassis_config_parse(conf_text, strlen(conf_text), "t", NULL, NULL);
+	b->slab = calloc(3, sizeof(*b->slab));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b->conf);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b->slab);
+	b->view = (struct chassis_view){.config = b->conf, .slab = slab, .arg = b, .nsessmgr = 2,
+	                                .kinds = chassis_kinds, .nkinds = chassis_nkinds,
+	                                .now_us = 10000000};
+}
+
+static void bed_free(struct bed *b)
+{
+	chassis_config_free(b->conf);
+	free(b->slab);
+}
+
+/* --- the chapter's table ------------------------------------------------------------------------- */
+
+/* What the chapter's sample has, under the field's names and ids. */
+static const struct srp_ckpt_kind clp = {.id = 4, .name = "UPDATE_CLPSTATS"};
+static const struct srp_ckpt_kind sess = {.id = 33, .name = "ACS_SESS_INFO"};
+static const struct srp_ckpt_kind call = {.id = 179, .name = "ACS_CALL_INFO"};
+static const struct srp_ckpt_kind pgw = {.id = 193, .name = "PGW_UBR_MBR_INFO"};
+static const struct srp_ckpt_kind flow = {.id = 210, .del_id = 211, .name = "ACS_FLOW_INFO",
+                                          .del_name = "DEL_ACS_FLOW_INFO"};
+static const struct srp_ckpt_kind full = {.id = 240, .del_id = 1, .name = "Full Checkpoint",
+                                          .del_name = "INVALIDATE_CRR"};
+static const struct srp_ckpt_kind idle = {.id = 2, .name = "UPDATE_IDLESECS"};
+static const struct srp_ckpt_kind *const sample_kinds[] = {&full, &flow, &clp, &sess, &idle, &call, &pgw};
+
+static const char sample[] =
+	"SRP Session Checkpoint Sent Statistics \n"
+	"====================================== \n"
+	"Checkpoints Rate limited-------------------------------------------------------+ \n"
+	"Bytes sent------------------------------------------------------------------+  | \n"
+	"External_audit_in_progress-----------------------------------------+        |  | \n"
+	"Recovery in progress--------------------------------------------+  |        |  | \n"
+	"Write list congested-----------------------------------------+  |  |        |  | \n"
+	"Invalid GR state------------------------------------------+  |  |  |        |  | \n"
+	"Session not ready for recovery-------------------------+  |  |  |  |        |  | \n"
+	"Encoding failure ignored----------------------------+  |  |  |  |  |        |  | \n"
+	"Encoding failure---------------------------------+  |  |  |  |  |  |        |  | \n"
+	"Ignored as Invalidate CRR sent----------------+  |  |  |  |  |  |  |        |  | \n"
+	"Ignored as first FC never sent-------------+  |  |  |  |  |  |  |  |        |  | \n"
+	"Checkpoint rate(last 30 min)------------+  |  |  |  |  |  |  |  |  |        |  | \n"
+	"Checkpoint rate(now)-----------------+  |  |  |  |  |  |  |  |  |  |        |  | \n"
+	"Encoding attempted---------------+   |  |  |  |  |  |  |  |  |  |  |        |  | \n"
+	"Messages sent--------------+     |   |  |  |  |  |  |  |  |  |  |  |        |  | \n"
+	"Checkpoint-type            |     |   |  |  |  |  |  |  |  |  |  |  |        |  | \n"
+	" \n"
+	"     UPDATE_CLPSTATS       0     0   0  0  0  0  0  0  0  0  0  0  3        0  0 \n"
+	"     ACS_SESS_INFO      2060  2060   0  0  0  0  0  0  0  0  0  0  0   298130  0 \n"
+	"     ACS_CALL_INFO      2060  2060   0  0  0  0  0  0  0  0  0  0  0   306240  0 \n"
+	"     PGW_UBR_MBR_INFO   1000  1000   0  0  0  0  0  0  0  0  0  0  0   457000  0 \n"
+	"     ACS_FLOW_INFO        30    50   0  0  0  0  0  0  0  0  0  0  0     8490 20 \n"
+	"     DEL_ACS_FLOW_INFO    30    50   0  0  0  0  0  0  0  0  0  0  0     6060 20 \n"
+	"     Full Checkpoint    1000  1000   0  0  0  0  0  0  0  0  0  0  0  4754470  0 \n"
+	"================================================================================================== \n";
+
+static struct recovery_kind_counters *counters(struct bed *b, unsigned instance, size_t kind, bool del)
+{
+	return &b->slab[instance].kind[SRP_REPLICA_GR][recovery_row(kind, del)];
+}
+
+static void sent(struct bed *b, size_t kind, bool del, uint64_t messages, uint64_t limited, uint64_t bytes)
+{
+	for (unsigned i = 1; i <= 2; i++) {
+		struct recovery_kind_counters *c = counters(b, i, kind, del);
+
+		/* the table is the sum over instances */
+		c->sent = messages / 2;
+		c->rate_limited = limited / 2;
+		c->attempted = c->sent + c->rate_limited;
+		c->bytes_sent = bytes / 2;
+	}
+}
+
+static void test_sample(void)
+{
+	struct out o = {0};
+	struct stats_doc d;
+	struct bed b;
+	char *at;
+
+	bed_init(&b);
+	b.view.kinds = sample_kinds;
+	b.view.nkinds = sizeof(sample_kinds) / sizeof(sample_kinds[0]);
+	counters(&b, 1, 2, false)->gate_audit = 1;
+	counters(&b, 2, 2, false)->gate_audit = 2;
+	sent(&b, 3, false, 2060, 0, 298130);
+	sent(&b, 5, false, 2060, 0, 306240);
+	sent(&b, 6, false, 1000, 0, 457000);
+	sent(&b, 1, false, 30, 20, 8490);
+	sent(&b, 1, true, 30, 20, 6060);
+	sent(&b, 0, false, 1000, 0, 4754470);
+	stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
+	chassis_show_checkpoint(&b.view, &d, 0, false);
+	stats_doc_end(&d);
+	at = strstr(o.text, "SRP Session Checkpoint Sent Statistics");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	CU_ASSERT_EQUAL(strncmp(at, sample, strlen(sample)), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Number of Sessmgrs:                                    2\n"));
+	/* nothing was deleted, so that row is not there; nor is one on the receiving side */
+	CU_ASSERT_PTR_NULL(strstr(o.text, "INVALIDATE_CRR"));
+	at = strstr(o.text, "SRP Session Checkpoint Received Statistics");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	CU_ASSERT_PTR_NULL(strstr(at, "ACS_"));
+	free(o.text);
+	bed_free(&b);
+}
+
+static void test_instance(void)
+{
+	struct out o = {0};
+	struct stats_doc d;
+	struct bed b;
+
+	bed_init(&b);
+	for (unsigned i = 1; i <= 2; i++) {
+		b.slab[i].applied_role = SRP_ROLE_STANDBY;
+		b.slab[i].link = i == 1 ? RECOVERY_LINK_READY : RECOVERY_LINK_SYNC;
+		b.slab[i].sessions = 100 * i;
+		b.slab[i].kind[SRP_REPLICA_GR][recovery_row(1, false)].received = 7 * i;
+	}
+	stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
+	chassis_show_checkpoint(&b.view, &d, 2, true);
+	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "  Sessmgrs in Standby-Connected state:                 1\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Current call recovery records:                       300\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "        2 Stby    Sync "));
+	CU_ASSERT_PTR_NULL(strstr(o.text, "        1 Stby    Ready"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "     Full Checkpoint      14 "));
+	free(o.text);
+	bed_free(&b);
+}
+
+/* --- the other shows ----------------------------------------------------------------------------- */
+
+static void rulebases(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_rulebases(v, d, "rb1"));
+}
+
+static void schemes(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_schemes(v, d, NULL));
+}
+
+static void actions(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_trigger_actions(v, d, NULL));
+}
+
+static void conditions(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_trigger_conditions(v, d, NULL));
+}
+
+static void checkpoint(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_checkpoint(v, d, 0, true);
+}
+
+static void ruledefs(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_ruledefs(v, d, 0);
+}
+
+static void version(const struct chassis_view *v, struct stats_doc *d)
+{
+	(void)v;
+	chassis_show_version(d);
+}
+
+/* Each show has the lines that are looked for, and is valid JSON with the keys that are. */
+static void test_shows(void)
+{
+	static const struct {
+		void (*show)(const struct chassis_view *v, struct stats_doc *d);
+		const char *text[3], *json[2];
+	} all[] = {
+		{chassis_show_kinds, {"   211 DEL_ACS_FLOW_INFO", "   240 Full Checkpoint"},
+		 {"{\"cmd_id\":1,\"name\":\"INVALIDATE_CRR\",\"deletes\":true"}},
+		{checkpoint, {"Current pre-allocated calls:", "smgr inst"}, {"\"sent\":[", "\"instances\":["}},
+		{chassis_show_srp_statistics, {"Service Redundancy Protocol:\n"}, {"\"hello_tx\":0", "\"digests_equal\":0"}},
+		{ruledefs, {"Ruledef Name        Packets-Down  Bytes-Down  Packets-Up   Bytes-Up       Hits Match-Bypassed\n",
+		  "AUP-ALL_HTTP-1           5374442   319667816    13737843 1937516143    4516311              0\n",
+		  "\nTotal Ruledef(s) : 2\n"}, {"\"bytes_down\":319667816", "\"total\":2"}},
+		{rulebases, {"rb1                     2 ruledef           rule01             ca\n"},
+		 {"\"priority\":1,\"type\":\"ruledef\",\"rule\":\"AUP-ALL_HTTP-1\""}},
+		{schemes, {"ss1                flow-create         1 tc1                ta1\n", "\nss2 "},
+		 {"\"trigger_condition\":\"tc1\""}},
+		{actions, {"Trigger-Action Name:    ta1\nFlow recovery:          Enabled\n",
+		  "Trigger-Action Name:    ta2\nFlow recovery:          Disabled\n"},
+		 {"{\"name\":\"ta2\",\"flow_recovery\":\"Disabled\"}"}},
+		{conditions, {"Trigger Action Delay:   600\n", "Rule-name/GOR:          = rule01, contains AUP\n",
+		  "Any-match:              = TRUE\n"}, {"\"delay\":600"}},
+		{chassis_show_tasks, {"sessmgr       2"}, {"\"task\":\"sessmgr\",\"instance\":1"}},
+		{chassis_show_config, {"  system hostname h\n", "http host contains \"a b\"\n"}, {"\"configuration\":["}},
+		{chassis_show_config_errors, {"Displaying Active-charging system errors\n", "warning(s) in this section!\n",
+		  "Error   : No interface has side access"}, {"\"chassis\":[{\"kind\":\"Error"}},
+		{version, {"Active Software:\n  Image Version:                  " PACKAGE_VERSION "\n"},
+		 {"\"version\":\"" PACKAGE_VERSION "\""}},
+	};
+	struct bed b;
+
+	bed_init(&b);
+	for (unsigned i = 1; i <= 2; i++) {
+		/* rule names are in the order of the configuration */
+		b.slab[i].rule[1] = (struct ecs_rule_stats){5374442 / 2, 319667816 / 2, 13737842 / 2 + i - 1,
+		                                            1937516142 / 2 + i - 1, 4516310 / 2 + i - 1, 0, 3, 4};
+	}
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (int json = 0; json < 2; json++) {
+			struct out o = {0};
+			struct stats_doc d;
+
+			stats_doc_begin(&d, json ? STATS_DOC_JSON : STATS_DOC_TEXT, put, &o);
+			all[i].show(&b.view, &d);
+			stats_doc_end(&d);
+			CU_ASSERT_FATAL(o.n > 0);
+			CU_ASSERT(!json || json_valid(o.text, o.n));
+			for (size_t k = 0; k < (json ? 2u : 3u); k++) {
+				const char *want = json ? all[i].json[k] : all[i].text[k];
+
+				if (want && !strstr(o.text, want))
+					printf("\n%zu: no <%s> in:\n%s\n", i, want, o.text);
+				CU_ASSERT(!want || strstr(o.text, want));
+			}
+			free(o.text);
+		}
+	}
+	bed_free(&b);
+}
+
+static void test_named(void)
+{
+	struct out o = {0};
+	struct stats_doc d;
+	struct bed b;
+
+	bed_init(&b);
+	stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
+	CU_ASSERT(!chassis_show_rulebases(&b.view, &d, "rb2"));
+	CU_ASSERT(!chassis_show_schemes(&b.view, &d, "tc1"));
+	CU_ASSERT(chassis_show_trigger_actions(&b.view, &d, "ta2"));
+	CU_ASSERT_PTR_NULL(strstr(o.text, "ta1"));
+	free(o.text);
+	bed_free(&b);
+}
+
+/* --- rows of tasks ------------------------------------------------------------------------------- */
+
+#define ONE(name, type) +1
+enum { FLOW_LEN = 0 CHASSIS_ROW_FLOW(ONE), SRP_LEN = 0 CHASSIS_ROW_SRP(ONE) };
+#undef ONE
+
+static size_t flow_row(uint8_t *buf, size_t cap, const char *rule, unsigned more)
+{
+	struct srp_mp_w w = srp_mp_w_init(buf, cap);
+
+#define FIELD_u(name) srp_mp_w_uint(&w, strcmp(#name, "callid") == 0 ? 0x8000000a : 7);
+#define FIELD_s(name) srp_mp_w_str(&w, strcmp(#name, "rule") == 0 ? rule : #name);
+#define FIELD_b(name) srp_mp_w_bool(&w, true);
+#define FIELD(name, type) FIELD_##type(name)
+	srp_mp_w_array(&w, FLOW_LEN + more);
+	CHASSIS_ROW_FLOW(FIELD)
+	for (unsigned i = 0; i < more; i++)
+		srp_mp_w_str(&w, "newer");
+	CU_ASSERT_EQUAL_FATAL(w.err, 0);
+	return srp_mp_w_len(&w);
+}
+
+static void test_answer(void)
+{
+	struct chassis_answer a;
+	uint8_t buf[2048];
+	size_t len = flow_row(buf, sizeof(buf), "r1", 2);
+	struct srp_mp_r r = srp_mp_r_init(buf, len);
+
+	CU_ASSERT_EQUAL(chassis_answer_read(CHASSIS_QUERY_FLOW, &r, &a), SRP_OK);
+	CU_ASSERT_EQUAL(srp_mp_left(&r), 0);
+	CU_ASSERT_EQUAL(a.n, FLOW_LEN);
+	CU_ASSERT_STRING_EQUAL(chassis_answer_get(CHASSIS_QUERY_FLOW, &a, "rule").s, "r1");
+	CU_ASSERT_STRING_EQUAL(chassis_answer_get(CHASSIS_QUERY_FLOW, &a, "callid").s, "8000000a");
+	CU_ASSERT_EQUAL(chassis_answer_get(CHASSIS_QUERY_FLOW, &a, "recovered").u, 1);
+	CU_ASSERT_STRING_EQUAL(chassis_answer_get(CHASSIS_QUERY_FLOW, &a, "nothing").s, "");
+	for (size_t n = 0; n < len; n++) {
+		r = srp_mp_r_init(buf, n);
+		CU_ASSERT_NOT_EQUAL(chassis_answer_read(CHASSIS_QUERY_FLOW, &r, &a), SRP_OK);
+	}
+	/* an older task sends fewer fields */
+	buf[0] = 0x91;
+	buf[1] = 3;
+	r = srp_mp_r_init(buf, 2);
+	CU_ASSERT_EQUAL(chassis_answer_read(CHASSIS_QUERY_FLOW, &r, &a), SRP_OK);
+	CU_ASSERT_EQUAL(chassis_answer_get(CHASSIS_QUERY_FLOW, &a, "instance").u, 3);
+	CU_ASSERT_EQUAL(chassis_answer_get(CHASSIS_QUERY_FLOW, &a, "bytes_up").u, 0);
+}
+
+static void test_rows(void)
+{
+	struct chassis_show_rows s;
+	struct chassis_answer a;
+	uint8_t buf[2048];
+
+	for (unsigned layout = 0; layout < CHASSIS_LAYOUT__N; layout++) {
+		for (int json = 0; json < 2; json++) {
+			struct out o = {0};
+			struct stats_doc d;
+			struct srp_mp_r r = srp_mp_r_init(
+				buf, flow_row(buf, sizeof(buf), "a\"b\n", 0));
+			bool flows = chassis_layout_query(layout) == CHASSIS_QUERY_FLOW;
+
+			stats_doc_begin(&d, json ? STATS_DOC_JSON : STATS_DOC_TEXT, put, &o);
+			chassis_show_rows_begin(&s, layout, &d);
+			CU_ASSERT_EQUAL(chassis_answer_read(CHASSIS_QUERY_FLOW, &r, &a), SRP_OK);
+			for (int i = 0; flows && i < 2; i++)
+				chassis_show_rows_one(&s, &d, &a);
+			chassis_show_rows_end(&s, &d);
+			stats_doc_end(&d);
+			CU_ASSERT(!json || json_valid(o.text, o.n));
+			if (flows && json) {
+				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"callid\":\"8000000a\""));
+				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"rule\":\"a\\\"b\\u000a\""));
+				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"idle_timeout_s\":7"));
+				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"total\":2"));
+			} else if (flows) {
+				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Recovered Flow: (Y) - Yes (N) - No\n"));
+				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Total flows: 2\n"));
+			}
+			free(o.text);
+		}
+	}
+}
+
+/* Labels and order that scripts read. */
+static void test_srp_info(void)
+{
+	static const char *const lines[] = {
+		"Service Redundancy Protocol:\n", "Context:                          context\n",
+		"Local Address:                    local_address\n", "Chassis State:                    chassis_state\n",
+		"Chassis Mode: ", "Chassis Priority:                 7\n", "Local Tiebreaker: ", "Route-Modifier: ",
+		"Peer Remote Address: ", "Peer State: ", "Peer Mode: ", "Peer Priority: ", "Peer Tiebreaker: ",
+		"Peer Route-Modifier: ", "Last Hello Message received: ", "(7 seconds ago)\n",
+		"Peer Configuration Validation: ", "Last Peer Configuration Error: ",
+		"Last Peer Configuration Event: ", "Last Validate Switchover Status:  validate_status\n",
+		"Connection State: ",
+	};
+	struct chassis_answer a;
+	uint8_t buf[2048];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+	struct srp_mp_r r;
+
+#undef FIELD_u
+#undef FIELD_s
+#define FIELD_u(name) srp_mp_w_uint(&w, 7);
+#define FIELD_s(name) srp_mp_w_str(&w, #name);
+	srp_mp_w_array(&w, SRP_LEN);
+	CHASSIS_ROW_SRP(FIELD)
+	r = srp_mp_r_init(buf, srp_mp_w_len(&w));
+	CU_ASSERT_EQUAL_FATAL(chassis_answer_read(CHASSIS_QUERY_SRP, &r, &a), SRP_OK);
+	for (int json = 0; json < 2; json++) {
+		struct out o = {0};
+		struct stats_doc d;
+		const char *at;
+
+		stats_doc_begin(&d, json ? STATS_DOC_JSON : STATS_DOC_TEXT, put, &o);
+		chassis_show_srp_info(&d, &a);
+		stats_doc_end(&d);
+		at = o.text;
+		for (size_t i = 0; !json && i < sizeof(lines) / sizeof(lines[0]); i++) {
+			at = at ? strstr(at, lines[i]) : NULL;
+			if (!at)
+				printf("\nno <%s> in its place in:\n%s\n", lines[i], o.text);
+			CU_ASSERT_PTR_NOT_NULL(at);
+		}
+		CU_ASSERT(!json || json_valid(o.text, o.n));
+		CU_ASSERT(!json || strstr(o.text, "\"chassis_state\":\"chassis_state\""));
+		free(o.text);
+	}
+}
+
+/* --- commands and pipes -------------------------------------------------------------------------- */
+
+static void test_exec(void)
+{
+	static const struct {
+		const char *line;
+		size_t row;
+	} good[] = {
+		{"show srp info", CHASSIS_EXEC_SRP_INFO}, {"sh srp ch stat", CHASSIS_EXEC_SRP_CHECKPOINT},
+		{"show srp checkpoint statistics sessmgr all", CHASSIS_EXEC_SRP_CHECKPOINT},
+		{"show srp checkpoint statistics sessmgr instance 32 verbose", CHASSIS_EXEC_SRP_CHECKPOINT},
+		{"show srp checkpoint info", CHASSIS_EXEC_SRP_KINDS}, {"sh act fl all", CHASSIS_EXEC_FLOWS},
+		{"show active-charging flows full callid 80000001", CHASSIS_EXEC_FLOWS},
+		{"show active-charging ruledef statistics all charging", CHASSIS_EXEC_RULEDEF_STATS},
+		{"show active-charging trigger-action all", CHASSIS_EXEC_TRIGGER_ACTION},
+		{"show configuration errors section active-charging verbose", CHASSIS_EXEC_CONFIG_ERRORS},
+		{"show configuration", CHASSIS_EXEC_CONFIGURATION},
+		{"session add imsi 001 username \"a b\" ip-address auto ipv6-address auto", CHASSIS_EXEC_SESSION_ADD},
+		{"srp initiate-switchover timeout 0 force -noconfirm", CHASSIS_EXEC_SWITCHOVER},
+		{"srp initiate-audit manual-with-sync", CHASSIS_EXEC_AUDIT}, {"no timestamps", CHASSIS_EXEC_TIMESTAMPS},
+		{"terminal length 0", CHASSIS_EXEC_TERMINAL}, {"exit", CHASSIS_EXEC_EXIT},
+	};
+	char why[160] = "";
+	struct chassis_grammar *g = chassis_exec_grammar(why, sizeof(why));
+	struct chassis_line l;
+	struct chassis_match m;
+	struct chassis_cli_err e;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CU_ASSERT_EQUAL(chassis_line_split(&l, good[i].line, strlen(good[i].line), &e), SRP_OK);
+		if (chassis_grammar_match(g, 0, &l, &m, NULL, &e) != SRP_OK || m.row != good[i].row)
+			printf("\n%s: at '%s' %s\n", good[i].line, e.word, e.text);
+		CU_ASSERT_EQUAL(chassis_grammar_match(g, 0, &l, &m, NULL, &e), SRP_OK);
+		CU_ASSERT_EQUAL(m.row, good[i].row);
+	}
+	CU_ASSERT_EQUAL(chassis_exec_where(CHASSIS_EXEC_SWITCHOVER), CHASSIS_EXEC_ASK);
+	CU_ASSERT_EQUAL(chassis_exec_where(CHASSIS_EXEC_SESSION_LOAD), CHASSIS_EXEC_FILE);
+	chassis_grammar_free(g);
+}
+
+static void test_pipe(void)
+{
+	static const struct {
+		const char *line;
+		size_t command;
+		const char *passes, *not;
+		bool json, more;
+	} good[] = {
+		{"show a", 6, "x", NULL, false, false},
+		{"show a | grep b", 7, "abc", "acd", false, false},
+		{"show a|grep -i B", 6, "abc", "acd", false, false},
+		{"show a | grep -v b", 7, "acd", "abc", false, false},
+		{"show a | grep -E -v \"x|y\"", 7, "abc", "axc", false, false},
+		{"show a | grep -Ev \"x|y\"", 7, "abc", "ayc", false, false},
+		{"show a | grep x|y", 0, NULL, NULL, false, false},
+		{"show a | grep Chassis State", 7, "Chassis State: x", "Chassis", false, false},
+		{"show a | grep a | grep -v b | more", 7, "ac", "ab", false, true},
+		{"show a | json", 7, "x", NULL, true, false},
+		{"show \"a|b\" | json", 11, "x", NULL, true, false},
+	};
+	static const struct {
+		const char *line, *text;
+	} bad[] = {
+		{"a |", "expected grep, more or json"}, {"a | sort", "expected grep, more or json"},
+		{"a | grep", "expected a pattern"}, {"a | grep -x b", "expected -i, -v or -E"},
+		{"a | grep - b", "expected -i, -v or -E"},
+		{"a | grep \"[\"", "expected a regular expression"}, {"a | json now", "expected end of line"},
+		{"a | grep \"b", "expected a closing quotation mark"},
+		{"a|grep b|grep b|grep b|grep b|grep b", "expected at most four filters"},
+		{"a || more", "expected grep, more or json"},
+	};
+	struct chassis_pipe p;
+	struct chassis_cli_err e;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		int rc = chassis_pipe_parse(&p, good[i].line, &e);
+
+		if (!good[i].command) {
+			CU_ASSERT_EQUAL(rc, SRP_EINVAL);
+			continue;
+		}
+		CU_ASSERT_EQUAL_FATAL(rc, SRP_OK);
+		CU_ASSERT_EQUAL(p.command, good[i].command);
+		CU_ASSERT_EQUAL(p.json, good[i].json);
+		CU_ASSERT_EQUAL(p.more, good[i].more);
+		CU_ASSERT(chassis_pipe_passes(&p, good[i].passes));
+		CU_ASSERT(!good[i].not || !chassis_pipe_passes(&p, good[i].not));
+		chassis_pipe_free(&p);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CU_ASSERT_EQUAL(chassis_pipe_parse(&p, bad[i].line, &e), SRP_EINVAL);
+		CU_ASSERT_STRING_EQUAL(e.text, bad[i].text);
+	}
+}
+
+CU_TestInfo chassis_show_tests[] = {
+	{"sent checkpoints as in the chapter", test_sample},
+	{"one instance, verbose", test_instance},
+	{"shows as text and as JSON", test_shows},
+	{"shows by name", test_named},
+	{"rows of tasks, cut and newer", test_answer},
+	{"layouts of rows", test_rows},
+	{"show srp info", test_srp_info},
+	{"commands", test_exec},
+	{"pipes", test_pipe},
+	CU_TEST_INFO_NULL,
+};
