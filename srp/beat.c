@@ -33,7 +33,8 @@ static bool same_mac(const uint8_t *a, const uint8_t *b)
 	return diff == 0;
 }
 
-int srp_beat_encode(const struct srp_beat *b, srp_mac_fn *mac, void *key, uint8_t out[SRP_BEAT_LEN])
+int srp_beat_encode(const struct srp_beat *b, srp_mac_fn *mac, void *key,
+                    uint8_t out[SRP_BEAT_LEN])
 {
 	memset(out, 0, SRP_BEAT_LEN);
 	put_be(out, MAGIC, 4);

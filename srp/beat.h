@@ -1,4 +1,4 @@
-/* beat: a sign of life in one UDP datagram, for dead-intervals under a second. 64 bytes, big endian:
+/* beat: a sign of life in one UDP datagram, for dead-intervals under a second. Big endian:
  *
  *      0 magic u32 "SRPB"    4 version u8 = 1   5 chassis bit u8   6 role u8   7 zero u8
  *      8 instance u16 (0 control, i sessmgr i)  10 zero u16       12 term u32
@@ -6,10 +6,11 @@
  *     32 backlog objects u64                   40 backlog bytes u64
  *     48 MAC, 16 bytes: HMAC-SHA256 over bytes 0 to 47, cut to its first 16
  *
- * The key comes from the TLS exporter of the sender's own connection (control, or of its instance), label
- * "EXPORTER-srp-beat", 32 bytes, so a new connection is a new key. A sequence starts at the sender's monotonic microseconds and grows by at
- * least 1, so that a restarted task goes on above its predecessor. The MAC is made by the caller's function:
- * no cryptography lives here. Beats prove life and tell the backlog; they are no hello: they may overtake one. */
+ * The key comes from the TLS exporter of the sender's own connection (control, or of its
+ * instance), label "EXPORTER-srp-beat", 32 bytes, so a new connection is a new key. A sequence
+ * starts at the sender's monotonic microseconds and grows by at least 1, so that a restarted task
+ * goes on above its predecessor. The MAC is made by the caller's function: no cryptography lives
+ * here. Beats prove life and tell the backlog; they are no hello: they may overtake one. */
 #ifndef SRP_BEAT_H
 #define SRP_BEAT_H
 
@@ -46,7 +47,8 @@ struct srp_beat_window {
 };
 
 /** Writes SRP_BEAT_LEN bytes. @return 0 or the code of @p mac */
-int srp_beat_encode(const struct srp_beat *b, srp_mac_fn *mac, void *key, uint8_t out[SRP_BEAT_LEN]);
+int srp_beat_encode(const struct srp_beat *b, srp_mac_fn *mac, void *key,
+                    uint8_t out[SRP_BEAT_LEN]);
 /**
  * Decodes one datagram: length, magic, version, MAC (in constant time), fields; in this order.
  * @return 0; SRP_ERANGE (length or a field), SRP_EVERSION (magic, version, zero bytes), SRP_EAUTH

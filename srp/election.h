@@ -1,5 +1,5 @@
-/* election: who of two chassis should be active. Pure functions of what both have told each other, so
- * that both sides come to the same winner. Source: design notes R1 and R4; PROTOCOL.md. */
+/* election: who of two chassis should be active. Pure functions of what both have told each other,
+ * so that both sides come to the same winner. Source: design notes R1 and R4; PROTOCOL.md. */
 #ifndef SRP_ELECTION_H
 #define SRP_ELECTION_H
 
@@ -27,16 +27,17 @@ struct srp_candidate {
 };
 
 /**
- * Orders two of which none is active (start, dual standby, both taking over): one that is taking over
- * before one that is not, fit before unfit, state before none, the newer term of state, the more complete
- * state, primary before backup, the lower priority, the higher last three octets of the MAC, chassis bit 0.
+ * Orders two of which none is active (start, dual standby, both taking over): one that is taking
+ * over before one that is not, fit before unfit, state before none, the newer term of state, the
+ * more complete state, primary before backup, the lower priority, the higher last three octets of
+ * the MAC, chassis bit 0.
  *
  * @return negative: @p a wins; positive: @p b; 0 only for candidates that are equal in all of this
  */
 int srp_election_start(const struct srp_candidate *a, const struct srp_candidate *b);
 /**
- * Orders two that are both active after the link was lost: one whose loop did not stand still, fit before
- * unfit, the lower route modifier, the lower priority, the higher MAC, chassis bit 0.
+ * Orders two that are both active after the link was lost: one whose loop did not stand still, fit
+ * before unfit, the lower route modifier, the lower priority, the higher MAC, chassis bit 0.
  */
 int srp_election_dual(const struct srp_candidate *a, const struct srp_candidate *b);
 

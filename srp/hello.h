@@ -1,6 +1,6 @@
-/* hello: bodies of the frames of the control connection (srp/control.def). Each is one msgpack array;
- * elements behind the known ones are skipped, so a newer peer may append; a missing one is refused.
- * Encoders give the length of the body or SRP_ENOSPC; decoders validate all, then write. */
+/* hello: bodies of the frames of the control connection (srp/control.def). Each is one msgpack
+ * array; elements behind the known ones are skipped, so a newer peer may append; a missing one is
+ * refused. Encoders give the length of the body or SRP_ENOSPC; decoders validate all, then write. */
 #ifndef SRP_HELLO_H
 #define SRP_HELLO_H
 
@@ -84,8 +84,9 @@ struct srp_switch_prepare {
 int srp_switch_prepare_encode(const struct srp_switch_prepare *m, void *buf, size_t cap);
 int srp_switch_prepare_decode(const void *body, size_t len, struct srp_switch_prepare *out);
 
-/** SWITCH_READY and ERROR: status 0, or a code of srp/err.def, with a text. Texts are printable ASCII: an
- *  encoder replaces other bytes by '?' and cuts at SRP_MESSAGE_TEXT_MAX, a decoder refuses them. */
+/** SWITCH_READY and ERROR: status 0, or a code of srp/err.def, with a text. Texts are printable
+ *  ASCII: an encoder replaces other bytes by '?' and cuts at SRP_MESSAGE_TEXT_MAX, a decoder
+ *  refuses them. */
 struct srp_status {
 	uint32_t id;                         /**< SWITCH_READY: of the SWITCH_PREPARE; else 0, not sent */
 	int status;                          /**< 0 or negative, as enum srp_err */

@@ -1,5 +1,5 @@
-/* link_machine: the control connection, by event, as one table. Sans I/O: actions are enum values that
- * the caller carries out. An instance connection has its own states in recovery/. */
+/* link_machine: the control connection, by event, as one table. Sans I/O: actions are enum values
+ * that the caller carries out. An instance connection has its own states in recovery/. */
 #ifndef SRP_LINK_MACHINE_H
 #define SRP_LINK_MACHINE_H
 

@@ -1,8 +1,8 @@
 #include "config.h"
 #include "srp/role.h"
 
-/* Of PendingStandby: forwards until frozen, then relays; owns timers and announces until the handover.
- * Of Standby: relays late packets to the active for relay-time, which is no forwarding. */
+/* Of PendingStandby: forwards until frozen, then relays; owns timers and announces until the
+ * handover. Of Standby: relays late packets to the active for relay-time, which is no forwarding. */
 const struct srp_role_permit srp_role_permit[SRP_ROLE__N] = {
 	[SRP_ROLE_INIT] = {.forwards = false},
 	[SRP_ROLE_STANDBY] = {.accepts = true, .answers_refill = true},

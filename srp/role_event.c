@@ -34,7 +34,8 @@ static enum srp_role_event as_owner(enum srp_phase ph, const struct srp_candidat
 	if (peer->role == SRP_ROLE_PENDING_STANDBY && peer->handed)
 		return SRP_ROLE_EV_PEER_HANDED;
 	if (peer->role == SRP_ROLE_ACTIVE || peer->role == SRP_ROLE_PENDING_STANDBY)
-		return srp_election_dual(me, peer) < 0 ? SRP_ROLE_EV_DUAL_WIN : SRP_ROLE_EV_DUAL_LOSE;
+		return srp_election_dual(me, peer) < 0 ? SRP_ROLE_EV_DUAL_WIN :
+		                                         SRP_ROLE_EV_DUAL_LOSE;
 	if (ph == SRP_PHASE_ACTIVE && its_seen > srp_term_number(me->term))
 		return SRP_ROLE_EV_TERM_BEHIND;
 	if (peer->role == SRP_ROLE_PENDING_ACTIVE)

@@ -293,7 +293,8 @@ int srp_role_step(struct srp_role_machine *m, enum srp_role_event ev, enum srp_s
 	else if (e->why >= 0)
 		m->asked = (enum srp_switch_reason)e->why;
 	*out = (struct srp_role_step){
-		.from = m->phase, .to = (enum srp_phase)e->next, .act = (enum srp_role_action)e->act,
+		.from = m->phase, .to = (enum srp_phase)e->next,
+		.act = (enum srp_role_action)e->act,
 		.reason = e->why == REASON_NONE ? SRP_SWITCH_NOT_DEFINED : m->asked,
 		.switched = e->why != REASON_NONE};
 	m->phase = out->to;

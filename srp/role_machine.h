@@ -1,6 +1,7 @@
-/* role_machine: the role of a chassis by event, as one table. Sans I/O: an event goes in, an action
- * comes out, and the caller does it. Guards are finer events: what a hello means is worked out by
- * srp_role_hello_event() from the two candidates. Source: DESIGN section 5; PROTOCOL.md draws it. */
+/* role_machine: the role of a chassis by event, as one table. Sans I/O: an event goes in, an
+ * action comes out, and the caller does it. Guards are finer events: what a hello means is worked
+ * out by srp_role_hello_event() from the two candidates. Source: DESIGN section 5; PROTOCOL.md
+ * draws it. */
 #ifndef SRP_ROLE_MACHINE_H
 #define SRP_ROLE_MACHINE_H
 
@@ -12,8 +13,8 @@
 #include "srp/role.h"
 #include "srp/time.h"
 
-/** Phases: X(symbol, role that it shows, timer armed on entry, default ms of that timer or 0, name).
- *  A timer of 0 ms has a configured length, see enum srp_role_timer. */
+/** Phases: X(symbol, role that it shows, timer armed on entry, default ms of that timer or 0,
+ *  name). A timer of 0 ms has a configured length, see enum srp_role_timer. */
 #define SRP_PHASES(X)                                                                      \
 	X(DOWN,      INIT,            NONE,     0,    "down: not started, or stopped")     \
 	X(LISTEN,    INIT,            START,    0,    "listens for the peer")              \
@@ -30,8 +31,8 @@
 enum srp_phase { SRP_PHASES(X) SRP_PHASE__N };
 #undef X
 
-/** What the timer of a phase is. One runs at a time; DEAD runs beside, in every phase from STANDBY on
- *  (srp_role_silent tells when it has expired), and becomes PEER_DEAD, the others TIMEOUT. */
+/** What the timer of a phase is. One runs at a time; DEAD runs beside, in every phase from STANDBY
+ *  on (srp_role_silent tells when it has expired), and becomes PEER_DEAD, the others TIMEOUT. */
 enum srp_role_timer {
 	SRP_TIMER_NONE,
 	SRP_TIMER_START,    /**< delay-interval + dead-interval; becomes ALONE, not TIMEOUT */
@@ -46,8 +47,9 @@ enum srp_role_timer {
 	SRP_TIMER__N
 };
 
-/** Events: X(symbol, meaning). PEER_*, DUAL_*, ELECTED, YIELD and TERM_BEHIND come from a hello (never
- *  from a beat: datagrams overtake), by srp_role_hello_event(). RX_* are messages on the control link. */
+/** Events: X(symbol, meaning). PEER_*, DUAL_*, ELECTED, YIELD and TERM_BEHIND come from a hello
+ *  (never from a beat: datagrams overtake), by srp_role_hello_event(). RX_* are messages on the
+ *  control link. */
 #define SRP_ROLE_EVENTS(X)                                                              \
 	X(START,          "configured, begins to listen")                               \
 	X(STOP,           "orderly shutdown")                                           \
@@ -89,8 +91,9 @@ enum srp_role_timer {
 enum srp_role_event { SRP_ROLE_EVENTS(X) SRP_ROLE_EV__N };
 #undef X
 
-/** What the caller has to do on an edge: X(symbol, what). Beside it, on every change of phase: tell the
- *  sessmgrs the role (srp_role_permit is what it may do), arm the phase's timer, send a hello at once. */
+/** What the caller has to do on an edge: X(symbol, what). Beside it, on every change of phase:
+ *  tell the sessmgrs the role (srp_role_permit is what it may do), arm the phase's timer, send a
+ *  hello at once. */
 #define SRP_ROLE_ACTIONS(X)                                                              \
 	X(NONE,        "nothing")                                                        \
 	X(LISTEN,      "hold nothing, announce nothing; arm the start timer")            \
@@ -120,8 +123,8 @@ enum srp_role_event { SRP_ROLE_EVENTS(X) SRP_ROLE_EV__N };
 enum srp_role_action { SRP_ROLE_ACTIONS(X) SRP_ROLE_ACT__N };
 #undef X
 
-/** Reasons of a switch: X(number, symbol, name). 0 to 12 are the published codes of the switch reason
- *  object of the MIB; above 12 are ours. The numbers travel and are shown: append only. */
+/** Reasons of a switch: X(number, symbol, name). 0 to 12 are the published codes of the switch
+ *  reason object of the MIB; above 12 are ours. The numbers travel and are shown: append only. */
 #define SRP_SWITCH_REASONS(X)                            \
 	X(0,  NOT_DEFINED,    "notDefined")              \
 	X(1,  AAA,            "aaaFailure")              \
@@ -175,10 +178,11 @@ struct srp_role_step {
 int srp_role_step(struct srp_role_machine *m, enum srp_role_event ev, enum srp_switch_reason reason,
                   struct srp_role_step *out);
 /**
- * Feeds RX_PREPARE, RX_READY or RX_REFUSED, whose messages carry the id of their attempt: as srp_role_step,
- * but an answer to another attempt than the one under way is refused (SRP_ESTALE, counted in rx_stale): it
- * would let us flush to a peer that is not ready any more. RX_PREPARE keeps its id for the answer; on the
- * active SWITCH draws the next. The other messages need none, for they are in the order of the connection.
+ * Feeds RX_PREPARE, RX_READY or RX_REFUSED, whose messages carry the id of their attempt: as
+ * srp_role_step, but an answer to another attempt than the one under way is refused (SRP_ESTALE,
+ * counted in rx_stale): it would let us flush to a peer that is not ready any more. RX_PREPARE
+ * keeps its id for the answer; on the active SWITCH draws the next. The other messages need none,
+ * for they are in the order of the connection.
  *
  * @param reason  of RX_PREPARE, else ignored
  */
@@ -187,8 +191,8 @@ int srp_role_rx(struct srp_role_machine *m, enum srp_role_event ev, uint32_t id,
 /** True when the table has an edge; @p next (may be NULL) is then where it leads. */
 bool srp_role_permits(enum srp_phase ph, enum srp_role_event ev, enum srp_phase *next);
 /**
- * Goes on from the phase of a process that died (its slab keeps it). A half-done switchover is given up
- * where that is possible.
+ * Goes on from the phase of a process that died (its slab keeps it). A half-done switchover is
+ * given up where that is possible.
  * @return what to do, as after a step
  */
 enum srp_role_action srp_role_resume(struct srp_role_machine *m, enum srp_phase was);

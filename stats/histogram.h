@@ -1,5 +1,6 @@
-/* histogram: how often which value, log-linear: 16 equal steps in each power of two, so a percentile
- * is at most 1/16 above the true value. Fixed size, without pointers, may be part of a shared slab. */
+/* histogram: how often which value, log-linear: 16 equal steps in each power of two, so a
+ * percentile is at most 1/16 above the true value. Fixed size, without pointers, may be part of a
+ * shared slab. */
 #ifndef STATS_HISTOGRAM_H
 #define STATS_HISTOGRAM_H
 
@@ -19,9 +20,9 @@ struct stats_histogram {
 /** Counts @p v once. */
 void stats_histogram_record(struct stats_histogram *h, uint64_t v);
 /**
- * The smallest value that @p permyriad of 10 000 recorded values do not exceed, rounded up to the end
- * of its step and never above the greatest recorded: 5000 is the median, 9900 p99, 10000 the maximum.
- * 0 when nothing was recorded.
+ * The smallest value that @p permyriad of 10 000 recorded values do not exceed, rounded up to the
+ * end of its step and never above the greatest recorded: 5000 is the median, 9900 p99, 10000 the
+ * maximum. 0 when nothing was recorded.
  */
 uint64_t stats_histogram_percentile(const struct stats_histogram *h, unsigned permyriad);
 /** Adds what @p from has counted. */

@@ -11,7 +11,8 @@
 #define STATS_SLAB_MAGIC 0x42414c53u /**< "SLAB" */
 #define STATS_SLAB_TRIES 4096u       /**< looks at an odd sequence before a reader gives up */
 
-/** First member of a slab; the slab is aligned to 8 bytes. Fields are touched by stats_slab_* alone. */
+/** First member of a slab; the slab is aligned to 8 bytes. Fields are touched by stats_slab_*
+ *  alone. */
 struct stats_slab {
 	uint32_t magic;
 	uint32_t layout;  /**< version of what follows the head: a reader of another one stays away */

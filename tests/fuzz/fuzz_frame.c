@@ -1,5 +1,6 @@
-/* Bytes of a peer on the control connection. The first byte picks the state of the link, the rest is a
- * stream of frames. What a decoder accepts must survive being sent on: encode, decode, encode. */
+/* Bytes of a peer on the control connection. The first byte picks the state of the link, the rest
+ * is a stream of frames. What a decoder accepts must survive being sent on: encode, decode,
+ * encode. */
 #include "config.h"
 
 #include <stdint.h>

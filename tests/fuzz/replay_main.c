@@ -1,5 +1,6 @@
-/* Runs a fuzz target over the seed files that are its arguments, so that `make check` needs no libFuzzer.
- * No argument, an unreadable or an oversized file is a failure: a seed that is not run is no test. */
+/* Runs a fuzz target over the seed files that are its arguments, so that `make check` needs no
+ * libFuzzer. No argument, an unreadable or an oversized file is a failure: a seed that is not run
+ * is no test. */
 #include "config.h"
 
 #include <stdint.h>

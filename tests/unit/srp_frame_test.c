@@ -92,7 +92,7 @@ static void test_control_table(void)
 				continue;
 			}
 			types++;
-			/* nothing is read before a connection is up, all but hello and farewell after hello */
+			/* nothing before a connection is up; before hello, hello and farewell */
 			CU_ASSERT_EQUAL(rc == 0, st == SRP_CONN_SYNC || st == SRP_CONN_READY ||
 				(st == SRP_CONN_HELLO && (type == SRP_CONTROL_HELLO ||
 				 type == SRP_CONTROL_BYE || type == SRP_CONTROL_ERROR)));

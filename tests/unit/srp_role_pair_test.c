@@ -1,5 +1,5 @@
-/* Two role machines and a link between them that may break at any moment: whatever happens, when it is
- * quiet again exactly one chassis is active, in the highest term. */
+/* Two role machines and a link between them that may break at any moment: whatever happens, when
+ * it is quiet again exactly one chassis is active, in the highest term. */
 #include "config.h"
 #include "suites.h"
 
@@ -361,8 +361,9 @@ static void test_calm(void)
 	CU_ASSERT_TRUE(planned > 1000);
 }
 
-/* R1: an empty active that returns before the dead-interval does not take its old role again, though
- * mode and priority are for it; the standby, which has the state, takes over in one exchange. */
+/* R1: an empty active that returns before the dead-interval does not take its old role again,
+ * though mode and priority are for it; the standby, which has the state, takes over in one
+ * exchange. */
 static void test_empty_returns(void)
 {
 	begin(1, false);
@@ -385,7 +386,8 @@ static void test_empty_returns(void)
 	one_is_active();
 }
 
-/* R4: both alone in the same number: the terms differ, and one exchange leaves one active above both. */
+/* R4: both alone in the same number: the terms differ, and one exchange leaves one active above
+ * both. */
 static void test_split_start(void)
 {
 	begin(2, false);

@@ -5,8 +5,8 @@
 
 #include "srp/role.h"
 
-/* The table of the design, column by column: forwards, owns timers, accepts, final flush only, sends,
- * answers refill, SR replica, new sessions, announces. */
+/* The table of the design, column by column: forwards, owns timers, accepts, final flush only,
+ * sends, answers refill, SR replica, new sessions, announces. */
 static const char *const want[SRP_ROLE__N] = {
 	[SRP_ROLE_INIT]            = "---------",
 	[SRP_ROLE_STANDBY]         = "--a--r---",
