@@ -55,6 +55,7 @@ struct vpnmgr {
 	uint32_t check_id;           /* of the CONFIG_CHECK under way */
 	bool stopping;
 	struct srp_time switch_start;
+	enum srp_switch_reason taking; /* of the take-over that is not active yet */
 	uint64_t flows_seen, sessions_seen; /* at the start of a switchover */
 	uint64_t relay_ms;           /* goes with the next ROLE; 0 none */
 	char config_error[96];

@@ -386,6 +386,21 @@ static bool planned(const struct srp_role_step *st)
 	return st->act == SRP_ROLE_ACT_ASSUME_TAKEN || st->act == SRP_ROLE_ACT_RELAY;
 }
 
+/* Each switchover is written down once, when the new owner forwards. A start is none, and who leaves in
+ * order without a peer has nobody to switch to. */
+static void account(struct vpnmgr *v, const struct srp_role_step *st)
+{
+	if (st->switched && st->act == SRP_ROLE_ACT_TAKE) {
+		v->taking = st->reason;
+	} else if (st->act == SRP_ROLE_ACT_ACTIVATE) {
+		if (v->taking != SRP_SWITCH_START)
+			vpn_loss_end(v, false, v->taking);
+	} else if (st->switched && st->reason != SRP_SWITCH_START &&
+	           (planned(st) || st->reason != SRP_SWITCH_SHUTDOWN)) {
+		vpn_loss_end(v, planned(st), st->reason);
+	}
+}
+
 /* What every step is followed by, once the machine has decided. */
 static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_role_step *st)
 {
@@ -402,9 +417,7 @@ static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_ro
 		            st->switched ? srp_switch_reason_name(st->reason) : "");
 	carry_out(v, st);
 	/* An action may have led on to a further event: what follows is of the phase that is now. */
-	if (st->switched && st->reason != SRP_SWITCH_START &&
-	    (planned(st) || st->reason != SRP_SWITCH_SHUTDOWN))
-		vpn_loss_end(v, planned(st), st->reason);
+	account(v, st);
 	if (st->from != st->to && v->role.phase == st->to) {
 		arm_phase(v);
 		vpn_dead_rearm(v);
