@@ -1,0 +1,93 @@
+/* fuzz_config: any bytes as a configuration file and as the operator's line. What loads must print as a file
+ * that loads again and prints the same; what does not must say why. */
+#include "config.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chassis/cli/config.h"
+#include "chassis/cli/exec.h"
+#include "chassis/cli/pipe.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void on_error(void *arg, const char *text)
+{
+	unsigned *n = arg;
+
+	/* FILE:LINE: at ...: expected ... */
+	if (strncmp(text, "f:", 2) != 0 || !strstr(text, "expected "))
+		abort();
+	++*n;
+}
+
+static char *print(const struct chassis_config *c, size_t *len)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, len);
+
+	if (!out)
+		abort();
+	chassis_config_print(c, out);
+	fclose(out);
+	return text;
+}
+
+static void round_trip(const struct chassis_config *c)
+{
+	unsigned errors = 0;
+	size_t n1, n2;
+	char *first = print(c, &n1), *second;
+	struct chassis_config *again = chassis_config_parse(first, n1, "f", on_error, &errors);
+
+	if (!again)
+		abort();
+	second = print(again, &n2);
+	if (n1 != n2 || memcmp(first, second, n1) != 0 ||
+	    chassis_config_digest(c) != chassis_config_digest(again))
+		abort();
+	chassis_config_free(again);
+	free(first);
+	free(second);
+}
+
+static void line(const char *text)
+{
+	static struct chassis_grammar *g;
+	static struct chassis_line l;
+	struct chassis_match m;
+	struct chassis_cli_err e;
+	struct chassis_pipe p;
+	char why[160];
+
+	if (!g && !(g = chassis_exec_grammar(why, sizeof(why))))
+		abort();
+	if (chassis_pipe_parse(&p, text, &e) != 0)
+		return;
+	(void)chassis_pipe_passes(&p, text);
+	if (chassis_line_split(&l, text, p.command, &e) == 0 && l.n &&
+	    chassis_grammar_match(g, 0, &l, &m, NULL, &e) != 0 && strncmp(e.text, "expected ", 9) != 0)
+		abort();
+	chassis_pipe_free(&p);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned errors = 0;
+	struct chassis_config *c = chassis_config_parse((const char *)data, size, "f", on_error, &errors);
+	char text[512];
+
+	if (!c != (errors > 0))
+		abort();
+	if (c)
+		round_trip(c);
+	chassis_config_free(c);
+	if (size < sizeof(text)) {
+		memcpy(text, data, size);
+		text[size] = '\0';
+		line(text);
+	}
+	return 0;
+}
