@@ -120,7 +120,7 @@ int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct
  * Adds (or with @p no removes) one line of a ruledef; a line that is there already is no error.
  * Operators are checked by type, values are kept in canonical form (a prefix without host bits).
  * Strings: 1 to 127 characters, in any case unless @p case_sensitive; a regular expression (in
- * Hyperscan's syntax) is searched anywhere. A negated operator needs the field to be there: `http
+ * Hyperscan's syntax, bounded repeats up to 1024 characters) is searched anywhere. A negated operator needs the field to be there: `http
  * host != x` does not match a flow without host; only `!present` matches an absent field, once
  * analyzers are final.
  *

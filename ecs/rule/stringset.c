@@ -1,10 +1,13 @@
 #include "config.h"
 #include "ecs/rule/service_impl.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPR_MAX (VALUE_MAX * 4 + 1)
+#define REGEX_MIN_MAX   128u
+#define REGEX_WIDTH_MAX 1024u
+#define EXPR_MAX        (VALUE_MAX * 4 + 1)
 
 /** One string condition, with what makes two of them the same. */
 struct want {
@@ -83,18 +86,33 @@ static unsigned flags_of(enum ecs_op op, bool case_sensitive)
 	return f;
 }
 
+/** Repeats such as .{30000} take seconds to compile: what an expression can match is bounded. */
+static int check_width(const hs_expr_info_t *info, struct ecs_err *e)
+{
+	if (info->min_width > REGEX_MIN_MAX ||
+	    (info->max_width != UINT_MAX && info->max_width > REGEX_WIDTH_MAX))
+		return ecs_refuse(e, SRP_ERANGE,
+		                  "expected a regular expression with repeats that add up to at most "
+		                  "%u characters, %u of them required", REGEX_WIDTH_MAX,
+		                  REGEX_MIN_MAX);
+	return 0;
+}
+
 int ecs_stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e)
 {
+	unsigned flags = flags_of(ECS_OP_REGEX, case_sensitive);
 	hs_compile_error_t *err = NULL;
+	hs_expr_info_t *info = NULL;
 	hs_database_t *db = NULL;
 	int rc = 0;
 
-	if (hs_compile(regex, flags_of(ECS_OP_REGEX, case_sensitive), HS_MODE_BLOCK, NULL, &db,
-	               &err) != HS_SUCCESS) {
+	if (hs_expression_info(regex, flags, &info, &err) == HS_SUCCESS)
+		rc = check_width(info, e);
+	if (rc == 0 && (err || hs_compile(regex, flags, HS_MODE_BLOCK, NULL, &db, &err) != HS_SUCCESS))
 		rc = ecs_refuse(e, SRP_EINVAL, "expected a regular expression: %.100s",
-				err ? err->message : "it does not compile");
-		hs_free_compile_error(err);
-	}
+		                err ? err->message : "it does not compile");
+	free(info); /* of the default allocator */
+	hs_free_compile_error(err);
 	hs_free_database(db);
 	return rc;
 }

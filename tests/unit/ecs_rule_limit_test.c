@@ -413,6 +413,9 @@ static const struct {
 	{ECS_F_HTTP_HOST, ECS_OP_PRESENT, "a", NULL, SRP_EINVAL, "no value"},
 	{ECS_F_HTTP_HOST, ECS_OP_REGEX, "a(b", NULL, SRP_EINVAL, "regular expression"},
 	{ECS_F_HTTP_HOST, ECS_OP_REGEX, "(a)\\1", NULL, SRP_EINVAL, "regular expression"},
+	{ECS_F_HTTP_HOST, ECS_OP_REGEX, "a{129}", NULL, SRP_ERANGE, "128 of them required"},
+	{ECS_F_HTTP_HOST, ECS_OP_REGEX, "a{0,1025}", NULL, SRP_ERANGE, "at most 1024"},
+	{ECS_F_HTTP_HOST, ECS_OP_REGEX, "a.{30000}b", NULL, SRP_ERANGE, "at most 1024"},
 	{ECS_F_P2P_PROTOCOL, ECS_OP_EQ, "NoSuchApplication", NULL, SRP_EINVAL, "application"},
 	{ECS_F_P2P_PROTOCOL, ECS_OP_EQ, "Unknown", NULL, SRP_EINVAL, "application"},
 	{ECS_F_P2P_PROTOCOL, ECS_OP_NE, "DNS", NULL, SRP_EINVAL, "one of = after"},
@@ -450,6 +453,15 @@ static void test_values_are_checked(void)
 	refused(ecs_service_rule_line(s, "r", false, ECS_F_HTTP_URL, false, ECS_OP_EQ, a128, NULL,
 				      &e),
 		SRP_ERANGE, "1 to 127 characters for http url, not 128");
+	CU_ASSERT_EQUAL(ecs_service_rule_line(s, "r", false, ECS_F_HTTP_URL, false, ECS_OP_REGEX,
+	                                      "a{128}", NULL, &e),
+	                0);
+	CU_ASSERT_EQUAL(ecs_service_rule_line(s, "r", false, ECS_F_HTTP_URL, false, ECS_OP_REGEX,
+	                                      "a{0,1024}", NULL, &e),
+	                0);
+	CU_ASSERT_EQUAL(ecs_service_rule_line(s, "r", false, ECS_F_HTTP_URL, false, ECS_OP_REGEX,
+	                                      "^a.*b+$", NULL, &e),
+	                0);
 	CU_ASSERT_EQUAL(ecs_service_commit(s, &e), 0);
 	end();
 }
