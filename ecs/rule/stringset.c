@@ -91,10 +91,11 @@ static int check_width(const hs_expr_info_t *info, struct ecs_err *e)
 {
 	if (info->min_width > REGEX_MIN_MAX ||
 	    (info->max_width != UINT_MAX && info->max_width > REGEX_WIDTH_MAX))
-		return ecs_refuse(e, SRP_ERANGE,
-		                  "expected a regular expression with repeats that add up to at most "
-		                  "%u characters, %u of them required", REGEX_WIDTH_MAX,
-		                  REGEX_MIN_MAX);
+		return ecs_refuse(
+			e, SRP_ERANGE,
+			"expected a regular expression with repeats that add up to at most "
+			"%u characters, %u of them required",
+			REGEX_WIDTH_MAX, REGEX_MIN_MAX);
 	return 0;
 }
 
@@ -108,9 +109,10 @@ int ecs_stringset_check_regex(const char *regex, bool case_sensitive, struct ecs
 
 	if (hs_expression_info(regex, flags, &info, &err) == HS_SUCCESS)
 		rc = check_width(info, e);
-	if (rc == 0 && (err || hs_compile(regex, flags, HS_MODE_BLOCK, NULL, &db, &err) != HS_SUCCESS))
+	if (rc == 0 &&
+	    (err || hs_compile(regex, flags, HS_MODE_BLOCK, NULL, &db, &err) != HS_SUCCESS))
 		rc = ecs_refuse(e, SRP_EINVAL, "expected a regular expression: %.100s",
-		                err ? err->message : "it does not compile");
+				err ? err->message : "it does not compile");
 	free(info); /* of the default allocator */
 	hs_free_compile_error(err);
 	hs_free_database(db);
