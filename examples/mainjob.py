@@ -104,7 +104,7 @@ class Traffic:
         size = str(3_000_000 // 8 * seconds)
         for family, port, extra in ((4, "5201", []), (6, "5202", ["-R"])):
             argv = ["iperf3", "-c", v4("bulk") if family == 4 else v6("bulk"), "-p", port, "-B",
-                    sub4(5) if family == 4 else sub6(5), "-n", size, "--fq-rate", "3M", "-i", "0",
+                    sub4(5) if family == 4 else sub6(5), "-n", size, "--fq-rate", "3M", "-b", "3M", "-i", "0",
                     "--connect-timeout", "5000", *extra]
             self.add_long(f"iperf3 {'down' if extra else 'up'} (IPv{family})", argv, None)
 

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAMES_MAX   64
@@ -260,17 +261,23 @@ static int open_ring(const char *dev)
 	return fd;
 }
 
-/** Counts all blocks that the kernel has handed over. */
-static bool drain(void)
+static int64_t now_ms(void)
 {
-	bool any = false;
+	struct timespec t;
 
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/** Counts all blocks that the kernel has handed over. */
+static void drain(void)
+{
 	for (;;) {
 		struct tpacket_block_desc *b = (void *)(ring + (size_t)ring_at * RING_BLOCK);
 		struct tpacket3_hdr *h;
 
 		if (!(__atomic_load_n(&b->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
-			return any;
+			return;
 		h = (void *)((uint8_t *)b + b->hdr.bh1.offset_to_first_pkt);
 		for (uint32_t i = 0; i < b->hdr.bh1.num_pkts; i++) {
 			count((uint8_t *)h + h->tp_net, h->tp_snaplen);
@@ -278,20 +285,21 @@ static bool drain(void)
 		}
 		__atomic_store_n(&b->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 		ring_at = (ring_at + 1) % RING_BLOCKS;
-		any = true;
 	}
 }
 
-/** What has passed until now is in a block that is not full yet: it retires in some milliseconds.
- */
+/** What has passed until now is in a block that may not be full yet: it retires in some milliseconds. */
 static void catch_up(int fd)
 {
 	struct tpacket_stats_v3 st = {0};
 	socklen_t len = sizeof(st);
 	struct pollfd pf = {.fd = fd, .events = POLLIN};
+	int64_t end = now_ms() + 25;
 
-	for (int quiet = 0; quiet < 3;)
-		quiet = poll(&pf, 1, 10) == 1 && drain() ? 0 : quiet + 1;
+	for (int64_t left = 25; left > 0; left = end - now_ms()) {
+		poll(&pf, 1, (int)left);
+		drain();
+	}
 	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
 		lost += st.tp_drops;
 }

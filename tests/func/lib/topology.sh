@@ -193,7 +193,7 @@ bed_router_up() {
 # --- certificates -------------------------------------------------------------------------------
 
 bed_ca() { # NAME
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 \
 		-subj "/CN=$1 authority" -keyout "$BED/$1.key" -out "$BED/$1.pem" 2>/dev/null
 }
 
@@ -204,7 +204,7 @@ bed_cert() { # CA FILE NAME...: a certificate for these DNS names
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
 		-keyout "$BED/$file.key" -out "$BED/$file.csr" 2>/dev/null &&
 		openssl x509 -req -in "$BED/$file.csr" -CA "$BED/$ca.pem" -CAkey "$BED/$ca.key" \
-			-CAcreateserial -days 30 -out "$BED/$file.pem" \
+			-CAcreateserial -days 365 -out "$BED/$file.pem" \
 			-extfile <(echo "subjectAltName=${alt#,}") 2>/dev/null
 }
 
@@ -362,7 +362,7 @@ bed_config_charging() {
 bed_chassis_start() { # CHASSIS: starts in the background; its log is $BED/CHASSIS.log
 	local c=$1
 	rm -f "$BED/$c.sock"
-	bed_in "$c" "$BED_CHASSISD" -f -c "$BED/$c.cfg" -s "$BED/$c.sock" \
+	ip netns exec "$BED_PREFIX$c" "$BED_CHASSISD" -f -c "$BED/$c.cfg" -s "$BED/$c.sock" \
 		</dev/null >>"$BED/$c.log" 2>&1 &
 	echo $! >"$BED/$c.pid"
 	disown
@@ -476,11 +476,10 @@ bed_nginx_config() {
 	END
 }
 
-bed_spawn() { # NAME NAMESPACE COMMAND...: in the background, its process number kept
-	local name=$1
-	shift
-	bed_in "$@" </dev/null >>"$BED/$name.out" 2>&1 &
-	echo $! >>"$BED/spawned"
+bed_spawn() { # NAME NAMESPACE COMMAND...: in the background
+	local name=$1 ns=$2
+	shift 2
+	ip netns exec "$BED_PREFIX$ns" "$@" </dev/null >>"$BED/$name.out" 2>&1 &
 	disown
 }
 
