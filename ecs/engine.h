@@ -107,5 +107,7 @@ size_t ecs_engine_recoverable(const struct ecs_engine *e); /**< flows with a che
 struct ecs_ruleref_table *ecs_engine_refs(struct ecs_engine *e);
 const struct ecs_service *ecs_engine_service(const struct ecs_engine *e);
 bool ecs_flow_recovered(const struct ecs_engine *e, const struct ecs_flow *f);
+/** True when the session came by checkpoint, or was held through a time as standby. */
+bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s);
 
 #endif

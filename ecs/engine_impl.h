@@ -172,8 +172,6 @@ void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t se
 /** A bearer by id, or NULL; with @p make it is made (kind and session set, not told), NULL if full
  *  or the id is outside 5..15. */
 struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool make);
-/** True when the session came by checkpoint, or was held through a time as standby. */
-bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s);
 
 /** The indexes of sessions; 0 or SRP_ENOMEM. */
 int ecs_sessions_init(struct ecs_engine *e);

@@ -1,5 +1,6 @@
-/* sct: inside of the task that operators talk to. What can be read from the configuration and from the
- * slabs is answered at once; the rest is asked of the tasks, a page at a time, and never for ever. */
+/* sct: inside of the task that operators talk to. What can be read from the configuration and from
+ * the slabs is answered at once; the rest is asked of the tasks, a page at a time, and never for
+ * ever. */
 #ifndef CHASSIS_TASK_SCT_H
 #define CHASSIS_TASK_SCT_H
 
@@ -11,7 +12,7 @@
 
 #define SCT_OPERATORS  16u
 #define SCT_ASKED_MAX  8192u              /**< questions that are not answered yet */
-#define SCT_OUT_LOW    (64u * 1024)       /**< less than this is waiting: the next page is asked for */
+#define SCT_OUT_LOW     (64u * 1024) /**< less than this is waiting: the next page is asked for */
 #define SCT_OUT_MAX    (64u * 1024 * 1024) /**< more than this is cut, and the answer says so */
 #define SCT_LOAD_WINDOW 256u              /**< sessions under way of one file */
 
@@ -95,23 +96,24 @@ struct sct {
 	uint64_t next_serial;
 };
 
-/* --- sct_op.c: operators ------------------------------------------------------------------------ */
+/* --- sct_op.c: operators -------------------------------------------------------------------- */
 
 void sct_op_accept(struct sct *s, int fd);
 void sct_op_put(void *op, const char *p, size_t n);
-/** Ends the answer: with "Failure: @p text" where @p status is negative, else with @p text if any. */
+/** Ends the answer: with "Failure: @p text" where @p status is negative, else with @p text. */
 void sct_op_finish(struct sct_op *op, int status, const char *text);
 /** Bytes that wait for the operator to read. */
 static inline size_t sct_op_waiting(const struct sct_op *op) { return op->out_len - op->out_off; }
 
-/* --- sct_show.c: commands ----------------------------------------------------------------------- */
+/* --- sct_show.c: commands ------------------------------------------------------------------- */
 
 /** Runs one line; the answer may come later. @p fd: a passed file (taken), or -1. */
 void sct_run(struct sct_op *op, const char *line, size_t len, int fd);
 
-/* --- sct_job.c: what is asked of tasks ---------------------------------------------------------- */
+/* --- sct_job.c: what is asked of tasks ------------------------------------------------------ */
 
-void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid, unsigned instance);
+void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid,
+		  unsigned instance);
 void sct_job_srp(struct sct_op *op);
 /** @p w: the arguments behind [id, command], @p n of them. */
 void sct_job_command(struct sct_op *op, const struct sct_command *c, const struct srp_mp_w *w,
@@ -122,13 +124,14 @@ void sct_job_drained(struct sct_op *op);
 void sct_job_cancel(struct sct_op *op);
 /** Sends a command; 0 or a negative code. */
 int sct_job_send(struct sct_op *op, enum chassis_task task, unsigned instance,
-                 enum chassis_command command, const struct srp_mp_w *args, uint32_t n, unsigned tag);
+		 enum chassis_command command, const struct srp_mp_w *args, uint32_t n,
+		 unsigned tag);
 void sct_job_timer(struct sct_op *op, unsigned seconds);
 int sct_job_rx(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body);
 /** A task is gone: what it was asked will not be answered. */
 void sct_job_gone(struct sct *s, enum chassis_task task, unsigned instance);
 
-/* --- sct_load.c --------------------------------------------------------------------------------- */
+/* --- sct_load.c ----------------------------------------------------------------------------- */
 
 /** Reads sessions from @p fd (taken), a plain file. */
 void sct_load_start(struct sct_op *op, int fd);

@@ -1,4 +1,4 @@
-/* sct_job: questions and commands to the tasks, their answers, and what is said where none comes. */
+/* sct_job: questions and commands to the tasks, their answers, and what is said if none comes. */
 #include "config.h"
 #include "chassis/task/sct.h"
 
@@ -42,7 +42,7 @@ static void refusal(struct sct_job *j, int status, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* --- numbers of questions ------------------------------------------------------------------------ */
+/* --- numbers of questions ------------------------------------------------------------------- */
 
 static struct sct_asked *ask(struct sct_op *op, unsigned tag)
 {
@@ -94,7 +94,7 @@ void sct_job_cancel(struct sct_op *op)
 	op->job.kind = SCT_JOB_NONE;
 }
 
-/* --- time ---------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------- */
 
 static void rows_next(struct sct_op *op);
 static void command_end(struct sct_op *op);
@@ -113,7 +113,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	case SCT_JOB_ROWS:
 	case SCT_JOB_SRP:
 		name_of(j->task, j->instance, who, sizeof(who));
-		refusal(j, SRP_ETIMEOUT, "%s did not answer in time: the answer is not complete", who);
+		refusal(j, SRP_ETIMEOUT, "%s did not answer in time: the answer is not complete",
+			who);
 		j->instance++;
 		j->cursor = 0;
 		rows_next(op);
@@ -146,7 +147,7 @@ static void begin(struct sct_op *op, enum sct_job_kind kind)
 	op->job.kind = kind;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static int send_query(struct sct_op *op)
 {
@@ -266,7 +267,7 @@ static void rows_done(struct sct_op *op, int status, const char *text, uint64_t 
 		rows_next(op);
 }
 
-/* --- commands ------------------------------------------------------------------------------------ */
+/* --- commands ------------------------------------------------------------------------------- */
 
 static enum chassis_task task_of(enum chassis_command c)
 {
@@ -280,7 +281,8 @@ static enum chassis_task task_of(enum chassis_command c)
 }
 
 int sct_job_send(struct sct_op *op, enum chassis_task task, unsigned instance,
-                 enum chassis_command command, const struct srp_mp_w *args, uint32_t n, unsigned tag)
+		 enum chassis_command command, const struct srp_mp_w *args, uint32_t n,
+		 unsigned tag)
 {
 	struct sct_asked *a = ask(op, tag);
 	uint8_t buf[1024];
@@ -293,8 +295,9 @@ int sct_job_send(struct sct_op *op, enum chassis_task task, unsigned instance,
 	srp_mp_w_uint(&w, a->id);
 	srp_mp_w_uint(&w, command);
 	srp_mp_w_raw(&w, args->start, srp_mp_w_len(args));
-	rc = args->err ? args->err
-	               : chassis_task_send(op->sct->ctx, task, instance, CHASSIS_IPC_COMMAND, &w, -1);
+	rc = args->err
+		     ? args->err
+		     : chassis_task_send(op->sct->ctx, task, instance, CHASSIS_IPC_COMMAND, &w, -1);
 	if (rc < 0)
 		a->id = 0;
 	else
@@ -370,9 +373,10 @@ static void command_done(struct sct_op *op, const struct sct_asked *a, int statu
 		command_end(op);
 }
 
-/* --- answers ------------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------- */
 
-static void answered(struct sct_op *op, struct sct_asked *a, int status, const char *text, uint64_t more)
+static void answered(struct sct_op *op, struct sct_asked *a, int status, const char *text,
+		     uint64_t more)
 {
 	const struct sct_asked was = *a;
 
@@ -434,7 +438,8 @@ void sct_job_gone(struct sct *s, enum chassis_task task, unsigned instance)
 		if (!op)
 			continue;
 		of = j->kind == SCT_JOB_ROWS || j->kind == SCT_JOB_SRP ? j->task
-		     : j->kind == SCT_JOB_LOAD ? CHASSIS_TASK_DEMUXMGR : task_of(j->command.command);
+		     : j->kind == SCT_JOB_LOAD                         ? CHASSIS_TASK_DEMUXMGR
+					       : task_of(j->command.command);
 		if (of == task && (task != CHASSIS_TASK_SESSMGR || q->tag == instance))
 			answered(op, q, SRP_ECLOSED, "was restarted", 0);
 	}

@@ -1,6 +1,6 @@
 /* sct_load: sessions from a file that the operator's shell has opened: a line each,
- * imsi,username,apn,ipv4,ipv6,rulebase[,idle-timeout]. Empty lines and lines with # are left out. A window
- * of them is under way to demuxmgr at any time. */
+ * imsi,username,apn,ipv4,ipv6,rulebase[,idle-timeout]. Empty lines and lines with # are left out. A
+ * window of them is under way to demuxmgr at any time. */
 #include "config.h"
 #include "chassis/task/sct.h"
 
@@ -31,7 +31,7 @@ static void refused(struct sct_op *op, unsigned line, const char *text)
 		stats_doc_line(&op->doc, "line %u: %s", line, text);
 }
 
-/* One line of the file, without its end; NULL: there is none any more. Longer ones are no sessions. */
+/* One line of the file, without its end; NULL: there is none any more. Long ones are cut up. */
 static char *next_line(struct sct_load *l)
 {
 	for (;;) {
@@ -120,10 +120,12 @@ static void finish(struct sct_op *op, unsigned lost)
 	stats_doc_item(&op->doc, "added", "Sessions added", stats_uint(l->added));
 	stats_doc_item(&op->doc, "refused", "Lines refused", stats_uint(l->refused));
 	if (lost)
-		snprintf(text, sizeof(text), "no answer in time to %u lines: the rest was not read", lost);
+		snprintf(text, sizeof(text), "no answer in time to %u lines: the rest was not read",
+			 lost);
 	else
 		snprintf(text, sizeof(text), "%llu of %llu lines were refused",
-		         (unsigned long long)l->refused, (unsigned long long)(l->added + l->refused));
+			 (unsigned long long)l->refused,
+			 (unsigned long long)(l->added + l->refused));
 	if (lost || l->refused)
 		sct_op_finish(op, lost ? SRP_ETIMEOUT : SRP_EINVAL, text);
 	else

@@ -11,7 +11,7 @@
 
 #define CHUNK 15000u /* text of one OUTPUT frame */
 
-/* --- output ------------------------------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------------------------- */
 
 static bool grow(struct sct_op *op, size_t n)
 {
@@ -74,7 +74,8 @@ void sct_op_finish(struct sct_op *op, int status, const char *text)
 	else if (text && text[0])
 		stats_doc_line(&op->doc, "%s", text);
 	if (text && text[0])
-		stats_doc_item(&op->doc, status < 0 ? "failure" : "message", NULL, stats_string(text));
+		stats_doc_item(&op->doc, status < 0 ? "failure" : "message", NULL,
+			       stats_string(text));
 	stats_doc_end(&op->doc);
 	if (op->cut)
 		say_cut(op);
@@ -132,7 +133,7 @@ static size_t op_tx(void *owner, uint8_t *buf, size_t cap, bool *more)
 	return put_frame(buf, cap, CHASSIS_IPC_OUTPUT, &w);
 }
 
-/* --- input -------------------------------------------------------------------------------------- */
+/* --- input ---------------------------------------------------------------------------------- */
 
 static int op_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
@@ -185,7 +186,8 @@ void sct_op_accept(struct sct *s, int fd)
 			continue;
 		op->sct = s;
 		op->serial = ++s->next_serial;
-		op->conn = chassis_conn_new(s->ctx->loop, fd, NULL, true, &chassis_ipc_frames, &op_ops, op);
+		op->conn = chassis_conn_new(s->ctx->loop, fd, NULL, true, &chassis_ipc_frames,
+					    &op_ops, op);
 		if (op->conn)
 			chassis_conn_accept_fds(op->conn, true);
 		return;

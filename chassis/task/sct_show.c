@@ -15,7 +15,7 @@
 
 typedef void handler_fn(struct sct_op *op, const struct chassis_match *m);
 
-/* --- what the shows look at ----------------------------------------------------------------------- */
+/* --- what the shows look at ----------------------------------------------------------------- */
 
 static const struct chassis_slab *slab_copy(void *arg, enum chassis_task task, unsigned instance)
 {
@@ -23,7 +23,8 @@ static const struct chassis_slab *slab_copy(void *arg, enum chassis_task task, u
 	size_t slot = chassis_slot(task, instance);
 
 	if (slot >= s->ctx->shared->nslabs ||
-	    stats_slab_read(s->ctx->shared->slab[slot], sizeof(*s->copy), s->copy) == STATS_SLAB_FOREIGN)
+	    stats_slab_read(s->ctx->shared->slab[slot], sizeof(*s->copy), s->copy) ==
+		    STATS_SLAB_FOREIGN)
 		return NULL;
 	return s->copy;
 }
@@ -55,7 +56,7 @@ static uint32_t callid_of(const struct chassis_match *m)
 	return (uint32_t)chassis_match_num(m, "callid", 0);
 }
 
-/* --- from slabs and configuration ------------------------------------------------------------------ */
+/* --- from slabs and configuration ----------------------------------------------------------- */
 
 static void srp_checkpoint(struct sct_op *op, const struct chassis_match *m)
 {
@@ -80,7 +81,8 @@ static void ruledef_stats(struct sct_op *op, const struct chassis_match *m)
 }
 
 /* Shows that need nothing but the view. */
-static void simple(struct sct_op *op, void (*show)(const struct chassis_view *v, struct stats_doc *d))
+static void simple(struct sct_op *op,
+		   void (*show)(const struct chassis_view *v, struct stats_doc *d))
 {
 	struct chassis_view v = view(op);
 
@@ -129,7 +131,7 @@ NAMED(scheme, chassis_show_schemes)
 NAMED(trigger_action, chassis_show_trigger_actions)
 NAMED(trigger_cond, chassis_show_trigger_conditions)
 
-/* --- asked of tasks -------------------------------------------------------------------------------- */
+/* --- asked of tasks ------------------------------------------------------------------------- */
 
 static void srp_info(struct sct_op *op, const struct chassis_match *m)
 {
@@ -156,8 +158,9 @@ static void srp_replica(struct sct_op *op, const struct chassis_match *m)
 
 static void flows(struct sct_op *op, const struct chassis_match *m)
 {
-	sct_job_rows(op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_FLOWS_FULL : CHASSIS_LAYOUT_FLOWS,
-	             callid_of(m), 0);
+	sct_job_rows(
+		op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_FLOWS_FULL : CHASSIS_LAYOUT_FLOWS,
+		callid_of(m), 0);
 }
 
 static void sessions(struct sct_op *op, const struct chassis_match *m)
@@ -168,11 +171,13 @@ static void sessions(struct sct_op *op, const struct chassis_match *m)
 
 static void subscribers(struct sct_op *op, const struct chassis_match *m)
 {
-	sct_job_rows(op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_SUBSCRIBERS_FULL
-	                                              : CHASSIS_LAYOUT_SUBSCRIBERS, callid_of(m), 0);
+	sct_job_rows(op,
+		     chassis_match_has(m, "full") ? CHASSIS_LAYOUT_SUBSCRIBERS_FULL
+						  : CHASSIS_LAYOUT_SUBSCRIBERS,
+		     callid_of(m), 0);
 }
 
-/* --- commands -------------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------- */
 
 static const char *text_or(const struct chassis_match *m, const char *key, const char *none)
 {
@@ -270,7 +275,7 @@ static void timestamps(struct sct_op *op, const struct chassis_match *m)
 	sct_op_finish(op, SRP_OK, NULL);
 }
 
-/* --- lines ----------------------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------------------------- */
 
 /* NULL: a command of the shell. SESSION_LOAD needs the file and is run apart. */
 static handler_fn *const handlers[CHASSIS_EXEC__N] = {

@@ -138,7 +138,7 @@ static void subscriber_row(struct page *p, const struct ecs_session *c)
 	srp_mp_w_str(w, c->spec.rulebase);
 	put_addr(w, c->spec.has4, &c->spec.v4);
 	put_addr(w, c->spec.has6, &c->spec.v6);
-	srp_mp_w_bool(w, c->recovered);
+	srp_mp_w_bool(w, ecs_session_recovered(p->s->engine, c));
 	srp_mp_w_uint(w, c->pending);
 	srp_mp_w_uint(w, c->nflows);
 	srp_mp_w_uint(w, c->slots);

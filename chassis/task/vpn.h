@@ -45,7 +45,9 @@ struct vpnmgr {
 	struct srp_candidate told;   /* ourselves, as in the last hello sent */
 	struct srp_hello hello;      /* the peer's last */
 	bool hello_known;            /* on this connection */
+	struct srp_time control_rx;  /* last frame on it */
 	struct srp_silence silence;
+	struct srp_time stale_at;    /* when our own loop was last found to have stood still */
 	ev_timer hello_timer, dead_timer, phase_timer, take_timer, relay_timer, conn_timer;
 	struct vpn_step step;
 	uint32_t flush_ms;           /* the operator's timeout */
@@ -78,6 +80,9 @@ void vpn_hello(struct vpnmgr *v);
 int vpn_send(struct vpnmgr *v, uint8_t type, const uint8_t *body, int len);
 /** Looks whether every instance is level, and tells the link machine. */
 void vpn_link_level(struct vpnmgr *v);
+/** Ends a connection on which nothing came for a long time: the peer's vpnmgr may have a successor, and
+ *  its supervisor holds the old stream open. @p every: seconds between hellos. */
+void vpn_link_watch(struct vpnmgr *v, double every);
 /** @return SRP_ENOENT while the peer is not connected */
 int vpn_config_check(struct vpnmgr *v);
 

@@ -10,6 +10,8 @@
 
 #include "srp/err.h"
 
+#define SILENT_HELLOS 3 /* hello intervals without a frame after which a connection is given up */
+
 static uint64_t wall_us(void)
 {
 	struct timespec ts;
@@ -421,7 +423,7 @@ static void peer_up(void *owner)
 	struct vpnmgr *v = owner;
 
 	hold(v, chassis_conn_fd(chassis_peer_conn(v->peer)));
-	v->silence.heard = chassis_now();
+	v->silence.heard = v->control_rx = chassis_now();
 	v->hello_known = false;
 	if (v->beats)
 		chassis_beats_key(v->beats, chassis_peer_conn(v->peer));
@@ -455,7 +457,7 @@ static int peer_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *bo
 	struct srp_counters *ctr = &v->ctx->slab->srp;
 	int rc;
 
-	v->silence.heard = chassis_now();
+	v->silence.heard = v->control_rx = chassis_now();
 	ctr->rx_frames++;
 	ctr->rx_bytes += SRP_FRAME_HDR_LEN + h->len;
 	rc = dispatch(v, h->type, body, h->len);
@@ -486,6 +488,21 @@ void vpn_link_level(struct vpnmgr *v)
 		                         RECOVERY_LINK_READY;
 	if (level != (v->conn.state == SRP_CONN_READY))
 		(void)conn_event(v, level ? SRP_CONN_EV_LEVEL : SRP_CONN_EV_BEHIND);
+}
+
+void vpn_link_watch(struct vpnmgr *v, double every)
+{
+	/* The peer's interval may be longer than ours. */
+	double peer_every = v->hello_known ? v->hello.hello_ms / 1000. : 0;
+	uint64_t limit = SRP_MS(SILENT_HELLOS * 1000. * (peer_every > every ? peer_every : every)) + SRP_MS(500);
+
+	if (v->conn.state < SRP_CONN_HELLO || !chassis_peer_conn(v->peer) ||
+	    srp_time_since(v->control_rx, chassis_now()) < limit)
+		return;
+	chassis_peer_reset(v->peer, "no hello for three intervals");
+	hold(v, -1);
+	(void)conn_event(v, SRP_CONN_EV_CLOSED);
+	lost(v, false);
 }
 
 static void on_conn_timer(struct ev_loop *loop, ev_timer *w, int revents)

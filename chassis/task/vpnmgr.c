@@ -23,9 +23,12 @@ bool vpn_peer_holds(const struct vpnmgr *v, unsigned instance)
 
 static void on_hello(struct ev_loop *loop, ev_timer *w, int revents)
 {
+	struct vpnmgr *v = w->data;
+
 	(void)loop;
 	(void)revents;
-	vpn_hello(w->data);
+	vpn_hello(v);
+	vpn_link_watch(v, w->repeat);
 }
 
 /* What a session manager says is in its slab already; this is the moment to look. */
@@ -89,19 +92,6 @@ static void sessmgr_gone(struct vpnmgr *v, unsigned instance)
 	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_SESSMGR);
 }
 
-static int rx_gone(struct vpnmgr *v, struct srp_mp_r *r)
-{
-	uint32_t n = srp_mp_array(r, 4);
-	uint64_t task = srp_mp_uint(r, CHASSIS_TASK__N - 1);
-	uint64_t instance = srp_mp_uint(r, CHASSIS_SESSMGRS_MAX);
-
-	if (n < 2 || r->err)
-		return SRP_EFORMAT;
-	if (task == CHASSIS_TASK_SESSMGR)
-		sessmgr_gone(v, (unsigned)instance);
-	return SRP_OK;
-}
-
 static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
               const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
@@ -115,7 +105,6 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	case CHASSIS_IPC_SWITCHED: return rx_switched(v, instance, &r);
 	case CHASSIS_IPC_QUERY:    return vpn_query(v, &r);
 	case CHASSIS_IPC_COMMAND:  return vpn_command(v, &r);
-	case CHASSIS_IPC_GONE:     return rx_gone(v, &r);
 	}
 	ctx->slab->task_ctr.frames_refused++;
 	return SRP_OK;
@@ -126,7 +115,7 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
 	struct vpnmgr *v = ctx->priv;
 
 	if (task == CHASSIS_TASK_SESSMGR && !up)
-		vpn_step_lost(v, instance);
+		sessmgr_gone(v, instance);
 	if (up && (task == CHASSIS_TASK_SESSMGR || task == CHASSIS_TASK_DEMUXMGR))
 		vpn_tell_role(v);
 }
@@ -152,15 +141,19 @@ static void on_check(struct ev_loop *loop, ev_check *w, int revents)
 {
 	struct vpnmgr *v = w->data;
 	uint64_t gap = chassis_task_gap_us(v->ctx);
+	struct srp_time now = chassis_now();
 
 	(void)loop;
 	(void)revents;
-	if (!v->conf->srp.present || gap <= v->silence.dead_us || v->role.phase < SRP_PHASE_STANDBY)
+	/* A gap that is told twice is one gap. */
+	if (!v->conf->srp.present || gap <= v->silence.dead_us || v->role.phase < SRP_PHASE_STANDBY ||
+	    srp_time_since(v->stale_at, now) <= gap)
 		return;
+	v->stale_at = now;
 	v->ctx->slab->task_ctr.stood_still++;
 	chassis_log(LOG_WARNING, "stood still for %llu ms, more than the dead interval",
 	            (unsigned long long)(gap / 1000));
-	v->silence.armed = chassis_now();
+	v->silence.armed = now;
 	vpn_event(v, SRP_ROLE_EV_STALE, 0);
 }
 
