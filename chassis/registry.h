@@ -1,4 +1,5 @@
-/* registry: the one list of checkpoint kinds. Replicas, counters, shows and documents go through it. */
+/* registry: the one list of checkpoint kinds. Replicas, counters, shows and documents go through
+ * it. */
 #ifndef CHASSIS_REGISTRY_H
 #define CHASSIS_REGISTRY_H
 

@@ -63,8 +63,8 @@ void ecs_kind_judge(struct ecs_engine *e, struct ecs_session *s, const struct ec
 {
 	bool ok = s->rulebase >= 0;
 
-	/* One new flow cannot mend a session, only break it; else all flows are looked at: those of an
-	 * inconsistent session, which are few. */
+	/* One new flow cannot mend a session, only break it; else all flows are looked at: those of
+	 * an inconsistent session, which are few. */
 	if (f && s->consistent) {
 		ok = ok && resolves(e, f);
 	} else {
@@ -83,4 +83,50 @@ bool ecs_kind_owns(const struct ecs_session *s, const struct ecs_addr *a)
 	if (ecs_addr_is4(a))
 		return s->spec.has4 && memcmp(a, &s->spec.v4, sizeof(*a)) == 0;
 	return s->spec.has6 && memcmp(a->b, s->spec.v6.b, 8) == 0;
+}
+
+uint64_t ecs_kind_idle(const struct srp_ckpt_ctx *ctx, const struct ecs_session *s)
+{
+	const struct ecs_engine *e = ctx->owner;
+	uint64_t limit = (uint64_t)s->spec.idle_timeout * 1000, left;
+
+	if (ctx->canonical)
+		return 0;
+	if (e->active && s->last.us >= e->active_since.us)
+		return ecs_kind_age(ctx, s->last);
+	if (!ecs_wheel_armed(&s->idle))
+		return e->active ? ecs_kind_age(ctx, s->last) : 0;
+	left = ecs_wheel_left(e->wheel, &s->idle);
+	return limit > left ? limit - left : 0;
+}
+
+void ecs_kind_set_ages(struct ecs_engine *e, struct ecs_session *s, struct srp_time now,
+                       uint64_t age_ms, uint64_t idle)
+{
+	uint64_t limit = (uint64_t)s->spec.idle_timeout * 1000;
+
+	s->created = ecs_kind_ago(now, age_ms > idle ? age_ms : idle);
+	s->last = ecs_kind_ago(now, idle);
+	if (limit == 0) {
+		ecs_wheel_disarm(e->wheel, &s->idle);
+		return;
+	}
+	s->idle.what = ECS_TIMER_SESSION;
+	ecs_wheel_arm(e->wheel, &s->idle, limit > idle ? limit - idle : 0);
+}
+
+void ecs_kind_walk(const struct srp_ckpt_ctx *ctx, size_t member, srp_ckpt_walk_fn *fn, void *arg)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct srp_list *l, *next;
+
+	for (l = e->all.next; l != &e->all; l = next) {
+		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
+
+		next = l->next;
+		if (!s->ready_for_recovery)
+			continue;
+		if (fn((struct srp_ckpt_obj *)(void *)((char *)s + member), arg) != 0)
+			return;
+	}
 }

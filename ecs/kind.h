@@ -5,7 +5,8 @@
 #include "ecs/engine_impl.h"
 
 #define ECS_SESSIONS_MAX 1048576u /**< that a peer can make one instance hold */
-#define ECS_CALL_FLOWS_MAX 300u   /**< flows with a slot, of one call: the limit's own upper limit */
+#define ECS_CALL_FLOWS_MAX 300u   /**< flows with a slot, of one call: the limit's own upper limit \
+	                           */
 #define ECS_CALL_USAGES_MAX 8192u /**< volumes of one call */
 /** Of flow ids that a peer can name: so many are left of 31 bits that ours cannot run out. */
 #define ECS_FLOW_COUNTER_MAX 0x7e000000u
@@ -30,6 +31,15 @@ enum srp_gate ecs_kind_gate(const struct ecs_session *s);
  *  `switchover`. @p f: only this flow has changed; NULL: look at all. */
 void ecs_kind_judge(struct ecs_engine *e, struct ecs_session *s, const struct ecs_flow *f,
                     struct srp_time now);
+/** Idle age of a session in milliseconds; 0 in canonical form. Since its last packet; where none
+ * came since takeover, what was applied plus the time as active; on a standby what was applied
+ * (R18). */
+uint64_t ecs_kind_idle(const struct srp_ckpt_ctx *ctx, const struct ecs_session *s);
+/** Takes over ages: of the life from @p now back, of idleness onto the wheel. */
+void ecs_kind_set_ages(struct ecs_engine *e, struct ecs_session *s, struct srp_time now,
+                       uint64_t age_ms, uint64_t idle);
+/** Visits the object at offset @p member of each session that is ready for recovery. */
+void ecs_kind_walk(const struct srp_ckpt_ctx *ctx, size_t member, srp_ckpt_walk_fn *fn, void *arg);
 /** True when the flow's subscriber address is one of the session's. */
 bool ecs_kind_owns(const struct ecs_session *s, const struct ecs_addr *a);
 

@@ -6,8 +6,8 @@
 #include "ecs/kind.h"
 #include "ecs/tcp.h"
 
-/* The 5-tuple is one byte string: protocol, ports, server; the subscriber's address is its session's
- * (IPv6: the lower half follows). */
+/* The 5-tuple is one byte string: protocol, ports, server; the subscriber's address is its
+ * session's (IPv6: the lower half follows). */
 #define KEY4_LEN  9u
 #define KEY6_LEN  29u
 #define PROTO_TCP 6u
@@ -70,7 +70,7 @@ static enum srp_gate flow_gate(const struct srp_ckpt_obj *o, const struct srp_ck
 	return ecs_kind_gate(of(o)->session);
 }
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void put16(uint8_t *p, uint16_t v)
 {
@@ -101,8 +101,8 @@ static void write_key(const struct ecs_flow_key *k, struct srp_mp_w *w)
 }
 
 /* One rule; or two, where packets against the first direction have another. */
-static void write_rule(struct ecs_engine *e, const struct ecs_flow *f, const struct ecs_ruleref *ref,
-                       struct srp_mp_w *w)
+static void write_rule(struct ecs_engine *e, const struct ecs_flow *f,
+                       const struct ecs_ruleref *ref, struct srp_mp_w *w)
 {
 	const struct ecs_ruleref *back = ecs_ruleref_get(e->refs, f->back);
 
@@ -145,7 +145,7 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 	return w->err;
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void read_key(struct srp_mp_r *r, const struct ecs_session *s, struct ecs_flow_key *k)
 {
@@ -168,7 +168,8 @@ static void read_key(struct srp_mp_r *r, const struct ecs_session *s, struct ecs
 		if (ecs_addr_is4(&k->server))
 			srp_mp_fail(r, SRP_EINVAL);
 	} else {
-		srp_mp_fail(r, SRP_EINVAL); /* neither length, or a family that the session has not */
+		/* neither length, or a family that the session has not */
+		srp_mp_fail(r, SRP_EINVAL);
 	}
 }
 
@@ -255,7 +256,8 @@ static void set_timeout(struct ecs_engine *e, struct ecs_flow *f, const struct i
 }
 
 /* Takes over what the record says; nothing here can fail. */
-static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m, struct srp_time now)
+static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
+                struct srp_time now)
 {
 	uint16_t keep = f->flags;
 
@@ -324,7 +326,8 @@ static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	return 0;
 }
 
-static struct srp_ckpt_obj *flow_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+static struct srp_ckpt_obj *flow_find(const struct srp_ckpt_ctx *ctx,
+                                      const struct srp_ckpt_key *key)
 {
 	struct ecs_engine *e = ctx->owner;
 	struct ecs_flow *f;
@@ -341,11 +344,13 @@ static int flow_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 
 	if (!o)
 		return SRP_ENOENT;
-	ecs_flow_drop(ctx->owner, ECS_CONTAINER(o, struct ecs_flow, ckpt), ECS_TELL_LISTS, ctx->now);
+	ecs_flow_drop(ctx->owner, ECS_CONTAINER(o, struct ecs_flow, ckpt), ECS_TELL_LISTS,
+	              ctx->now);
 	return 0;
 }
 
-/* Those that are, or would be, at the peer: with a slot and no delay, of a session that is ready. */
+/* Those that are at the peer, or should be: with a slot and no delay, of a session that is ready.
+ */
 static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
 	struct ecs_engine *e = ctx->owner;
@@ -361,7 +366,8 @@ static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 			struct ecs_flow *f = ECS_CONTAINER(lf, struct ecs_flow, in_session);
 
 			nf = lf->next;
-			if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay && fn(&f->ckpt, arg) != 0)
+			if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay &&
+			    fn(&f->ckpt, arg) != 0)
 				return;
 		}
 	}

@@ -9,14 +9,6 @@
 #define BEARER_LAST  15u
 
 #define FULL_LEN   (ECS_KIND_HEAD_MAX(1) + 17 + 3 * 66 + 6 + 10 + 5 + 1 + ECS_BEARERS_MAX * 6 + 18)
-#define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5)
-#define BEARER_LEN (ECS_KIND_HEAD_MAX(2) + 4)
-#define CLP_LEN    (ECS_KIND_HEAD_MAX(1) + 18)
-
-struct walk {
-	srp_ckpt_walk_fn *fn;
-	void *arg;
-};
 
 /* What a Full Checkpoint says. */
 struct full {
@@ -34,77 +26,7 @@ static const struct ecs_session *of_full(const struct srp_ckpt_obj *o)
 	       ((const char *)o - offsetof(struct ecs_session, full));
 }
 
-static const struct ecs_session *of_call(const struct srp_ckpt_obj *o)
-{
-	return (const struct ecs_session *)(const void *)
-	       ((const char *)o - offsetof(struct ecs_session, call));
-}
-
-static const struct ecs_session *of_clp(const struct srp_ckpt_obj *o)
-{
-	return (const struct ecs_session *)(const void *)
-	       ((const char *)o - offsetof(struct ecs_session, clp));
-}
-
-static const struct ecs_bearer *of_bearer(const struct srp_ckpt_obj *o)
-{
-	return (const struct ecs_bearer *)(const void *)
-	       ((const char *)o - offsetof(struct ecs_bearer, ckpt));
-}
-
-/* Idle age: since the last packet; where none came since takeover, what was applied plus the time as
- * active; on a standby what was applied (R18). */
-static uint64_t idle_ms(const struct srp_ckpt_ctx *ctx, const struct ecs_session *s)
-{
-	const struct ecs_engine *e = ctx->owner;
-	uint64_t limit = (uint64_t)s->spec.idle_timeout * 1000, left;
-
-	if (ctx->canonical)
-		return 0;
-	if (e->active && s->last.us >= e->active_since.us)
-		return ecs_kind_age(ctx, s->last);
-	if (!ecs_wheel_armed(&s->idle))
-		return e->active ? ecs_kind_age(ctx, s->last) : 0;
-	left = ecs_wheel_left(e->wheel, &s->idle);
-	return limit > left ? limit - left : 0;
-}
-
-/* Takes over ages: of the life from now back, of idleness onto the wheel. */
-static void set_ages(struct ecs_engine *e, struct ecs_session *s, struct srp_time now,
-                     uint64_t age_ms, uint64_t idle)
-{
-	uint64_t limit = (uint64_t)s->spec.idle_timeout * 1000;
-
-	s->created = ecs_kind_ago(now, age_ms > idle ? age_ms : idle);
-	s->last = ecs_kind_ago(now, idle);
-	if (limit == 0) {
-		ecs_wheel_disarm(e->wheel, &s->idle);
-		return;
-	}
-	s->idle.what = ECS_TIMER_SESSION;
-	ecs_wheel_arm(e->wheel, &s->idle, limit > idle ? limit - idle : 0);
-}
-
-static int walk_sessions(const struct srp_ckpt_ctx *ctx, size_t member, const struct walk *w)
-{
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *l, *next;
-
-	for (l = e->all.next; l != &e->all; l = next) {
-		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
-		int rc;
-
-		next = l->next;
-		if (!s->ready_for_recovery)
-			continue;
-		rc = w->fn((struct srp_ckpt_obj *)(void *)((char *)s + member), w->arg);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-/* --- Full Checkpoint, 240; INVALIDATE_CRR, 1 ----------------------------------------------------- */
+/* --- Full Checkpoint, 240; INVALIDATE_CRR, 1 -------------------------------------------------- */
 
 static void full_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
 {
@@ -151,7 +73,7 @@ static int full_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 		srp_mp_w_uint(w, b->arp);
 	}
 	srp_mp_w_uint(w, ecs_kind_age(ctx, s->created));
-	srp_mp_w_uint(w, idle_ms(ctx, s));
+	srp_mp_w_uint(w, ecs_kind_idle(ctx, s));
 	return w->err;
 }
 
@@ -305,7 +227,7 @@ static int full_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	ecs_wheel_disarm(e->wheel, &s->ready);
 	drop_strangers(e, s, ctx->now);
 	set_bearers(e, s, &f, ctx->now);
-	set_ages(e, s, ctx->now, f.age_ms, f.idle_ms);
+	ecs_kind_set_ages(e, s, ctx->now, f.age_ms, f.idle_ms);
 	ecs_kind_judge(e, s, NULL, ctx->now);
 	*out = &s->full;
 	return 0;
@@ -322,7 +244,8 @@ static int full_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	return 0;
 }
 
-static struct srp_ckpt_obj *full_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+static struct srp_ckpt_obj *full_find(const struct srp_ckpt_ctx *ctx,
+                                      const struct srp_ckpt_key *key)
 {
 	struct ecs_session *s;
 
@@ -331,270 +254,7 @@ static struct srp_ckpt_obj *full_find(const struct srp_ckpt_ctx *ctx, const stru
 
 static void full_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	walk_sessions(ctx, offsetof(struct ecs_session, full), &(struct walk){fn, arg});
-}
-
-/* --- ACS_CALL_INFO, 179; DEL_ACS_CALL_INFO, 188 --------------------------------------------------- */
-
-static void call_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
-{
-	*out = (struct srp_ckpt_key){{of_call(o)->spec.callid}};
-}
-
-/* The parent is asked for to be sent first: the engine's, not ours, to change. */
-static struct srp_ckpt_obj *full_of(const struct ecs_session *s)
-{
-	return (struct srp_ckpt_obj *)((uintptr_t)s + offsetof(struct ecs_session, full));
-}
-
-static struct srp_ckpt_obj *call_parent(const struct srp_ckpt_obj *o)
-{
-	return full_of(of_call(o));
-}
-
-static enum srp_gate call_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	(void)ctx;
-	return ecs_kind_gate(of_call(o));
-}
-
-static int call_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
-                       struct srp_mp_w *w)
-{
-	const struct ecs_session *s = of_call(o);
-
-	srp_mp_w_uint(w, s->pending & ECS_PENDING_HANDOFF);
-	/* moves with each flow and is not told then: not part of the hash */
-	srp_mp_w_uint(w, ctx->canonical ? 0 : s->next_flow);
-	return w->err;
-}
-
-static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
-                      struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
-{
-	uint8_t pending;
-	uint32_t next;
-	struct ecs_session *s;
-	int rc = ecs_kind_session(ctx, key, &s);
-
-	if (rc)
-		return rc;
-	if (nfields < ecs_kind_call.nfields)
-		return SRP_ESHORT;
-	pending = (uint8_t)srp_mp_uint(r, ECS_PENDING_HANDOFF);
-	next = (uint32_t)srp_mp_uint(r, ECS_FLOW_COUNTER_MAX);
-	if (r->err)
-		return r->err;
-	if (pending != (s->pending & ECS_PENDING_HANDOFF))
-		ecs_session_pending(ctx->owner, s, pending, (uint8_t)(ECS_PENDING_HANDOFF & ~pending),
-		                    ctx->now);
-	if (next > s->next_flow)
-		s->next_flow = next;
-	ecs_kind_judge(ctx->owner, s, NULL, ctx->now);
-	*out = &s->call;
-	return 0;
-}
-
-/* What a call says is part of the session: a deletion leaves no reason behind. */
-static int call_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
-{
-	struct ecs_session *s;
-	int rc = ecs_kind_session(ctx, key, &s);
-
-	if (rc)
-		return rc == SRP_ENOSESS ? SRP_ENOENT : rc;
-	ecs_tell_deleted(ctx->owner, &s->call, ECS_TELL_LISTS, ctx->now);
-	ecs_obj_anew(&s->call);
-	ecs_session_pending(ctx->owner, s, 0, ECS_PENDING_HANDOFF, ctx->now);
-	return 0;
-}
-
-static struct srp_ckpt_obj *call_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
-{
-	struct ecs_session *s;
-
-	return ecs_kind_session(ctx, key, &s) == 0 ? &s->call : NULL;
-}
-
-static void call_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
-{
-	walk_sessions(ctx, offsetof(struct ecs_session, call), &(struct walk){fn, arg});
-}
-
-/* --- ACS_SESS_INFO, 33; DEL_ACS_SESS_INFO, 187: one bearer ----------------------------------------- */
-
-static void bearer_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
-{
-	const struct ecs_bearer *b = of_bearer(o);
-
-	*out = (struct srp_ckpt_key){{b->session->spec.callid, b->id}};
-}
-
-static struct srp_ckpt_obj *bearer_parent(const struct srp_ckpt_obj *o)
-{
-	return &of_bearer(o)->session->full;
-}
-
-static enum srp_gate bearer_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	(void)ctx;
-	return ecs_kind_gate(of_bearer(o)->session);
-}
-
-static int bearer_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
-                         struct srp_mp_w *w)
-{
-	const struct ecs_bearer *b = of_bearer(o);
-
-	(void)ctx;
-	srp_mp_w_uint(w, b->qci);
-	srp_mp_w_uint(w, b->arp);
-	return w->err;
-}
-
-static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
-                        struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
-{
-	uint8_t qci, arp;
-	struct ecs_bearer *b;
-	struct ecs_session *s;
-	int rc;
-
-	if (key->k[1] < BEARER_FIRST || key->k[1] > BEARER_LAST)
-		return SRP_ERANGE;
-	rc = ecs_kind_session(ctx, key, &s);
-	if (rc)
-		return rc;
-	if (nfields < ecs_kind_bearer.nfields)
-		return SRP_ESHORT;
-	qci = (uint8_t)srp_mp_uint(r, UINT8_MAX);
-	arp = (uint8_t)srp_mp_uint(r, UINT8_MAX);
-	if (r->err)
-		return r->err;
-	b = ecs_session_bearer(s, (uint8_t)key->k[1], true);
-	if (!b)
-		return SRP_EFULL;
-	b->qci = qci;
-	b->arp = arp;
-	if (b->id == BEARER_FIRST) {
-		s->spec.qci = qci;
-		s->spec.arp = arp;
-	}
-	*out = &b->ckpt;
-	return 0;
-}
-
-static struct srp_ckpt_obj *bearer_find(const struct srp_ckpt_ctx *ctx,
-                                        const struct srp_ckpt_key *key)
-{
-	struct ecs_bearer *b;
-	struct ecs_session *s;
-
-	if (key->k[1] > BEARER_LAST || ecs_kind_session(ctx, key, &s) != 0)
-		return NULL;
-	b = ecs_session_bearer(s, (uint8_t)key->k[1], false);
-	return b ? &b->ckpt : NULL;
-}
-
-static int bearer_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
-{
-	struct srp_ckpt_obj *o = bearer_find(ctx, key);
-
-	if (!o)
-		return SRP_ENOENT;
-	if (key->k[1] == BEARER_FIRST)
-		return SRP_EINVAL; /* the default bearer lives as long as the session */
-	ecs_tell_deleted(ctx->owner, o, ECS_TELL_LISTS, ctx->now);
-	ECS_CONTAINER(o, struct ecs_bearer, ckpt)->used = false;
-	return 0;
-}
-
-static void bearer_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
-{
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *l, *next;
-
-	for (l = e->all.next; l != &e->all; l = next) {
-		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
-
-		next = l->next;
-		for (size_t i = 0; i < ECS_BEARERS_MAX && s->ready_for_recovery; i++)
-			if (s->bearer[i].used && fn(&s->bearer[i].ckpt, arg) != 0)
-				return;
-	}
-}
-
-/* --- UPDATE_CLPSTATS, 4: what moves with every packet -------------------------------------------------- */
-
-static void clp_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
-{
-	*out = (struct srp_ckpt_key){{of_clp(o)->spec.callid}};
-}
-
-static struct srp_ckpt_obj *clp_parent(const struct srp_ckpt_obj *o)
-{
-	return full_of(of_clp(o));
-}
-
-static enum srp_gate clp_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	(void)ctx;
-	return ecs_kind_gate(of_clp(o));
-}
-
-static int clp_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
-                      struct srp_mp_w *w)
-{
-	const struct ecs_session *s = of_clp(o);
-
-	srp_mp_w_uint(w, ecs_kind_age(ctx, s->created));
-	srp_mp_w_uint(w, idle_ms(ctx, s));
-	return w->err;
-}
-
-static int clp_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
-                     struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
-{
-	uint64_t age, idle;
-	struct ecs_session *s;
-	int rc = ecs_kind_session(ctx, key, &s);
-
-	if (rc)
-		return rc;
-	if (nfields < ecs_kind_clp.nfields)
-		return SRP_ESHORT;
-	age = ecs_kind_read_age(r);
-	idle = ecs_kind_read_age(r);
-	if (r->err)
-		return r->err;
-	set_ages(ctx->owner, s, ctx->now, age, idle);
-	*out = &s->clp;
-	return 0;
-}
-
-/* No deletion of its own on the wire; an audit may find one too many. */
-static int clp_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
-{
-	struct ecs_session *s;
-	int rc = ecs_kind_session(ctx, key, &s);
-
-	if (rc)
-		return rc == SRP_ENOSESS ? SRP_ENOENT : rc;
-	ecs_tell_deleted(ctx->owner, &s->clp, ECS_TELL_LISTS, ctx->now);
-	ecs_obj_anew(&s->clp);
-	return 0;
-}
-
-static struct srp_ckpt_obj *clp_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
-{
-	struct ecs_session *s;
-
-	return ecs_kind_session(ctx, key, &s) == 0 ? &s->clp : NULL;
-}
-
-static void clp_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
-{
-	walk_sessions(ctx, offsetof(struct ecs_session, clp), &(struct walk){fn, arg});
+	ecs_kind_walk(ctx, offsetof(struct ecs_session, full), fn, arg);
 }
 
 const struct srp_ckpt_kind ecs_kind_full = {
@@ -602,25 +262,4 @@ const struct srp_ckpt_kind ecs_kind_full = {
 	.rank = 1, .nkey = 1, .nfields = 10, .ver_min = 1, .ver_max = 1, .max_len = FULL_LEN,
 	.key = full_key, .gate = full_gate, .encode = full_encode, .apply = full_apply,
 	.remove = full_remove, .find = full_find, .walk = full_walk,
-};
-
-const struct srp_ckpt_kind ecs_kind_call = {
-	.id = 179, .del_id = 188, .name = "ACS_CALL_INFO", .del_name = "DEL_ACS_CALL_INFO",
-	.rank = 1, .nkey = 1, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
-	.key = call_key, .parent = call_parent, .gate = call_gate, .encode = call_encode,
-	.apply = call_apply, .remove = call_remove, .find = call_find, .walk = call_walk,
-};
-
-const struct srp_ckpt_kind ecs_kind_bearer = {
-	.id = 33, .del_id = 187, .name = "ACS_SESS_INFO", .del_name = "DEL_ACS_SESS_INFO",
-	.rank = 1, .nkey = 2, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = BEARER_LEN,
-	.key = bearer_key, .parent = bearer_parent, .gate = bearer_gate, .encode = bearer_encode,
-	.apply = bearer_apply, .remove = bearer_remove, .find = bearer_find, .walk = bearer_walk,
-};
-
-const struct srp_ckpt_kind ecs_kind_clp = {
-	.id = 4, .name = "UPDATE_CLPSTATS",
-	.rank = 1, .nkey = 1, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = CLP_LEN,
-	.key = clp_key, .parent = clp_parent, .gate = clp_gate, .encode = clp_encode,
-	.apply = clp_apply, .remove = clp_remove, .find = clp_find, .walk = clp_walk,
 };

@@ -5,8 +5,8 @@
 
 #include "ecs/kind.h"
 
-/* key: call-id, bearer << 2 | what, id. Fields: the slot of chassis 0, the slot of chassis 1; each nil
- * (nothing charged there) or [packets up, packets down, bytes up, bytes down]. */
+/* key: call-id, bearer << 2 | what, id. Fields: the slot of chassis 0, the slot of chassis 1; each
+ * nil (nothing charged there) or [packets up, packets down, bytes up, bytes down]. */
 #define OF_BITS   2u
 #define OF_MASK   3u
 #define SLOT_LEN  (1 + 4 * 9)
@@ -176,7 +176,8 @@ static int usage_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 
 	if (!o)
 		return SRP_ENOENT;
-	ecs_usage_drop(ctx->owner, ECS_CONTAINER(o, struct ecs_usage, ckpt), ECS_TELL_LISTS, ctx->now);
+	ecs_usage_drop(ctx->owner, ECS_CONTAINER(o, struct ecs_usage, ckpt), ECS_TELL_LISTS,
+	               ctx->now);
 	return 0;
 }
 

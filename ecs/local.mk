@@ -20,7 +20,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/tls_hello.c	%D%/tls_hello.h	\
 	%D%/wheel.c	%D%/wheel.h	\
 	%D%/kind.c	%D%/kind.h	\
-	%D%/kind_flow.c	%D%/kind_rules.c	\
+	%D%/kind_call.c	%D%/kind_flow.c	%D%/kind_rules.c	\
 	%D%/kind_session.c	%D%/kind_usage.c	\
 	%D%/recoverable.c	%D%/recoverable.h	\
 	%D%/ruleref.c	%D%/ruleref.h	\

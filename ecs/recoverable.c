@@ -3,10 +3,11 @@
 
 #include "ecs/engine_impl.h"
 
-/* --- eligibility -------------------------------------------------------------------------------- */
+/* --- eligibility ------------------------------------------------------------------------------ */
 
 /* By the name of the rule that the flow has (the action line that matched, group or ruledef), under
- * the session's scheme. The answer is kept with the ref: all sessions of a ref mostly have one scheme. */
+ * the session's scheme. The answer is kept with the ref: all sessions of a ref mostly have one
+ * scheme. */
 static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *delay)
 {
 	struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
@@ -17,7 +18,8 @@ static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *d
 	    f->session->scheme < 0)
 		return false;
 	if (!r->judged || r->scheme != f->session->scheme) {
-		r->eligible = ecs_service_eligible(e->conf.service, f->session->scheme, r->rule, false, &d);
+		r->eligible = ecs_service_eligible(e->conf.service, f->session->scheme, r->rule,
+		                                   false, &d);
 		r->delay = r->eligible ? (uint16_t)d : 0;
 		r->scheme = f->session->scheme;
 		r->judged = true;
@@ -26,7 +28,7 @@ static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *d
 	return r->eligible;
 }
 
-/* --- slots ---------------------------------------------------------------------------------------- */
+/* --- slots ------------------------------------------------------------------------------------ */
 
 static bool call_full(const struct ecs_engine *e, const struct ecs_session *s)
 {
@@ -38,7 +40,8 @@ static bool instance_full(const struct ecs_engine *e)
 	return e->slots >= ECS_FLOW_CHKPT_PER_SESSMGR;
 }
 
-/* Sessions that wait for nothing but a slot of the instance are on a list, in the order they came. */
+/* Sessions that wait for nothing but a slot of the instance are on a list, in their order of
+ * coming. */
 static void starve(struct ecs_engine *e, struct ecs_session *s)
 {
 	bool is = !ecs_list_empty(&s->waiting) && !call_full(e, s);
@@ -67,7 +70,7 @@ static void stop_waiting(struct ecs_engine *e, struct ecs_flow *f)
 	starve(e, f->session);
 }
 
-/* --- the first send --------------------------------------------------------------------------------- */
+/* --- the first send --------------------------------------------------------------------------- */
 
 /* Tells the sink, or arms what is left of the delay; the delay counts from the flow's creation. */
 static void begin(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
@@ -106,15 +109,16 @@ static void serve(struct ecs_engine *e, struct ecs_session *s, struct srp_time n
 	starve(e, s);
 }
 
-/* A slot was given back: to this call, else to those that have waited longest for one of the instance. */
+/* A slot was given back: to this call, else to those that have waited longest for one of the
+ * instance. */
 static void hand_over(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
 	serve(e, s, now);
 	ecs_recoverable_freed(e, now);
 }
 
-/* Gives the slot back; the checkpoint is deleted where the peer may have it. The flow may live on: its
- * object begins anew then. */
+/* Gives the slot back; the checkpoint is deleted where the peer may have it. The flow may live on:
+ * its object begins anew then. */
 static void give_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
 	ecs_flow_undelay(e, f);
@@ -123,7 +127,7 @@ static void give_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time 
 	ecs_flow_slot(e, f, false);
 }
 
-/* --- public ------------------------------------------------------------------------------------------ */
+/* --- public ----------------------------------------------------------------------------------- */
 
 static void become_eligible(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay,
                             struct srp_time now)
@@ -179,7 +183,8 @@ void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_
 	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
 		return;
 	(void)eligible(e, f, &delay);
-	begin(e, f, delay, now); /* a wheel that ran behind may have been early: what is left is armed */
+	/* a wheel that ran behind may have been early: what is left is armed */
+	begin(e, f, delay, now);
 }
 
 void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)

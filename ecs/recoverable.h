@@ -10,8 +10,8 @@
  *  non-configurable value"); admits a million. */
 #define ECS_FLOW_CHKPT_PER_SESSMGR 1048576u
 
-/** The rule of @p f has just been decided, or has changed from @p old_ref: takes or gives back a slot,
- *  arms the delay, tells the sink. */
+/** The rule of @p f has just been decided, or has changed from @p old_ref: takes or gives back a
+ * slot, arms the delay, tells the sink. */
 void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old_ref,
                           struct srp_time now);
 /** @p f is about to be freed: gives its slot to the oldest waiting flow and tells the sink. */

@@ -10,10 +10,10 @@
 #include "ecs/rule/service.h"
 #include "srp/ckpt.h"
 
-/* On the wire a rule is named by its name hash, in the rule map, in flows and in usages alike: it is
- * the same on every stream and after every change of role, so that nothing must be announced again
- * when digests are equal. It is the low 32 bits of a 64-bit hash (5 bytes); where another ref holds
- * these, it is the whole. */
+/* On the wire a rule is named by its name hash, in the rule map, in flows and in usages alike: it
+ * is the same on every stream and after every change of role, so that nothing must be announced
+ * again when digests are equal. It is the low 32 bits of a 64-bit hash (5 bytes); where another ref
+ * holds these, it is the whole. */
 #define ECS_REF_NONE 0xffffu
 #define ECS_REFS_MAX 8192
 
@@ -29,14 +29,14 @@ struct ecs_ruleref {
 	struct srp_ckpt_obj ckpt;           /**< kind rule map, 241 */
 	char rulebase[ECS_NAME_MAX + 1], rule[ECS_NAME_MAX + 1];
 	uint64_t rule_digest, action_digest;
-	uint64_t name_hash;                 /**< of the above: the same on both chassis; see below */
+	uint64_t name_hash; /**< of the above: the same on both chassis; see below */
 	struct ecs_ruleref *hash_next;
 	uint16_t id;                        /**< index in the table, of this process only */
 	uint16_t line;                      /**< ECS_LINE_NONE where unbound */
 	enum ecs_bind bind;
 	uint32_t flows;                     /**< flows that name it now: `Active Flows` */
 	bool gone;                          /**< removed; the slot is free when no flow names it */
-	bool judged, eligible;              /**< by recoverable.c: under scheme, with delay seconds */
+	bool judged, eligible; /**< by recoverable.c: under scheme, with delay seconds */
 	uint16_t delay;
 	int scheme;
 };
@@ -50,7 +50,8 @@ struct ecs_rule_name {
 struct ecs_ruleref_table;
 
 /** @p sink may be NULL (no replication, as in ecsreplay). */
-struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc, struct srp_ckpt_sink *sink);
+struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc,
+                                          struct srp_ckpt_sink *sink);
 void ecs_ruleref_free(struct ecs_ruleref_table *t);
 /** The ref of a local line; made, and told to the sink, at first use. ECS_REF_NONE when full. */
 uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct srp_time now);
@@ -62,10 +63,11 @@ size_t ecs_ruleref_count(const struct ecs_ruleref_table *t);
 /** The whole 64-bit hash of a name; its upper half is never 0. */
 uint64_t ecs_ruleref_full_hash(const struct ecs_rule_name *n);
 /**
- * The ref of a peer's rule, made where there is none; the sink is not told. Where the table is full a
- * ref that no flow names and no line of the service has gives way.
+ * The ref of a peer's rule, made where there is none; the sink is not told. Where the table is full
+ * a ref that no flow names and no line of the service has gives way.
  *
- * @return 0; SRP_EINVAL (@p name_hash is not of this name), SRP_EDUP (held by another name), SRP_EFULL
+ * @return 0; SRP_EINVAL (@p name_hash is not of this name), SRP_EDUP (held by another name),
+ * SRP_EFULL
  */
 int ecs_ruleref_intern(struct ecs_ruleref_table *t, const struct ecs_rule_name *n,
                        uint64_t name_hash, struct srp_time now, struct ecs_ruleref **out);

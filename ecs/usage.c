@@ -43,9 +43,9 @@ struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, u
 {
 	struct ecs_usage *u;
 
-	if (!e->usages.cur &&
-	    ecs_chain_init(&e->usages, e->conf.sessions_expected, offsetof(struct ecs_usage, by_key),
-	                   usage_hash, ecs_hash_mix(e->conf.seed, ECS_HASH_K2)) != 0)
+	if (!e->usages.cur && ecs_chain_init(&e->usages, e->conf.sessions_expected,
+	                                     offsetof(struct ecs_usage, by_key), usage_hash,
+	                                     ecs_hash_mix(e->conf.seed, ECS_HASH_K2)) != 0)
 		return NULL;
 	u = ecs_pool_get(&e->usage_pool);
 	if (!u)
@@ -103,7 +103,8 @@ void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t beare
 }
 
 /* Tells of the volumes on a list, at most @p budget. */
-static void tell_some(struct ecs_engine *e, struct srp_list *head, struct srp_time now, size_t budget)
+static void tell_some(struct ecs_engine *e, struct srp_list *head, struct srp_time now,
+                      size_t budget)
 {
 	for (; budget > 0 && !ecs_list_empty(head); budget--) {
 		struct ecs_usage *u = ECS_CONTAINER(head->next, struct ecs_usage, in_changed);

@@ -1,9 +1,9 @@
 /* usage: volumes, replicated as ACS_USAGE_INFO (212). Keyed (call-id, bearer, rule or content-id);
- * each chassis writes only its own slot and a volume is the sum of the slots, so that any record may
- * be repeated and none overwrites what the other side has charged (R14).
+ * each chassis writes only its own slot and a volume is the sum of the slots, so that any record
+ * may be repeated and none overwrites what the other side has charged (R14).
  *
- * A record carries the own slot as it was at the last turn (`told`), not as it is: a version names one
- * content, and a repetition or an audit between two turns finds what was sent. */
+ * A record carries the own slot as it was at the last turn (`told`), not as it is: a version names
+ * one content, and a repetition or an audit between two turns finds what was sent. */
 #ifndef ECS_USAGE_H
 #define ECS_USAGE_H
 
@@ -23,12 +23,12 @@ enum ecs_usage_of { ECS_USAGE_SESSION, ECS_USAGE_RULE, ECS_USAGE_CONTENT };
 struct ecs_usage {
 	struct srp_ckpt_obj ckpt;
 	struct srp_list in_session;       /**< most recently charged first */
-	struct srp_list in_changed;       /**< of the engine: changed since the last second's turn */
+	struct srp_list in_changed;       /**< of the engine: changed since the last turn */
 	struct ecs_usage *by_key;         /**< chain of the engine's index */
 	struct ecs_session *session;
 	struct ecs_volume own[2];         /**< by chassis bit */
 	struct ecs_volume told;           /**< this chassis' slot at the last turn */
-	uint64_t id;                      /**< rule: name hash (0: no rule); content-id; session: 0 */
+	uint64_t id;                      /**< rule: name hash, 0 none; content-id; session: 0 */
 	uint16_t stats;                   /**< of: RULE: index of the local rule name */
 	uint8_t bearer;
 	uint8_t of;                       /**< enum ecs_usage_of */

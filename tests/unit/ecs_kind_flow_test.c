@@ -245,7 +245,8 @@ static void test_refusals(void)
 /* An IPv6 flow whose server is a mapped IPv4 address would be of two families. */
 static void test_families(void)
 {
-	struct raw x = {.callid = 7, .id = 3, .nkey = 29, .bearer = 5, .tcp = 3, .key = {6, 0, 1, 0, 80}};
+	struct raw x = {
+	        .callid = 7, .id = 3, .nkey = 29, .bearer = 5, .tcp = 3, .key = {6, 0, 1, 0, 80}};
 	struct ecs_flow *f;
 	struct kit a, b;
 
@@ -349,7 +350,7 @@ static void test_ages(void)
 	kit_fini(&b);
 }
 
-/* An idle timeout travels only where it is not what the rule implies, and is no part of the hash. */
+/* An idle timeout travels only where the rule does not imply it, and is no part of the hash. */
 static void test_own_timeout(void)
 {
 	struct srp_ckpt_obj *out;
@@ -386,7 +387,11 @@ static void test_own_timeout(void)
 /* A peer cannot make a call hold more than the highest limit there is: 300, and not 301. */
 static void test_limit(void)
 {
-	struct raw x = {.callid = 7, .nkey = 9, .bearer = 5, .tcp = 3, .key = {6, 0, 0, 0, 80, 192, 0, 2, 1}};
+	struct raw x = {.callid = 7,
+	                .nkey = 9,
+	                .bearer = 5,
+	                .tcp = 3,
+	                .key = {6, 0, 0, 0, 80, 192, 0, 2, 1}};
 	struct kit_state st;
 	struct ecs_flow *f;
 	struct kit a, b;
@@ -439,7 +444,8 @@ static void test_remove(void)
 	ecs_kind_flow.key(&f->ckpt, &key);
 	CU_ASSERT_PTR_NOT_NULL(ecs_kind_flow.find(&ctx, &key));
 	CU_ASSERT_EQUAL(ecs_kind_flow.remove(&ctx, &(struct srp_ckpt_key){{7, 999}}), SRP_ENOENT);
-	CU_ASSERT_EQUAL(ecs_kind_flow.remove(&ctx, &(struct srp_ckpt_key){{7, UINT64_MAX}}), SRP_ENOENT);
+	CU_ASSERT_EQUAL(ecs_kind_flow.remove(&ctx, &(struct srp_ckpt_key){{7, UINT64_MAX}}),
+	                SRP_ENOENT);
 	CU_ASSERT_EQUAL(ecs_kind_flow.remove(&ctx, &key), 0);
 	CU_ASSERT_PTR_NULL(ecs_kind_flow.find(&ctx, &key));
 	CU_ASSERT_EQUAL(ecs_engine_recoverable(b.e), 0);

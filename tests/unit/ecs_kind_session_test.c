@@ -187,15 +187,18 @@ static void test_full_refusals(void)
 	CU_ASSERT_EQUAL(apply_full(&b, 1, "1", v4, NULL, without, 1, 0), SRP_EINVAL);
 	CU_ASSERT_EQUAL(apply_full(&b, 1, "1", v4, NULL, NULL, 0, 0), SRP_EINVAL);
 	CU_ASSERT_EQUAL(apply_full(&b, 1, "1", v4, NULL, more, 12, 0), SRP_ERANGE);
-	CU_ASSERT_EQUAL(apply_full(&b, 1, "1", v4, NULL, five, 1, ECS_KIND_AGE_MAX_MS + 1), SRP_ERANGE);
+	CU_ASSERT_EQUAL(apply_full(&b, 1, "1", v4, NULL, five, 1, ECS_KIND_AGE_MAX_MS + 1),
+	                SRP_ERANGE);
 	CU_ASSERT_TRUE(kit_unchanged(&b, &st));
-	CU_ASSERT_EQUAL(apply_full(&b, 1, "012345678901234", v4, v6, all, 11, ECS_KIND_AGE_MAX_MS), 0);
+	CU_ASSERT_EQUAL(apply_full(&b, 1, "012345678901234", v4, v6, all, 11, ECS_KIND_AGE_MAX_MS),
+	                0);
 	CU_ASSERT_EQUAL(ecs_engine_sessions(b.e), 1);
-	CU_ASSERT_TRUE(at(&b, 1)->created.us >= 1); /* an age before the clock's start is no "never" */
+	/* an age before the clock's start is no "never" */
+	CU_ASSERT_TRUE(at(&b, 1)->created.us >= 1);
 	kit_fini(&b);
 }
 
-/* An address that other sessions hold: the peer's view wins, what they had leaves the lists (R12). */
+/* Addresses that others hold: the peer's view wins, what they had leaves the lists (R12). */
 static void test_full_replaces_holders(void)
 {
 	struct srp_ckpt_obj *out;
@@ -360,12 +363,15 @@ static void test_bearer(void)
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &d->ckpt, &out), 0);
 	CU_ASSERT_TRUE(kit_same(&a, &d->ckpt, &b, out));
 	CU_ASSERT_EQUAL(ecs_session_bearer(t, 8, false)->qci, 1);
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 4}}, two, 2, 2, &out),
-	                SRP_ERANGE);
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 16}}, two, 2, 2, &out),
-	                SRP_ERANGE);
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 15}}, two, 2, 2, &out),
-	                0);
+	CU_ASSERT_EQUAL(
+	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 4}}, two, 2, 2, &out),
+	        SRP_ERANGE);
+	CU_ASSERT_EQUAL(
+	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 16}}, two, 2, 2, &out),
+	        SRP_ERANGE);
+	CU_ASSERT_EQUAL(
+	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 15}}, two, 2, 2, &out),
+	        0);
 	CU_ASSERT_PTR_EQUAL(ecs_kind_bearer.parent(out), &t->full);
 	ctx = kit_ctx(&b, false);
 	CU_ASSERT_EQUAL(ecs_kind_bearer.remove(&ctx, &(struct srp_ckpt_key){{7, 15}}), 0);

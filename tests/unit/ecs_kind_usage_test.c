@@ -140,7 +140,8 @@ static void test_size(void)
 	u = ecs_usage_find(a.e, s->spec.callid, 5, ECS_USAGE_RULE, 0xdeadbeef);
 	ecs_usage_turn(a.e, a.now);
 	CU_ASSERT_TRUE(kit_record_len(&a, &u->ckpt) < 30);
-	u->own[1] = (struct ecs_volume){{ECS_VOLUME_MAX, ECS_VOLUME_MAX}, {ECS_VOLUME_MAX, ECS_VOLUME_MAX}};
+	u->own[1] = (struct ecs_volume){{ECS_VOLUME_MAX, ECS_VOLUME_MAX},
+	                                {ECS_VOLUME_MAX, ECS_VOLUME_MAX}};
 	u->told = u->own[1];
 	u->id = UINT64_MAX;
 	u->ckpt.term = u->ckpt.version = UINT32_MAX;
@@ -196,9 +197,9 @@ static void test_refusals(void)
 	CU_ASSERT_EQUAL(apply_raw(&b, 8, 0, 0, 4, 1), SRP_ENOSESS);
 	CU_ASSERT_EQUAL(apply_raw(&b, 0, 0, 0, 4, 1), SRP_ERANGE);
 	CU_ASSERT_EQUAL(apply_raw(&b, (uint64_t)1 << 32 | 7, 0, 0, 4, 1), SRP_ERANGE);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 3, 0, 4, 1), SRP_ERANGE);        /* no such kind of volume */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 3, 0, 4, 1), SRP_ERANGE); /* no such kind of volume */
 	CU_ASSERT_EQUAL(apply_raw(&b, 7, 0, 1, 4, 1), SRP_ERANGE);        /* session, with an id */
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2, 0, 4, 1), SRP_ERANGE);   /* session, with a bearer */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2, 0, 4, 1), SRP_ERANGE); /* session, with a bearer */
 	CU_ASSERT_EQUAL(apply_raw(&b, 7, 4 << 2 | 1, 9, 4, 1), SRP_ERANGE);
 	CU_ASSERT_EQUAL(apply_raw(&b, 7, 16 << 2 | 1, 9, 4, 1), SRP_ERANGE);
 	CU_ASSERT_EQUAL(apply_raw(&b, 7, (uint64_t)5 << 32 | 1, 9, 4, 1), SRP_ERANGE);
@@ -229,7 +230,7 @@ static void test_limit(void)
 	kit_fini(&b);
 }
 
-/* --- the counter of two chassis -------------------------------------------------------------------- */
+/* --- the counter of two chassis --------------------------------------------------------------- */
 
 /* Records may be repeated, and cross a takeover: what each side has charged is counted once. */
 static void test_two_epochs(void)
@@ -264,8 +265,8 @@ static void test_two_epochs(void)
 	kit_fini(&b);
 }
 
-/* What the peer does not know of our slot is kept, does not spoil the comparison, and is told at the
- * next takeover. */
+/* What the peer does not know of our slot is kept, does not spoil the comparison, and is told at
+ * the next takeover. */
 static void test_own_is_not_lost(void)
 {
 	struct srp_ckpt_obj *out;
@@ -320,7 +321,8 @@ static void test_restart(void)
 	CU_ASSERT_EQUAL(session_usage(&a2, 7)->own[0].bytes[ECS_UPLINK], 1000);
 	ecs_engine_active(a2.e, true, a2.now);
 	charge(&a2, ecs_session_find(a2.e, 7), 0, ECS_USAGE_SESSION, 0, 1, 1);
-	CU_ASSERT_EQUAL(kit_send(&b, &a2, &session_usage(&b, 7)->ckpt, &out), 0); /* older of ours */
+	/* an older value of ours */
+	CU_ASSERT_EQUAL(kit_send(&b, &a2, &session_usage(&b, 7)->ckpt, &out), 0);
 	CU_ASSERT_EQUAL(up(&a2, 7), 1001);
 	kit_fini(&a);
 	kit_fini(&b);
@@ -385,7 +387,8 @@ static void test_orders(void)
 			k = rnd >> 31 ? &a : &b;
 			if (rnd & 0x40000000u) {
 				ecs_engine_active(k->e, true, k->now);
-				charge(k, ecs_session_find(k->e, 7), 0, ECS_USAGE_SESSION, 0, 1, rnd & 0xff);
+				charge(k, ecs_session_find(k->e, 7), 0, ECS_USAGE_SESSION, 0, 1,
+				       rnd & 0xff);
 				sum += rnd & 0xff;
 				ecs_usage_turn(k->e, k->now);
 				ecs_engine_active(k->e, false, k->now);

@@ -37,7 +37,8 @@ static inline void kit_changed(struct srp_ckpt_sink *s, struct srp_ckpt_obj *o, 
 	struct kit_sink *k = (struct kit_sink *)(void *)s;
 
 	(void)now;
-	CU_ASSERT_FALSE(o->link[SRP_REPLICA_GR].flags & SRP_LINK_F_TOMB); /* deleted, and not begun anew */
+	/* deleted, and not begun anew? */
+	CU_ASSERT_FALSE(o->link[SRP_REPLICA_GR].flags & SRP_LINK_F_TOMB);
 	k->changed[o->kind->id]++;
 	k->last = o;
 	o->term = k->term;
@@ -56,14 +57,15 @@ static inline void kit_deleted(struct srp_ckpt_sink *s, struct srp_ckpt_obj *o, 
 		o->link[i] = (struct srp_ckpt_link){.flags = SRP_LINK_F_TOMB};
 }
 
-static inline void kit_rule(struct ecs_service *s, const char *name, enum ecs_field f, const char *v,
-                            uint32_t priority, const char *action)
+static inline void kit_rule(struct ecs_service *s, const char *name, enum ecs_field f,
+                            const char *v, uint32_t priority, const char *action)
 {
 	struct ecs_err e;
 
 	CU_ASSERT_EQUAL(ecs_service_ruledef(s, name, false, &e), 0);
 	CU_ASSERT_EQUAL(ecs_service_rule_line(s, name, false, f, false, ECS_OP_EQ, v, NULL, &e), 0);
-	CU_ASSERT_EQUAL(ecs_service_action_line(s, "rb", false, priority, false, name, action, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_action_line(s, "rb", false, priority, false, name, action, &e),
+	                0);
 }
 
 /* web (eligible), dns (eligible), slow (eligible, delay 10 s), plain and any (not eligible).
@@ -105,7 +107,8 @@ static inline struct ecs_service *kit_service(int variant, uint32_t limit)
 	return s;
 }
 
-static inline void kit_init_with(struct kit *k, uint8_t bit, bool active, int variant, uint32_t limit)
+static inline void kit_init_with(struct kit *k, uint8_t bit, bool active, int variant,
+                                 uint32_t limit)
 {
 	struct ecs_engine_config c = {0};
 
@@ -169,7 +172,8 @@ static inline struct ecs_session_spec kit_spec(uint32_t callid, uint32_t host)
 }
 
 /* A session with IPv4 10.host; with IPv6 2001:db8:0:host::/64 too where @p v6. */
-static inline struct ecs_session *kit_session(struct kit *k, uint32_t callid, uint32_t host, bool v6)
+static inline struct ecs_session *kit_session(struct kit *k, uint32_t callid, uint32_t host,
+                                              bool v6)
 {
 	struct ecs_session_spec spec = kit_spec(callid, host);
 	struct ecs_session *s = NULL;
@@ -213,8 +217,8 @@ static inline void kit_set_rule(struct kit *k, struct ecs_flow *f, const char *r
 	ecs_recoverable_rule(k->e, f, old, k->now);
 }
 
-static inline struct ecs_flow *kit_flow(struct kit *k, struct ecs_session *s, uint16_t port, bool v6,
-                                        const char *rule)
+static inline struct ecs_flow *kit_flow(struct kit *k, struct ecs_session *s, uint16_t port,
+                                        bool v6, const char *rule)
 {
 	struct ecs_flow_key key = kit_key(s, port, v6);
 	struct ecs_flow *f = NULL;
@@ -228,7 +232,7 @@ static inline struct ecs_flow *kit_flow(struct kit *k, struct ecs_session *s, ui
 	return f;
 }
 
-/* --- records -------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static inline struct srp_ckpt_ctx kit_ctx(struct kit *k, bool canonical)
 {
@@ -399,8 +403,9 @@ static inline bool kit_unchanged(struct kit *k, const struct kit_state *st)
 }
 
 /* One field replaced by @p with; the rest as it was. */
-static inline int kit_apply_twisted(struct kit *to, const struct srp_ckpt_obj *o, const uint8_t *buf,
-                                    size_t len, unsigned field, const uint8_t *with, size_t nwith)
+static inline int kit_apply_twisted(struct kit *to, const struct srp_ckpt_obj *o,
+                                    const uint8_t *buf, size_t len, unsigned field,
+                                    const uint8_t *with, size_t nwith)
 {
 	uint8_t twisted[KIT_RECORD + 16];
 	struct srp_mp_r r = srp_mp_r_init(buf, len);
@@ -417,7 +422,8 @@ static inline int kit_apply_twisted(struct kit *to, const struct srp_ckpt_obj *o
 	memcpy(twisted + from, with, nwith);
 	memcpy(twisted + from + nwith, buf + to_, len - to_);
 	o->kind->key(o, &key);
-	return kit_apply(to, o->kind, &key, twisted, from + nwith + len - to_, o->kind->nfields, &out);
+	return kit_apply(to, o->kind, &key, twisted, from + nwith + len - to_, o->kind->nfields,
+	                 &out);
 }
 
 /* The record of @p o at @p to: cut at every byte, with a field too few, and with each field of a
@@ -427,10 +433,18 @@ static inline void kit_torture(struct kit *from, struct kit *to, const struct sr
 	static const struct {
 		uint8_t n, b[10];
 	} wrong[] = {
-		{1, {0xc2}}, {1, {0xc3}}, {1, {0x80}}, {2, {0x81, 0x01}}, {3, {0xd4, 1, 1}},
-		{5, {0xca, 0, 0, 0, 0}}, {9, {0xcb, 0, 0, 0, 0, 0, 0, 0, 0}}, {1, {0xff}},
-		{1, {0xc1}}, {5, {0xdd, 0xff, 0xff, 0xff, 0xff}}, {5, {0xc6, 0xff, 0xff, 0xff, 0xff}},
-		{9, {0xd3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+	        {1, {0xc2}},
+	        {1, {0xc3}},
+	        {1, {0x80}},
+	        {2, {0x81, 0x01}},
+	        {3, {0xd4, 1, 1}},
+	        {5, {0xca, 0, 0, 0, 0}},
+	        {9, {0xcb, 0, 0, 0, 0, 0, 0, 0, 0}},
+	        {1, {0xff}},
+	        {1, {0xc1}},
+	        {5, {0xdd, 0xff, 0xff, 0xff, 0xff}},
+	        {5, {0xc6, 0xff, 0xff, 0xff, 0xff}},
+	        {9, {0xd3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 	};
 	uint8_t buf[KIT_RECORD];
 	size_t len = kit_encode(from, o, false, buf);

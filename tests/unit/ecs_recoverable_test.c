@@ -146,7 +146,7 @@ static void test_limit_instance(void)
 	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT));
 	CU_ASSERT_TRUE(has(h, ECS_FLOW_F_WAITING));
 	CU_ASSERT_EQUAL(ecs_engine_recoverable(a.e), ECS_FLOW_CHKPT_PER_SESSMGR);
-	/* a session that ends gives its slots back too; one that ends while it waits is forgotten */
+	/* a session that ends gives its slots back; one that ends while it waits is forgotten */
 	ecs_session_delete(a.e, 8, ECS_END_OPERATOR, a.now);
 	CU_ASSERT_TRUE(has(h, ECS_FLOW_F_CHECKPOINT));
 	f = kit_flow(&a, s, 1000, false, "web");
@@ -335,7 +335,8 @@ static void test_commit(void)
 	CU_ASSERT_FALSE(has(f[0], ECS_FLOW_F_CHECKPOINT) || has(f[1], ECS_FLOW_F_CHECKPOINT));
 	CU_ASSERT_EQUAL(a.rec.told[210], 2);
 	CU_ASSERT_EQUAL(ecs_engine_flows(a.e), 5);
-	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT)); /* and dns stays, though its service is another */
+	/* and dns stays, though its service is another */
+	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT));
 	CU_ASSERT_EQUAL(s->slots, 3);
 	/* the delay is taken away */
 	ecs_service_free(wide);
@@ -351,7 +352,8 @@ static void test_commit(void)
 	CU_ASSERT_EQUAL(ecs_service_scheme_trigger(wide, "ss", false, &err), 0);
 	CU_ASSERT_EQUAL(ecs_service_scheme_priority(wide, "ss", false, 1, "now", "ta", &err), 0);
 	CU_ASSERT_EQUAL(ecs_service_subs_class(wide, "all", false, &err), 0);
-	CU_ASSERT_EQUAL(ecs_service_subs_line(wide, "all", false, ECS_SUBS_ANY, true, "TRUE", &err), 0);
+	CU_ASSERT_EQUAL(ecs_service_subs_line(wide, "all", false, ECS_SUBS_ANY, true, "TRUE", &err),
+	                0);
 	CU_ASSERT_EQUAL(ecs_service_subs_base(wide, "sb", false, &err), 0);
 	CU_ASSERT_EQUAL(ecs_service_subs_bind(wide, "sb", false, 1, "all", "ss", &err), 0);
 	CU_ASSERT_EQUAL(ecs_service_commit(wide, &err), 0);

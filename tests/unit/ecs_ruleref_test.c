@@ -120,8 +120,8 @@ static int apply_raw(struct kit *b, uint64_t hash, const char *rulebase, const c
 	srp_mp_w_str(&w, rule);
 	srp_mp_w_uint(&w, 1);
 	srp_mp_w_uint(&w, 2);
-	return kit_apply(b, &ecs_kind_rule_map, &(struct srp_ckpt_key){{hash}}, buf, srp_mp_w_len(&w),
-	                 ecs_kind_rule_map.nfields, &out);
+	return kit_apply(b, &ecs_kind_rule_map, &(struct srp_ckpt_key){{hash}}, buf,
+	                 srp_mp_w_len(&w), ecs_kind_rule_map.nfields, &out);
 }
 
 static uint64_t full(const char *rulebase, const char *rule)
@@ -180,7 +180,8 @@ static void test_collision(void)
 	CU_ASSERT_PTR_EQUAL(ref(&k, "web"), r); /* found again, not made again */
 	/* the same of a peer's */
 	CU_ASSERT_EQUAL(apply_raw(&k, full("rb", "x") & UINT32_MAX, "rb", "x"), 0);
-	r = ecs_ruleref_get(k.e->refs, ecs_ruleref_by_hash(k.e->refs, full("rb", "x") & UINT32_MAX));
+	r = ecs_ruleref_get(k.e->refs,
+	                    ecs_ruleref_by_hash(k.e->refs, full("rb", "x") & UINT32_MAX));
 	strcpy(r->rule, "y");
 	CU_ASSERT_EQUAL(apply_raw(&k, full("rb", "x") & UINT32_MAX, "rb", "x"), SRP_EDUP);
 	CU_ASSERT_EQUAL(apply_raw(&k, full("rb", "x"), "rb", "x"), 0);
@@ -228,7 +229,7 @@ static void test_full_table(void)
 	kit_fini(&k);
 }
 
-/* An audit may find a rule too many: it goes; while flows name it, they keep it; it may come back. */
+/* An audit may find a rule too many: it goes; flows that name it keep it; it may come back. */
 static void test_remove(void)
 {
 	struct srp_ckpt_key key;
