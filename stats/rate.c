@@ -8,9 +8,7 @@ static void put(struct stats_rate_point *ring, uint32_t size, uint32_t *n, uint6
 {
 	if (*n && p->us - ring[(*n - 1) % size].us < every)
 		return;
-	ring[(*n)++ % size] = *p;
-	if (*n == 2 * size) /* only its remainder and "at least size" matter: never wraps */
-		*n = size;
+	ring[(*n)++ % size] = *p; /* at one a second the count lasts for 136 years */
 }
 
 /* The newest point that is at least a window old; the oldest there is where none is. */

@@ -18,7 +18,8 @@ static void test_limits(void)
 	CU_ASSERT_TRUE(srp_bucket_take(&b, 1, T(100001)));
 	CU_ASSERT_FALSE(srp_bucket_take(&b, 1, T(100001)));
 	CU_ASSERT_TRUE(srp_bucket_take(&b, 0, T(100001)));
-	CU_ASSERT_FALSE(srp_bucket_take(&b, 4, T(UINT64_MAX))); /* never more than the burst */
+	CU_ASSERT_FALSE(srp_bucket_take(&b, 4, T(100001 + 450000))); /* never more than the burst */
+	CU_ASSERT_FALSE(srp_bucket_take(&b, 4, T(UINT64_MAX)));
 	CU_ASSERT_TRUE(srp_bucket_take(&b, 3, T(UINT64_MAX)));
 	srp_bucket_init(&b, 7, 0, T(1)); /* no burst given: one second's worth */
 	CU_ASSERT_FALSE(srp_bucket_take(&b, 8, T(1)));
