@@ -149,6 +149,15 @@ static void subscriber_row(struct page *p, const struct ecs_session *c)
 	row_end(p);
 }
 
+/* A volume that came by checkpoint names its rule by the hash alone. */
+static const char *usage_rule(struct ecs_engine *e, const struct ecs_usage *u)
+{
+	struct ecs_ruleref_table *refs = ecs_engine_refs(e);
+	const struct ecs_ruleref *r = ecs_ruleref_get(refs, ecs_ruleref_by_hash(refs, u->id));
+
+	return r ? r->rule : ecs_service_stats_name(ecs_engine_service(e), u->stats);
+}
+
 static void usage_row(struct page *p, const struct ecs_session *c, const struct ecs_usage *u)
 {
 	static const char *const of[] = {
@@ -161,7 +170,7 @@ static void usage_row(struct page *p, const struct ecs_session *c, const struct 
 	srp_mp_w_uint(w, u->bearer);
 	srp_mp_w_str(w, of[u->of]);
 	if (u->of == ECS_USAGE_RULE) {
-		srp_mp_w_str(w, ecs_service_stats_name(ecs_engine_service(p->s->engine), u->stats));
+		srp_mp_w_str(w, usage_rule(p->s->engine, u));
 	} else {
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)u->id);
 		srp_mp_w_str(w, u->of == ECS_USAGE_CONTENT ? number : "");
