@@ -21,7 +21,8 @@ static void usage(FILE *out)
 	      "  -c COMMAND  run a command and end; may be repeated\n"
 	      "  -h          this text\n"
 	      "  -V          version\n"
-	      "Without -c, commands are read from standard input; `?` lists what can be said.\n", out);
+	      "Without -c, commands are read from standard input; `?` lists what can be said.\n",
+	      out);
 }
 
 /* Lines until `exit` or the end of the input. */
@@ -100,8 +101,8 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	tty = !n && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	s = chassis_shell_new(path && path[0] ? path : CHASSIS_OPERATOR_PATH, stdin, stdout, tty, why,
-	                      sizeof(why));
+	s = chassis_shell_new(path && path[0] ? path : CHASSIS_OPERATOR_PATH, stdin, stdout, tty,
+			      why, sizeof(why));
 	if (!s) {
 		fprintf(stderr, "chassisctl: %s\n", why);
 		return EXIT_LOST;

@@ -11,7 +11,7 @@ static void put(struct stats_doc *d, const char *s)
 	d->put(d->arg, s, strlen(s));
 }
 
-/* --- JSON --------------------------------------------------------------------------------------- */
+/* --- JSON ----------------------------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at @p s, or 0 where it is none: continuation missing, longer than
  * needed, a surrogate, beyond U+10FFFF. */
@@ -21,8 +21,9 @@ static size_t utf8(const unsigned char *s)
 		unsigned char first, last, low, high; /* of the first byte, of the second */
 		uint8_t len;
 	} form[] = {
-		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
+		{0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
 		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
 	};
 
@@ -106,7 +107,7 @@ static void json_close(struct stats_doc *d, const char *bracket)
 	put(d, bracket);
 }
 
-/* --- text --------------------------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------------------------- */
 
 static void text_line(struct stats_doc *d, struct stats_line *l)
 {
@@ -141,7 +142,7 @@ static void text_block(struct stats_doc *d, const struct stats_value *v)
 			text_item(d, d->table->col[c].title, stats_value_text(v[c], buf));
 }
 
-/* --- both --------------------------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------------------------- */
 
 void stats_doc_begin(struct stats_doc *d, enum stats_doc_format format, stats_put_fn *fn, void *arg)
 {
@@ -178,8 +179,8 @@ void stats_doc_close(struct stats_doc *d)
 		json_close(d, "}");
 }
 
-void stats_doc_item_as(struct stats_doc *d, const char *key, const char *label, struct stats_value v,
-                       const char *text)
+void stats_doc_item_as(struct stats_doc *d, const char *key, const char *label,
+		       struct stats_value v, const char *text)
 {
 	if (d->format == STATS_DOC_JSON) {
 		json_key(d, key);

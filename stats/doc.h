@@ -1,5 +1,5 @@
-/* doc: what a command answers: items and tables, said once and rendered as text for people or as JSON
- * for programs. Streams: nothing is kept, so that a table of a million rows needs no memory. */
+/* doc: what a command answers: items and tables, said once and rendered as text for people or as
+ * JSON for programs. Nothing is kept: a table of a million rows needs no memory. */
 #ifndef STATS_DOC_H
 #define STATS_DOC_H
 
@@ -28,7 +28,8 @@ struct stats_doc {
 };
 
 /** Begins a document; what it renders goes to @p put until stats_doc_end. */
-void stats_doc_begin(struct stats_doc *d, enum stats_doc_format format, stats_put_fn *put, void *arg);
+void stats_doc_begin(struct stats_doc *d, enum stats_doc_format format, stats_put_fn *put,
+		     void *arg);
 void stats_doc_end(struct stats_doc *d);
 
 /** Text: values of items begin at column @p width, or with @p right end there. */
@@ -44,10 +45,11 @@ void stats_doc_close(struct stats_doc *d);
  */
 void stats_doc_item(struct stats_doc *d, const char *key, const char *label, struct stats_value v);
 /** The same with a text of its own for people: "Enabled", "3 seconds ago". */
-void stats_doc_item_as(struct stats_doc *d, const char *key, const char *label, struct stats_value v,
-                       const char *text);
+void stats_doc_item_as(struct stats_doc *d, const char *key, const char *label,
+		       struct stats_value v, const char *text);
 /** A line of text; nothing in JSON. */
-void stats_doc_line(struct stats_doc *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void stats_doc_line(struct stats_doc *d, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /** Opens a table; @p t is kept until stats_doc_table_end. */
 void stats_doc_table(struct stats_doc *d, const struct stats_table *t);

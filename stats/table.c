@@ -35,8 +35,8 @@ const char *stats_value_text(struct stats_value v, char *buf)
 	}
 }
 
-/* One cell of a plain table, behind a blank. An empty one is a dash: a row has as many words as there are
- * columns. */
+/* One cell of a plain table, behind a blank. An empty one is a dash: a row has as many words as
+ * there are columns. */
 static void cell(const struct stats_col *c, const char *s, struct stats_line *l)
 {
 	size_t len, start;
@@ -164,7 +164,8 @@ bool stats_table_heading(const struct stats_table *t, size_t i, struct stats_lin
 }
 
 /* Numbers end below their rail; after one that was too long the next ones come back to theirs. */
-static void ladder_row(const struct stats_table *t, const struct stats_value *v, struct stats_line *l)
+static void ladder_row(const struct stats_table *t, const struct stats_value *v,
+		       struct stats_line *l)
 {
 	char buf[24];
 

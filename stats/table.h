@@ -39,7 +39,7 @@ struct stats_col {
 enum stats_table_style {
 	STATS_TABLE_PLAIN,  /**< a line of titles, underlined */
 	STATS_TABLE_BARE,   /**< no titles: the caller has printed a legend */
-	STATS_TABLE_LADDER, /**< titles on steps, the last column's on top; a line of `=` in the end */
+	STATS_TABLE_LADDER, /**< titles on steps, the last column's on top; a line of `=` below */
 	STATS_TABLE_BLOCKS  /**< each row a block of `Title: value` lines */
 };
 
@@ -69,6 +69,7 @@ const char *stats_value_text(struct stats_value v, char *buf);
 /** Lays out the heading line number @p i of @p t; false when there is none any more. */
 bool stats_table_heading(const struct stats_table *t, size_t i, struct stats_line *l);
 /** Lays out a row of a table that is not of blocks. */
-void stats_table_row(const struct stats_table *t, const struct stats_value *v, struct stats_line *l);
+void stats_table_row(const struct stats_table *t, const struct stats_value *v,
+		     struct stats_line *l);
 
 #endif

@@ -81,7 +81,8 @@ int chassis_answer_read(enum chassis_query q, struct srp_mp_r *r, struct chassis
 	out.n = queries[q].n;
 	for (size_t i = 0; i < out.n; i++) {
 		if (i < n)
-			read_field(&queries[q].field[i], r, &out.v[i], out.text[i], sizeof(out.text[i]));
+			read_field(&queries[q].field[i], r, &out.v[i], out.text[i],
+				   sizeof(out.text[i]));
 		else
 			out.v[i] = none[queries[q].field[i].type];
 	}
@@ -113,7 +114,7 @@ struct stats_value chassis_answer_get(enum chassis_query q, const struct chassis
 	return i < a->n ? a->v[i] : stats_string("");
 }
 
-/* --- layouts ------------------------------------------------------------------------------------ */
+/* --- layouts -------------------------------------------------------------------------------- */
 
 static const struct stats_col flow_cols[] = {
 	{"recovered", "Recovered", 9, true}, {"callid", "Callid", 8, true},
@@ -139,12 +140,19 @@ static const struct stats_col usage_cols[] = {
 	{"bytes_up", "Bytes-Up", 10, false},
 };
 static const struct stats_col loss_cols[] = {
-	{"number", "No.", 4, false}, {"kind", "Kind", 9, true}, {"reason", "Reason", 18, true},
-	{"start_wall_ms", "Start (ms)", 14, false}, {"duration_us", "Duration(us)", 12, false},
-	{"sessions_before", "Calls-Before", 12, false}, {"sessions_after", "Calls-After", 11, false},
-	{"flows_before", "Flows-Before", 12, false}, {"flows_after", "Flows-After", 11, false},
-	{"objects_at_most", "Lost-At-Most", 12, false}, {"bytes_at_most", "Bytes-At-Most", 13, false},
-	{"figure_age_ms", "Age(ms)", 8, false}, {"term", "Term", 6, false},
+	{"number", "No.", 4, false},
+	{"kind", "Kind", 9, true},
+	{"reason", "Reason", 18, true},
+	{"start_wall_ms", "Start (ms)", 14, false},
+	{"duration_us", "Duration(us)", 12, false},
+	{"sessions_before", "Calls-Before", 12, false},
+	{"sessions_after", "Calls-After", 11, false},
+	{"flows_before", "Flows-Before", 12, false},
+	{"flows_after", "Flows-After", 11, false},
+	{"objects_at_most", "Lost-At-Most", 12, false},
+	{"bytes_at_most", "Bytes-At-Most", 13, false},
+	{"figure_age_ms", "Age(ms)", 8, false},
+	{"term", "Term", 6, false},
 };
 static const struct stats_col none_cols[] = {{0}};
 
@@ -158,21 +166,21 @@ static const struct {
 	const char *total;  /* label of the last line */
 } layouts[CHASSIS_LAYOUT__N] = {
 	[CHASSIS_LAYOUT_FLOWS] = {CHASSIS_QUERY_FLOW, "flows", STATS_TABLE_PLAIN, COLS(flow_cols),
-	                          "Total flows"},
-	[CHASSIS_LAYOUT_FLOWS_FULL] = {CHASSIS_QUERY_FLOW, "flows", STATS_TABLE_BLOCKS, none_cols, 0,
-	                               "Total flows"},
+				  "Total flows"},
+	[CHASSIS_LAYOUT_FLOWS_FULL] = {CHASSIS_QUERY_FLOW, "flows", STATS_TABLE_BLOCKS, none_cols,
+				       0, "Total flows"},
 	[CHASSIS_LAYOUT_SUBSCRIBERS] = {CHASSIS_QUERY_SUBSCRIBER, "subscribers", STATS_TABLE_PLAIN,
-	                                COLS(subscriber_cols),
-	                                "Total subscribers matching specified criteria"},
+					COLS(subscriber_cols),
+					"Total subscribers matching specified criteria"},
 	[CHASSIS_LAYOUT_SUBSCRIBERS_FULL] = {CHASSIS_QUERY_SUBSCRIBER, "subscribers",
-	                                     STATS_TABLE_BLOCKS, none_cols, 0,
-	                                     "Total subscribers matching specified criteria"},
-	[CHASSIS_LAYOUT_USAGE] = {CHASSIS_QUERY_USAGE, "volumes", STATS_TABLE_PLAIN, COLS(usage_cols),
-	                          "Total volumes"},
-	[CHASSIS_LAYOUT_REPLICA] = {CHASSIS_QUERY_REPLICA, "replicas", STATS_TABLE_BLOCKS, none_cols, 0,
-	                            "Total replicas"},
-	[CHASSIS_LAYOUT_LOSS] = {CHASSIS_QUERY_LOSS, "switchovers", STATS_TABLE_PLAIN, COLS(loss_cols),
-	                         "Total switchovers"},
+					     STATS_TABLE_BLOCKS, none_cols, 0,
+					     "Total subscribers matching specified criteria"},
+	[CHASSIS_LAYOUT_USAGE] = {CHASSIS_QUERY_USAGE, "volumes", STATS_TABLE_PLAIN,
+				  COLS(usage_cols), "Total volumes"},
+	[CHASSIS_LAYOUT_REPLICA] = {CHASSIS_QUERY_REPLICA, "replicas", STATS_TABLE_BLOCKS,
+				    none_cols, 0, "Total replicas"},
+	[CHASSIS_LAYOUT_LOSS] = {CHASSIS_QUERY_LOSS, "switchovers", STATS_TABLE_PLAIN,
+				 COLS(loss_cols), "Total switchovers"},
 };
 
 enum chassis_query chassis_layout_query(enum chassis_layout layout)

@@ -1,5 +1,5 @@
-/* answer: rows that tasks answer to queries, read by the lists of chassis/task/rows.h, and how each query
- * is shown. */
+/* answer: rows that tasks answer to queries, read by the lists of chassis/task/rows.h, and how each
+ * query is shown. */
 #ifndef CHASSIS_CLI_ANSWER_H
 #define CHASSIS_CLI_ANSWER_H
 

@@ -43,7 +43,7 @@ const char *cfg_name(const struct cfg *c)
 	return c->block[c->depth - 1].name;
 }
 
-/* --- blocks ------------------------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------------------------- */
 
 static void close_block(struct cfg *c)
 {
@@ -88,7 +88,7 @@ static bool leave(struct cfg *c, const struct chassis_line *l)
 	return true;
 }
 
-/* --- lines -------------------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------------------------- */
 
 /* Reports why a handler refused, at the word it named or at the last one. */
 static void refused(struct cfg *c, const struct chassis_line *l)
@@ -179,8 +179,9 @@ static void parse(struct cfg *c, struct chassis_grammar *g, const char *text, si
 	if (c->errors > CHASSIS_CONFIG_ERRORS_MAX)
 		return;
 	if (c->depth > 1) {
-		snprintf(why, sizeof(why), "expected `end`: a block (%s) opened at line %u is not closed",
-		         c->block[c->depth - 1].what, c->block[c->depth - 1].line);
+		snprintf(why, sizeof(why),
+			 "expected `end`: a block (%s) opened at line %u is not closed",
+			 c->block[c->depth - 1].what, c->block[c->depth - 1].line);
 		cfg_error(c, c->line, NULL, why);
 	}
 	while (c->depth > 1)

@@ -1,6 +1,7 @@
-/* config: what the configuration file says, parsed by the rows of chassis/cli/config.def. Nothing is
- * half read: a file gives a whole configuration, or errors with file, line, word and what was expected.
- * The files beside this one write <config.h> for the results of configure: "config.h" would be this. */
+/* config: what the configuration file says, parsed by the rows of chassis/cli/config.def. Nothing
+ * is half read: a file gives a whole configuration, or errors with file, line, word and what was
+ * expected. The files beside this one write <config.h> for the results of configure: "config.h"
+ * would be this. */
 #ifndef CHASSIS_CLI_CONFIG_H
 #define CHASSIS_CLI_CONFIG_H
 
@@ -32,7 +33,7 @@ struct chassis_if_addr {
 struct chassis_iface {
 	char name[16];            /**< IFNAMSIZ */
 	char context[80];
-	enum chassis_side side;   /**< `side access|core` (ours): which TUN its packets go through */
+	enum chassis_side side;   /**< `side access|core` (ours): which TUN its packets go by */
 	bool loopback;            /**< `interface NAME loopback`: no device, its addresses only */
 	struct chassis_if_addr addr[CHASSIS_ADDRS_MAX];
 	size_t naddr;
@@ -83,7 +84,7 @@ struct chassis_srp_config {
 
 struct chassis_config {
 	char hostname[64];        /**< `system hostname`, default "chassis" */
-	uint32_t sessmgrs;        /**< `task facility sessmgr max N`, 1 to CHASSIS_SESSMGRS_MAX, default 2 */
+	uint32_t sessmgrs;        /**< `task facility sessmgr max N`, 1 to CHASSIS_SESSMGRS_MAX */
 	char logging[16];         /**< `logging stderr|syslog` (ours) */
 	int severity;             /**< syslog number, default 6 */
 	char state_file[CHASSIS_PATH_MAX]; /**< `srp state-file` (ours): the persisted term */
@@ -114,8 +115,8 @@ struct chassis_config *chassis_config_parse(const char *text, size_t len, const 
 void chassis_config_free(struct chassis_config *c);
 /** Prints it as a file that parses back to itself. */
 void chassis_config_print(const struct chassis_config *c, FILE *out);
-/** Digest of what both chassis must have equal (not addresses of one side, mode, priority, paths); 0
- * without memory. */
+/** Digest of what both chassis must have equal (not addresses of one side, mode, priority, paths);
+ * 0 without memory. */
 uint64_t chassis_config_digest(const struct chassis_config *c);
 /** The pool that holds @p a, or NULL. */
 const struct chassis_pool *chassis_config_pool(const struct chassis_config *c,

@@ -55,7 +55,7 @@ int cfg_context(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return SRP_OK;
 }
 
-/* --- interfaces --------------------------------------------------------------------------------- */
+/* --- interfaces ----------------------------------------------------------------------------- */
 
 int cfg_iface(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
@@ -68,8 +68,10 @@ int cfg_iface(struct cfg *c, const struct chassis_match *m, size_t arg)
 		if (strcmp(c->iface->name, name) != 0)
 			continue;
 		if (strcmp(c->iface->context, cfg_name(c)) != 0)
-			return cfg_refuse(c, "name", "expected an interface of this context: it is in context %s",
-			                  c->iface->context);
+			return cfg_refuse(
+				c, "name",
+				"expected an interface of this context: it is in context %s",
+				c->iface->context);
 		if (chassis_match_has(m, "loopback"))
 			c->iface->loopback = true;
 		return SRP_OK;
@@ -128,7 +130,8 @@ int cfg_address(struct cfg *c, const struct chassis_match *m, size_t arg)
 		if (!same_addr(&f->addr[i].addr, &a.addr))
 			continue;
 		if (!no)
-			return cfg_refuse(c, key, "expected an address that the interface does not have yet");
+			return cfg_refuse(
+				c, key, "expected an address that the interface does not have yet");
 		memmove(&f->addr[i], &f->addr[i + 1], (f->naddr - i - 1) * sizeof(f->addr[0]));
 		f->naddr--;
 		return SRP_OK;
@@ -141,7 +144,7 @@ int cfg_address(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return SRP_OK;
 }
 
-/* --- pools -------------------------------------------------------------------------------------- */
+/* --- pools ---------------------------------------------------------------------------------- */
 
 static bool host_bits(const struct ecs_addr *a, unsigned bits)
 {
@@ -174,7 +177,8 @@ static int pool_check(struct cfg *c, const struct chassis_pool *p, const char *k
 	if (host_bits(&p->prefix, p->v6 ? p->len : 96u + p->len))
 		return cfg_refuse(c, key, "expected a prefix without host bits");
 	if (p->v6 && p->len > 64)
-		return cfg_refuse(c, key, "expected a prefix of at most 64 bits: each subscriber has a /64");
+		return cfg_refuse(
+			c, key, "expected a prefix of at most 64 bits: each subscriber has a /64");
 	if (conf->npool == CHASSIS_POOLS_MAX)
 		return cfg_refuse(c, "name", "expected at most %d pools", CHASSIS_POOLS_MAX);
 	for (size_t i = 0; i < conf->npool; i++) {
@@ -207,7 +211,8 @@ int cfg_pool(struct cfg *c, const struct chassis_match *m, size_t arg)
 		if (!chassis_match_has(m, kinds[i]))
 			continue;
 		if (p.kind[0])
-			return cfg_refuse(c, kinds[i], "expected one of public, private and static");
+			return cfg_refuse(c, kinds[i],
+					  "expected one of public, private and static");
 		snprintf(p.kind, sizeof(p.kind), "%s", kinds[i]);
 	}
 	p.kind_class = (int)chassis_match_num(m, "class", UINT32_MAX);
@@ -239,7 +244,7 @@ int cfg_pool_remove(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return cfg_refuse(c, "name", "expected the name of a pool");
 }
 
-/* --- APNs --------------------------------------------------------------------------------------- */
+/* --- APNs ----------------------------------------------------------------------------------- */
 
 int cfg_apn(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
@@ -252,8 +257,9 @@ int cfg_apn(struct cfg *c, const struct chassis_match *m, size_t arg)
 		if (strcmp(c->apn->name, name) != 0)
 			continue;
 		if (strcmp(c->apn->context, cfg_name(c)) != 0)
-			return cfg_refuse(c, "name", "expected an APN of this context: it is in context %s",
-			                  c->apn->context);
+			return cfg_refuse(c, "name",
+					  "expected an APN of this context: it is in context %s",
+					  c->apn->context);
 		return SRP_OK;
 	}
 	if (conf->napn == CHASSIS_APNS_MAX)
@@ -292,5 +298,6 @@ void cfg_file_check(struct cfg *c)
 	}
 	if (conf->require_active_charging && !conf->service)
 		cfg_error(c, c->line, "active-charging",
-		          "expected an active-charging service, as `require active-charging` asks for it");
+			  "expected an active-charging service, as `require active-charging` asks "
+			  "for it");
 }

@@ -123,7 +123,7 @@ int cfg_ecs_limit(struct cfg *c, const struct chassis_match *m, size_t arg)
 	                                               &c->why), "num");
 }
 
-/* --- rules -------------------------------------------------------------------------------------- */
+/* --- rules ---------------------------------------------------------------------------------- */
 
 int cfg_ecs_rule_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
@@ -174,8 +174,10 @@ int cfg_ecs_handshaking(struct cfg *c, const struct chassis_match *m, size_t arg
 		const char *word;
 		unsigned bit;
 	} what[] = {
-		{"all-packets", ECS_HS_ALL_PACKETS}, {"initial-packets", ECS_HS_INITIAL},
-		{"mid-session-packets", ECS_HS_MID_SESSION}, {"tear-down-packets", ECS_HS_TEAR_DOWN},
+		{"all-packets", ECS_HS_ALL_PACKETS},
+		{"initial-packets", ECS_HS_INITIAL},
+		{"mid-session-packets", ECS_HS_MID_SESSION},
+		{"tear-down-packets", ECS_HS_TEAR_DOWN},
 	};
 	unsigned bits = 0;
 
@@ -186,7 +188,7 @@ int cfg_ecs_handshaking(struct cfg *c, const struct chassis_match *m, size_t arg
 	return told(c, ecs_service_handshaking(service(c), cfg_name(c), bits, &c->why), NULL);
 }
 
-/* --- charging-action ---------------------------------------------------------------------------- */
+/* --- charging-action ------------------------------------------------------------------------ */
 
 int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
@@ -222,7 +224,8 @@ int cfg_ecs_rating_group(struct cfg *c, const struct chassis_match *m, size_t ar
 
 int cfg_ecs_discard(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	bool on = !no(m), up = chassis_match_has(m, "uplink"), down = chassis_match_has(m, "downlink");
+	bool on = !no(m), up = chassis_match_has(m, "uplink"),
+	     down = chassis_match_has(m, "downlink");
 
 	(void)arg;
 	c->charging->flow_action = on ? ECS_ACT_DISCARD : ECS_ACT_NONE;
@@ -241,7 +244,7 @@ int cfg_ecs_flow_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return SRP_OK;
 }
 
-/* --- service scheme ----------------------------------------------------------------------------- */
+/* --- service scheme ------------------------------------------------------------------------- */
 
 int cfg_ecs_flow_recovery(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
@@ -259,8 +262,10 @@ int cfg_ecs_cond_rule(struct cfg *c, const struct chassis_match *m, size_t arg)
 int cfg_ecs_cond_delay(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c, ecs_service_cond_delay(service(c), cfg_name(c),
-	                                      (uint32_t)chassis_match_num(m, "num", 0), &c->why), NULL);
+	return told(c,
+		    ecs_service_cond_delay(service(c), cfg_name(c),
+					   (uint32_t)chassis_match_num(m, "num", 0), &c->why),
+		    NULL);
 }
 
 int cfg_ecs_cond_any(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -276,7 +281,8 @@ int cfg_ecs_trigger(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return told(c, ecs_service_scheme_trigger(service(c), cfg_name(c), no(m), &c->why), NULL);
 }
 
-/* The service takes a later line of the same priority for the earlier one; in one block it is a slip. */
+/* The service takes a later line of the same priority for the earlier one; in one block it is a
+ * slip. */
 static int priority_once(struct cfg *c, const struct chassis_match *m)
 {
 	bool *used = &c->priority_used[chassis_match_num(m, "num", 0) & 127];
@@ -292,10 +298,12 @@ int cfg_ecs_scheme_priority(struct cfg *c, const struct chassis_match *m, size_t
 	(void)arg;
 	if (priority_once(c, m) != SRP_OK)
 		return SRP_EINVAL;
-	return told(c, ecs_service_scheme_priority(service(c), cfg_name(c), no(m),
-	                                           (uint32_t)chassis_match_num(m, "num", 0),
-	                                           chassis_match_text(m, "condition"),
-	                                           chassis_match_text(m, "action"), &c->why), "num");
+	return told(c,
+		    ecs_service_scheme_priority(service(c), cfg_name(c), no(m),
+						(uint32_t)chassis_match_num(m, "num", 0),
+						chassis_match_text(m, "condition"),
+						chassis_match_text(m, "action"), &c->why),
+		    "num");
 }
 
 int cfg_ecs_subs_line(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -303,8 +311,10 @@ int cfg_ecs_subs_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	const char *value = arg == ECS_SUBS_ANY ? chassis_match_has(m, "TRUE") ? "TRUE" : "FALSE"
 	                                        : chassis_match_text(m, "name");
 
-	return told(c, ecs_service_subs_line(service(c), cfg_name(c), no(m), (enum ecs_subs_field)arg,
-	                                     op_of(m) == ECS_OP_EQ, value, &c->why), NULL);
+	return told(c,
+		    ecs_service_subs_line(service(c), cfg_name(c), no(m), (enum ecs_subs_field)arg,
+					  op_of(m) == ECS_OP_EQ, value, &c->why),
+		    NULL);
 }
 
 int cfg_ecs_subs_bind(struct cfg *c, const struct chassis_match *m, size_t arg)

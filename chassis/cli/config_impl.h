@@ -48,7 +48,7 @@ struct cfg {
 	/* of the line that is handled */
 	const struct chassis_match *m;
 	bool stay;                 /**< the handler does not want the block opened (`no`) */
-	const char *at;            /**< key of the word that the handler refuses; NULL: the last word */
+	const char *at; /**< key of the word that the handler refuses; NULL: the last word */
 	struct ecs_err why;
 };
 

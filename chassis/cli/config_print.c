@@ -7,8 +7,8 @@
 
 #include "srp/hash.h"
 
-/* One printer for the file and for the digest: what the two chassis may have different is left out of
- * the digest, line by line. */
+/* One printer for the file and for the digest: what the two chassis may have different is left out
+ * of the digest, line by line. */
 struct print {
 	const struct chassis_config *c;
 	FILE *out;
@@ -198,8 +198,8 @@ static void put_service(void *arg, const char *text)
 
 static void print_all(const struct print *p)
 {
-	static const char *const severities[] = {"emergency", "alert", "critical", "error", "warning",
-	                                         "notice", "info", "debug"};
+	static const char *const severities[] = {"emergency", "alert",  "critical", "error",
+						 "warning",   "notice", "info",     "debug"};
 	const struct chassis_config *c = p->c;
 
 	line(p, 0, "configure");
@@ -212,7 +212,8 @@ static void print_all(const struct print *p)
 		line(p, 1, "require active-charging");
 	contexts(p);
 	if (c->service && p->common)
-		line(p, 1, "active-charging %016llx", (unsigned long long)ecs_service_digest(c->service));
+		line(p, 1, "active-charging %016llx",
+		     (unsigned long long)ecs_service_digest(c->service));
 	else if (c->service)
 		ecs_service_print(c->service, put_service, (void *)(uintptr_t)p);
 	line(p, 0, "end");

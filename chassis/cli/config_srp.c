@@ -174,14 +174,16 @@ void cfg_srp_check(struct cfg *c)
 	char text[160];
 
 	if (s->dead_ms / HELLOS_IN_DEAD < s->hello_ms) {
-		snprintf(text, sizeof(text), "expected at least %d times the hello-interval of %u ms, not %u ms",
-		         HELLOS_IN_DEAD, s->hello_ms, s->dead_ms);
+		snprintf(text, sizeof(text),
+			 "expected at least %d times the hello-interval of %u ms, not %u ms",
+			 HELLOS_IN_DEAD, s->hello_ms, s->dead_ms);
 		cfg_error(c, c->srp_line ? c->srp_line : c->line, "dead-interval", text);
 	}
 	if (s->has_peer && s->has_bind && chassis_addr_v6(&s->peer) != chassis_addr_v6(&s->bind))
 		cfg_error(c, c->line, "bind address", "expected an address of the peer's family");
 	if (s->has_peer && s->has_bind && memcmp(&s->peer, &s->bind, sizeof(s->peer)) == 0)
-		cfg_error(c, c->line, "peer-ip-address", "expected another address than the own one");
+		cfg_error(c, c->line, "peer-ip-address",
+			  "expected another address than the own one");
 	if (!c->conf->srp.route_modifier)
 		c->conf->srp.route_modifier = s->mode == CHASSIS_PRIMARY ? 8 : 16;
 }

@@ -12,7 +12,12 @@ enum chassis_exec {
 #undef CHASSIS_CLI_EXEC
 
 /** Who answers a command. */
-enum chassis_exec_where { CHASSIS_EXEC_SCT, CHASSIS_EXEC_ASK, CHASSIS_EXEC_FILE, CHASSIS_EXEC_SHELL };
+enum chassis_exec_where {
+	CHASSIS_EXEC_SCT,
+	CHASSIS_EXEC_ASK,
+	CHASSIS_EXEC_FILE,
+	CHASSIS_EXEC_SHELL
+};
 
 /** The table; row i is command i. All rows are of mode 0. */
 extern const struct chassis_row chassis_exec_rows[CHASSIS_EXEC__N];

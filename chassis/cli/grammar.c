@@ -55,8 +55,8 @@ void chassis_grammar_free(struct chassis_grammar *g)
 	free(g);
 }
 
-struct chassis_grammar *chassis_grammar_new(const struct chassis_row *rows, size_t n, unsigned modes,
-                                            char *why, size_t cap)
+struct chassis_grammar *chassis_grammar_new(const struct chassis_row *rows, size_t n,
+					    unsigned modes, char *why, size_t cap)
 {
 	struct chassis_grammar *g = calloc(1, sizeof(*g));
 
@@ -70,8 +70,9 @@ struct chassis_grammar *chassis_grammar_new(const struct chassis_row *rows, size
 		goto fail;
 	for (size_t i = 0; i < n; i++) {
 		int rc = rows[i].mode < modes && rows[i].enter < modes
-		                 ? chassis_program_add(&g->prog, rows[i].pattern, (uint16_t)i, &g->first[i])
-		                 : SRP_ERANGE;
+				 ? chassis_program_add(&g->prog, rows[i].pattern, (uint16_t)i,
+						       &g->first[i])
+				 : SRP_ERANGE;
 
 		if (rc) {
 			snprintf(why, cap, "%s: %s", rows[i].pattern, srp_strerror(rc));
@@ -90,7 +91,7 @@ fail:
 	return NULL;
 }
 
-/* --- running ------------------------------------------------------------------------------------ */
+/* --- running -------------------------------------------------------------------------------- */
 
 /* Follows the nodes that take no word. Each node is entered once per word, so this ends. */
 static void follow(struct chassis_grammar *g, uint16_t at, uint32_t trail)
@@ -205,8 +206,9 @@ static bool ambiguous(struct chassis_grammar *g, const char *word, struct chassi
 		if (!first) {
 			first = n;
 		} else if (!same_word(first, n)) {
-			snprintf(e->text, sizeof(e->text), "expected either %.*s or %.*s, not a part of both",
-			         (int)first->len, first->text, (int)n->len, n->text);
+			snprintf(e->text, sizeof(e->text),
+				 "expected either %.*s or %.*s, not a part of both",
+				 (int)first->len, first->text, (int)n->len, n->text);
 			at_word(e, word);
 			return true;
 		}
@@ -353,7 +355,8 @@ int chassis_grammar_next(struct chassis_grammar *g, unsigned mode, const struct 
 				alone &= o->row == n->row;
 			}
 		}
-		if (seen || (plen && (!word || plen > n->len || strncasecmp(n->text, prefix, plen) != 0)))
+		if (seen ||
+		    (plen && (!word || plen > n->len || strncasecmp(n->text, prefix, plen) != 0)))
 			continue;
 		chassis_node_describe(n, text, sizeof(text));
 		fn(arg, text, word, alone ? g->rows[n->row].help : "");
@@ -361,7 +364,7 @@ int chassis_grammar_next(struct chassis_grammar *g, unsigned mode, const struct 
 	return SRP_OK;
 }
 
-/* --- what was matched --------------------------------------------------------------------------- */
+/* --- what was matched ----------------------------------------------------------------------- */
 
 const struct chassis_arg *chassis_match_arg(const struct chassis_match *m, const char *key)
 {

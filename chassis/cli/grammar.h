@@ -1,6 +1,6 @@
-/* grammar: the words of commands. A command is one row: the mode that it belongs to and a pattern of
- * words. The configuration file, the operator's commands, help, completion and the manual all read
- * the same rows.
+/* grammar: the words of commands. A command is one row: the mode that it belongs to and a pattern
+ * of words. The configuration file, the operator's commands, help, completion and the manual all
+ * read the same rows.
  *
  *   word               a keyword; any unique prefix of it is accepted, upper and lower case alike
  *   <num:1..300>       an argument: its type, then its limits
@@ -69,8 +69,8 @@ struct chassis_grammar;
  * @param rows  kept until chassis_grammar_free
  * @param why   receives what is wrong with a pattern (cap bytes) when NULL is returned
  */
-struct chassis_grammar *chassis_grammar_new(const struct chassis_row *rows, size_t n, unsigned modes,
-                                            char *why, size_t cap);
+struct chassis_grammar *chassis_grammar_new(const struct chassis_row *rows, size_t n,
+					    unsigned modes, char *why, size_t cap);
 void chassis_grammar_free(struct chassis_grammar *g);
 
 /**
@@ -85,7 +85,8 @@ int chassis_line_split(struct chassis_line *l, const char *text, size_t len,
  * Finds the row of @p mode that a line is.
  *
  * @param m  written on success; borrows from @p l and the table
- * @param guess  written on failure: a row that the line came near to, or SIZE_MAX. NULL is permitted
+ * @param guess  written on failure: a row that the line came near to, or SIZE_MAX. NULL is
+ * permitted
  * @return 0, or SRP_EINVAL with @p e
  */
 int chassis_grammar_match(struct chassis_grammar *g, unsigned mode, const struct chassis_line *l,

@@ -68,7 +68,8 @@ int chassis_line_split(struct chassis_line *l, const char *text, size_t len,
 				return refuse(e, text + i, len - i, "a closing quotation mark");
 			i += n;
 			if (i < len && !blank(text[i]))
-				return refuse(e, text + start, i - start, "a blank after the quotation mark");
+				return refuse(e, text + start, i - start,
+					      "a blank after the quotation mark");
 		} else {
 			while (i < len && !blank(text[i]))
 				*out++ = text[i++];

@@ -1,5 +1,5 @@
-/* pipe: what stands behind a command: `| grep`, `| more`, `| json`. Works on the shell's side: a costly
- * expression costs its operator alone. */
+/* pipe: what stands behind a command: `| grep`, `| more`, `| json`. Works on the shell's side: a
+ * costly expression costs its operator alone. */
 #ifndef CHASSIS_CLI_PIPE_H
 #define CHASSIS_CLI_PIPE_H
 

@@ -113,7 +113,8 @@ static void keyword(struct compiler *c)
 
 static void sequence(struct compiler *c);
 
-/* The inside of brackets, up to the closing one: alternatives, each a fork before and a jump behind. */
+/* The inside of brackets, up to the closing one: alternatives, each a fork before and a jump
+ * behind. */
 static void alternatives(struct compiler *c)
 {
 	uint16_t jump[64], split;

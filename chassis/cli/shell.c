@@ -36,7 +36,7 @@ struct chassis_shell {
 	char prompt[96];
 };
 
-/* --- output -------------------------------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------------------------- */
 
 /* Stops after a screen of lines until a key line is read; `q` drops the rest. */
 static void pause_screen(struct chassis_shell *s)
@@ -95,7 +95,7 @@ static enum chassis_shell_result failure(struct chassis_shell *s, const char *te
 	return CHASSIS_SHELL_FAILED;
 }
 
-/* --- connection ---------------------------------------------------------------------------------- */
+/* --- connection ----------------------------------------------------------------------------- */
 
 static int rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
@@ -152,7 +152,8 @@ static enum chassis_shell_result ask(struct chassis_shell *s, const char *line, 
 		return failure(s, "the line is too long");
 	s->answered = s->quiet = false;
 	s->shown = 0;
-	if (s->conn && chassis_conn_send(s->conn, CHASSIS_IPC_OPERATOR, buf, srp_mp_w_len(&w), fd) == 0)
+	if (s->conn &&
+	    chassis_conn_send(s->conn, CHASSIS_IPC_OPERATOR, buf, srp_mp_w_len(&w), fd) == 0)
 		while (s->conn && !s->answered)
 			ev_run(s->loop, 0);
 	output_end(s);
@@ -163,7 +164,7 @@ static enum chassis_shell_result ask(struct chassis_shell *s, const char *line, 
 	return s->status < 0 ? CHASSIS_SHELL_FAILED : CHASSIS_SHELL_OK;
 }
 
-/* --- the shell's own part ------------------------------------------------------------------------ */
+/* --- the shell's own part ------------------------------------------------------------------- */
 
 static void help_one(void *arg, const char *word, bool keyword, const char *help)
 {
@@ -183,8 +184,8 @@ static enum chassis_shell_result help(struct chassis_shell *s, const char *line,
 	if (chassis_line_split(&l, line, len, &e) != SRP_OK)
 		return failure(s, e.text);
 	part = l.n && !l.blank_end;
-	if (chassis_grammar_next(s->grammar, 0, &l, part ? l.n - 1 : l.n, part ? l.word[l.n - 1] : "",
-	                         help_one, s, &e) != SRP_OK)
+	if (chassis_grammar_next(s->grammar, 0, &l, part ? l.n - 1 : l.n,
+				 part ? l.word[l.n - 1] : "", help_one, s, &e) != SRP_OK)
 		return failure(s, e.text);
 	fflush(s->out);
 	return CHASSIS_SHELL_OK;
@@ -253,7 +254,8 @@ static enum chassis_shell_result command(struct chassis_shell *s, const char *li
 	case CHASSIS_EXEC_FILE:
 		return with_file(s, line, len, chassis_match_text(&m, "path"));
 	case CHASSIS_EXEC_ASK:
-		if (s->interactive && !s->autoconfirm && !chassis_match_has(&m, "-noconfirm") && !sure(s))
+		if (s->interactive && !s->autoconfirm && !chassis_match_has(&m, "-noconfirm") &&
+		    !sure(s))
 			return CHASSIS_SHELL_OK;
 		break;
 	case CHASSIS_EXEC_SCT:
@@ -266,22 +268,22 @@ enum chassis_shell_result chassis_shell_run(struct chassis_shell *s, const char 
 {
 	enum chassis_shell_result rc;
 	struct chassis_cli_err e;
-	size_t len = strlen(line);
-	char text[CHASSIS_EXPECT_MAX + 96];
+	size_t len = strcspn(line, "\r\n");
+	char one[CHASSIS_LINE_MAX + 2], text[CHASSIS_EXPECT_MAX + 96];
 
-	while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
-		len--;
-	if (len && line[len - 1] == '?')
-		return help(s, line, len - 1);
-	if (line[strspn(line, " \t\r\n")] == '#')
+	if (len > CHASSIS_LINE_MAX)
+		return failure(s, "the line is too long");
+	memcpy(one, line, len);
+	one[len] = '\0';
+	if (len && one[len - 1] == '?')
+		return help(s, one, len - 1);
+	if (one[strspn(one, " \t")] == '#')
 		return CHASSIS_SHELL_OK;
-	if (chassis_pipe_parse(&s->pipe, line, &e) != SRP_OK) {
+	if (chassis_pipe_parse(&s->pipe, one, &e) != SRP_OK) {
 		snprintf(text, sizeof(text), "at '%s': %s", e.word, e.text);
 		return failure(s, text);
 	}
-	if (s->pipe.command > len)
-		s->pipe.command = len;
-	rc = command(s, line);
+	rc = command(s, one);
 	chassis_pipe_free(&s->pipe);
 	return rc;
 }
@@ -291,7 +293,7 @@ const char *chassis_shell_prompt(const struct chassis_shell *s)
 	return s->prompt;
 }
 
-/* --- birth --------------------------------------------------------------------------------------- */
+/* --- birth ---------------------------------------------------------------------------------- */
 
 static int connect_to(const char *path)
 {

@@ -1,4 +1,4 @@
-/* shell: the operator's side: lines go to the daemon, its answer passes the filters and is printed. */
+/* shell: the operator's side: lines go to the daemon, its answer through filters to the screen. */
 #ifndef CHASSIS_CLI_SHELL_H
 #define CHASSIS_CLI_SHELL_H
 

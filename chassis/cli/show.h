@@ -1,5 +1,5 @@
-/* show: what show commands print from the configuration and from the slabs of the tasks, without asking
- * anybody. Each writes items and tables to a document. */
+/* show: what show commands print from the configuration and from the slabs of the tasks, without
+ * asking anybody. Each writes items and tables to a document. */
 #ifndef CHASSIS_CLI_SHOW_H
 #define CHASSIS_CLI_SHOW_H
 
@@ -36,7 +36,8 @@ void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *
 /** @p name: NULL all. Return false when there is none of that name. */
 bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, const char *name);
 bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, const char *name);
-bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d, const char *name);
+bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d,
+				  const char *name);
 bool chassis_show_trigger_conditions(const struct chassis_view *v, struct stats_doc *d,
                                      const char *name);
 

@@ -1,4 +1,4 @@
-/* show_checkpoint: `show srp checkpoint ...`. Layout: flow-recovery.txt, sample of the sent table. */
+/* show_checkpoint: `show srp checkpoint ...`. Layout: the sample of the flow recovery chapter. */
 #include <config.h>
 #include "chassis/cli/show.h"
 
@@ -67,8 +67,8 @@ static const struct stats_col received_cols[] = {
 #undef COL
 #define N(a) (sizeof(a) / sizeof(a[0]))
 
-static const struct stats_table sent_table = {
-	"sent", "SRP Session Checkpoint Sent Statistics", STATS_TABLE_LADDER, sent_cols, N(sent_cols)};
+static const struct stats_table sent_table = {"sent", "SRP Session Checkpoint Sent Statistics",
+					      STATS_TABLE_LADDER, sent_cols, N(sent_cols)};
 static const struct stats_table received_table = {
 	"received", "SRP Session Checkpoint Received Statistics", STATS_TABLE_LADDER, received_cols,
 	N(received_cols)};
@@ -193,7 +193,8 @@ static void tables(const struct chassis_view *v, struct stats_doc *d, unsigned i
 	stats_doc_table(d, &received_table);
 	for (size_t i = 0; i < n; i++)
 		if (received_active(&sums[row[i]]))
-			received_row(d, recovery_row_name(v->kinds, v->nkinds, row[i]), &sums[row[i]]);
+			received_row(d, recovery_row_name(v->kinds, v->nkinds, row[i]),
+				     &sums[row[i]]);
 	stats_doc_table_end(d);
 }
 
@@ -213,13 +214,17 @@ static void upper(const struct chassis_view *v, struct stats_doc *d)
 	}
 	stats_doc_layout(d, 56, true);
 	stats_doc_item(d, "sessmgrs", "Number of Sessmgrs", stats_uint(v->nsessmgr));
-	stats_doc_item(d, "active_connected", "  Sessmgrs in Active-Connected state", stats_uint(active));
+	stats_doc_item(d, "active_connected", "  Sessmgrs in Active-Connected state",
+		       stats_uint(active));
 	stats_doc_item(d, "standby_connected", "  Sessmgrs in Standby-Connected state",
 	               stats_uint(standby));
-	stats_doc_item(d, "pending_active", "  Sessmgrs in Pending-Active state", stats_uint(pending));
+	stats_doc_item(d, "pending_active", "  Sessmgrs in Pending-Active state",
+		       stats_uint(pending));
 	/* the standby builds the sessions as it receives them: a record is a call */
-	stats_doc_item(d, "call_recovery_records", "Current call recovery records", stats_uint(records));
-	stats_doc_item(d, "pre_allocated_calls", "  Current pre-allocated calls", stats_uint(records));
+	stats_doc_item(d, "call_recovery_records", "Current call recovery records",
+		       stats_uint(records));
+	stats_doc_item(d, "pre_allocated_calls", "  Current pre-allocated calls",
+		       stats_uint(records));
 	stats_doc_line(d, "%s", "");
 }
 
@@ -243,11 +248,14 @@ static void instance_row(const struct chassis_view *v, struct stats_doc *d, unsi
 		sent[full(v, r)] += s->kind[SRP_REPLICA_GR][r].sent;
 		received[full(v, r)] += s->kind[SRP_REPLICA_GR][r].received;
 	}
-	stats_doc_row(d, (const struct stats_value[]){
-		stats_uint(i), stats_string(s->applied_role < SRP_ROLE__N ? role[s->applied_role] : "?"),
-		stats_string(s->link < N(link) ? link[s->link] : "?"), stats_uint(records),
-		stats_uint(records), stats_uint(received[1]), stats_uint(received[0]),
-		stats_uint(sent[1]), stats_uint(sent[0])});
+	stats_doc_row(
+		d,
+		(const struct stats_value[]){
+			stats_uint(i),
+			stats_string(s->applied_role < SRP_ROLE__N ? role[s->applied_role] : "?"),
+			stats_string(s->link < N(link) ? link[s->link] : "?"), stats_uint(records),
+			stats_uint(records), stats_uint(received[1]), stats_uint(received[0]),
+			stats_uint(sent[1]), stats_uint(sent[0])});
 }
 
 static void per_instance(const struct chassis_view *v, struct stats_doc *d, unsigned instance)
@@ -292,10 +300,12 @@ void chassis_show_kinds(const struct chassis_view *v, struct stats_doc *d)
 			if (row_id(v, r) != id)
 				continue;
 			snprintf(versions, sizeof(versions), "%u-%u", k->ver_min, k->ver_max);
-			stats_doc_row(d, (const struct stats_value[]){
-				stats_uint(id), stats_string(recovery_row_name(v->kinds, v->nkinds, r)),
-				stats_bool(r % 2), stats_bool(k->limited), stats_uint(k->max_len),
-				stats_string(versions)});
+			stats_doc_row(
+				d, (const struct stats_value[]){
+					   stats_uint(id),
+					   stats_string(recovery_row_name(v->kinds, v->nkinds, r)),
+					   stats_bool(r % 2), stats_bool(k->limited),
+					   stats_uint(k->max_len), stats_string(versions)});
 		}
 	}
 	stats_doc_table_end(d);

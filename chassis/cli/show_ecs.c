@@ -1,4 +1,5 @@
-/* show_ecs: `show active-charging ...` from the configuration and the counters of the session managers. */
+/* show_ecs: `show active-charging ...` from the configuration and the counters of the session
+ * managers. */
 #include <config.h>
 #include "chassis/cli/show.h"
 
@@ -10,7 +11,7 @@
 
 #define N(a) (sizeof(a) / sizeof(a[0]))
 
-/* --- ruledef statistics: columns as in the field, seven fields a row ----------------------------- */
+/* --- ruledef statistics: columns as in the field, seven fields a row ------------------------ */
 
 static const struct stats_col rule_cols[] = {
 	{"name", "Ruledef Name", 18, true}, {"packets_down", "Packets-Down", 13, false},
@@ -40,19 +41,22 @@ static void rule_row(struct stats_doc *d, const char *name, const struct ecs_rul
 		stats_uint(s->pending_bytes)});
 }
 
-/* What no rule matched is no ruledef: it stands behind the table, so that a row stays seven words. */
+/* What no rule matched is no ruledef: it stands behind the table, where a row is seven words. */
 static void no_rule(struct stats_doc *d, const struct ecs_rule_stats *s)
 {
-	static const struct stats_table t = {"no_rule", NULL, STATS_TABLE_BARE, rule_cols, N(rule_cols)};
+	static const struct stats_table t = {"no_rule", NULL, STATS_TABLE_BARE, rule_cols,
+					     N(rule_cols)};
 
 	if (d->format == STATS_DOC_JSON) {
 		stats_doc_table(d, &t);
 		rule_row(d, "(no rule)", s);
 		stats_doc_table_end(d);
 	} else if (s->pkts_down + s->pkts_up) {
-		stats_doc_line(d, "Forwarded by no rule: packets down %llu up %llu, bytes down %llu up %llu",
-		               (unsigned long long)s->pkts_down, (unsigned long long)s->pkts_up,
-		               (unsigned long long)s->bytes_down, (unsigned long long)s->bytes_up);
+		stats_doc_line(
+			d,
+			"Forwarded by no rule: packets down %llu up %llu, bytes down %llu up %llu",
+			(unsigned long long)s->pkts_down, (unsigned long long)s->pkts_up,
+			(unsigned long long)s->bytes_down, (unsigned long long)s->bytes_up);
 	}
 }
 
@@ -81,7 +85,7 @@ void chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, un
 	stats_doc_item(d, "total", "Total Ruledef(s) ", stats_uint(n));
 }
 
-/* --- the configuration, by the lines that it prints ---------------------------------------------- */
+/* --- the configuration, by the lines that it prints ----------------------------------------- */
 
 /* A walk over the blocks of one kind: what the service prints is what it is. */
 struct walk {
@@ -143,7 +147,7 @@ static void nothing(struct walk *w)
 	(void)w;
 }
 
-/* --- trigger-action ------------------------------------------------------------------------------ */
+/* --- trigger-action ------------------------------------------------------------------------- */
 
 static void action_open(struct walk *w)
 {
@@ -161,11 +165,13 @@ static void action_close(struct walk *w)
 		stats_string(w->current), stats_string(w->flow_recovery ? "Enabled" : "Disabled")});
 }
 
-bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d, const char *name)
+bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d,
+				  const char *name)
 {
 	static const struct stats_col cols[] = {{"name", "Trigger-Action Name", 0, true},
 	                                        {"flow_recovery", "Flow recovery", 0, true}};
-	static const struct stats_table t = {"trigger_actions", NULL, STATS_TABLE_BLOCKS, cols, N(cols)};
+	static const struct stats_table t = {"trigger_actions", NULL, STATS_TABLE_BLOCKS, cols,
+					     N(cols)};
 	struct walk w = {.d = d, .block = "trigger-action", .name = name, .open = action_open,
 	                 .line = action_line, .close = action_close};
 	bool found;
@@ -177,7 +183,7 @@ bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc
 	return found;
 }
 
-/* --- trigger-condition --------------------------------------------------------------------------- */
+/* --- trigger-condition ---------------------------------------------------------------------- */
 
 static void condition_open(struct walk *w)
 {
@@ -208,9 +214,10 @@ static void condition_close(struct walk *w)
 bool chassis_show_trigger_conditions(const struct chassis_view *v, struct stats_doc *d,
                                      const char *name)
 {
-	static const struct stats_col cols[] = {
-		{"name", "Trigger-Condition Name", 0, true}, {"delay", "Trigger Action Delay", 0, true},
-		{"any_match", "Any-match", 0, true}, {"rules", "Rule-name/GOR", 0, true}};
+	static const struct stats_col cols[] = {{"name", "Trigger-Condition Name", 0, true},
+						{"delay", "Trigger Action Delay", 0, true},
+						{"any_match", "Any-match", 0, true},
+						{"rules", "Rule-name/GOR", 0, true}};
 	static const struct stats_table t = {"trigger_conditions", NULL, STATS_TABLE_BLOCKS, cols,
 	                                     N(cols)};
 	struct walk w = {.d = d, .block = "trigger-condition", .name = name, .open = condition_open,
@@ -224,7 +231,7 @@ bool chassis_show_trigger_conditions(const struct chassis_view *v, struct stats_
 	return found;
 }
 
-/* --- service-scheme ------------------------------------------------------------------------------ */
+/* --- service-scheme ------------------------------------------------------------------------- */
 
 static void scheme_open(struct walk *w)
 {
@@ -255,10 +262,13 @@ static void scheme_close(struct walk *w)
 bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, const char *name)
 {
 	static const struct stats_col cols[] = {
-		{"name", "Service-Scheme", 18, true}, {"trigger", "Trigger", 12, true},
-		{"priority", "Priority", 8, false}, {"trigger_condition", "Trigger-Condition", 18, true},
+		{"name", "Service-Scheme", 18, true},
+		{"trigger", "Trigger", 12, true},
+		{"priority", "Priority", 8, false},
+		{"trigger_condition", "Trigger-Condition", 18, true},
 		{"trigger_action", "Trigger-Action", 18, true}};
-	static const struct stats_table t = {"service_schemes", NULL, STATS_TABLE_PLAIN, cols, N(cols)};
+	static const struct stats_table t = {"service_schemes", NULL, STATS_TABLE_PLAIN, cols,
+					     N(cols)};
 	struct walk w = {.d = d, .block = "service-scheme", .name = name, .open = scheme_open,
 	                 .line = scheme_line, .close = scheme_close};
 	bool found;
@@ -269,15 +279,17 @@ bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, con
 	return found;
 }
 
-/* --- rulebase ------------------------------------------------------------------------------------ */
+/* --- rulebase ------------------------------------------------------------------------------- */
 
 static void rulebase_line(struct walk *w, const struct chassis_line *l)
 {
 	/* action priority N {ruledef|group-of-ruledefs} R charging-action C */
 	if (l->n == 7 && strcmp(l->word[0], "action") == 0)
 		stats_doc_row(w->d, (const struct stats_value[]){
-			stats_string(w->current), stats_uint(strtoull(l->word[2], NULL, 10)),
-			stats_string(l->word[3]), stats_string(l->word[4]), stats_string(l->word[6])});
+					    stats_string(w->current),
+					    stats_uint(strtoull(l->word[2], NULL, 10)),
+					    stats_string(l->word[3]), stats_string(l->word[4]),
+					    stats_string(l->word[6])});
 }
 
 bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, const char *name)

@@ -1,4 +1,5 @@
-/* show_srp: `show srp info`, `show srp statistics`. Labels and their order: those that scripts read. */
+/* show_srp: `show srp info`, `show srp statistics`. Labels and their order: those that scripts
+ * read. */
 #include <config.h>
 #include "chassis/cli/show.h"
 
@@ -74,31 +75,35 @@ void chassis_show_srp_info(struct stats_doc *d, const struct chassis_answer *a)
 
 	stats_doc_layout(d, LABEL_WIDTH, false);
 	stats_doc_open(d, "srp", "Service Redundancy Protocol:");
-	stats_doc_line(d, "%.79s", "-----------------------------------------------------------------------"
-	                           "------------");
+	stats_doc_line(d, "%.79s",
+		       "-----------------------------------------------------------------------"
+		       "------------");
 	items(d, a, first, N(first));
 	when(get(a, "last_hello_wall").u, get(a, "last_hello_s").u, text, sizeof(text));
-	stats_doc_item_as(d, "last_hello_wall", "Last Hello Message received", get(a, "last_hello_wall"),
-	                  text);
+	stats_doc_item_as(d, "last_hello_wall", "Last Hello Message received",
+			  get(a, "last_hello_wall"), text);
 	item(d, a, "last_hello_s", NULL);
 	item(d, a, "config_validation", "Peer Configuration Validation");
 	item(d, a, "config_error", "Last Peer Configuration Error");
 	when(event, seconds_since(event), text, sizeof(text));
-	stats_doc_item_as(d, "config_event_wall", "Last Peer Configuration Event", stats_uint(event), text);
+	stats_doc_item_as(d, "config_event_wall", "Last Peer Configuration Event",
+			  stats_uint(event), text);
 	items(d, a, last, N(last));
 	if (verified == UINT32_MAX)
 		snprintf(text, sizeof(text), "Never");
 	else
-		snprintf(text, sizeof(text), "%" PRIu64 " second%s ago", verified, verified == 1 ? "" : "s");
+		snprintf(text, sizeof(text), "%" PRIu64 " second%s ago", verified,
+			 verified == 1 ? "" : "s");
 	stats_doc_item_as(d, "last_verified_s", "Last Verified Equal", stats_uint(verified), text);
 	snprintf(text, sizeof(text), "%" PRIu64 " ms", get(a, "hello_interval_ms").u);
-	stats_doc_item_as(d, "hello_interval_ms", "Hello Interval", get(a, "hello_interval_ms"), text);
+	stats_doc_item_as(d, "hello_interval_ms", "Hello Interval", get(a, "hello_interval_ms"),
+			  text);
 	snprintf(text, sizeof(text), "%" PRIu64 " ms", get(a, "dead_interval_ms").u);
 	stats_doc_item_as(d, "dead_interval_ms", "Dead Interval", get(a, "dead_interval_ms"), text);
 	stats_doc_close(d);
 }
 
-/* --- statistics --------------------------------------------------------------------------------- */
+/* --- statistics ----------------------------------------------------------------------------- */
 
 /* Adds the counters of one group to sums by their descriptors' order. */
 static void add(const struct stats_desc *desc, size_t n, const void *values, uint64_t *sum)
@@ -136,8 +141,8 @@ static void replicas(const struct chassis_view *v, struct stats_doc *d)
 		if (s)
 			add(recovery_desc, RECOVERY_COUNTERS, &s->replica[SRP_REPLICA_GR], sum);
 	}
-	group(d, "replication", "Replication, all session managers:", recovery_desc, RECOVERY_COUNTERS,
-	      sum);
+	group(d, "replication", "Replication, all session managers:", recovery_desc,
+	      RECOVERY_COUNTERS, sum);
 }
 
 /* Counters of the data plane and of the tasks, summed over all that have them. */
@@ -194,7 +199,8 @@ void chassis_show_srp_statistics(const struct chassis_view *v, struct stats_doc 
 	stats_doc_layout(d, 72, true);
 	if (s && srp_counter_count <= SUMS_MAX) {
 		add(srp_counter_desc, srp_counter_count, &s->srp, sum);
-		group(d, "srp", "Service Redundancy Protocol:", srp_counter_desc, srp_counter_count, sum);
+		group(d, "srp", "Service Redundancy Protocol:", srp_counter_desc, srp_counter_count,
+		      sum);
 		refusals(d, s);
 		stats_doc_line(d, "%s", "");
 	}

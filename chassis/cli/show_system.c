@@ -34,19 +34,26 @@ static void task_row(const struct chassis_view *v, struct stats_doc *d, enum cha
 	beat = s->head.beat_us;
 	age = beat && v->now_us > beat ? (v->now_us - beat) / 1000 : 0;
 	stats_doc_row(d, (const struct stats_value[]){
-		stats_string(task_names[task]), stats_uint(instance), stats_uint(s->head.owner),
-		stats_uint(s->starts), stats_uint(age), stats_uint(s->sessions), stats_uint(s->flows),
-		stats_uint(s->recoverable),
-		stats_string(!s->head.owner || !beat ? "not started" : age > 2000 ? "stuck" : "good")});
+				 stats_string(task_names[task]), stats_uint(instance),
+				 stats_uint(s->head.owner), stats_uint(s->starts), stats_uint(age),
+				 stats_uint(s->sessions), stats_uint(s->flows),
+				 stats_uint(s->recoverable),
+				 stats_string(!s->head.owner || !beat ? "not started"
+					      : age > 2000            ? "stuck"
+								      : "good")});
 }
 
 void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d)
 {
-	static const struct stats_col cols[] = {
-		{"task", "Task", 10, true}, {"instance", "Inst", 4, false}, {"pid", "Pid", 8, false},
-		{"starts", "Starts", 6, false}, {"beat_age_ms", "Beat(ms)", 8, false},
-		{"sessions", "Sessions", 9, false}, {"flows", "Flows", 9, false},
-		{"recoverable_flows", "Recoverable", 11, false}, {"status", "Status", 11, true}};
+	static const struct stats_col cols[] = {{"task", "Task", 10, true},
+						{"instance", "Inst", 4, false},
+						{"pid", "Pid", 8, false},
+						{"starts", "Starts", 6, false},
+						{"beat_age_ms", "Beat(ms)", 8, false},
+						{"sessions", "Sessions", 9, false},
+						{"flows", "Flows", 9, false},
+						{"recoverable_flows", "Recoverable", 11, false},
+						{"status", "Status", 11, true}};
 	static const struct stats_table t = {"tasks", NULL, STATS_TABLE_PLAIN, cols, N(cols)};
 	static const enum chassis_task single[] = {CHASSIS_TASK_SUPERVISOR, CHASSIS_TASK_SCT,
 	                                           CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR};
@@ -59,7 +66,7 @@ void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d)
 	stats_doc_table_end(d);
 }
 
-/* --- configuration ------------------------------------------------------------------------------- */
+/* --- configuration -------------------------------------------------------------------------- */
 
 void chassis_show_config(const struct chassis_view *v, struct stats_doc *d)
 {
@@ -80,7 +87,7 @@ void chassis_show_config(const struct chassis_view *v, struct stats_doc *d)
 	free(text);
 }
 
-/* --- its errors ---------------------------------------------------------------------------------- */
+/* --- its errors ----------------------------------------------------------------------------- */
 
 struct findings {
 	struct stats_doc *d;
@@ -98,8 +105,9 @@ static void finding(void *arg, bool warning, const char *text)
 		f->warned++;
 	else
 		f->errors++;
-	stats_doc_row(f->d, (const struct stats_value[]){stats_string(warning ? "Warning :" : "Error   :"),
-	                                                 stats_string(text)});
+	stats_doc_row(f->d, (const struct stats_value[]){
+				    stats_string(warning ? "Warning :" : "Error   :"),
+				    stats_string(text)});
 }
 
 /* What the chassis itself needs; the parser takes a configuration that is not finished. */
@@ -114,15 +122,21 @@ static void chassis_findings(const struct chassis_config *c, struct findings *f)
 		core |= c->iface[i].side == CHASSIS_SIDE_CORE;
 	}
 	if (!access || !core)
-		finding(f, false, "No interface has side access, or none has side core: no traffic passes.");
+		finding(f, false,
+			"No interface has side access, or none has side core: no traffic passes.");
 	if (!s->present)
 		finding(f, true, "There is no service-redundancy-protocol: nothing is replicated.");
 	else if (!s->has_peer || !s->has_bind)
-		finding(f, false, "Service-redundancy-protocol has no peer-ip-address or no bind address.");
+		finding(f, false,
+			"Service-redundancy-protocol has no peer-ip-address or no bind address.");
 	if (s->present && (!s->cert[0] || !s->key[0] || !s->ca[0] || !s->peer_name[0]))
-		finding(f, false, "Service-redundancy-protocol has no tls certificate, key, ca or peer-name.");
+		finding(f, false,
+			"Service-redundancy-protocol has no tls certificate, key, ca or "
+			"peer-name.");
 	if (s->present && !c->state_file[0])
-		finding(f, true, "Service-redundancy-protocol has no state-file: the term is lost at a restart.");
+		finding(f, true,
+			"Service-redundancy-protocol has no state-file: the term is lost at a "
+			"restart.");
 	for (size_t i = 0; i < c->napn; i++) {
 		const struct chassis_apn *a = &c->apn[i];
 

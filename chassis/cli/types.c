@@ -115,7 +115,8 @@ static bool callid(const char *s, uint64_t *num)
 		s += 2;
 	for (; s[n]; n++) {
 		const char *digits = "0123456789abcdef";
-		const char *d = strchr(digits, s[n] >= 'A' && s[n] <= 'F' ? s[n] + ('a' - 'A') : s[n]);
+		const char *d =
+			strchr(digits, s[n] >= 'A' && s[n] <= 'F' ? s[n] + ('a' - 'A') : s[n]);
 
 		if (!d || n == 8)
 			return false;
@@ -213,7 +214,9 @@ void chassis_type_describe(const struct chassis_type_spec *t, char *buf, size_t 
 	if (fixed[t->type])
 		snprintf(buf, cap, "%s", fixed[t->type]);
 	else
-		snprintf(buf, cap, "%s %" PRIu64 " to %" PRIu64 "%s", measured[t->type], t->min, t->max,
-		         t->type == CHASSIS_TYPE_NUM || t->type == CHASSIS_TYPE_DIGITS
-		                 ? "" : " characters");
+		snprintf(buf, cap, "%s %" PRIu64 " to %" PRIu64 "%s", measured[t->type], t->min,
+			 t->max,
+			 t->type == CHASSIS_TYPE_NUM || t->type == CHASSIS_TYPE_DIGITS
+				 ? ""
+				 : " characters");
 }

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* X(symbol, name in patterns, least, most): limits of a value or of a length, where a pattern gives none */
+/* X(symbol, name in patterns, least, most): limits of a value or of a length, where a pattern gives
+ * none */
 #define CHASSIS_TYPES(X)          \
 	X(NUM, "num", 0, UINT32_MAX) \
 	X(NAME, "name", 1, 63)       \
@@ -34,7 +35,7 @@ struct chassis_type_spec {
 
 /** The type of this name with its usual limits; false: there is none. */
 bool chassis_type_find(const char *name, size_t len, struct chassis_type_spec *out);
-/** Checks @p text; @p num receives the value of num and callid, the length of prefixes and masks. */
+/** Checks @p text; @p num receives the value of num and callid, the length of prefixes, masks. */
 bool chassis_type_check(const struct chassis_type_spec *t, const char *text, uint64_t *num);
 /** Describes what is accepted: "a number from 1 to 300". */
 void chassis_type_describe(const struct chassis_type_spec *t, char *buf, size_t cap);

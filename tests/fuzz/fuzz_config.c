@@ -1,5 +1,5 @@
-/* fuzz_config: any bytes as a configuration file and as the operator's line. What loads must print as a file
- * that loads again and prints the same; what does not must say why. */
+/* fuzz_config: any bytes as a configuration file and as the operator's line. What loads must print
+ * as a file that loads again and prints the same; what does not must say why. */
 #include "config.h"
 
 #include <stdint.h>
@@ -68,7 +68,8 @@ static void line(const char *text)
 		return;
 	(void)chassis_pipe_passes(&p, text);
 	if (chassis_line_split(&l, text, p.command, &e) == 0 && l.n &&
-	    chassis_grammar_match(g, 0, &l, &m, NULL, &e) != 0 && strncmp(e.text, "expected ", 9) != 0)
+	    chassis_grammar_match(g, 0, &l, &m, NULL, &e) != 0 &&
+	    strncmp(e.text, "expected ", 9) != 0)
 		abort();
 	chassis_pipe_free(&p);
 }
@@ -76,7 +77,8 @@ static void line(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned errors = 0;
-	struct chassis_config *c = chassis_config_parse((const char *)data, size, "f", on_error, &errors);
+	struct chassis_config *c =
+		chassis_config_parse((const char *)data, size, "f", on_error, &errors);
 	char text[512];
 
 	if (!c != (errors > 0))
