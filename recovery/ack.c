@@ -66,7 +66,32 @@ static void count_upto(struct recovery_replica *r, uint64_t seq, size_t to)
 	}
 }
 
-static void settle(struct recovery_replica *r, struct srp_ckpt_link *l, bool refused)
+/* The peer lacks the parent: that goes first, and the child once more after it. */
+static bool retry_with_parent(struct recovery_replica *r, struct recovery_kind *rk,
+                              struct srp_ckpt_link *l)
+{
+	struct srp_ckpt_obj *p = rk->k->parent ? rk->k->parent(recovery_obj_of(r, l)) : NULL;
+	struct srp_ckpt_link *pl = p ? &p->link[r->conf.id] : NULL;
+	struct recovery_kind *prk;
+
+	if (!pl || (l->flags & SRP_LINK_F_CHANGED))
+		return false;
+	prk = recovery_kind_of(r, p);
+	if (pl->state == SRP_LINK_SETTLED)
+		recovery_repair(r, prk, p);
+	if (pl->state == SRP_LINK_INFLIGHT) {
+		recovery_link_dirty(r, rk, l, &rk->dirty, RECOVERY_NACK);
+		return true;
+	}
+	if (pl->state != SRP_LINK_DIRTY)
+		return false;
+	recovery_uncount(prk, pl);
+	pl->gen = 0;
+	recovery_orphan_park(r, rk, l, p, RECOVERY_NACK);
+	return true;
+}
+
+static void settle(struct recovery_replica *r, struct srp_ckpt_link *l, int refused)
 {
 	struct recovery_kind *rk;
 
@@ -77,15 +102,20 @@ static void settle(struct recovery_replica *r, struct srp_ckpt_link *l, bool ref
 	}
 	rk = recovery_kind_of(r, recovery_obj_of(r, l));
 	recovery_link_leave(r, rk, l);
-	if (refused) {
-		recovery_uncount(rk, l);
-		recovery_link_refused(rk, l);
-	} else {
+	if (!refused) {
 		recovery_link_settle(r, rk, l, &rk->settled);
+		return;
 	}
+	recovery_uncount(rk, l);
+	if (refused == SRP_ENORULE && (int32_t)(l->seq - r->rules_seq) < 0)
+		/* refused for want of what was sent behind it, before the refusal was heard */
+		recovery_link_dirty(r, rk, l, &rk->dirty, RECOVERY_NACK);
+	else if (refused != SRP_ENOSESS || !retry_with_parent(r, rk, l))
+		recovery_link_refused(rk, l);
 }
 
-static void upto(struct recovery_replica *r, uint64_t seq, bool refused)
+/* All up to @p seq is acknowledged, or refused for this reason. */
+static void upto(struct recovery_replica *r, uint64_t seq, int refused)
 {
 	count_upto(r, seq, refused ? offsetof(struct recovery_kind_counters, refused)
 	                           : offsetof(struct recovery_kind_counters, acked));
@@ -139,6 +169,8 @@ int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_t
 		ref[i].first = srp_mp_uint(m, seq);
 		ref[i].n = (uint32_t)srp_mp_uint(m, UINT32_MAX);
 		ref[i].code = -(int)srp_mp_uint(m, UINT8_MAX);
+		if (!ref[i].code)
+			srp_mp_fail(m, SRP_ERANGE);
 	}
 	if (n % 3 || srp_mp_finish(m))
 		return m->err ? m->err : SRP_EFORMAT;
@@ -154,11 +186,11 @@ int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_t
 		at = ref[i].first + ref[i].n - 1;
 	}
 	for (uint32_t i = 0; i < n / 3; i++) {
-		upto(r, ref[i].first - 1, false);
-		upto(r, ref[i].first + ref[i].n - 1, true);
+		upto(r, ref[i].first - 1, SRP_OK);
+		upto(r, ref[i].first + ref[i].n - 1, ref[i].code);
 		r->refusals++;
 	}
-	upto(r, seq, false);
+	upto(r, seq, SRP_OK);
 	if (r->congested && r->sent - r->acked <= r->conf.inflight_max / 2) {
 		r->congested = false;
 		r->pass_wanted = true;

@@ -194,8 +194,10 @@ int recovery_rx_purge(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 	if (!rk)
 		return pass_over(r, m);
 	n = srp_mp_array(m, SRP_FRAME_BODY_MAX);
-	if (r->dir != RECOVERY_DIR_RECEIVE || n % rk->k->nkey || !r->extra_out)
-		return m->err ? m->err : SRP_EROLE;
+	if (m->err || n % rk->k->nkey || !r->extra_out)
+		return m->err ? m->err : SRP_ERANGE;
+	if (n && r->dir != RECOVERY_DIR_RECEIVE)
+		return SRP_EROLE; /* a refill deletes nothing, and asks about nothing */
 	r->extra_out--;
 	ctx = recovery_ctx(r, rk, now, false);
 	for (uint32_t i = 0; i < n && !m->err; i += rk->k->nkey) {

@@ -46,8 +46,12 @@ struct recovery_kind *recovery_kind_by_id(struct recovery_replica *r, unsigned i
 
 void recovery_walk_end(struct recovery_replica *r)
 {
-	for (uint32_t i = 0; r->walk != RECOVERY_WALK_NONE && i < r->conf.nkinds; i++)
-		recovery_list_splice(&r->kind[i].settled, &r->kind[i].walk);
+	for (uint32_t i = 0; r->walk != RECOVERY_WALK_NONE && i < r->conf.nkinds; i++) {
+		struct recovery_kind *rk = &r->kind[i];
+
+		/* What an interrupted full synchronisation has not sent has no hash that counts. */
+		recovery_list_splice(r->walk == RECOVERY_WALK_FULL ? &rk->fresh : &rk->settled, &rk->walk);
+	}
 	r->walk = RECOVERY_WALK_NONE;
 }
 
@@ -259,7 +263,7 @@ int recovery_rx_differ(struct recovery_replica *r, struct srp_mp_r *m, struct sr
 		return SRP_OK;
 	r->round = RECOVERY_ROUND_IDLE;
 	r->next_digest = srp_time_add(now, RECOVERY_DIGEST_US);
-	if (busy || (n && r->round_refusals != r->refusals)) {
+	if (busy || ((n || r->round_flags) && r->round_refusals != r->refusals)) {
 		++*(busy ? &r->conf.totals->digests_busy : &r->conf.totals->digests_void);
 		r->round_after = busy ? srp_time_add(now, RECOVERY_RETRY_US) : now;
 		if (!(r->round_flags & ~(RECOVERY_DIGEST_FINAL | RECOVERY_DIGEST_AUDIT)))
@@ -430,23 +434,43 @@ static bool lim_empty(const struct recovery_replica *r)
 	return true;
 }
 
+/* What a comparison would be for, and when; never where something must be sent first. */
+static struct srp_time round_when(const struct recovery_replica *r, bool drained, uint32_t *flags)
+{
+	const struct srp_time soon = r->round_after.us ? r->round_after : (struct srp_time){1};
+
+	*flags = 0;
+	if (r->round != RECOVERY_ROUND_IDLE || recovery_fresh_left(r))
+		return (struct srp_time){0};
+	if (r->sync == RECOVERY_SYNC_COMPARE)
+		return recovery_objects(r) ? soon : (struct srp_time){0}; /* an empty one compares nothing */
+	if (r->sync != RECOVERY_SYNC_DONE || r->dir != RECOVERY_DIR_SOURCE || r->audit_on)
+		return (struct srp_time){0};
+	*flags = RECOVERY_DIGEST_FINAL;
+	if (r->end_wanted && drained && lim_empty(r))
+		return soon;
+	*flags = r->audit_round ? RECOVERY_DIGEST_AUDIT : 0;
+	if (r->nrepair || tombs_wait(r))
+		return (struct srp_time){0};
+	return r->audit_round ? soon : r->next_digest;
+}
+
 static bool round_begin(struct recovery_replica *r, struct recovery_out *out, bool drained)
 {
-	if (r->round_after.us > out->now.us || recovery_fresh_left(r))
-		return true;
-	if (r->sync == RECOVERY_SYNC_COMPARE)
-		return recovery_objects(r) ? tx_digest(r, out, 0) : true;
-	if (r->sync != RECOVERY_SYNC_DONE || r->dir != RECOVERY_DIR_SOURCE || r->audit_on)
-		return true;
-	if (r->end_wanted && drained && lim_empty(r))
-		return tx_digest(r, out, RECOVERY_DIGEST_FINAL);
-	if (r->nrepair || tombs_wait(r))
-		return true;
-	if (r->audit_round)
-		return tx_digest(r, out, RECOVERY_DIGEST_AUDIT);
-	if (srp_time_due(r->next_digest, out->now))
-		return tx_digest(r, out, 0);
-	return true;
+	uint32_t flags;
+	struct srp_time at = round_when(r, drained, &flags);
+
+	return srp_time_due(at, out->now) ? tx_digest(r, out, flags) : true;
+}
+
+struct srp_time recovery_round_due(const struct recovery_replica *r)
+{
+	uint32_t flags;
+
+	if (r->round == RECOVERY_ROUND_BUCKETS ||
+	    (r->round == RECOVERY_ROUND_KEYS && r->keys_out < RECOVERY_WINDOW))
+		return (struct srp_time){1};
+	return round_when(r, !recovery_send_pending(r), &flags);
 }
 
 static bool tx_round(struct recovery_replica *r, struct recovery_out *out, bool drained)

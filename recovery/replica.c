@@ -260,10 +260,11 @@ static void due_waiting(const struct recovery_replica *r, struct srp_time *due)
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		const struct recovery_kind *rk = &r->kind[i];
 
-		if (!recovery_list_empty(&rk->held) || !recovery_list_empty(&rk->theld))
+		if (!r->pass_on && (!recovery_list_empty(&rk->held) || !recovery_list_empty(&rk->theld)))
 			sooner(due, r->next_pass.us ? r->next_pass : (struct srp_time){1});
-		if (!recovery_list_empty(&rk->lim) || !recovery_list_empty(&rk->tlim))
-			sooner(due, r->limited_till.us ? r->limited_till : (struct srp_time){1});
+		if (rk->active && (!recovery_list_empty(&rk->lim) || !recovery_list_empty(&rk->tlim)))
+			sooner(due, r->flush ? (struct srp_time){1}
+			                     : srp_bucket_due(&r->limiter, 1, r->limiter.at));
 	}
 }
 
@@ -279,7 +280,7 @@ struct srp_time recovery_replica_due(const struct recovery_replica *r)
 		return at_once;
 	if (!r->agreed)
 		return due;
-	if (r->audit_on || recovery_fresh_left(r) ||
+	if (r->audit_on || (r->sync != RECOVERY_SYNC_FULL && recovery_fresh_left(r)) ||
 	    (r->cmp_on && r->cmp_extra && r->extra_out < RECOVERY_WINDOW))
 		return at_once;
 	if (!recovery_is_source(r))
@@ -287,17 +288,12 @@ struct srp_time recovery_replica_due(const struct recovery_replica *r)
 	if (room && (recovery_send_pending(r) || r->sync == RECOVERY_SYNC_FULL ||
 	             r->sync == RECOVERY_SYNC_DRAIN || r->sync == RECOVERY_SYNC_RESET))
 		return at_once;
-	if (r->dir == RECOVERY_DIR_SOURCE)
+	if (room && r->dir == RECOVERY_DIR_SOURCE)
 		due_waiting(r, &due);
-	if (r->round == RECOVERY_ROUND_BUCKETS ||
-	    (r->round == RECOVERY_ROUND_KEYS && r->keys_out < RECOVERY_WINDOW))
+	if (r->audit_due && r->sync == RECOVERY_SYNC_DONE && r->round == RECOVERY_ROUND_IDLE &&
+	    r->dir == RECOVERY_DIR_SOURCE)
 		return at_once;
-	if (r->round != RECOVERY_ROUND_IDLE)
-		return due;
-	if (r->sync == RECOVERY_SYNC_COMPARE || r->audit_due || r->audit_round || r->end_wanted)
-		sooner(&due, r->round_after.us ? r->round_after : at_once);
-	if (r->sync == RECOVERY_SYNC_DONE && r->dir == RECOVERY_DIR_SOURCE)
-		sooner(&due, r->next_digest);
+	sooner(&due, recovery_round_due(r));
 	return due;
 }
 
@@ -307,7 +303,6 @@ void recovery_replica_flush(struct recovery_replica *r, bool on)
 {
 	r->flush = on;
 	r->pass_wanted |= on && r->dir == RECOVERY_DIR_SOURCE;
-	r->limited_till = (struct srp_time){0};
 }
 
 static uint64_t bytes_of(const struct recovery_replica *r, uint32_t kind, bool del)

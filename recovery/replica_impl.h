@@ -183,10 +183,11 @@ struct recovery_replica {
 	uint64_t nrepair; /**< dirty for reset or audit: no digest before they are sent */
 	struct srp_bucket limiter;
 	bool congested, retry_refused;
+	uint32_t rules_seq; /**< low half of the last record of rank 0: refusals before it are retried */
 	bool pass_wanted, pass_on;   /**< look again at what gates hold */
 	uint32_t pass_at;            /**< position in @c order */
 	struct srp_list look;        /**< held objects of that kind, not yet looked at */
-	struct srp_time next_pass, next_digest, next_rate, limited_till;
+	struct srp_time next_pass, next_digest, next_rate;
 	bool end_wanted;
 
 	enum recovery_round round;
@@ -415,6 +416,8 @@ bool recovery_tx_ack(struct recovery_replica *r, struct recovery_out *out);
 int recovery_ack_queue(struct recovery_replica *r);
 /** Source: steps of the synchronisation and of the comparison. @return false when there is no room */
 bool recovery_tx_source(struct recovery_replica *r, struct recovery_out *out);
+/** When the source's side of the comparison has something to send; 0 never. */
+struct srp_time recovery_round_due(const struct recovery_replica *r);
 /** Receiver: objects that the source did not name. @return false when there is no room */
 bool recovery_tx_extra(struct recovery_replica *r, struct recovery_out *out);
 /** Objects of all kinds. */

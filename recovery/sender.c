@@ -197,7 +197,12 @@ static enum step send_obj(struct recovery_replica *r, struct recovery_out *out,
 		l->flags |= SRP_LINK_F_PEER_MAY_HAVE;
 		l->seq = (uint32_t)r->sent;
 		recovery_link_inflight(r, rk, l);
-		r->retry_refused |= rk->k->rank == 0 && why != RECOVERY_NACK;
+		l->flags &= (uint8_t)~SRP_LINK_F_CHANGED; /* here: was refused, and is tried once more */
+		l->flags |= why == RECOVERY_NACK ? SRP_LINK_F_CHANGED : 0;
+		if (rk->k->rank == 0 && why != RECOVERY_NACK) {
+			r->retry_refused = true;
+			r->rules_seq = (uint32_t)r->sent;
+		}
 	}
 	if (!known) {
 		if (len < 0) {
@@ -252,11 +257,9 @@ static bool send_list(struct recovery_replica *r, struct recovery_out *out,
 
 		if (!window_open(r))
 			return true;
-		if (token && !r->flush && r->limiter.rate) {
-			r->limited_till = srp_bucket_due(&r->limiter, 1, out->now);
-			if (r->limited_till.us > out->now.us)
-				return true;
-		}
+		if (token && !r->flush && r->limiter.rate &&
+		    srp_bucket_due(&r->limiter, 1, out->now).us > out->now.us)
+			return true;
 		if (!out->work) {
 			out->more = true;
 			return false;
@@ -331,30 +334,28 @@ static bool pass(struct recovery_replica *r, struct recovery_out *out)
 	return true;
 }
 
-/* To an empty peer: all that is settled but unknown to it, by rank. */
-static bool send_all(struct recovery_replica *r, struct recovery_out *out)
+/* To an empty peer: all of the kind that is settled but unknown to it.
+ * @return true when none is left: only then do kinds of higher rank go */
+static bool send_all(struct recovery_replica *r, struct recovery_out *out, struct recovery_kind *rk)
 {
-	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
-		struct recovery_kind *rk = &r->kind[r->order[i]];
-		struct srp_list *from[] = {&rk->walk, &rk->fresh};
+	struct srp_list *from[] = {&rk->walk, &rk->fresh};
 
-		for (int j = 0; rk->active && j < 2; j++)
-			while (!recovery_list_empty(from[j])) {
-				struct srp_ckpt_link *l = recovery_link_of(from[j]->next);
+	for (int j = 0; j < 2; j++)
+		while (!recovery_list_empty(from[j])) {
+			struct srp_ckpt_link *l = recovery_link_of(from[j]->next);
 
-				if (!out->work || !window_open(r)) {
-					out->more |= !out->work;
-					return false;
-				}
-				out->work--;
-				if (recovery_known(rk, l)) {
-					recovery_link_leave(r, rk, l);
-					recovery_link_settle(r, rk, l, &rk->settled);
-				} else if (send_obj(r, out, rk, l) == STEP_NO_ROOM) {
-					return false;
-				}
+			if (!out->work || !window_open(r)) {
+				out->more |= !out->work;
+				return false;
 			}
-	}
+			out->work--;
+			if (recovery_known(rk, l)) {
+				recovery_link_leave(r, rk, l);
+				recovery_link_settle(r, rk, l, &rk->settled);
+			} else if (send_obj(r, out, rk, l) == STEP_NO_ROOM) {
+				return false;
+			}
+		}
 	return true;
 }
 
@@ -366,16 +367,18 @@ bool recovery_send(struct recovery_replica *r, struct recovery_out *out)
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		struct recovery_kind *rk = &r->kind[r->order[i]];
 
-		if (rk->active && (!send_list(r, out, rk, &rk->tlim, true) ||
-		                   !send_list(r, out, rk, &rk->tdirty, false) ||
-		                   !send_list(r, out, rk, &rk->lim, true) ||
-		                   !send_list(r, out, rk, &rk->dirty, false)))
+		if (!rk->active)
+			continue;
+		if (!send_list(r, out, rk, &rk->tlim, true) ||
+		    !send_list(r, out, rk, &rk->tdirty, false) ||
+		    !send_list(r, out, rk, &rk->lim, true) ||
+		    !send_list(r, out, rk, &rk->dirty, false) ||
+		    (r->sync == RECOVERY_SYNC_FULL && !send_all(r, out, rk)))
 			return false;
 	}
 	if (!pass(r, out))
 		return false;
-	if (r->sync == RECOVERY_SYNC_FULL && !send_all(r, out))
-		return false;
+	out->more |= r->pass_wanted;
 	return !recovery_send_pending(r);
 }
 
