@@ -50,6 +50,7 @@ struct vpnmgr {
 	struct srp_time stale_at;    /* when our own loop was last found to have stood still */
 	ev_timer hello_timer, dead_timer, phase_timer, take_timer, relay_timer, conn_timer;
 	struct vpn_step step;
+	bool lost[CHASSIS_SESSMGRS_MAX + 1]; /* died; its slab is not true until its successor is filled */
 	uint32_t flush_ms;           /* the operator's timeout */
 	bool force;
 	uint32_t oper_id;            /* sct's request that waits for the switchover; 0 none */

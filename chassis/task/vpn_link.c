@@ -49,7 +49,8 @@ static void fill_instances(const struct vpnmgr *v, struct srp_hello *h)
 		const struct chassis_slab *s = v->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i + 1)];
 
 		h->instance[i] = (struct srp_hello_instance){
-			.complete = s->complete == CHASSIS_COMPLETE && s->applied_role != SRP_ROLE_INIT,
+			.complete = !v->lost[i + 1] && s->complete == CHASSIS_COMPLETE &&
+			            s->applied_role != SRP_ROLE_INIT,
 			.link = (uint8_t)s->link, .sessions = s->sessions,
 			.backlog_objects = s->backlog_objects, .backlog_bytes = s->backlog_bytes};
 	}

@@ -73,7 +73,7 @@ static void step_begin(struct vpnmgr *v, enum chassis_step step)
 	v->step.step = step;
 	v->step.running = true;
 	for (unsigned i = 1; i <= ninstances(v); i++)
-		v->step.waits[i] = chassis_task_connected(v->ctx, CHASSIS_TASK_SESSMGR, i) &&
+		v->step.waits[i] = !v->lost[i] && chassis_task_connected(v->ctx, CHASSIS_TASK_SESSMGR, i) &&
 		                   instance_slab(v, i)->complete == CHASSIS_COMPLETE;
 	for (unsigned i = 1; i <= ninstances(v); i++)
 		if (v->step.waits[i])

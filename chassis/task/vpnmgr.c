@@ -35,14 +35,17 @@ static void on_hello(struct ev_loop *loop, ev_timer *w, int revents)
 static int rx_instance(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8);
+	uint64_t complete;
 	bool stale;
 
 	(void)srp_mp_uint(r, UINT32_MAX);
 	(void)srp_mp_uint(r, UINT32_MAX);
-	(void)srp_mp_uint(r, UINT32_MAX);
+	complete = srp_mp_uint(r, UINT32_MAX);
 	stale = srp_mp_bool(r);
 	if (n < 4 || r->err)
 		return SRP_EFORMAT;
+	if (complete == CHASSIS_COMPLETE)
+		v->lost[instance] = false;
 	vpn_link_level(v);
 	vpn_take_check(v);
 	vpn_dead_rearm(v);
@@ -72,6 +75,7 @@ static void sessmgr_gone(struct vpnmgr *v, unsigned instance)
 {
 	char why[120];
 
+	v->lost[instance] = true;
 	vpn_step_lost(v, instance);
 	if (v->role.phase != SRP_PHASE_ACTIVE)
 		return;
