@@ -10,6 +10,7 @@
 #define BITS   8u
 #define SLOTS  (1u << BITS)
 #define LEVELS 4u
+#define DUE    LEVELS /* level of a node that is on the due list */
 #define FAR    (((uint64_t)1 << (BITS * LEVELS)) - 1)
 
 struct ecs_wheel {
@@ -17,6 +18,7 @@ struct ecs_wheel {
 	uint64_t cursor;         /* ticks up to here have been fired */
 	uint64_t base_us;        /* real time of tick 0, while running */
 	bool running;
+	size_t armed[LEVELS];    /* nodes per level, so that empty time is skipped, not walked */
 	struct srp_list due;     /* of the tick being fired: what a budget left over stays here */
 	struct srp_list slot[LEVELS][SLOTS];
 };
@@ -57,6 +59,17 @@ static void place(struct ecs_wheel *w, struct ecs_wheel_node *n)
 	while (level + 1 < LEVELS && left >= (uint64_t)1 << (BITS * (level + 1)))
 		level++;
 	ecs_list_add_tail(&w->slot[level][(at >> (BITS * level)) & (SLOTS - 1)], &n->node);
+	n->level = (uint8_t)level;
+	w->armed[level]++;
+}
+
+static void take_off(struct ecs_wheel *w, struct ecs_wheel_node *n)
+{
+	if (!ecs_list_on(&n->node))
+		return;
+	ecs_list_del(&n->node);
+	if (n->level < LEVELS)
+		w->armed[n->level]--;
 }
 
 void ecs_wheel_arm(struct ecs_wheel *w, struct ecs_wheel_node *n, uint64_t after_ms)
@@ -67,7 +80,7 @@ void ecs_wheel_arm(struct ecs_wheel *w, struct ecs_wheel_node *n, uint64_t after
 	if (after_ms > (uint64_t)1 << 48)
 		after_ms = (uint64_t)1 << 48;
 	ticks = (after_ms + tick_ms - 1) / tick_ms;
-	ecs_list_del(&n->node);
+	take_off(w, n);
 	/* the tick under the cursor has begun already: one more, so that nothing fires early */
 	n->at = w->cursor + ticks + 1;
 	place(w, n);
@@ -75,8 +88,7 @@ void ecs_wheel_arm(struct ecs_wheel *w, struct ecs_wheel_node *n, uint64_t after
 
 void ecs_wheel_disarm(struct ecs_wheel *w, struct ecs_wheel_node *n)
 {
-	(void)w;
-	ecs_list_del(&n->node);
+	take_off(w, n);
 }
 
 bool ecs_wheel_armed(const struct ecs_wheel_node *n)
@@ -116,14 +128,14 @@ static void cascade(struct ecs_wheel *w, unsigned level)
 	work.next->prev = work.prev->next = &work;
 	ecs_list_init(head);
 	while (!ecs_list_empty(&work)) {
-		struct srp_list *l = work.next;
+		struct ecs_wheel_node *n = ECS_CONTAINER(work.next, struct ecs_wheel_node, node);
 
-		ecs_list_del(l);
-		place(w, ECS_CONTAINER(l, struct ecs_wheel_node, node));
+		take_off(w, n);
+		place(w, n);
 	}
 }
 
-/* Goes on to the next tick and splices its nodes to the due list. */
+/* Goes on to the next tick and moves its nodes to the due list. */
 static void advance(struct ecs_wheel *w)
 {
 	struct srp_list *head;
@@ -135,13 +147,28 @@ static void advance(struct ecs_wheel *w)
 		cascade(w, l);
 	}
 	head = &w->slot[0][w->cursor & (SLOTS - 1)];
-	if (ecs_list_empty(head))
+	while (!ecs_list_empty(head)) {
+		struct ecs_wheel_node *n = ECS_CONTAINER(head->next, struct ecs_wheel_node, node);
+
+		take_off(w, n);
+		n->level = DUE;
+		ecs_list_add_tail(&w->due, &n->node);
+	}
+}
+
+/* Skips ticks in which nothing can be due: up to the border where the first level that holds a node
+ * is looked at. */
+static void skip(struct ecs_wheel *w, uint64_t target)
+{
+	uint64_t to = w->cursor;
+	unsigned l = 0;
+
+	while (l < LEVELS && w->armed[l] == 0)
+		l++;
+	if (l == 0)
 		return;
-	head->next->prev = w->due.prev;
-	w->due.prev->next = head->next;
-	head->prev->next = &w->due;
-	w->due.prev = head->prev;
-	ecs_list_init(head);
+	to = l == LEVELS ? target : to | (((uint64_t)1 << (BITS * l)) - 1);
+	w->cursor = to < target ? to : target;
 }
 
 size_t ecs_wheel_run(struct ecs_wheel *w, struct srp_time now, size_t budget, ecs_wheel_fn *fn,
@@ -157,14 +184,16 @@ size_t ecs_wheel_run(struct ecs_wheel *w, struct srp_time now, size_t budget, ec
 		target = w->cursor;
 	for (;;) {
 		while (!ecs_list_empty(&w->due)) {
-			struct srp_list *l = w->due.next;
+			struct ecs_wheel_node *due = ECS_CONTAINER(w->due.next, struct ecs_wheel_node,
+			                                           node);
 
 			if (n == budget)
 				return n;
 			n++;
-			ecs_list_del(l);
-			fn(owner, ECS_CONTAINER(l, struct ecs_wheel_node, node), now);
+			take_off(w, due);
+			fn(owner, due, now);
 		}
+		skip(w, target);
 		if (w->cursor >= target)
 			return n;
 		advance(w);

@@ -11,6 +11,7 @@ struct ecs_wheel_node {
 	struct srp_list node;  /**< zeroed: not armed */
 	uint64_t at;           /**< tick */
 	uint8_t what;          /**< the owner's: which timer this is */
+	uint8_t level;         /**< the wheel's */
 };
 
 /** Called for each node that is due; the node is not armed any more and may be freed or re-armed. */
