@@ -110,6 +110,15 @@ static bool stood_still(struct sessmgr *s, struct srp_time now)
 	return true;
 }
 
+/* vpnmgr's decision is in its slab before it announces the addresses, and its message comes after that:
+ * the packets that the announcements draw here wait in the device until this task is in its role. */
+static bool role_comes(const struct sessmgr *s)
+{
+	const struct chassis_slab *vpn = s->ctx->shared->slab[chassis_slot(CHASSIS_TASK_VPNMGR, 0)];
+
+	return !srp_role_permit[s->role].forwards && srp_role_permit[vpn->role.role].forwards;
+}
+
 static void on_tun(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct sessmgr *s = w->data;
@@ -120,6 +129,10 @@ static void on_tun(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 	if (stood_still(s, now))
 		return;
+	if (role_comes(s)) {
+		sessmgr_tun_reading(s, false);
+		return;
+	}
 	for (int i = 0; i < PACKETS_PER_TURN; i++) {
 		struct chassis_tun_pkt p;
 
