@@ -9,6 +9,7 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -455,4 +456,92 @@ int chassis_sysctl(const char *path, const char *value)
 	n = write(fd, value, len);
 	close(fd);
 	return n == (ssize_t)len ? 0 : SRP_EIO;
+}
+
+/* --- next hops ------------------------------------------------------------------------------------ */
+
+#define WARM_MAX 64 /**< gateways of one device */
+
+struct gateways {
+	uint32_t ifindex;
+	size_t n;
+	struct {
+		uint8_t family, len, addr[16];
+	} gw[WARM_MAX];
+};
+
+/** What a route says that matters here. */
+struct route {
+	uint32_t oif;
+	const struct nlattr *via;
+};
+
+static int route_attr(const struct nlattr *a, void *arg)
+{
+	struct route *r = arg;
+
+	if (mnl_attr_get_type(a) == RTA_OIF && mnl_attr_get_payload_len(a) == sizeof(r->oif))
+		r->oif = mnl_attr_get_u32(a);
+	else if (mnl_attr_get_type(a) == RTA_GATEWAY)
+		r->via = a;
+	return MNL_CB_OK;
+}
+
+/** Collects the gateway of a route that leaves by the device. */
+static int route_cb(const struct nlmsghdr *h, void *arg)
+{
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	struct gateways *g = arg;
+	struct route r = {0};
+	uint16_t len;
+
+	mnl_attr_parse(h, sizeof(*rt), route_attr, &r);
+	len = r.via ? mnl_attr_get_payload_len(r.via) : 0;
+	if (rt->rtm_table != RT_TABLE_MAIN || r.oif != g->ifindex || g->n == WARM_MAX ||
+	    (len != 4 && len != 16))
+		return MNL_CB_OK;
+	g->gw[g->n].family = rt->rtm_family;
+	g->gw[g->n].len = (uint8_t)len;
+	memcpy(g->gw[g->n].addr, mnl_attr_get_payload(r.via), len);
+	g->n++;
+	return MNL_CB_OK;
+}
+
+int chassis_nl_warm(struct chassis_nl *n, const char *dev)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	uint8_t buf[REQUEST_MAX];
+	int index = chassis_nl_ifindex(dev);
+	struct gateways g = {.ifindex = (uint32_t)index};
+
+	if (index < 0)
+		return index;
+	for (size_t f = 0; f < sizeof(families); f++) {
+		struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+		struct rtmsg *rt;
+		int err;
+
+		h->nlmsg_type = RTM_GETROUTE;
+		h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
+		rt->rtm_family = families[f];
+		err = talk(n, h, route_cb, &g);
+		if (err != 0)
+			return code_of(err);
+	}
+	for (size_t i = 0; i < g.n; i++) {
+		struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+		struct ndmsg *nd;
+
+		h->nlmsg_type = RTM_NEWNEIGH;
+		h->nlmsg_flags = NLM_F_CREATE;
+		nd = mnl_nlmsg_put_extra_header(h, sizeof(*nd));
+		nd->ndm_family = g.gw[i].family;
+		nd->ndm_ifindex = index;
+		nd->ndm_state = NUD_NONE;
+		nd->ndm_flags = NTF_USE;
+		mnl_attr_put(h, NDA_DST, g.gw[i].len, g.gw[i].addr);
+		(void)change(n, true, h);
+	}
+	return (int)g.n;
 }

@@ -31,6 +31,12 @@ int chassis_nl_rule(struct chassis_nl *n, bool add, uint32_t priority, const cha
 /** Removes all rules of a priority range and all routes of a table range: leftovers of an earlier life. */
 int chassis_nl_sweep(struct chassis_nl *n, uint32_t prio_lo, uint32_t prio_hi, uint32_t table_lo,
                      uint32_t table_hi);
+/**
+ * Has the kernel resolve the gateways of its main routes on @p dev, so that the first packet after a
+ * take-over need not wait for that (R7).
+ * @return how many were asked for, or a negative code
+ */
+int chassis_nl_warm(struct chassis_nl *n, const char *dev);
 /** Sets a file under /proc/sys/net (forwarding, rp_filter, send_redirects...). */
 int chassis_sysctl(const char *path, const char *value);
 

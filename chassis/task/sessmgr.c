@@ -237,17 +237,32 @@ static void start_timer(struct sessmgr *s, ev_timer *t,
 	ev_timer_start(s->ctx->loop, t);
 }
 
+/* Without an active-charging service everything is forwarded by no rule, and counted so. */
+static struct ecs_service *empty_service(void)
+{
+	struct ecs_service *svc = ecs_service_new("none");
+	struct ecs_err e;
+
+	if (svc && ecs_service_commit(svc, &e) < 0) {
+		ecs_service_free(svc);
+		return NULL;
+	}
+	return svc;
+}
+
 static struct ecs_engine *new_engine(struct sessmgr *s)
 {
 	const struct chassis_config *c = s->ctx->shared->config;
 	struct ecs_engine_config ec = {
-		.service = c->service, .sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
+		.service = c->service ? c->service : empty_service(), .sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
 		.counters = &s->ctx->slab->ecs, .rule_stats = s->ctx->slab->rule,
 		.chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
 		.checkpoint_duration = c->srp.session_duration, .pending_timeout = c->srp.pending_s,
 		.sessions_expected = 4096, .flows_expected = 16384,
 	};
 
+	if (!ec.service)
+		return NULL;
 	arc4random_buf(&ec.seed, sizeof(ec.seed));
 	return ecs_engine_new(&ec, chassis_now());
 }

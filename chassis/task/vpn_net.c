@@ -22,6 +22,7 @@ enum {
  * fall through to the main table and pass uncharged. */
 #define METRIC_BLACKHOLE 9999
 #define PROBE_MS         300
+#define WARM_S           5. /* how often next hops are resolved */
 
 struct announcer {
 	struct vpn_net *net;
@@ -39,6 +40,7 @@ struct vpn_net {
 	bool probe_free;
 	bool relaying;
 	struct vpn_own relay;
+	ev_timer warm;
 };
 
 static const struct ecs_addr any4 = {.b = {[10] = 0xff, [11] = 0xff}};
@@ -262,6 +264,18 @@ void vpn_net_relay(struct vpn_net *n, const struct vpn_own *peer, bool on)
 	relay_side(n, on, 1, n->ctx->shared->dev_core, TABLE_RELAY_CORE);
 }
 
+/* Both chassis, all the time: whoever forwards next knows its next hops. */
+static void on_warm(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct vpn_net *n = w->data;
+
+	(void)loop;
+	(void)revents;
+	for (size_t i = 0; i < n->conf->niface; i++)
+		if (served(&n->conf->iface[i]))
+			(void)chassis_nl_warm(n->nl, n->conf->iface[i].name);
+}
+
 struct vpn_net *vpn_net_start(struct chassis_task_ctx *ctx, const struct vpn_net_ops *ops, void *owner)
 {
 	struct vpn_net *n = calloc(1, sizeof(*n));
@@ -285,11 +299,15 @@ struct vpn_net *vpn_net_start(struct chassis_task_ctx *ctx, const struct vpn_net
 	own_addresses(n);
 	policy(n, true);
 	announcers(n);
+	ev_timer_init(&n->warm, on_warm, 0.5, WARM_S);
+	n->warm.data = n;
+	ev_timer_start(ctx->loop, &n->warm);
 	return n;
 }
 
 void vpn_net_stop(struct vpn_net *n)
 {
+	ev_timer_stop(n->ctx->loop, &n->warm);
 	vpn_net_relay(n, NULL, false);
 	vpn_net_active(n, false);
 	policy(n, false);

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "chassis/task/vpn.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,15 @@ static void on_check(struct ev_loop *loop, ev_check *w, int revents)
 	vpn_event(v, SRP_ROLE_EV_STALE, 0);
 }
 
+/* Hellos and the dead timer must not wait for packets: the lowest of the real-time priorities. */
+static void be_prompt(void)
+{
+	const struct sched_param p = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_FIFO, &p) < 0)
+		chassis_log(LOG_WARNING, "no real-time priority: a busy machine may delay hellos");
+}
+
 static void first_mac(struct vpnmgr *v)
 {
 	struct chassis_role_slab *r = &v->ctx->slab->role;
@@ -184,6 +194,7 @@ static int start(struct chassis_task_ctx *ctx)
 	v->ctx = ctx;
 	v->conf = ctx->shared->config;
 	v->flush_ms = 300000;
+	be_prompt();
 	r->incarnation = ctx->shared->incarnation;
 	r->chassis_bit = chassis_bit(v->conf);
 	if (ctx->slab->starts <= 1)
