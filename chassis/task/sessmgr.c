@@ -254,7 +254,8 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 {
 	const struct chassis_config *c = s->ctx->shared->config;
 	struct ecs_engine_config ec = {
-		.service = c->service ? c->service : empty_service(), .sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
+		.service = c->service ? c->service : empty_service(),
+		.sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
 		.counters = &s->ctx->slab->ecs, .rule_stats = s->ctx->slab->rule,
 		.chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
 		.checkpoint_duration = c->srp.session_duration, .pending_timeout = c->srp.pending_s,
