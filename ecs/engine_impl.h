@@ -203,6 +203,9 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
  */
 void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
                    struct srp_time now);
+/** Speaks for a block of flow ids, in ACS_CALL_INFO, before the first of them is used: a chassis that
+ *  restarts gives none again of which the peer may know (R12). */
+void ecs_flow_reserve(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 /** Sets f->ref and moves the count of flows from the old ref to the new one; nothing else. */
 void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
 /** Takes a slot (CHECKPOINT, s->slots, e->slots), or gives it back; no limit is looked at. */

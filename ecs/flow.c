@@ -21,13 +21,14 @@ bool ecs_flow_recovered(const struct ecs_engine *e, const struct ecs_flow *f)
 
 /* --- life --------------------------------------------------------------------------------------- */
 
-static int next_id(struct ecs_engine *e, struct ecs_session *s, uint32_t *id)
+static int next_id(struct ecs_engine *e, struct ecs_session *s, uint32_t *id, struct srp_time now)
 {
 	/* an id that is there already can only come from a peer that does not keep to its half */
 	for (unsigned i = 0; i < 16; i++) {
 		if (s->next_flow >= UINT32_MAX >> 1)
 			return SRP_EFULL;
 		*id = ++s->next_flow << 1 | e->conf.chassis_bit;
+		ecs_flow_reserve(e, s, now);
 		if (!ecs_flow_find_id(e->flows, s->spec.callid, *id))
 			return 0;
 	}
@@ -43,7 +44,7 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
 	if (ecs_flow_find(e->flows, key) || (id && ecs_flow_find_id(e->flows, s->spec.callid, id)))
 		return SRP_EDUP;
 	if (!id) {
-		err = next_id(e, s, &id);
+		err = next_id(e, s, &id, now);
 		if (err)
 			return err;
 	}

@@ -6,6 +6,8 @@
 #define BEARER_FIRST 5u  /* EPS bearer identities; the first is the default bearer */
 #define BEARER_LAST  15u
 
+#define IDS_AT_ONCE 64u
+
 #define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5)
 #define BEARER_LEN (ECS_KIND_HEAD_MAX(2) + 4)
 #define CLP_LEN    (ECS_KIND_HEAD_MAX(1) + 18)
@@ -57,17 +59,25 @@ static int call_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 {
 	const struct ecs_session *s = of_call(o);
 
+	(void)ctx;
 	srp_mp_w_uint(w, s->pending & ECS_PENDING_HANDOFF);
-	/* moves with each flow and is not told then: not part of the hash */
-	srp_mp_w_uint(w, ctx->canonical ? 0 : s->next_flow);
+	srp_mp_w_uint(w, s->flow_ids);
 	return w->err;
+}
+
+void ecs_flow_reserve(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	if (s->next_flow <= s->flow_ids)
+		return;
+	s->flow_ids = s->next_flow + IDS_AT_ONCE - 1;
+	ecs_tell_changed(e, &s->call, now);
 }
 
 static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                       struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
 	uint8_t pending;
-	uint32_t next;
+	uint32_t ids;
 	struct ecs_session *s;
 	int rc = ecs_kind_session(ctx, key, &s);
 
@@ -76,14 +86,15 @@ static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	if (nfields < ecs_kind_call.nfields)
 		return SRP_ESHORT;
 	pending = (uint8_t)srp_mp_uint(r, ECS_PENDING_HANDOFF);
-	next = (uint32_t)srp_mp_uint(r, ECS_FLOW_COUNTER_MAX);
+	ids = (uint32_t)srp_mp_uint(r, ECS_FLOW_COUNTER_MAX);
 	if (r->err)
 		return r->err;
 	if (pending != (s->pending & ECS_PENDING_HANDOFF))
 		ecs_session_pending(ctx->owner, s, pending,
 		                    (uint8_t)(ECS_PENDING_HANDOFF & ~pending), ctx->now);
-	if (next > s->next_flow)
-		s->next_flow = next;
+	s->flow_ids = ids;
+	if (ids > s->next_flow)
+		s->next_flow = ids;
 	ecs_kind_judge(ctx->owner, s, NULL, ctx->now);
 	*out = &s->call;
 	return 0;
@@ -197,10 +208,13 @@ static int bearer_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_k
 
 	if (!o)
 		return SRP_ENOENT;
-	if (key->k[1] == BEARER_FIRST)
-		return SRP_EINVAL; /* the default bearer lives as long as the session */
 	ecs_tell_deleted(ctx->owner, o, ECS_TELL_LISTS, ctx->now);
-	ECS_CONTAINER(o, struct ecs_bearer, ckpt)->used = false;
+	/* the default bearer is part of the session and stays, as one that was never told of: that
+	 * is what a peer has of it whose session came by a full checkpoint alone */
+	if (key->k[1] == BEARER_FIRST)
+		ecs_obj_anew(o);
+	else
+		ECS_CONTAINER(o, struct ecs_bearer, ckpt)->used = false;
 	return 0;
 }
 

@@ -23,7 +23,7 @@ enum ecs_session_end { ECS_SESSION_ENDS(X) ECS_END__N };
 struct ecs_bearer {
 	struct srp_ckpt_obj ckpt;         /**< kind ACS_SESS_INFO, 33; DEL_ACS_SESS_INFO 187 */
 	struct ecs_session *session;
-	uint8_t id;                       /**< EPS bearer identity, 5 to 15; 5 is the default bearer */
+	uint8_t id; /**< EPS bearer identity, 5 to 15; 5 is the default bearer */
 	uint8_t qci;
 	uint8_t arp;
 	bool used;
@@ -41,7 +41,7 @@ struct ecs_session_spec {
 };
 
 struct ecs_session {
-	struct srp_ckpt_obj full;         /**< Full Checkpoint, 240; its deletion INVALIDATE_CRR, 1 */
+	struct srp_ckpt_obj full; /**< Full Checkpoint, 240; its deletion INVALIDATE_CRR, 1 */
 	struct srp_ckpt_obj call;         /**< ACS_CALL_INFO, 179; DEL_ACS_CALL_INFO 188 */
 	struct srp_ckpt_obj clp;          /**< UPDATE_CLPSTATS, 4 */
 	struct ecs_session_spec spec;
@@ -54,12 +54,13 @@ struct ecs_session {
 	struct srp_list starved;          /**< of the engine: waits for a slot of the instance */
 	struct srp_list usages;           /**< ecs_usage.in_session */
 	struct ecs_wheel_node idle;
-	struct ecs_wheel_node ready;      /**< checkpoint session duration: age before the first one */
+	struct ecs_wheel_node ready; /**< checkpoint session duration: age before the first one */
 	struct ecs_wheel_node pend;       /**< control-pending timeout */
 	struct srp_time created, last;    /**< last packet */
 	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
 	uint32_t nusages;
 	uint32_t next_flow;               /**< counter of flow ids */
+	uint32_t flow_ids;                /**< ids up to here are spoken for: what the peer knows */
 	struct ecs_needs needs;           /**< of its rulebase */
 	int rulebase;                     /**< index in the service, -1 unknown */
 	int scheme;                       /**< index, -1 none */

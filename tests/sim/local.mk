@@ -6,3 +6,11 @@ TESTS += %D%/pair
 
 %C%_pair_SOURCES = %D%/pair.c $(SIM_TOY)
 %C%_pair_LDADD = $(RECOVERY_LIBS)
+
+## Two real engines: by the common simulation, and with a count of their own of flows and volumes.
+check_PROGRAMS += %D%/sim_ecs
+TESTS += %D%/sim_ecs
+
+%C%_sim_ecs_SOURCES = %D%/sim_ecs.c %D%/ecs_model.c %D%/ecs_model.h %D%/ecs_pair.c %D%/ecs_pair.h \
+	%D%/sim.c %D%/sim.h
+%C%_sim_ecs_LDADD = $(CHASSIS_LIBS)

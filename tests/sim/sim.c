@@ -99,8 +99,11 @@ static void set_role(struct sim *s, unsigned i, enum srp_role role, uint32_t ter
 	e->term = term;
 	e->complete = complete;
 	e->sink.term = term;
+	/* a model that stops says its last before its replica loses the right to send */
+	if (s->model->role && !srp_role_permit[role].forwards)
+		s->model->role(e->model, role, s->now);
 	recovery_replica_role(e->r, role, term, complete, s->now);
-	if (s->model->role)
+	if (s->model->role && srp_role_permit[role].forwards)
 		s->model->role(e->model, role, s->now);
 }
 

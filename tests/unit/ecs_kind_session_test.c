@@ -310,7 +310,7 @@ static void test_call(void)
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
 	t = at(&b, 7);
 	CU_ASSERT_EQUAL(ecs_session_control(a.e, 7, true, a.now), 0);
-	s->next_flow = 500;
+	s->flow_ids = 500;
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
 	CU_ASSERT_PTR_EQUAL(out, &t->call);
 	CU_ASSERT_EQUAL(t->pending, ECS_PENDING_HANDOFF);
@@ -318,7 +318,7 @@ static void test_call(void)
 	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call));
 	CU_ASSERT_EQUAL(ecs_session_control(a.e, 7, false, a.now), 0);
 	CU_ASSERT_FALSE(kit_same(&a, &s->call, &b, &t->call));
-	s->next_flow = 3;
+	s->flow_ids = 3;
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
 	CU_ASSERT_EQUAL(t->pending, 0);
 	CU_ASSERT_EQUAL(t->next_flow, 500); /* never back */
@@ -337,6 +337,39 @@ static void test_call(void)
 	CU_ASSERT_EQUAL(ecs_kind_call.remove(&ctx, &(struct srp_ckpt_key){{7}}), 0);
 	CU_ASSERT_EQUAL(t->pending, 0);
 	CU_ASSERT_EQUAL(ecs_kind_call.remove(&ctx, &(struct srp_ckpt_key){{8}}), SRP_ENOENT);
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
+/* Flow ids are spoken for in blocks, so that a chassis that restarts gives none twice (R12). */
+static void test_flow_ids(void)
+{
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s, *t;
+	struct ecs_flow *f = NULL;
+	struct kit a, b;
+	unsigned told;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 0, false); /* the same chassis, after a restart */
+	s = kit_session(&a, 7, 1, false);
+	told = a.rec.changed[179];
+	for (uint16_t i = 0; i < 64; i++)
+		f = kit_flow(&a, s, (uint16_t)(1000 + i), false, "plain");
+	CU_ASSERT_EQUAL(a.rec.changed[179], told + 1);
+	CU_ASSERT_EQUAL(f->id >> 1, 64);
+	CU_ASSERT_EQUAL(s->flow_ids, 64);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
+	f = kit_flow(&a, s, 2000, false, "plain");
+	CU_ASSERT_EQUAL(a.rec.changed[179], told + 2);
+	CU_ASSERT_EQUAL(s->flow_ids, 128);
+	t = at(&b, 7);
+	CU_ASSERT_FALSE(kit_same(&a, &s->call, &b, &t->call));
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call));
+	ecs_engine_active(b.e, true, b.now);
+	CU_ASSERT_EQUAL(kit_flow(&b, t, 1000, false, "plain")->id >> 1, 129);
 	kit_fini(&a);
 	kit_fini(&b);
 }
@@ -376,8 +409,10 @@ static void test_bearer(void)
 	ctx = kit_ctx(&b, false);
 	CU_ASSERT_EQUAL(ecs_kind_bearer.remove(&ctx, &(struct srp_ckpt_key){{7, 15}}), 0);
 	CU_ASSERT_EQUAL(ecs_kind_bearer.remove(&ctx, &(struct srp_ckpt_key){{7, 15}}), SRP_ENOENT);
-	CU_ASSERT_EQUAL(ecs_kind_bearer.remove(&ctx, &(struct srp_ckpt_key){{7, 5}}), SRP_EINVAL);
-	CU_ASSERT_PTR_NOT_NULL(ecs_session_bearer(t, 5, false));
+	/* the default bearer stays, on no list */
+	CU_ASSERT_EQUAL(ecs_kind_bearer.remove(&ctx, &(struct srp_ckpt_key){{7, 5}}), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(ecs_session_bearer(t, 5, false));
+	CU_ASSERT_EQUAL(ecs_session_bearer(t, 5, false)->ckpt.link[SRP_REPLICA_GR].flags, 0);
 	kit_fini(&a);
 	kit_fini(&b);
 }
@@ -460,6 +495,8 @@ static void test_consistency(void)
 	CU_ASSERT_EQUAL(t->pending, ECS_PENDING_SWITCHOVER);
 	CU_ASSERT_EQUAL(t->rulebase, -1);
 	/* the reason is ours, it does not travel */
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
+	CU_ASSERT_EQUAL(t->pending, ECS_PENDING_SWITCHOVER);
 	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call));
 	strcpy(s->spec.rulebase, "rb");
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
@@ -501,6 +538,7 @@ CU_TestInfo ecs_kind_session_tests[] = {
 	{"a session that moves loses its old flows", test_full_moves},
 	{"invalidate takes all children", test_invalidate},
 	{"call info", test_call},
+	{"flow ids", test_flow_ids},
 	{"bearers", test_bearer},
 	{"clpstats", test_clp},
 	{"idle ages stand on a standby", test_idle_age_stands},
