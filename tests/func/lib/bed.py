@@ -100,7 +100,7 @@ class Bed:
     def ctl(self, chassis, command):
         """Output of one command; BedError where chassisctl fails."""
         p = subprocess.run([os.environ.get("BED_CHASSISCTL",
-                                           os.path.join(self.build, "chassis/chassisctl")),
+                                           os.path.join(self.build, "chassisctl")),
                             "-s", self.path(chassis + ".sock"), "-c", command],
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, check=False, timeout=30)

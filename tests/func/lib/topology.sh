@@ -45,8 +45,8 @@ bed_use() { # DIRECTORY: goes on with a bed that exists
 	lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 	BED_TOP=$(cd "$lib/../../.." && pwd)
 	BED_BUILD=${BED_BUILD:-$BED_TOP/build}
-	BED_CHASSISD=${BED_CHASSISD:-$BED_BUILD/chassis/chassisd}
-	BED_CHASSISCTL=${BED_CHASSISCTL:-$BED_BUILD/chassis/chassisctl}
+	BED_CHASSISD=${BED_CHASSISD:-$BED_BUILD/chassisd}
+	BED_CHASSISCTL=${BED_CHASSISCTL:-$BED_BUILD/chassisctl}
 }
 
 bed_ns() { echo "$BED_PREFIX$1"; }
