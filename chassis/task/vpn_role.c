@@ -390,12 +390,10 @@ static bool planned(const struct srp_role_step *st)
  * order without a peer has nobody to switch to. */
 static void account(struct vpnmgr *v, const struct srp_role_step *st)
 {
-	if (st->switched && st->act == SRP_ROLE_ACT_TAKE) {
-		v->taking = st->reason;
-	} else if (st->act == SRP_ROLE_ACT_ACTIVATE) {
+	if (st->act == SRP_ROLE_ACT_ACTIVATE) {
 		if (v->taking != SRP_SWITCH_START)
 			vpn_loss_end(v, false, v->taking);
-	} else if (st->switched && st->reason != SRP_SWITCH_START &&
+	} else if (st->switched && st->act != SRP_ROLE_ACT_TAKE && st->reason != SRP_SWITCH_START &&
 	           (planned(st) || st->reason != SRP_SWITCH_SHUTDOWN)) {
 		vpn_loss_end(v, planned(st), st->reason);
 	}
@@ -415,6 +413,9 @@ static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_ro
 		            srp_role_name((enum srp_role)r->role), srp_phase_name(st->from),
 		            srp_phase_name(st->to), srp_role_event_name(ev), st->switched ? ", reason " : "",
 		            st->switched ? srp_switch_reason_name(st->reason) : "");
+	/* Before the action: it may end in the event that the account is made at. */
+	if (st->switched && st->act == SRP_ROLE_ACT_TAKE)
+		v->taking = st->reason;
 	carry_out(v, st);
 	/* An action may have led on to a further event: what follows is of the phase that is now. */
 	account(v, st);
