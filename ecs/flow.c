@@ -233,18 +233,22 @@ void ecs_flow_rearm(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 {
 	uint64_t us = SRP_SEC(limit(e, f)), idle = srp_time_since(f->last, now);
 
-	if (lingers(e, f))
+	f->flags &= (uint16_t)~ECS_FLOW_F_LINGER;
+	if (lingers(e, f)) {
+		f->flags |= ECS_FLOW_F_LINGER;
 		ecs_wheel_arm(e->wheel, &f->idle, ECS_LINGER_MS);
-	else if (us == 0)
+	} else if (us == 0) {
 		ecs_wheel_disarm(e->wheel, &f->idle);
-	else
+	} else {
 		ecs_wheel_arm(e->wheel, &f->idle, us > idle ? (us - idle) / 1000 : 0);
+	}
 }
 
 void ecs_flow_arm(struct ecs_engine *e, struct ecs_flow *f, uint64_t age_ms, struct srp_time now)
 {
 	uint64_t ms;
 
+	f->flags &= (uint16_t)~ECS_FLOW_F_LINGER;
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	f->last.us = now.us / 1000 > age_ms ? now.us - age_ms * 1000 : 1;
 	ms = (uint64_t)limit(e, f) * 1000;
@@ -277,6 +281,12 @@ void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 	}
 	if (us == 0)
 		return;
+	/* closed here, then taken over by the peer, then by us: recovered, it ends by silence alone */
+	if (f->flags & ECS_FLOW_F_LINGER) {
+		f->flags &= (uint16_t)~ECS_FLOW_F_LINGER;
+		ecs_wheel_arm(e->wheel, &f->idle, us / 1000);
+		return;
+	}
 	/* packets do not move the timer: it looks here when the last one was. Where none came since
 	 * takeover, what was left then is what counts. */
 	if (f->last.us >= e->active_since.us && idle < us) {

@@ -30,6 +30,7 @@ struct ecs_flow_key {
 #define ECS_FLOW_F_WAITING    0x200u /**< eligible, beyond the limit: waits for a free slot */
 
 #define ECS_FLOW_F_OPENER_UP  0x400u /**< the subscriber's side opened it */
+#define ECS_FLOW_F_LINGER    0x1000u /**< its timer is that of a closed connection, not of silence */
 #define ECS_FLOW_F_L34        0x800u /**< not analyzed: L3/L4 lines only (mid-stream, or too many) */
 
 struct ecs_flow {

@@ -554,6 +554,32 @@ static void both_fins_end_a_flow(void)
 	end(&r);
 }
 
+/* Closed when the role was lost, and still remembered when it comes back: it is a recovered flow then. */
+static void linger_does_not_outlive_the_role(void)
+{
+	struct rig r;
+	struct conn c;
+
+	begin(&r);
+	c = tcp(&r, 4000, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	flow_of(&c)->flags |= ECS_FLOW_F_CHECKPOINT; /* the peer holds it */
+	ecs_engine_active(r.e, false, r.now);
+	wait_ms(&r, 10000);
+	ecs_engine_active(r.e, true, r.now);
+	wait_ms(&r, 10000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	wait_ms(&r, 280000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	wait_ms(&r, 15000);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(r.c.flows_fin, 0);
+	CU_ASSERT_EQUAL(r.c.flows_idle, 1);
+	end(&r);
+}
+
 static void rst_ends_a_flow(void)
 {
 	struct rig r;
@@ -1122,6 +1148,7 @@ CU_TestInfo ecs_engine_tests[] = {
 	{"one side of a connection", one_sided},
 	{"rules that tell directions and states apart", rules_of_directions_and_states},
 	{"both FINs end a flow", both_fins_end_a_flow},
+	{"a closed flow is a recovered one after two changes of role", linger_does_not_outlive_the_role},
 	{"RST ends a flow", rst_ends_a_flow},
 	{"idle timeouts", idle_timeouts},
 	{"fragments", fragments},
