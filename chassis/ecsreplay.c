@@ -160,12 +160,15 @@ static enum ecs_dir first_speaker(struct replay *r, const struct ecs_packet *p)
 /* The direction of a packet; false: neither end is a subscriber. */
 static bool direction(struct replay *r, const struct ecs_packet *p, enum ecs_dir *dir)
 {
-	if (!r->nsubnets) {
+	bool src = is_subscriber(r, &p->src), dst = is_subscriber(r, &p->dst);
+
+	if (src == dst && r->nsubnets && !src)
+		return false;
+	if (src == dst) /* no subnets given, or both ends within them */
 		*dir = first_speaker(r, p);
-		return true;
-	}
-	*dir = is_subscriber(r, &p->src) ? ECS_UPLINK : ECS_DOWNLINK;
-	return *dir == ECS_UPLINK || is_subscriber(r, &p->dst);
+	else
+		*dir = src ? ECS_UPLINK : ECS_DOWNLINK;
+	return true;
 }
 
 /* --- packets ------------------------------------------------------------------------------------- */

@@ -1,0 +1,118 @@
+/* Packets of subscribers and servers, one after the other, through an engine with analyzers of HTTP,
+ * TLS and DNS. Each packet: a byte (1: downlink; 2: super-packet; the rest: time that passes), its
+ * length in two bytes, its bytes. Subscribers are whatever addresses come first. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs/engine.h"
+
+#define SESSIONS_MAX 8
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct ecs_counters counters;
+static struct ecs_rule_stats rule_stats[ECS_STATS_MAX];
+
+static void rule(struct ecs_service *s, uint32_t priority, const char *name, enum ecs_field f,
+                 enum ecs_op op, const char *value)
+{
+	struct ecs_err e;
+
+	if (ecs_service_ruledef(s, name, false, &e) != 0 ||
+	    ecs_service_rule_line(s, name, false, f, false, op, value, NULL, &e) != 0 ||
+	    ecs_service_action_line(s, "rb", false, priority, false, name, "ca", &e) != 0)
+		abort();
+}
+
+static struct ecs_service *service(void)
+{
+	struct ecs_service *s = ecs_service_new("fuzz");
+	struct ecs_err e;
+
+	if (!s || ecs_service_rulebase(s, "rb", false, &e) != 0 ||
+	    !ecs_service_charging_action(s, "ca", false, &e))
+		abort();
+	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a");
+	rule(s, 2, "url", ECS_F_HTTP_URL, ECS_OP_ENDS, "x");
+	rule(s, 3, "agent", ECS_F_HTTP_UA, ECS_OP_STARTS, "m");
+	rule(s, 4, "sni", ECS_F_TLS_SNI, ECS_OP_CONTAINS, "e");
+	rule(s, 5, "query", ECS_F_DNS_QUERY, ECS_OP_NE, "b.c");
+	rule(s, 6, "state", ECS_F_TCP_STATE, ECS_OP_EQ, "established");
+	rule(s, 7, "up", ECS_F_IP_UPLINK, ECS_OP_EQ, "TRUE");
+	if (ecs_service_commit(s, &e) != 0)
+		abort();
+	return s;
+}
+
+static void session(struct ecs_engine *e, const struct ecs_packet *p, struct srp_time now)
+{
+	struct ecs_session_spec spec = {.callid = (uint32_t)ecs_engine_sessions(e) + 1,
+	                                .rulebase = "rb", .idle_timeout = 400};
+	const struct ecs_addr *a = ecs_packet_subscriber(p);
+
+	if (ecs_engine_sessions(e) == SESSIONS_MAX || ecs_session_find(e, spec.callid))
+		return;
+	spec.has4 = ecs_addr_is4(a);
+	spec.has6 = !spec.has4;
+	spec.v4 = spec.v6 = *a;
+	(void)ecs_session_create(e, &spec, now, NULL);
+}
+
+/* What must hold whatever came: what each flow and rule counted is what went through. */
+static void check(const struct ecs_engine *e)
+{
+	uint64_t charged = 0;
+
+	for (size_t i = 0; i <= ecs_service_stats_count(ecs_engine_service(e)); i++)
+		charged += rule_stats[i].pkts_up + rule_stats[i].pkts_down;
+	if (charged + counters.drop_malformed != counters.packets_up + counters.packets_down)
+		abort();
+	if (counters.flows_created < ecs_engine_flows(e))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct ecs_service *svc;
+	struct ecs_engine_config conf = {.counters = &counters, .rule_stats = rule_stats, .seed = 1};
+	struct srp_time now = {SRP_SEC(1)};
+	struct ecs_engine *e;
+
+	if (!svc)
+		svc = service();
+	memset(&counters, 0, sizeof(counters));
+	memset(rule_stats, 0, sizeof(rule_stats));
+	conf.service = svc;
+	e = ecs_engine_new(&conf, now);
+	if (!e)
+		abort();
+	ecs_engine_active(e, true, now);
+	while (size > 3) {
+		enum ecs_dir dir = data[0] & 1 ? ECS_DOWNLINK : ECS_UPLINK;
+		uint16_t gso = data[0] & 2 ? 100 : 0;
+		size_t len = (size_t)data[1] << 8 | data[2];
+		struct ecs_packet p;
+		uint8_t *copy;
+
+		now.us += SRP_MS((uint64_t)(data[0] >> 2) * (data[0] >> 2) * 50);
+		if (len > size - 3)
+			len = size - 3;
+		copy = malloc(len ? len : 1); /* of its size, so that a read past it is found */
+		if (!copy)
+			abort();
+		memcpy(copy, data + 3, len);
+		if (ecs_packet_parse(copy, len, dir, &p) == 0)
+			session(e, &p, now);
+		while (ecs_engine_tick(e, now, 16))
+			;
+		(void)ecs_engine_packet(e, copy, len, dir, gso, now);
+		free(copy);
+		data += 3 + len;
+		size -= 3 + len;
+	}
+	check(e);
+	ecs_engine_free(e);
+	return 0;
+}
