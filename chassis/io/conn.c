@@ -20,12 +20,15 @@
 /* What the kernel keeps unsent: more of it would be states that have grown old in a queue. */
 #define NOTSENT     (256 * 1024)
 
+/* Ages of sessions are older than a machine that has just booted: its clock must not be near 0. */
+#define EPOCH_US (SRP_SEC(1) * 86400u * 365u * 10u)
+
 struct srp_time chassis_now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (struct srp_time){(uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u};
+	return (struct srp_time){EPOCH_US + (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u};
 }
 
 void chassis_conn_wake(struct chassis_conn *c)
