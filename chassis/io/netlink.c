@@ -507,6 +507,24 @@ static int route_cb(const struct nlmsghdr *h, void *arg)
 	return MNL_CB_OK;
 }
 
+/** Has the kernel use a neighbour entry, which resolves it. */
+static void resolve(struct chassis_nl *n, int index, uint8_t family, const uint8_t *addr, uint16_t len)
+{
+	uint8_t buf[REQUEST_MAX];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct ndmsg *nd;
+
+	h->nlmsg_type = RTM_NEWNEIGH;
+	h->nlmsg_flags = NLM_F_CREATE;
+	nd = mnl_nlmsg_put_extra_header(h, sizeof(*nd));
+	nd->ndm_family = family;
+	nd->ndm_ifindex = index;
+	nd->ndm_state = NUD_NONE;
+	nd->ndm_flags = NTF_USE;
+	mnl_attr_put(h, NDA_DST, len, addr);
+	(void)change(n, true, h);
+}
+
 int chassis_nl_warm(struct chassis_nl *n, const char *dev)
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6};
@@ -529,19 +547,17 @@ int chassis_nl_warm(struct chassis_nl *n, const char *dev)
 		if (err != 0)
 			return code_of(err);
 	}
-	for (size_t i = 0; i < g.n; i++) {
-		struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-		struct ndmsg *nd;
-
-		h->nlmsg_type = RTM_NEWNEIGH;
-		h->nlmsg_flags = NLM_F_CREATE;
-		nd = mnl_nlmsg_put_extra_header(h, sizeof(*nd));
-		nd->ndm_family = g.gw[i].family;
-		nd->ndm_ifindex = index;
-		nd->ndm_state = NUD_NONE;
-		nd->ndm_flags = NTF_USE;
-		mnl_attr_put(h, NDA_DST, g.gw[i].len, g.gw[i].addr);
-		(void)change(n, true, h);
-	}
+	for (size_t i = 0; i < g.n; i++)
+		resolve(n, index, g.gw[i].family, g.gw[i].addr, g.gw[i].len);
 	return (int)g.n;
+}
+
+int chassis_nl_resolve(struct chassis_nl *n, const char *dev, const struct ecs_addr *a)
+{
+	int index = chassis_nl_ifindex(dev);
+
+	if (index < 0)
+		return index;
+	resolve(n, index, family_of(a), ecs_addr_is4(a) ? a->b + 12 : a->b, ecs_addr_is4(a) ? 4 : 16);
+	return 0;
 }

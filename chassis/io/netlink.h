@@ -37,6 +37,8 @@ int chassis_nl_sweep(struct chassis_nl *n, uint32_t prio_lo, uint32_t prio_hi, u
  * @return how many were asked for, or a negative code
  */
 int chassis_nl_warm(struct chassis_nl *n, const char *dev);
+/** The same for one neighbour. */
+int chassis_nl_resolve(struct chassis_nl *n, const char *dev, const struct ecs_addr *a);
 /** Sets a file under /proc/sys/net (forwarding, rp_filter, send_redirects...). */
 int chassis_sysctl(const char *path, const char *value);
 

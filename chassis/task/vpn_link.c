@@ -187,6 +187,30 @@ static void count_refusal(struct vpnmgr *v, int rc)
 	}
 }
 
+static void side_addr(struct ecs_addr *out, const uint8_t *p, size_t n)
+{
+	memset(out, 0, sizeof(*out));
+	if (n == 4)
+		out->b[10] = out->b[11] = 0xff;
+	memcpy(out->b + 16 - n, p, n);
+}
+
+static void note_addrs(struct vpnmgr *v)
+{
+	struct vpn_own own;
+
+	memset(&own, 0, sizeof(own));
+	for (int s = 0; s < 2; s++) {
+		const struct srp_hello_addr *a = &v->hello.addr[s];
+
+		own.side[s].has4 = a->has4;
+		own.side[s].has6 = a->has6;
+		side_addr(&own.side[s].v4, a->v4, sizeof(a->v4));
+		side_addr(&own.side[s].v6, a->v6, sizeof(a->v6));
+	}
+	vpn_net_peer(v->net, &own);
+}
+
 static void note_peer(struct vpnmgr *v)
 {
 	struct chassis_role_slab *r = &v->ctx->slab->role;
@@ -256,6 +280,7 @@ static int rx_hello(struct vpnmgr *v, const uint8_t *body, size_t len)
 	vpn_term_seen(v, h.highest);
 	vpn_term_seen(v, srp_term_number(h.term));
 	note_peer(v);
+	note_addrs(v);
 	note_config(v);
 	(void)conn_event(v, SRP_CONN_EV_RX_HELLO);
 	vpn_link_level(v);

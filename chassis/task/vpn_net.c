@@ -39,7 +39,8 @@ struct vpn_net {
 	unsigned probing;      /* probes still to end */
 	bool probe_free;
 	bool relaying;
-	struct vpn_own relay;
+	struct vpn_own peer;   /* its own addresses, as last heard */
+	struct vpn_own relay;  /* those that the relay routes of now lead to */
 	ev_timer warm;
 };
 
@@ -253,12 +254,12 @@ static void relay_side(struct vpn_net *n, bool on, int side, const char *dev, ui
 	}
 }
 
-void vpn_net_relay(struct vpn_net *n, const struct vpn_own *peer, bool on)
+void vpn_net_relay(struct vpn_net *n, bool on)
 {
 	if (on == n->relaying)
 		return;
 	if (on)
-		n->relay = *peer;
+		n->relay = n->peer;
 	n->relaying = on;
 	relay_side(n, on, 0, n->ctx->shared->dev_acc, TABLE_RELAY_ACC);
 	relay_side(n, on, 1, n->ctx->shared->dev_core, TABLE_RELAY_CORE);
@@ -271,9 +272,27 @@ static void on_warm(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	for (size_t i = 0; i < n->conf->niface; i++)
-		if (served(&n->conf->iface[i]))
-			(void)chassis_nl_warm(n->nl, n->conf->iface[i].name);
+	for (size_t i = 0; i < n->conf->niface; i++) {
+		const struct chassis_iface *f = &n->conf->iface[i];
+		int side = f->side == CHASSIS_SIDE_ACCESS ? 0 : 1;
+
+		if (!served(f))
+			continue;
+		(void)chassis_nl_warm(n->nl, f->name);
+		/* Late packets go to the peer's own addresses. */
+		if (n->peer.side[side].has4)
+			(void)chassis_nl_resolve(n->nl, f->name, &n->peer.side[side].v4);
+		if (n->peer.side[side].has6)
+			(void)chassis_nl_resolve(n->nl, f->name, &n->peer.side[side].v6);
+	}
+}
+
+void vpn_net_peer(struct vpn_net *n, const struct vpn_own *peer)
+{
+	if (memcmp(&n->peer, peer, sizeof(*peer)) == 0)
+		return;
+	n->peer = *peer;
+	ev_feed_event(n->ctx->loop, &n->warm, EV_TIMER);
 }
 
 struct vpn_net *vpn_net_start(struct chassis_task_ctx *ctx, const struct vpn_net_ops *ops, void *owner)
@@ -308,7 +327,7 @@ struct vpn_net *vpn_net_start(struct chassis_task_ctx *ctx, const struct vpn_net
 void vpn_net_stop(struct vpn_net *n)
 {
 	ev_timer_stop(n->ctx->loop, &n->warm);
-	vpn_net_relay(n, NULL, false);
+	vpn_net_relay(n, false);
 	vpn_net_active(n, false);
 	policy(n, false);
 	for (size_t i = 0; i < n->conf->niface; i++)

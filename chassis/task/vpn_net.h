@@ -30,7 +30,9 @@ struct vpn_net *vpn_net_start(struct chassis_task_ctx *ctx, const struct vpn_net
 /** Takes or gives up the service addresses, and announces them. */
 void vpn_net_active(struct vpn_net *n, bool on);
 /** Late packets read from the devices lead to the peer's own addresses, or are not relayed. */
-void vpn_net_relay(struct vpn_net *n, const struct vpn_own *peer, bool on);
+void vpn_net_relay(struct vpn_net *n, bool on);
+/** The peer's own addresses, from its hello: kept resolved, and where late packets go. */
+void vpn_net_peer(struct vpn_net *n, const struct vpn_own *peer);
 /** Asks whether somebody holds the service addresses; answered by ops->probed. */
 void vpn_net_probe(struct vpn_net *n);
 void vpn_net_own(const struct chassis_config *c, struct vpn_own *out);

@@ -117,7 +117,7 @@ void vpn_step_lost(struct vpnmgr *v, unsigned instance)
 static void relay_off(struct vpnmgr *v)
 {
 	ev_timer_stop(v->ctx->loop, &v->relay_timer);
-	vpn_net_relay(v->net, NULL, false);
+	vpn_net_relay(v->net, false);
 	v->relay_ms = 0;
 }
 
@@ -147,27 +147,9 @@ static void withdraw(struct vpnmgr *v)
 		r->route_modifier = v->conf->srp.route_modifier;
 }
 
-static void side_addr(struct ecs_addr *out, const uint8_t *p, size_t n)
-{
-	memset(out, 0, sizeof(*out));
-	if (n == 4)
-		out->b[10] = out->b[11] = 0xff;
-	memcpy(out->b + 16 - n, p, n);
-}
-
 static void relay_on(struct vpnmgr *v)
 {
-	struct vpn_own own = {0};
-
-	for (int s = 0; s < 2; s++) {
-		const struct srp_hello_addr *a = &v->hello.addr[s];
-
-		own.side[s].has4 = a->has4;
-		own.side[s].has6 = a->has6;
-		side_addr(&own.side[s].v4, a->v4, sizeof(a->v4));
-		side_addr(&own.side[s].v6, a->v6, sizeof(a->v6));
-	}
-	vpn_net_relay(v->net, &own, true);
+	vpn_net_relay(v->net, true);
 	v->relay_ms = v->conf->srp.relay_ms;
 	vpn_tell_role(v);
 	v->relay_timer.repeat = (double)v->relay_ms / 1000. + 0.001;
