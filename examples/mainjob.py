@@ -422,6 +422,9 @@ class Run:
         wrong = self.wrong_rules(after["flows"])
         mis = over_offered
         kept = [k for k, rule in before["flows"].items() if after["flows"].get(k) == rule]
+        gone = [f"{k[1]} {k[2]} -> {k[3]} {k[4]} protocol {k[0]}: {rule}, then "
+                f"{after['flows'].get(k, 'gone')}"
+                for k, rule in before["flows"].items() if after["flows"].get(k) != rule]
         p = after["probe"]
         return {
             "kind": kind,
@@ -434,7 +437,7 @@ class Run:
             "sessions_after": len(before["sessions"] & after["sessions"]),
             "flows_before": len(before["flows"]), "flows_after": len(kept),
             "mischarged_bytes": mis, "uncharged_bytes": max(0, short - mis),
-            "flows_on_another_rule": len(wrong),
+            "flows_on_another_rule": len(wrong), "flows_not_kept": gone[:20],
             "rules": rules,
         }
 
@@ -557,6 +560,7 @@ def summary(run, bad):
                   f"  sessions {r['sessions_before']} -> {r['sessions_after']}, flows "
                   f"{r['flows_before']} -> {r['flows_after']}, transfers broken: {r['transfers_broken']}",
                   f"  mischarged {r['mischarged_bytes']} bytes, uncharged {r['uncharged_bytes']} bytes",
+                  *(f"  not kept: {f}" for f in r["flows_not_kept"]),
                   *table(r), ""]
     done = run.traffic.done
     lines.append("requests: " + ", ".join(f"{k} {v}" for k, v in sorted(done.items())) +

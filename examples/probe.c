@@ -158,7 +158,6 @@ static void clock_set(int fd, bool on)
 static void command(const char *line, int timer)
 {
 	if (strcmp(line, "go\n") == 0) {
-		last_rx = 0;
 		clock_set(timer, true);
 	} else if (strcmp(line, "stop\n") == 0) {
 		clock_set(timer, false);
@@ -170,6 +169,7 @@ static void command(const char *line, int timer)
 		       (double)w.send_gap_ns / 1e6, (double)w.under_way_ns / 1e6);
 		fflush(stdout);
 		w = (struct window){0};
+		last_rx = last_tx = 0; /* what lies between two windows is no gap */
 		return;
 	}
 	printf("done\n");
