@@ -107,7 +107,12 @@ bed_links() {
 		bed_no_offload core srv || return
 	# On request the chassis get super-packets, which must be charged as their segments.
 	[ "$BED_GRO" = no ] || for c in a b; do
-		bed_in $c ethtool -K acc0 gro on && bed_in $c ethtool -K core0 gro on || return
+		# a veth device puts together only what its peer could not have left whole
+		bed_in acc ethtool -K acc-$c tso off && bed_in core ethtool -K core-$c tso off &&
+			bed_in $c ethtool -K acc0 gro on && bed_in $c ethtool -K core0 gro on &&
+			bed_in $c sh -c 'for d in acc0 core0; do
+				echo 200000 >/sys/class/net/$d/gro_flush_timeout || exit
+			done' || return
 	done
 }
 
