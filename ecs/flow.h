@@ -33,30 +33,32 @@ struct ecs_flow_key {
 #define ECS_FLOW_F_LINGER    0x1000u /**< its timer is that of a closed connection, not of silence */
 #define ECS_FLOW_F_L34        0x800u /**< not analyzed: L3/L4 lines only (mid-stream, or too many) */
 
+/* What every packet touches comes right after ckpt: two cache lines. */
 struct ecs_flow {
-	struct srp_ckpt_obj ckpt;         /**< kind ACS_FLOW_INFO, 210 */
+	struct srp_ckpt_obj ckpt;         /**< kind ACS_FLOW_INFO, 210; first */
 	struct ecs_flow_key key;
+	uint8_t bearer;
+	uint8_t tcp_state;                /**< enum ecs_tcp_state */
 	struct ecs_flow *hash_next;       /**< in the flow table, by key */
-	struct ecs_flow *id_next;         /**< in the flow table, by (call-id, flow id) */
-	struct srp_list in_session;       /**< all flows of the session */
-	struct srp_list waiting;          /**< in the session's list of those without a slot */
 	struct ecs_session *session;
 	struct ecs_analysis *analysis;    /**< while analyzers run; NULL after */
-	struct ecs_wheel_node idle;       /**< idle timeout (active: armed; standby: the wheel stands) */
-	struct ecs_wheel_node *delay;     /**< delay of the first checkpoint; NULL none */
-	struct srp_time created, last;    /**< of this process's clock; see age_* at apply */
+	struct srp_time last;             /**< of this process's clock; see age_* at apply */
 	uint64_t pkts[2], bytes[2];       /**< by enum ecs_dir; for EDRs, not for charging */
-	uint32_t id;                      /**< (counter << 1 | chassis bit), never reused in a session */
-	uint32_t idle_timeout;            /**< seconds, 0 none */
 	uint16_t ref;                     /**< its rule: index into the ruleref table, ECS_REF_NONE */
 	uint16_t back;                    /**< verdict for packets against its first direction, where
 	                                       rules tell directions apart; else equal to ref */
 	uint16_t flags;
-	uint16_t app, app_master;         /**< nDPI */
-	uint8_t bearer;
-	uint8_t tcp_state;                /**< enum ecs_tcp_state */
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
+	struct srp_time created;
+	struct ecs_flow *id_next;         /**< in the flow table, by (call-id, flow id) */
+	struct srp_list in_session;       /**< all flows of the session */
+	struct srp_list waiting;          /**< in the session's list of those without a slot */
+	struct ecs_wheel_node idle;       /**< idle timeout (active: armed; standby: the wheel stands) */
+	struct ecs_wheel_node *delay;     /**< delay of the first checkpoint; NULL none */
+	uint32_t id;                      /**< (counter << 1 | chassis bit), never reused in a session */
+	uint32_t idle_timeout;            /**< seconds, 0 none */
 	uint32_t isn;                     /**< of the SYN that opened it; 0 not seen */
+	uint16_t app, app_master;         /**< nDPI */
 };
 
 struct ecs_flow_table;

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #define CHUNK_BYTES (256u * 1024u)
-#define HEAD_BYTES  16u /* the chain pointer, padded to the alignment of objects */
+#define LINE        64u /* objects begin on a cache line */
+#define HEAD_BYTES  LINE /* the chain pointer */
 
 void ecs_pool_init(struct ecs_pool *p, size_t size)
 {
-	*p = (struct ecs_pool){.size = (size + 15u) & ~(size_t)15u};
+	*p = (struct ecs_pool){.size = (size + LINE - 1) & ~(size_t)(LINE - 1)};
 	p->per_chunk = (CHUNK_BYTES - HEAD_BYTES) / p->size;
 	if (p->per_chunk == 0)
 		p->per_chunk = 1;
@@ -29,7 +30,7 @@ void ecs_pool_fini(struct ecs_pool *p)
 
 static int grow(struct ecs_pool *p)
 {
-	char *c = malloc(HEAD_BYTES + p->per_chunk * p->size);
+	char *c = aligned_alloc(LINE, HEAD_BYTES + p->per_chunk * p->size);
 
 	if (!c)
 		return -1;

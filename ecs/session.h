@@ -45,32 +45,33 @@ struct ecs_session {
 	struct srp_ckpt_obj call;         /**< ACS_CALL_INFO, 179; DEL_ACS_CALL_INFO 188 */
 	struct srp_ckpt_obj clp;          /**< UPDATE_CLPSTATS, 4 */
 	struct ecs_session_spec spec;
-	struct ecs_bearer bearer[ECS_BEARERS_MAX];
-	struct ecs_session *by_callid, *by_v4, *by_v6; /**< hash chains */
-	struct srp_list all;              /**< of the engine */
-	struct srp_list in_young;         /**< of the engine, until ready_for_recovery */
-	struct srp_list flows;            /**< ecs_flow.in_session */
-	struct srp_list waiting;          /**< ecs_flow.waiting, oldest first */
-	struct srp_list starved;          /**< of the engine: waits for a slot of the instance */
+	/* what every packet touches, next to the addresses of the spec */
+	struct ecs_session *by_v4, *by_v6, *by_callid; /**< hash chains */
 	struct srp_list usages;           /**< ecs_usage.in_session */
-	struct ecs_wheel_node idle;
-	struct ecs_wheel_node ready; /**< checkpoint session duration: age before the first one */
-	struct ecs_wheel_node pend;       /**< control-pending timeout */
-	struct srp_time created, last;    /**< last packet */
-	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
-	uint32_t nusages;
-	uint32_t next_flow;               /**< counter of flow ids */
-	uint32_t flow_ids;                /**< ids up to here are spoken for: what the peer knows */
+	struct srp_time last, created;    /**< last: packet */
+	struct srp_time clp_told;         /**< when UPDATE_CLPSTATS was told last */
 	struct ecs_needs needs;           /**< of its rulebase */
 	int rulebase;                     /**< index in the service, -1 unknown */
-	int scheme;                       /**< index, -1 none */
 	uint8_t pending;                  /**< ECS_PENDING_* */
 	bool ready_for_recovery;          /**< old enough to be checkpointed */
 	bool consistent;                  /**< all that its records name resolves here */
 	bool recovered;                   /**< came by checkpoint and was taken over */
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
+	struct ecs_bearer bearer[ECS_BEARERS_MAX];
+	struct srp_list all;              /**< of the engine */
+	struct srp_list in_young;         /**< of the engine, until ready_for_recovery */
+	struct srp_list flows;            /**< ecs_flow.in_session */
+	struct srp_list waiting;          /**< ecs_flow.waiting, oldest first */
+	struct srp_list starved;          /**< of the engine: waits for a slot of the instance */
+	struct ecs_wheel_node idle;
+	struct ecs_wheel_node ready; /**< checkpoint session duration: age before the first one */
+	struct ecs_wheel_node pend;       /**< control-pending timeout */
+	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
+	uint32_t nusages;
+	uint32_t next_flow;               /**< counter of flow ids */
+	uint32_t flow_ids;                /**< ids up to here are spoken for: what the peer knows */
+	int scheme;                       /**< index, -1 none */
 	struct srp_time pending_since;
-	struct srp_time clp_told;         /**< when UPDATE_CLPSTATS was told last */
 };
 
 extern const struct srp_ckpt_kind ecs_kind_full;   /**< 240 / 1 */

@@ -20,18 +20,19 @@ struct ecs_volume {
 
 enum ecs_usage_of { ECS_USAGE_SESSION, ECS_USAGE_RULE, ECS_USAGE_CONTENT };
 
+/* What every packet touches comes right after ckpt: two cache lines. */
 struct ecs_usage {
-	struct srp_ckpt_obj ckpt;
+	struct srp_ckpt_obj ckpt;         /**< first */
 	struct srp_list in_session;       /**< most recently charged first */
 	struct srp_list in_changed;       /**< of the engine: changed since the last turn */
-	struct ecs_usage *by_key;         /**< chain of the engine's index */
-	struct ecs_session *session;
-	struct ecs_volume own[2];         /**< by chassis bit */
-	struct ecs_volume told;           /**< this chassis' slot at the last turn */
 	uint64_t id;                      /**< rule: name hash, 0 none; content-id; session: 0 */
 	uint16_t stats;                   /**< of: RULE: index of the local rule name */
 	uint8_t bearer;
 	uint8_t of;                       /**< enum ecs_usage_of */
+	struct ecs_volume own[2];         /**< by chassis bit */
+	struct ecs_volume told;           /**< this chassis' slot at the last turn */
+	struct ecs_usage *by_key;         /**< chain of the engine's index */
+	struct ecs_session *session;
 };
 
 /** Sum over the chassis. */

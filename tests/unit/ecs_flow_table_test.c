@@ -98,7 +98,7 @@ static void pool_gives_zeroed_objects(void)
 	for (int i = 0; i < N; i++) {
 		o[i] = ecs_pool_get(&p);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(o[i]);
-		CU_ASSERT_EQUAL((uintptr_t)o[i] % 16, 0);
+		CU_ASSERT_EQUAL((uintptr_t)o[i] % 64, 0);
 		for (int b = 0; b < 301; b++)
 			CU_ASSERT_FATAL(o[i][b] == 0);
 		memset(o[i], 0xff, 301);
