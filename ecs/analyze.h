@@ -37,6 +37,7 @@ struct ecs_analysis {
 	size_t skip;                /**< DNS over TCP: bytes left of a message that was read */
 	char *name;                 /**< what tls_sni or dns_query point at */
 	struct ecs_app_flow *app;   /**< NULL: not asked for, or over */
+	uint64_t held_pkts[2], held_bytes[2]; /**< of the handshake: to be charged by the verdict */
 	struct ecs_counters *ctr;   /**< while a packet is being read */
 	bool news;
 };

@@ -1,7 +1,10 @@
 #include "config.h"
 #include "ecs/path.h"
 
+#include "ecs/analyze.h"
+
 #define DEFAULT_BEARER 5u
+#define PROTO_TCP      6u
 
 void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
                          uint64_t *bytes)
@@ -67,7 +70,7 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w)
 	uint16_t stats = l ? l->stats : e->no_rule;
 	uint8_t bearer = w->f ? w->f->bearer : DEFAULT_BEARER;
 	enum ecs_dir dir = w->p->dir;
-	bool dropped = discards(a, dir);
+	bool dropped = !w->held && discards(a, dir);
 
 	count(&e->conf.rule_stats[stats], w, dropped);
 	if (!l)
@@ -83,4 +86,38 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w)
 		ecs_usage_charge(e, w->s, bearer, ECS_USAGE_CONTENT, a->content_id, 0, dir,
 		                 w->pkts, w->bytes, w->now);
 	return ECS_FORWARD;
+}
+
+bool ecs_charge_hold(const struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+	struct ecs_analysis *a = f ? f->analysis : NULL;
+
+	if (!a || !(w->s->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_INITIAL)) ||
+	    (f->flags & ECS_FLOW_F_FINAL) || f->key.proto != PROTO_TCP || w->p->payload_len)
+		return false;
+	a->held_pkts[w->p->dir] += w->pkts;
+	a->held_bytes[w->p->dir] += w->bytes;
+	return true;
+}
+
+void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
+{
+	struct ecs_analysis *a = f->analysis;
+
+	for (int d = ECS_UPLINK; a && d <= ECS_DOWNLINK; d++) {
+		struct ecs_packet p = {.dir = (enum ecs_dir)d};
+		struct ecs_way w = {.p = &p, .s = f->session, .f = f, .now = f->last, .held = true,
+		                    .pkts = a->held_pkts[d], .bytes = a->held_bytes[d]};
+		bool first = (f->flags & ECS_FLOW_F_FIRST_UP ? ECS_UPLINK : ECS_DOWNLINK) == p.dir;
+		const struct ecs_ruleref *r;
+
+		a->held_pkts[d] = a->held_bytes[d] = 0;
+		if (w.pkts == 0 || !e->active)
+			continue;
+		w.ref = first ? f->ref : f->back;
+		r = ecs_ruleref_get(e->refs, w.ref);
+		w.line = r ? r->line : ECS_LINE_NONE;
+		(void)ecs_charge(e, &w);
+	}
 }

@@ -232,6 +232,8 @@ void ecs_flow_rearm(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
  *  idle timeout; tells ecs_recoverable_rule() when ref is another. */
 void ecs_flow_verdict(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint16_t back,
                       struct srp_time now);
+/** Charges by the flow's verdict what was held of its handshake. */
+void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f);
 /** Ends the analysis of a flow; its application stays with the flow. */
 void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f);
 /** A flow of a former generation is touched for the first time: it is marked recovered. False: it

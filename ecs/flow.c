@@ -77,6 +77,7 @@ void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f)
 
 	if (!a)
 		return;
+	ecs_charge_release(e, f);
 	f->app = a->l7.app;
 	f->app_master = a->l7.app_master;
 	ecs_analysis_fini(a);

@@ -385,7 +385,9 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	}
 	f->pkts[p->dir] += w->pkts;
 	f->bytes[p->dir] += w->bytes;
-	v = ecs_charge(e, w);
+	if (f->analysis && (f->flags & ECS_FLOW_F_FINAL))
+		ecs_charge_release(e, f);
+	v = ecs_charge_hold(w) ? ECS_FORWARD : ecs_charge(e, w);
 	if (w->changed)
 		ecs_recoverable_changed(e, f, w->now);
 	if (whole && f->key.proto == PROTO_TCP && (p->tcp_flags & ECS_TCP_RST)) {

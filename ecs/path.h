@@ -20,6 +20,7 @@ struct ecs_way {
 	uint16_t ref;            /**< of the line; ECS_REF_NONE: to be looked up */
 	bool bypassed;           /**< by the cached verdict */
 	bool pending;            /**< by the L3/L4 rule while control was pending */
+	bool held;               /**< forwarded before, charged now: no discard any more */
 	bool changed;            /**< something that the flow's checkpoint carries */
 };
 
@@ -34,5 +35,8 @@ void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t
  * the action discards counts as a hit and is not charged.
  */
 enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w);
+/** Keeps a packet of the handshake for the application's rule (`flow control-handshaking
+ *  charge-to-application initial-packets` or `all-packets`). False: it is to be charged now. */
+bool ecs_charge_hold(const struct ecs_way *w);
 
 #endif

@@ -178,8 +178,11 @@ void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s)
 	s->rulebase = ecs_service_find_rulebase(e->conf.service, rb);
 	s->scheme = ecs_service_find_scheme(e->conf.service, rb, s->spec.apn);
 	s->needs = (struct ecs_needs){0};
-	if (s->rulebase >= 0)
+	s->handshaking = 0;
+	if (s->rulebase >= 0) {
 		s->needs = ecs_service_needs(e->conf.service, s->rulebase);
+		s->handshaking = (uint8_t)ecs_service_handshaking_of(e->conf.service, s->rulebase);
+	}
 	if (s->needs.app && !e->app)
 		e->app = ecs_app_new();
 }

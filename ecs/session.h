@@ -53,6 +53,7 @@ struct ecs_session {
 	struct ecs_needs needs;           /**< of its rulebase */
 	int rulebase;                     /**< index in the service, -1 unknown */
 	uint8_t pending;                  /**< ECS_PENDING_* */
+	uint8_t handshaking;              /**< ECS_HS_* of its rulebase */
 	bool ready_for_recovery;          /**< old enough to be checkpointed */
 	bool consistent;                  /**< all that its records name resolves here */
 	bool recovered;                   /**< came by checkpoint and was taken over */

@@ -322,6 +322,41 @@ static void http_per_request(void)
 	end(&r);
 }
 
+static void handshake_is_charged_to_the_application(void)
+{
+	struct rig r;
+	struct conn c;
+	struct ecs_session_spec sp = spec_of(1, UE, NULL);
+	char text[8192];
+	size_t n = sizeof(rules) - 1 - strlen("#exit\n");
+
+	snprintf(text, sizeof(text), "%.*s flow control-handshaking charge-to-application "
+	         "initial-packets\n#exit\n", (int)n, rules);
+	setup(&r, text, 0);
+	ecs_engine_active(r.e, true, r.now);
+	CU_ASSERT_EQUAL(ecs_session_create(r.e, &sp, r.now, &r.s), 0);
+	c = tcp(&r, 4000, 80);
+	handshake(&c);
+	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->hits, 0);
+	CU_ASSERT_EQUAL(volume(&r, ECS_USAGE_SESSION, 0).pkts[ECS_UPLINK], 0);
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->hits, 0);
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 4);
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->pkts_up, 3);
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->bytes_down, 40);
+	CU_ASSERT_EQUAL(volume(&r, ECS_USAGE_SESSION, 0).pkts[ECS_UPLINK], 3);
+	say(&c, ECS_DOWNLINK, ACK, NULL);
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 5);
+	/* one that never says what it is: by what is known when it ends */
+	c = tcp(&r, 4001, 80);
+	handshake(&c);
+	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->hits, 0);
+	ecs_flows_clear(r.e, 0, r.now);
+	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->hits, 3);
+	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->pkts_up, 2);
+	end(&r);
+}
+
 static void tls_and_dns(void)
 {
 	struct rig r;
@@ -1140,6 +1175,7 @@ static void reconfigured(void)
 
 CU_TestInfo ecs_engine_tests[] = {
 	{"HTTP: matched again at each request", http_per_request},
+	{"a handshake is charged to the application", handshake_is_charged_to_the_application},
 	{"TLS and DNS names", tls_and_dns},
 	{"no rule, no session, no packet", no_rule_and_unknown},
 	{"discard", discard},
