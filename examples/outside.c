@@ -19,6 +19,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,8 +33,10 @@
 #define NAMES_MAX   64
 #define ADDRS_MAX   256
 #define SNAP        192 /**< bytes of a packet that are looked at */
-#define RING_BLOCK  (1u << 20)
-#define RING_BLOCKS 32u
+/* Each block lasts RETIRE_MS at most: all of them are how long this process may have to wait. */
+#define RING_BLOCK  (1u << 17)
+#define RING_BLOCKS 512u
+#define RETIRE_MS   5
 #define FLOWS       (1u << 18) /**< started flows remembered; a power of two */
 
 enum { START, OTHER, FIRST_NAME };
@@ -243,7 +246,7 @@ static int open_ring(const char *dev)
 		.tp_block_nr = RING_BLOCKS,
 		.tp_frame_size = 2048,
 		.tp_frame_nr = RING_BLOCK / 2048 * RING_BLOCKS,
-		.tp_retire_blk_tov = 5, /* ms */
+		.tp_retire_blk_tov = RETIRE_MS,
 	};
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 	int version = TPACKET_V3, fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -337,6 +340,7 @@ int main(int argc, char **argv)
 	if (flows == NULL || used == NULL)
 		die("memory");
 	pf[1].fd = open_ring(argv[1]);
+	(void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 5});
 	setvbuf(stdin, NULL, _IONBF, 0);
 	printf("ready\n");
 	fflush(stdout);
