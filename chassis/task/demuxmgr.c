@@ -195,6 +195,8 @@ static const char *read_add(struct demuxmgr *d, struct srp_mp_r *r, struct ecs_s
 	spec->idle_timeout = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	if (r->err)
 		return "malformed session: a value is too long";
+	if (spec->imsi[strspn(spec->imsi, "0123456789")])
+		return "an imsi is decimal digits";
 	apn = spec->apn[0] ? chassis_config_apn(d->ctx->shared->config, spec->apn) : NULL;
 	if (apn && !spec->rulebase[0])
 		memcpy(spec->rulebase, apn->rulebase, sizeof(spec->rulebase));
@@ -441,12 +443,15 @@ static int rx_unknown(struct demuxmgr *d, unsigned from, struct srp_mp_r *r)
 	if (n < 4 || r->err || !has)
 		return SRP_EFORMAT;
 	call = chassis_calls_by_addr(d->calls, &a);
-	/* The sessmgr that asks does not have it: what we know of it there is out of date. */
-	if (call && call->instance == from)
-		return SRP_OK;
-	if (call)
+	if (call && call->instance != from)
 		steer(d, call, true);
+	/* Only what a subscriber sends creates a session: who scans a pool from outside must not. */
+	if (!call && dir != ECS_UPLINK) {
+		d->ctx->slab->task_ctr.unknown_no_pool++;
+		return SRP_OK;
+	}
 	instance = call ? call->instance : first_packet(d, &a);
+	/* The sessmgr that asks may have been told of the session since; if not, it counts the drop. */
 	if (instance)
 		hand_on(d, instance, dir, vnet, nvnet, pkt, len);
 	return SRP_OK;

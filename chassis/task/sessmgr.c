@@ -13,6 +13,7 @@
 #define TICK_S      0.01  /* timers of sessions and flows */
 #define PUBLISH_S   0.05  /* gauges in the slab */
 #define TICK_BUDGET 4000  /* timer steps per turn of the loop */
+#define END_TURN    SRP_MS(5) /* of each tick at most, to end sessions */
 
 void sessmgr_publish(struct sessmgr *s)
 {
@@ -105,17 +106,26 @@ static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 	return SRP_OK;
 }
 
-static void session_done(struct sessmgr *s, uint32_t id, int status, uint32_t callid)
+/* @p text NULL: that of the status. */
+static void session_done_text(struct sessmgr *s, uint32_t id, int status, uint32_t callid,
+                              const char *text)
 {
 	uint8_t buf[256];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 
+	/* demuxmgr must know whose address is free before it hears that the call has ended */
+	sessmgr_news_flush(s);
 	srp_mp_w_array(&w, 4);
 	srp_mp_w_uint(&w, id);
 	srp_mp_w_int(&w, status);
 	srp_mp_w_uint(&w, callid);
-	srp_mp_w_str(&w, status < 0 ? srp_strerror(status) : "");
+	srp_mp_w_str(&w, text ? text : status < 0 ? srp_strerror(status) : "");
 	chassis_task_send(s->ctx, CHASSIS_TASK_DEMUXMGR, 0, CHASSIS_IPC_SESSION_DONE, &w, -1);
+}
+
+static void session_done(struct sessmgr *s, uint32_t id, int status, uint32_t callid)
+{
+	session_done_text(s, id, status, callid, NULL);
 }
 
 static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
@@ -130,27 +140,51 @@ static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
 		return SRP_EFORMAT;
 	rc = srp_role_permit[s->role].new_sessions
 		? ecs_session_create(s->engine, &spec, chassis_now(), &c) : SRP_EROLE;
-	session_done(s, id, rc, spec.callid);
+	session_done_text(s, id, rc, spec.callid, rc == SRP_ENORULE ? "no such rulebase" : NULL);
 	sessmgr_link_kick(s);
 	return SRP_OK;
+}
+
+/* Ends some of the sessions that `session delete all` found: a hundred thousand at once would stop
+ * packets and beats. */
+static void end_some(struct sessmgr *s)
+{
+	struct srp_time start = chassis_now(), now = start;
+	struct ecs_session *c = NULL;
+	int rc = srp_role_permit[s->role].new_sessions ? SRP_OK : SRP_EROLE;
+
+	if (!s->end_all.on)
+		return;
+	while (rc == 0 && (c = ecs_session_next(s->engine, s->end_all.after)) != NULL &&
+	       srp_time_since(start, now) < END_TURN) {
+		s->end_all.after = c->spec.callid;
+		ecs_session_delete(s->engine, c->spec.callid, ECS_END_OPERATOR, now);
+		now = chassis_now();
+	}
+	if (c)
+		return;
+	s->end_all.on = false;
+	session_done(s, s->end_all.id, rc, 0);
 }
 
 static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	uint32_t callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	struct srp_time now = chassis_now();
-	struct ecs_session *c;
-	int rc = SRP_OK;
 
 	if (n < 2 || r->err)
 		return SRP_EFORMAT;
-	if (callid)
-		rc = ecs_session_delete(s->engine, callid, ECS_END_OPERATOR, now);
-	else
-		while ((c = ecs_session_next(s->engine, 0)) != NULL)
-			ecs_session_delete(s->engine, c->spec.callid, ECS_END_OPERATOR, now);
-	session_done(s, id, rc, callid);
+	if (callid) {
+		session_done(s, id,
+		             ecs_session_delete(s->engine, callid, ECS_END_OPERATOR, chassis_now()),
+		             callid);
+	} else if (s->end_all.on) {
+		session_done(s, id, SRP_EBUSY, 0);
+	} else {
+		s->end_all.id = id;
+		s->end_all.after = 0;
+		s->end_all.on = true;
+	}
 	sessmgr_link_kick(s);
 	return SRP_OK;
 }
@@ -199,6 +233,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	if (!s->stale && srp_role_permit[s->role].owns_timers && !s->frozen)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
+	end_some(s);
 	sessmgr_steps(s);
 	sessmgr_news_flush(s);
 	sessmgr_link_kick(s);

@@ -41,6 +41,11 @@ struct sessmgr {
 	uint32_t news_n[2];
 	uint32_t walk;            /* call-id up to which demuxmgr was told after its restart */
 	bool walking;
+	struct {                  /* `session delete all`, in steps */
+		uint32_t id;      /* of demuxmgr's request */
+		uint32_t after;   /* call-id of the last one that was ended */
+		bool on;
+	} end_all;
 };
 
 /* sess_tun.c: packets. */
