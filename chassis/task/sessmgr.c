@@ -57,6 +57,24 @@ void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
 	sessmgr_tell_vpnmgr(s);
 }
 
+/* Whoever comes to serve is the truth, unless a better copy lives at the peer. One that serves already
+ * is told again and again: what it lacks does not come to it by that. */
+static void note_owner(struct sessmgr *s, enum srp_role role, bool elsewhere)
+{
+	if (role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE)
+		return;
+	if (s->ctx->slab->starts > 1 && s->complete == CHASSIS_FILLING && s->role == SRP_ROLE_INIT) {
+		s->ctx->slab->task_ctr.restarted_empty++;
+		chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost%s",
+		            elsewhere ? " unless the peer still holds them" : "");
+		s->complete = CHASSIS_STARTED_EMPTY;
+	} else if (!srp_role_permit[s->role].forwards) {
+		s->complete = CHASSIS_COMPLETE;
+	}
+	if (elsewhere)
+		s->complete = CHASSIS_FILLING;
+}
+
 /* [role, term, reason, somebody else holds our state, relay ms] */
 static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 {
@@ -75,19 +93,7 @@ static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 	s->stale = false;
 	s->alive = now;
 	s->term = term;
-	/* Whoever serves now is the truth, unless a better copy lives at the peer. */
-	if (role == SRP_ROLE_ACTIVE && s->complete != CHASSIS_COMPLETE) {
-		bool restarted = s->ctx->slab->starts > 1 && s->complete == CHASSIS_FILLING &&
-		                 s->role == SRP_ROLE_INIT;
-
-		s->complete = elsewhere ? CHASSIS_FILLING
-		              : restarted ? CHASSIS_STARTED_EMPTY : CHASSIS_COMPLETE;
-		if (restarted) {
-			s->ctx->slab->task_ctr.restarted_empty++;
-			chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost%s",
-			            elsewhere ? " unless the peer still holds them" : "");
-		}
-	}
+	note_owner(s, role, elsewhere);
 	if (role != s->role)
 		chassis_log(LOG_INFO, "role %s, term %u.%u", srp_role_name(role), term >> 1, term & 1);
 	if (srp_role_permit[role].forwards != srp_role_permit[s->role].forwards ||
