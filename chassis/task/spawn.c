@@ -40,7 +40,7 @@ static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about
 	struct srp_mp_w w = chassis_line_put(&m, buf, sizeof(buf));
 	int rc;
 
-	if (!c->line)
+	if (!c->line || c->killed)
 		return;
 	rc = chassis_conn_send(c->line, type, w.start, srp_mp_w_len(&w), fd);
 	if (rc < 0) {
