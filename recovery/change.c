@@ -38,7 +38,33 @@ static void meet_tomb(struct recovery_replica *r, struct recovery_kind *rk, stru
 	recovery_tomb_drop(r, t);
 }
 
-/* Refused by a gate for good: the resynchronisation sends it when the condition ends. */
+void recovery_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o)
+{
+	struct recovery_kind *rk = recovery_kind_of(r, o);
+	struct srp_ckpt_link *l = &o->link[r->conf.id];
+
+	if (l->state == SRP_LINK_DIRTY)
+		return;
+	recovery_link_leave(r, rk, l);
+	if (recovery_is_source(r)) {
+		recovery_link_dirty(r, rk, l, &rk->dirty, RECOVERY_PERIOD);
+		return;
+	}
+	recovery_uncount(rk, l);
+	l->gen = 0;
+	l->flags &= SRP_LINK_F_PEER_MAY_HAVE;
+	recovery_link_settle(r, rk, l, &rk->fresh);
+}
+
+void recovery_forget(struct recovery_replica *r, struct srp_ckpt_obj *o)
+{
+	if (o->link[r->conf.id].flags & SRP_LINK_F_PEER_MAY_HAVE)
+		r->need_digest = true;
+	recovery_deleted(r, o, false, (struct srp_time){0});
+}
+
+/* Refused by a gate for good: the resynchronisation sends it when the condition ends. In a role that
+ * does not send, it is what the comparison will find. */
 static void hold(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o,
                  enum srp_gate gate)
 {
@@ -48,6 +74,10 @@ static void hold(struct recovery_replica *r, struct recovery_kind *rk, struct sr
 		r->congested = true;
 	if (gate == SRP_GATE_INVALIDATE || l->state == SRP_LINK_DIRTY)
 		return;
+	if (!recovery_role_sends(r, r->role)) {
+		recovery_adopt(r, o);
+		return;
+	}
 	recovery_link_leave(r, rk, l);
 	if (gate == SRP_GATE_FIRST_FC)
 		recovery_orphan_park(r, rk, l, rk->k->parent(o), RECOVERY_PERIOD);
@@ -141,31 +171,6 @@ void recovery_deleted(struct recovery_replica *r, struct srp_ckpt_obj *o, bool t
 			recovery_uncount(rk, l);
 	}
 	*l = (struct srp_ckpt_link){.flags = SRP_LINK_F_TOMB};
-}
-
-void recovery_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o)
-{
-	struct recovery_kind *rk = recovery_kind_of(r, o);
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
-
-	if (l->state == SRP_LINK_DIRTY)
-		return;
-	recovery_link_leave(r, rk, l);
-	if (recovery_is_source(r)) {
-		recovery_link_dirty(r, rk, l, &rk->dirty, RECOVERY_PERIOD);
-		return;
-	}
-	recovery_uncount(rk, l);
-	l->gen = 0;
-	l->flags &= SRP_LINK_F_PEER_MAY_HAVE;
-	recovery_link_settle(r, rk, l, &rk->fresh);
-}
-
-void recovery_forget(struct recovery_replica *r, struct srp_ckpt_obj *o)
-{
-	if (o->link[r->conf.id].flags & SRP_LINK_F_PEER_MAY_HAVE)
-		r->need_digest = true;
-	recovery_deleted(r, o, false, (struct srp_time){0});
 }
 
 /* Takes everything on @p from to the objects whose hash is computed before the next comparison. */

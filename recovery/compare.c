@@ -29,6 +29,7 @@ int recovery_rx_digest(struct recovery_replica *r, struct srp_mp_r *m, struct sr
 	bool busy = r->audit_on || recovery_fresh_left(r);
 	uint32_t id, n, ndiffer = 0;
 	struct srp_mp_w w;
+	int rc;
 
 	if (srp_mp_array(m, 3) != 3)
 		srp_mp_fail(m, SRP_EFORMAT);
@@ -63,7 +64,9 @@ int recovery_rx_digest(struct recovery_replica *r, struct srp_mp_r *m, struct sr
 	r->cmp_on = r->cmp_extra = false;
 	if (r->walk == RECOVERY_WALK_SUSPECT)
 		recovery_walk_end(r);
-	return recovery_outq_put(r, RECOVERY_FT_DIFFER, body, srp_mp_w_len(&w));
+	/* What was refused before this position is heard before what follows from it. */
+	rc = r->nrefusals ? recovery_ack_queue(r) : SRP_OK;
+	return rc ? rc : recovery_outq_put(r, RECOVERY_FT_DIFFER, body, srp_mp_w_len(&w));
 }
 
 /* [id, kind, 256 XORs of 8 bytes]: from here on, what is not named is suspect. */

@@ -231,8 +231,8 @@ size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
 	struct recovery_out out = {.buf = buf, .cap = cap, .now = now, .work = RECOVERY_WORK};
 
 	feed_rates(r, now);
-	if (r->link != RECOVERY_LINK_DOWN && recovery_tx_hello(r, &out) && recovery_tx_ack(r, &out) &&
-	    recovery_outq_tx(r, &out) && r->agreed) {
+	if (r->link != RECOVERY_LINK_DOWN && recovery_tx_hello(r, &out) &&
+	    recovery_outq_tx(r, &out) && recovery_tx_ack(r, &out) && r->agreed) {
 		recovery_audit_work(r, &out.work, now);
 		if (recovery_is_source(r)) {
 			(void)recovery_tx_source(r, &out);
@@ -363,7 +363,8 @@ void recovery_replica_status(const struct recovery_replica *r, struct recovery_s
 
 		s.dirty += rk->n[SRP_LINK_DIRTY];
 		s.refused += rk->n[SRP_LINK_REFUSED];
-		s.unknown += rk->n[SRP_LINK_SETTLED] - rk->nclean;
+		if (recovery_role_sends(r, r->role) || s.source)
+			s.unknown += rk->n[SRP_LINK_SETTLED] - rk->nclean;
 	}
 	s.objects = recovery_objects(r);
 	s.digest = recovery_root(r);

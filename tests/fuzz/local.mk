@@ -4,8 +4,8 @@
 ##
 ## Another target NAME: fuzz_NAME.c, seeds in NAME.in/ (written with printf, named after what they are),
 ## NAME in these two lists, and three lines like those of frame below, with the libraries it needs.
-FUZZ_TARGETS = %D%/fuzz_packet %D%/fuzz_frame %D%/fuzz_config
-FUZZ_SEEDS   = %D%/packet.in %D%/frame.in %D%/config.in
+FUZZ_TARGETS = %D%/fuzz_packet %D%/fuzz_frame %D%/fuzz_config %D%/fuzz_record
+FUZZ_SEEDS   = %D%/packet.in %D%/frame.in %D%/config.in %D%/record.in
 
 ## Flags are set for all targets in every arm: automake replaces AM_* by per-target flags even where the
 ## conditional that sets them is false.
@@ -38,3 +38,8 @@ EXTRA_DIST += %D%/replay.sh $(FUZZ_SEEDS)
 %C%_fuzz_packet_LDADD = $(ECS_LIBS)
 %C%_fuzz_packet_CFLAGS = $(FUZZ_COMPILE)
 %C%_fuzz_packet_LDFLAGS = $(FUZZ_LINK)
+
+%C%_fuzz_record_SOURCES = %D%/fuzz_record.c tests/sim/toy.c tests/sim/toy.h $(FUZZ_MAIN)
+%C%_fuzz_record_LDADD = $(RECOVERY_LIBS)
+%C%_fuzz_record_CFLAGS = $(FUZZ_COMPILE)
+%C%_fuzz_record_LDFLAGS = $(FUZZ_LINK)

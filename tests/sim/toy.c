@@ -250,6 +250,7 @@ static int stat_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	if (!t->parent[key->k[0]])
 		return SRP_ENOSESS;
 	t->parent[key->k[0]]->stat.value = value;
+	t->parent[key->k[0]]->stat.used = true;
 	t->applied++;
 	*out = &t->parent[key->k[0]]->stat.ckpt;
 	return SRP_OK;
@@ -260,7 +261,7 @@ static struct srp_ckpt_obj *stat_find(const struct srp_ckpt_ctx *ctx, const stru
 	struct toy *t = ctx->owner;
 	struct toy_parent *p = key->k[0] < TOY_PARENTS ? t->parent[key->k[0]] : NULL;
 
-	return p && p->stat.ckpt.version ? &p->stat.ckpt : NULL;
+	return p && p->stat.used ? &p->stat.ckpt : NULL;
 }
 
 static int stat_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
@@ -278,7 +279,7 @@ static void stat_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 	struct toy *t = ctx->owner;
 
 	for (uint32_t i = 0; i < TOY_PARENTS; i++)
-		if (t->parent[i] && t->parent[i]->stat.ckpt.version &&
+		if (t->parent[i] && t->parent[i]->stat.used &&
 		    fn(&t->parent[i]->stat.ckpt, arg))
 			return;
 }
@@ -450,6 +451,7 @@ void toy_set_stat(struct toy *t, uint32_t id, uint32_t value, struct srp_time no
 	if (!t->parent[id])
 		return;
 	t->parent[id]->stat.value = value;
+	t->parent[id]->stat.used = true;
 	tell_changed(t, &t->parent[id]->stat.ckpt, now);
 }
 

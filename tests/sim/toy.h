@@ -24,6 +24,7 @@ struct toy_rule {
 struct toy_stat {
 	struct srp_ckpt_obj ckpt;
 	uint32_t value;
+	bool used;
 };
 
 struct toy_parent {

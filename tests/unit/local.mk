@@ -56,7 +56,16 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 %C%_ecs_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"ecs.def"'
 %C%_ecs_LDADD = $(ECS_LIBS) $(CUNIT_LIBS)
 
-%C%_recovery_SOURCES = $(UNIT_MAIN) %D%/recovery.def
+%C%_recovery_SOURCES = $(UNIT_MAIN) %D%/recovery.def %D%/recovery_kit.h \
+	tests/sim/toy.c tests/sim/toy.h \
+	%D%/recovery_ack_test.c \
+	%D%/recovery_audit_test.c \
+	%D%/recovery_counters_test.c \
+	%D%/recovery_gates_test.c \
+	%D%/recovery_lists_test.c \
+	%D%/recovery_sink_test.c \
+	%D%/recovery_sync_test.c \
+	%D%/recovery_wire_test.c
 %C%_recovery_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"recovery.def"'
 %C%_recovery_LDADD = $(RECOVERY_LIBS) $(CUNIT_LIBS)
 
