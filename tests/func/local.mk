@@ -2,3 +2,19 @@
 EXTRA_DIST += %D%/lib/topology.sh %D%/lib/bed.py
 EXTRA_DIST += %D%/lib/traffic.sh %D%/lib/traffic.py
 EXTRA_DIST += %D%/40_traffic.sh %D%/41_offload.sh %D%/42_addresses.sh %D%/43_sessions.sh
+
+## Faults: run by tests/run.sh
+EXTRA_DIST += %D%/lib/traffic.py \
+	%D%/lib/pair.sh \
+	%D%/lib/rows.py \
+	%D%/lib/talk.py \
+	%D%/20_tasks.sh \
+	%D%/21_task_death.sh \
+	%D%/22_sessmgr_death.sh \
+	%D%/23_sessmgr_stuck.sh \
+	%D%/24_sessmgr_alone.sh \
+	%D%/25_crash_loop.sh \
+	%D%/40_traffic.sh \
+	%D%/41_offload.sh \
+	%D%/42_addresses.sh \
+	%D%/43_sessions.sh
