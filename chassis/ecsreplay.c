@@ -4,12 +4,12 @@
 #include <ctype.h>
 #include <getopt.h>
 #include <pcap/pcap.h>
-#include <pcap/sll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "chassis/capture.h"
 #include "chassis/cli/config.h"
 #include "ecs/app.h"
 #include "ecs/chain.h"
@@ -17,7 +17,6 @@
 #include "srp/err.h"
 
 #define SUBNETS_MAX 64
-#define VLAN_TAGS_MAX 4
 #define SESSIONS_MAX 1000000u
 #define CONFIG_MAX (16u << 20)
 #define USAGE "usage: ecsreplay -c CONFIG [--rulebase NAME] [--subscriber CIDR]... " \
@@ -68,7 +67,7 @@ static void fatal(const char *what, const char *detail)
 	exit(EXIT_FAILURE);
 }
 
-/* --- direction ----------------------------------------------------------------------------------- */
+/* --- direction -------------------------------------------------------------------------------- */
 
 static bool in_subnet(const struct subnet *n, const struct ecs_addr *a)
 {
@@ -171,13 +170,13 @@ static bool direction(struct replay *r, const struct ecs_packet *p, enum ecs_dir
 	return true;
 }
 
-/* --- packets ------------------------------------------------------------------------------------- */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 static const char *rulebase_of(const struct replay *r)
 {
-	const char *first = r->rulebase ? r->rulebase : ecs_service_rulebase_name(r->conf->service, 0);
+	const char *first = ecs_service_rulebase_name(r->conf->service, 0);
 
-	return first ? first : "";
+	return r->rulebase ? r->rulebase : first ? first : "";
 }
 
 static bool make_session(struct replay *r, const struct ecs_addr *a)
@@ -218,88 +217,10 @@ static void ip_packet(struct replay *r, const uint8_t *b, size_t len)
 		r->no_session++;
 }
 
-static unsigned get16(const uint8_t *b)
-{
-	return (unsigned)b[0] << 8 | b[1];
-}
-
-static bool is_ip(unsigned ethertype)
-{
-	return ethertype == 0x0800 || ethertype == 0x86dd;
-}
-
-/* Steps over what follows an Ethernet type: VLAN tags, PPPoE sessions. SIZE_MAX: no IP. */
-static size_t past_ethertype(const uint8_t *b, size_t len, size_t at)
-{
-	for (unsigned i = 0; i <= VLAN_TAGS_MAX; i++) {
-		unsigned type;
-
-		if (len < at + 2)
-			return SIZE_MAX;
-		type = get16(b + at);
-		if (is_ip(type))
-			return at + 2;
-		if (type == 0x8864) /* 6 bytes of PPPoE, then the PPP protocol */
-			return len >= at + 10 && (get16(b + at + 8) == 0x0021 ||
-			                          get16(b + at + 8) == 0x0057)
-			               ? at + 10
-			               : SIZE_MAX;
-		if (type != 0x8100 && type != 0x88a8 && type != 0x9100)
-			return SIZE_MAX;
-		at += 4;
-	}
-	return SIZE_MAX;
-}
-
-/* Where the IP header begins; SIZE_MAX: no IP packet. */
-static size_t ip_offset(int link, const uint8_t *b, size_t len)
-{
-	switch (link) {
-	case DLT_EN10MB:
-		return past_ethertype(b, len, 12);
-	case DLT_LINUX_SLL:
-		return past_ethertype(b, len, 14);
-	case DLT_LINUX_SLL2:
-		return len >= 20 && is_ip(get16(b)) ? 20 : SIZE_MAX;
-	case DLT_NULL:
-	case DLT_LOOP:
-		/* the family, in the byte order of who wrote the file: the version says the same */
-		return len > 4 && (b[4] >> 4 == 4 || b[4] >> 4 == 6) ? 4 : SIZE_MAX;
-	case DLT_PPP:
-		if (len > 4 && b[0] == 0xff && b[1] == 3)
-			return get16(b + 2) == 0x0021 || get16(b + 2) == 0x0057 ? 4 : SIZE_MAX;
-		return len > 2 && (get16(b) == 0x0021 || get16(b) == 0x0057) ? 2 : SIZE_MAX;
-	case DLT_RAW:
-	case DLT_IPV4:
-	case DLT_IPV6:
-		return len > 0 ? 0 : SIZE_MAX;
-	default:
-		return SIZE_MAX;
-	}
-}
-
-static bool link_known(int link)
-{
-	switch (link) {
-	case DLT_EN10MB:
-	case DLT_LINUX_SLL:
-	case DLT_LINUX_SLL2:
-	case DLT_NULL:
-	case DLT_LOOP:
-	case DLT_PPP:
-	case DLT_RAW:
-	case DLT_IPV4:
-	case DLT_IPV6:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void frame(struct replay *r, int link, const struct pcap_pkthdr *h, const uint8_t *b)
 {
 	uint64_t us = (uint64_t)h->ts.tv_sec * 1000000u + (uint64_t)h->ts.tv_usec;
-	size_t at = ip_offset(link, b, h->caplen);
+	size_t at = chassis_capture_ip(link, b, h->caplen);
 
 	if (us > r->now.us) /* packets may be out of order, time is not */
 		r->now.us = us;
@@ -316,7 +237,7 @@ static void frame(struct replay *r, int link, const struct pcap_pkthdr *h, const
 		ip_packet(r, b + at, h->caplen - at);
 }
 
-/* --- results ------------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static void flow_down(void *owner, const struct ecs_flow *f)
 {
@@ -388,7 +309,8 @@ static const char *protocol(uint8_t proto, char *buf, size_t cap)
 
 static const char *application(const struct ended *d)
 {
-	const char *n = d->app ? ecs_app_name(d->app) : d->app_master ? ecs_app_name(d->app_master) : NULL;
+	uint16_t id = d->app ? d->app : d->app_master;
+	const char *n = id ? ecs_app_name(id) : NULL;
 
 	return n ? n : "-";
 }
@@ -404,7 +326,8 @@ static void flow_text(const struct replay *r, const struct ended *d)
 
 	printf("%11.6f %11.6f %-6s %s %u %s %u up %llu/%llu down %llu/%llu rule %s content-id %u "
 	       "app %s%s\n",
-	       seconds(r, d->start_us), seconds(r, d->end_us), protocol(d->key.proto, proto, sizeof(proto)),
+	       seconds(r, d->start_us), seconds(r, d->end_us),
+	       protocol(d->key.proto, proto, sizeof(proto)),
 	       ecs_addr_text(&d->key.subscriber, a, sizeof(a)), d->key.subscriber_port,
 	       ecs_addr_text(&d->key.server, b, sizeof(b)), d->key.server_port,
 	       (unsigned long long)d->pkts[0], (unsigned long long)d->bytes[0],
@@ -416,8 +339,9 @@ static void flow_json(const struct replay *r, const struct ended *d, bool first)
 {
 	char a[46], b[46], proto[8];
 
-	printf("%s\n  {\"start\": %.6f, \"end\": %.6f, \"protocol\": \"%s\", \"subscriber\": \"%s\", "
-	       "\"subscriber_port\": %u, \"server\": \"%s\", \"server_port\": %u, "
+	printf("%s\n  {\"start\": %.6f, \"end\": %.6f, \"protocol\": \"%s\", "
+	       "\"subscriber\": \"%s\", \"subscriber_port\": %u, \"server\": \"%s\", "
+	       "\"server_port\": %u, "
 	       "\"packets_up\": %llu, \"bytes_up\": %llu, \"packets_down\": %llu, "
 	       "\"bytes_down\": %llu, \"content_id\": %u, \"mid_stream\": %s, \"app\": ",
 	       first ? "" : ",", seconds(r, d->start_us), seconds(r, d->end_us),
@@ -439,8 +363,9 @@ static void rule_line(const struct replay *r, const char *name, const struct ecs
 	if (!s->hits)
 		return;
 	if (!r->json) {
-		printf("%-40s %10llu %10llu %14llu %10llu %14llu\n", name, (unsigned long long)s->hits,
-		       (unsigned long long)s->pkts_up, (unsigned long long)s->bytes_up,
+		printf("%-40s %10llu %10llu %14llu %10llu %14llu\n", name,
+		       (unsigned long long)s->hits, (unsigned long long)s->pkts_up,
+		       (unsigned long long)s->bytes_up,
 		       (unsigned long long)s->pkts_down, (unsigned long long)s->bytes_down);
 		return;
 	}
@@ -480,8 +405,9 @@ static void print_counters(const struct replay *r)
 {
 	struct stats_group g = {"ecs", ecs_counter_desc, ecs_counter_count, &r->counters};
 
-	fprintf(stderr, "%llu frames, %llu without IP, %llu of no subscriber, %llu without a session, "
-	        "%zu sessions\n", (unsigned long long)r->frames, (unsigned long long)r->no_ip,
+	fprintf(stderr, "%llu frames, %llu without IP, %llu of no subscriber, %llu without a "
+	        "session, %zu sessions\n", (unsigned long long)r->frames,
+	        (unsigned long long)r->no_ip,
 	        (unsigned long long)r->no_direction, (unsigned long long)r->no_session,
 	        ecs_engine_sessions(r->e));
 	stats_walk(&g, count_text, NULL);
@@ -495,8 +421,9 @@ static void print_results(struct replay *r)
 	if (r->json) {
 		printf("{\"file\": ");
 		json_string(r->file);
-		printf(", \"frames\": %llu, \"no_ip\": %llu, \"malformed\": %llu, \"sessions\": %zu, "
-		       "\"%s\": [", (unsigned long long)r->frames, (unsigned long long)r->no_ip,
+		printf(", \"frames\": %llu, \"no_ip\": %llu, \"malformed\": %llu, "
+		       "\"sessions\": %zu, \"%s\": [", (unsigned long long)r->frames,
+		       (unsigned long long)r->no_ip,
 		       (unsigned long long)r->counters.drop_malformed, ecs_engine_sessions(r->e),
 		       r->rules ? "rules" : "flows");
 	}
@@ -515,7 +442,7 @@ static void print_results(struct replay *r)
 		print_counters(r);
 }
 
-/* --- beginning and end ---------------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 static void config_error(void *arg, const char *text)
 {
@@ -552,7 +479,8 @@ static void make_engine(struct replay *r)
 	                              .counters = &r->counters, .seed = 1, .pending_timeout = 60};
 
 	r->stats = calloc(ECS_STATS_MAX, sizeof(*r->stats));
-	if (!r->stats || ecs_chain_init(&r->pairs, 1024, offsetof(struct pair, next), pair_obj_hash, 0))
+	if (!r->stats ||
+	    ecs_chain_init(&r->pairs, 1024, offsetof(struct pair, next), pair_obj_hash, 0) != 0)
 		fatal("out of memory", NULL);
 	c.rule_stats = r->stats;
 	r->e = ecs_engine_new(&c, r->now);
@@ -586,7 +514,7 @@ static bool run(struct replay *r)
 	if (!cap)
 		fatal("cannot read the capture", err);
 	link = pcap_datalink(cap);
-	if (!link_known(link))
+	if (!chassis_capture_known(link))
 		fatal("unknown link type of the capture", pcap_datalink_val_to_name(link));
 	while ((rc = pcap_next_ex(cap, &h, &b)) == 1)
 		frame(r, link, h, b);

@@ -40,5 +40,5 @@ chassisd_LDADD = $(CHASSIS_LIBS)
 bin_PROGRAMS += chassisctl ecsreplay
 chassisctl_SOURCES = %D%/chassisctl.c
 chassisctl_LDADD = $(CHASSIS_LIBS)
-ecsreplay_SOURCES = %D%/ecsreplay.c
+ecsreplay_SOURCES = %D%/ecsreplay.c %D%/capture.c %D%/capture.h
 ecsreplay_LDADD = $(CHASSIS_LIBS) $(PCAP_LIBS)

@@ -1,6 +1,6 @@
 /* analyze: what the analyzers of one flow have found out, and their state. HTTP, TLS and DNS are
- * read in the direction of the side that opened the flow. Each HTTP request and each DNS question of
- * a flow is an answer of its own; a TLS name and an application are given once. */
+ * read in the direction of the side that opened the flow. Each HTTP request and each DNS question
+ * of a flow is an answer of its own; a TLS name and an application are given once. */
 #ifndef ECS_ANALYZE_H
 #define ECS_ANALYZE_H
 
@@ -9,7 +9,8 @@
 #include "ecs/http.h"
 #include "ecs/stream.h"
 
-/** Packets with payload, of either direction, after which an analyzer without an answer gives up. */
+/** Packets with payload, of either direction, after which an analyzer without an answer gives
+ *  up. */
 #define ECS_ANALYZE_PACKETS_MAX 64u
 
 #define ECS_AN_NEWS 0x01u /**< what is known has changed, or is final now: match again */

@@ -7,7 +7,7 @@
 
 #define MIN_BUCKETS   256u
 #define MAX_EXPECTED  ((size_t)1 << 26)
-#define MOVE_PER_STEP 4u /* old buckets moved by an insertion; a growth is done after count/4 of them */
+#define MOVE_PER_STEP 4u /* old buckets moved by an insertion: a growth takes count/4 of them */
 
 static void set_next(const struct ecs_chain *c, void *obj, void *next)
 {

@@ -10,7 +10,7 @@
 #include "ecs/kind.h"
 #include "ecs/path.h"
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void init_pools(struct ecs_engine *e)
 {
@@ -77,7 +77,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	free(e);
 }
 
-/* --- role --------------------------------------------------------------------------------------- */
+/* --- role ------------------------------------------------------------------------------------- */
 
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 {
@@ -102,14 +102,14 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 void ecs_engine_flush(struct ecs_engine *e, struct srp_time now)
 {
 	while (!ecs_list_empty(&e->young))
-		ecs_session_make_ready(e, ECS_CONTAINER(e->young.next, struct ecs_session, in_young),
-		                       now);
+		ecs_session_make_ready(
+			e, ECS_CONTAINER(e->young.next, struct ecs_session, in_young), now);
 	while (ecs_recoverable_flush(e, now, SIZE_MAX))
 		;
 	ecs_usage_turn(e, now);
 }
 
-/* --- configuration ------------------------------------------------------------------------------ */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 struct named {
 	const char *name;
@@ -125,7 +125,7 @@ static int by_name(const void *a, const void *b)
 struct move {
 	struct ecs_rule_stats stats[ECS_STATS_MAX];
 	struct named names[ECS_STATS_MAX]; /* of the new service, sorted */
-	uint16_t map[ECS_STATS_MAX];       /* old index to new; `(no rule)` where the name is gone */
+	uint16_t map[ECS_STATS_MAX]; /* old index to new; `(no rule)` where the name is gone */
 	size_t nmap;
 };
 
@@ -188,7 +188,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	return 0;
 }
 
-/* --- packets and time ---------------------------------------------------------------------------- */
+/* --- packets and time ------------------------------------------------------------------------- */
 
 enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, size_t len,
                                    enum ecs_dir dir, uint16_t gso_size, struct srp_time now)
@@ -270,7 +270,7 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	return more && budget > 0;
 }
 
-/* --- looking at it ------------------------------------------------------------------------------ */
+/* --- looking at it ---------------------------------------------------------------------------- */
 
 size_t ecs_engine_sessions(const struct ecs_engine *e)
 {

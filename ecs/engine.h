@@ -45,7 +45,7 @@ struct ecs_engine_config {
 	uint64_t seed;                          /**< of the hash tables */
 	uint8_t chassis_bit;                    /**< 0 or 1: in call-ids, flow ids, volumes */
 	uint8_t instance;
-	uint32_t checkpoint_duration;           /**< seconds of age before a session is checkpointed */
+	uint32_t checkpoint_duration; /**< seconds of age before a session is checkpointed */
 	uint32_t pending_timeout;               /**< seconds, 60 */
 	size_t sessions_expected, flows_expected;
 };
@@ -61,12 +61,13 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now);
 
 /**
  * A new service was committed: from here on it is matched by it; the old one may be freed after.
- * Sessions and rules find their names in it again; flows keep their verdict while their rule is bound
- * (equal digests); per-rule counters move with their rule names. Every session is visited.
+ * Sessions and rules find their names in it again; flows keep their verdict while their rule is
+ * bound (equal digests); per-rule counters move with their rule names. Every session is visited.
  *
  * @return 0 or SRP_ENOMEM: then nothing has changed
  */
-int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, struct srp_time now);
+int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc,
+                           struct srp_time now);
 
 /**
  * One packet, as read from the device of its direction.
@@ -83,12 +84,12 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget);
 /** Makes everything that is held back by age or delay ready for a planned switchover's flush. */
 void ecs_engine_flush(struct ecs_engine *e, struct srp_time now);
 
-/* --- sessions: one interface, several fronts ---------------------------------------------------- */
+/* --- sessions: one interface, several fronts -------------------------------------------------- */
 
 /** @return 0; SRP_EDUP (call-id or address held), SRP_ENORULE (no such rulebase), SRP_EINVAL,
  *          SRP_ENOMEM. @p spec.callid must be set. */
-int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
-                       struct ecs_session **out);
+int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                       struct srp_time now, struct ecs_session **out);
 int ecs_session_delete(struct ecs_engine *e, uint32_t callid, enum ecs_session_end why,
                        struct srp_time now);
 /** Begins and ends a control transaction (handoff): sets and clears ECS_PENDING_HANDOFF. */
@@ -98,7 +99,8 @@ struct ecs_session *ecs_session_by_addr(struct ecs_engine *e, const struct ecs_a
 /** Ends flows of a session, or of all with callid 0; returns how many. */
 size_t ecs_flows_clear(struct ecs_engine *e, uint32_t callid, struct srp_time now);
 
-/** The next session after @p callid in a stable order (0: the first), NULL at the end. For shows. */
+/** The next session after @p callid in a stable order (0: the first), NULL at the end. For
+ *  shows. */
 struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid);
 
 size_t ecs_engine_sessions(const struct ecs_engine *e);

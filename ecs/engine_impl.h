@@ -20,7 +20,7 @@
 /** @p member of @p type at @p ptr gives the @p type. */
 #define ECS_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-/* --- lists: heads and nodes are struct srp_list; a zeroed node is on no list ---------------------- */
+/* --- lists: heads and nodes are struct srp_list; a zeroed node is on no list ------------------ */
 
 static inline void ecs_list_init(struct srp_list *head)
 {
@@ -60,7 +60,7 @@ static inline void ecs_list_del(struct srp_list *n)
 	n->prev = n->next = NULL;
 }
 
-/* --- the engine --------------------------------------------------------------------------------- */
+/* --- the engine ------------------------------------------------------------------------------- */
 
 /** Which timer a wheel node is: ecs_wheel_node.what. */
 enum ecs_timer {
@@ -73,7 +73,7 @@ enum ecs_timer {
 
 /** What is said to the sink when an object is freed. */
 enum ecs_tell {
-	ECS_TELL_NOT,   /**< nothing: the caller is the sink's owner, applying a deletion of that key */
+	ECS_TELL_NOT,   /**< nothing: the caller is the sink's owner and applies a deletion */
 	ECS_TELL_LISTS, /**< deleted(tell false): leaves the lists, nothing is sent for it */
 	ECS_TELL        /**< deleted(tell true): a tombstone where the peer may have it */
 };
@@ -102,30 +102,31 @@ struct ecs_engine {
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
 	struct srp_list turning;       /**< the same: of the turn that goes on */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
-	struct srp_list starved;       /**< ecs_session.starved: waiting for a slot of the instance */
+	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool;
 	size_t nsessions, nanalyses;
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */
-	uint16_t gen;                  /**< +1 at each takeover: objects of another gen are recovered */
+	uint16_t gen; /**< +1 at each takeover: objects of another gen are recovered */
 	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
 	bool active;
-	bool purging;                  /**< a new standby is dropping flows that were never replicated */
+	bool purging; /**< a new standby is dropping flows that were never replicated */
 	uint32_t purge_at;             /**< call-id after which that walk goes on */
 	struct srp_time active_since;
 	struct srp_time next_usage;    /**< of the usage turn */
 };
 
 /** Tells the sink of a change, on the active only. */
-static inline void ecs_tell_changed(struct ecs_engine *e, struct srp_ckpt_obj *o, struct srp_time now)
+static inline void ecs_tell_changed(struct ecs_engine *e, struct srp_ckpt_obj *o,
+                                    struct srp_time now)
 {
 	if (e->active && e->conf.sink)
 		e->conf.sink->changed(e->conf.sink, o, now);
 }
 
 /** Tells the sink that an object is about to be freed. */
-static inline void ecs_tell_deleted(struct ecs_engine *e, struct srp_ckpt_obj *o, enum ecs_tell tell,
-                                    struct srp_time now)
+static inline void ecs_tell_deleted(struct ecs_engine *e, struct srp_ckpt_obj *o,
+                                    enum ecs_tell tell, struct srp_time now)
 {
 	if (tell != ECS_TELL_NOT && e->conf.sink)
 		e->conf.sink->deleted(e->conf.sink, o, tell == ECS_TELL, now);
@@ -138,18 +139,18 @@ static inline void ecs_obj_anew(struct srp_ckpt_obj *o)
 		o->link[i] = (struct srp_ckpt_link){0};
 }
 
-/* --- sessions (session.c) ------------------------------------------------------------------------ */
+/* --- sessions (session.c) --------------------------------------------------------------------- */
 
 /**
- * Makes a session from a spec and links it everywhere; the sink is not told. Objects full, call, clp
- * and the default bearer have their kinds; rulebase and scheme are looked up; ops->session_up is
- * called. While standing by, `recovered` follows at takeover by generation. No timer but the
+ * Makes a session from a spec and links it everywhere; the sink is not told. Objects full, call,
+ * clp and the default bearer have their kinds; rulebase and scheme are looked up; ops->session_up
+ * is called. While standing by, `recovered` follows at takeover by generation. No timer but the
  * session's idle timeout is armed.
  *
  * @return 0; SRP_EINVAL (no call-id, no address), SRP_EDUP (call-id or address held), SRP_ENOMEM
  */
-int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
-                      struct ecs_session **out);
+int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                      struct srp_time now, struct ecs_session **out);
 /**
  * Takes over the fields of @p spec (same call-id) into a session that is there; addresses move.
  * @return 0; SRP_EINVAL, SRP_EDUP (an address is held by another session): nothing has changed
@@ -183,13 +184,13 @@ void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp
 void ecs_session_idle(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 void ecs_session_pending_timeout(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 
-/* --- flows (flow_table.c, flow.c) -------------------------------------------------------------- */
+/* --- flows (flow_table.c, flow.c) ------------------------------------------------------------- */
 
 /** The flow of a session by its id, through the table's second index; NULL: none. */
 struct ecs_flow *ecs_flow_find_id(const struct ecs_flow_table *t, uint32_t callid, uint32_t id);
 /**
- * Makes a flow and links it in its session and both indexes; the sink is not told, nothing is armed.
- * Counted by neither flows_created nor flows_applied.
+ * Makes a flow and links it in its session and both indexes; the sink is not told, nothing is
+ * armed. Counted by neither flows_created nor flows_applied.
  *
  * @param id  0: the next of this session, with our chassis bit
  * @return 0; SRP_EDUP (key or id held), SRP_ENOMEM
@@ -198,13 +199,13 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
                    uint32_t id, struct srp_time now, struct ecs_flow **out);
 /**
  * Unlinks and frees a flow: its analysis, delay, timer and ref count. With ECS_TELL it goes through
- * ecs_recoverable_end() (slot, waiting list, tombstone); else, where it holds a slot, the counts are
- * given back here, and with ECS_TELL_LISTS its object leaves the lists.
+ * ecs_recoverable_end() (slot, waiting list, tombstone); else, where it holds a slot, the counts
+ * are given back here, and with ECS_TELL_LISTS its object leaves the lists.
  */
 void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
                    struct srp_time now);
-/** Speaks for a block of flow ids, in ACS_CALL_INFO, before the first of them is used: a chassis that
- *  restarts gives none again of which the peer may know (R12). */
+/** Speaks for a block of flow ids, in ACS_CALL_INFO, before the first of them is used: a chassis
+ *  that restarts gives none again of which the peer may know (R12). */
 void ecs_flow_reserve(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 /** Sets f->ref and moves the count of flows from the old ref to the new one; nothing else. */
 void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
@@ -217,9 +218,10 @@ uint32_t ecs_flow_timeout(struct ecs_engine *e, const struct ecs_flow *f);
 void ecs_flow_arm(struct ecs_engine *e, struct ecs_flow *f, uint64_t age_ms, struct srp_time now);
 /** Idle age in milliseconds: since its last packet; where it has seen none since takeover, the age
  *  that was applied plus the time as active. */
-uint64_t ecs_flow_idle_ms(const struct ecs_engine *e, const struct ecs_flow *f, struct srp_time now);
-/** Starts (or starts anew) the delay of the first checkpoint; ecs_recoverable_delay() is called when
- *  it has run out, f->delay being NULL then. 0 or SRP_ENOMEM. */
+uint64_t ecs_flow_idle_ms(const struct ecs_engine *e, const struct ecs_flow *f,
+                          struct srp_time now);
+/** Starts (or starts anew) the delay of the first checkpoint; ecs_recoverable_delay() is called
+ *  when it has run out, f->delay being NULL then. 0 or SRP_ENOMEM. */
 int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds);
 /** Stops a delay; nothing happens where none runs. */
 void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f);
@@ -245,11 +247,11 @@ static inline bool ecs_flow_local(const struct ecs_flow *f)
 	return !(f->flags & ECS_FLOW_F_CHECKPOINT) || f->delay;
 }
 
-/* --- volumes (usage.c) ---------------------------------------------------------------------------- */
+/* --- volumes (usage.c) ------------------------------------------------------------------------ */
 
 /**
- * Adds to a volume of a session (own slot of this chassis), making the object at first use, and puts
- * it on e->changed. Called up to three times per packet: what was used last is found first.
+ * Adds to a volume of a session (own slot of this chassis), making the object at first use, and
+ * puts it on e->changed. Called up to three times per packet: what was used last is found first.
  *
  * @param bearer  0 for ECS_USAGE_SESSION
  * @param id      RULE: name_hash of the ref, 0 for `(no rule)`; CONTENT: content-id; SESSION: 0
@@ -272,17 +274,17 @@ struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, u
 void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tell,
                     struct srp_time now);
 
-/* --- which flows are checkpointed (recoverable.c) --------------------------------------------------- */
+/* --- which flows are checkpointed (recoverable.c) --------------------------------------------- */
 
 /** Fires delays of first checkpoints, at most @p budget, for a planned flush; true: call again. */
 bool ecs_recoverable_flush(struct ecs_engine *e, struct srp_time now, size_t budget);
 /** A session has ended: its slots go to calls that wait for one of the instance. */
 void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now);
-/** Judges all flows of a session anew, after a commit: rules that are no longer eligible or gone give
- *  their slots back, flows whose delay is over or was taken away are told. */
+/** Judges all flows of a session anew, after a commit: rules that are no longer eligible or gone
+ *  give their slots back, flows whose delay is over or was taken away are told. */
 void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 
-/* --- rules (ruleref.c) ------------------------------------------------------------------------------ */
+/* --- rules (ruleref.c) ------------------------------------------------------------------------ */
 
 /** A new service was committed: binds every ref anew (equal digests), or gives it its reason. */
 void ecs_ruleref_rebind(struct ecs_ruleref_table *t, const struct ecs_service *svc);

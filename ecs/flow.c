@@ -19,7 +19,7 @@ bool ecs_flow_recovered(const struct ecs_engine *e, const struct ecs_flow *f)
 	return (f->flags & ECS_FLOW_F_RECOVERED) || f->gen != e->gen;
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int next_id(struct ecs_engine *e, struct ecs_session *s, uint32_t *id, struct srp_time now)
 {
@@ -86,7 +86,8 @@ void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f)
 	f->analysis = NULL;
 }
 
-void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell, struct srp_time now)
+void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
+                   struct srp_time now)
 {
 	struct ecs_session *s = f->session;
 
@@ -152,7 +153,7 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	return true;
 }
 
-/* --- the delay of the first checkpoint ------------------------------------------------------------ */
+/* --- the delay of the first checkpoint -------------------------------------------------------- */
 
 int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds)
 {
@@ -186,7 +187,7 @@ void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f)
 	f->delay = NULL;
 }
 
-/* --- timers ------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static const struct ecs_timeouts *timeouts(const struct ecs_engine *e)
 {
@@ -282,7 +283,8 @@ void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 	}
 	if (us == 0)
 		return;
-	/* closed here, then taken over by the peer, then by us: recovered, it ends by silence alone */
+	/* closed here, then taken over by the peer, then by us: recovered, it ends by silence
+	 * alone */
 	if (f->flags & ECS_FLOW_F_LINGER) {
 		f->flags &= (uint16_t)~ECS_FLOW_F_LINGER;
 		ecs_wheel_arm(e->wheel, &f->idle, us / 1000);

@@ -30,8 +30,8 @@ struct ecs_flow_key {
 #define ECS_FLOW_F_WAITING    0x200u /**< eligible, beyond the limit: waits for a free slot */
 
 #define ECS_FLOW_F_OPENER_UP  0x400u /**< the subscriber's side opened it */
-#define ECS_FLOW_F_LINGER    0x1000u /**< its timer is that of a closed connection, not of silence */
-#define ECS_FLOW_F_L34        0x800u /**< not analyzed: L3/L4 lines only (mid-stream, or too many) */
+#define ECS_FLOW_F_LINGER    0x1000u /**< its timer is that of a closed connection */
+#define ECS_FLOW_F_L34        0x800u /**< L3/L4 lines only: mid-stream, or too many flows */
 
 /* What every packet touches comes right after ckpt: two cache lines. */
 struct ecs_flow {
@@ -44,18 +44,18 @@ struct ecs_flow {
 	struct ecs_analysis *analysis;    /**< while analyzers run; NULL after */
 	struct srp_time last;             /**< of this process's clock; see age_* at apply */
 	uint64_t pkts[2], bytes[2];       /**< by enum ecs_dir; for EDRs, not for charging */
-	uint16_t ref;                     /**< its rule: index into the ruleref table, ECS_REF_NONE */
-	uint16_t back;                    /**< verdict for packets against its first direction, where
-	                                       rules tell directions apart; else equal to ref */
+	uint16_t ref; /**< its rule: index into the ruleref table, ECS_REF_NONE */
+	uint16_t back; /**< verdict for packets against its first direction, where rules tell
+	                    directions apart; else equal to ref */
 	uint16_t flags;
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
 	struct srp_time created;
 	struct ecs_flow *id_next;         /**< in the flow table, by (call-id, flow id) */
 	struct srp_list in_session;       /**< all flows of the session */
 	struct srp_list waiting;          /**< in the session's list of those without a slot */
-	struct ecs_wheel_node idle;       /**< idle timeout (active: armed; standby: the wheel stands) */
+	struct ecs_wheel_node idle; /**< idle timeout (active: armed; standby: the wheel stands) */
 	struct ecs_wheel_node *delay;     /**< delay of the first checkpoint; NULL none */
-	uint32_t id;                      /**< (counter << 1 | chassis bit), never reused in a session */
+	uint32_t id; /**< (counter << 1 | chassis bit), never reused in a session */
 	uint32_t idle_timeout;            /**< seconds, 0 none */
 	uint32_t isn;                     /**< of the SYN that opened it; 0 not seen */
 	uint16_t app, app_master;         /**< nDPI */

@@ -22,7 +22,8 @@ static uint64_t word(const uint8_t *b)
 
 static uint64_t key_hash(const struct ecs_flow_key *k, uint64_t seed)
 {
-	uint64_t ports = (uint64_t)k->subscriber_port << 24 | (uint64_t)k->server_port << 8 | k->proto;
+	uint64_t ports = (uint64_t)k->subscriber_port << 24 | (uint64_t)k->server_port << 8 |
+	                 k->proto;
 	uint64_t a, b;
 
 	a = ecs_hash_mix(word(k->subscriber.b) ^ ECS_HASH_K0, word(k->subscriber.b + 8) ^ seed);

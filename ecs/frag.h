@@ -1,5 +1,5 @@
-/* frag: which flow the later fragments of a datagram belong to. A fixed table: what does not fit, or
- * is older than its lifetime, is forgotten, and the fragment is charged by L3 lines. */
+/* frag: which flow the later fragments of a datagram belong to. A fixed table: what does not fit,
+ * or is older than its lifetime, is forgotten, and the fragment is charged by L3 lines. */
 #ifndef ECS_FRAG_H
 #define ECS_FRAG_H
 

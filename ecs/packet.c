@@ -360,8 +360,9 @@ bool ecs_addr_is4(const struct ecs_addr *a)
 const char *ecs_addr_text(const struct ecs_addr *a, char *out, size_t cap)
 {
 	bool is4 = ecs_addr_is4(a);
+	const uint8_t *b = is4 ? a->b + 12 : a->b;
 
-	if (!inet_ntop(is4 ? AF_INET : AF_INET6, is4 ? a->b + 12 : a->b, out, (socklen_t)cap) && cap)
+	if (!inet_ntop(is4 ? AF_INET : AF_INET6, b, out, (socklen_t)cap) && cap)
 		out[0] = '\0';
 	return out;
 }

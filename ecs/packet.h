@@ -38,7 +38,7 @@ struct ecs_packet {
 	uint8_t tcp_flags;
 	uint32_t tcp_seq, tcp_ack;
 	uint8_t icmp_type, icmp_code;
-	uint8_t flow_proto;      /**< of the flow: proto, or that of the packet an ICMP error speaks of */
+	uint8_t flow_proto;      /**< of the flow: of an ICMP error, that of what it speaks of */
 	bool icmp_error;         /**< the addresses and ports are those of the packet it speaks of,
 	                              turned round so that they name the flow in this direction */
 	const uint8_t *payload;  /**< above the transport header */

@@ -12,7 +12,7 @@
 #define PROTO_UDP 17u
 #define BOTH_FINS (ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN)
 
-/* --- matching ------------------------------------------------------------------------------------ */
+/* --- matching --------------------------------------------------------------------------------- */
 
 static uint16_t match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_packet *p,
                       const struct ecs_l7 *l7, bool *maybe)
@@ -66,7 +66,8 @@ static uint16_t ref_of(struct ecs_engine *e, uint16_t line, struct srp_time now)
 }
 
 /* Matches a packet of a flow and keeps the verdict: for this direction, and, once it is final, for
- * both. A rule that tells directions apart gives a flow two; its own is that of its first packet. */
+ * both. A rule that tells directions apart gives a flow two; its own is that of its first
+ * packet. */
 static void decide(struct ecs_engine *e, struct ecs_way *w)
 {
 	static const struct ecs_l7 nothing = {.final = true};
@@ -113,7 +114,7 @@ static bool line_is_l34(const struct ecs_engine *e, uint16_t line)
 	return line == ECS_LINE_NONE || ecs_service_line(e->conf.service, line)->l34;
 }
 
-/* --- analyzers ------------------------------------------------------------------------------------ */
+/* --- analyzers -------------------------------------------------------------------------------- */
 
 static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
 {
@@ -153,10 +154,11 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 	return r;
 }
 
-/* --- verdicts -------------------------------------------------------------------------------------- */
+/* --- verdicts --------------------------------------------------------------------------------- */
 
-/* A recovered flow keeps its rule: no matching, no TCP analyzers. While control is pending, or where
- * its rule is not bound here, its packets are charged by the L3/L4 rule; the verdict stays. */
+/* A recovered flow keeps its rule: no matching, no TCP analyzers. While control is pending, or
+ * where its rule is not bound here, its packets are charged by the L3/L4 rule; the verdict
+ * stays. */
 static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
@@ -209,7 +211,7 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 		ecs_flow_unanalyze(e, f);
 }
 
-/* --- flows ---------------------------------------------------------------------------------------- */
+/* --- flows ------------------------------------------------------------------------------------ */
 
 static struct ecs_flow_key key_of(const struct ecs_packet *p)
 {
@@ -238,7 +240,8 @@ static bool is_syn(const struct ecs_packet *p)
 }
 
 /* Whether a SYN begins a new connection on the ports of a flow that is there (R30). */
-static bool reopens(const struct ecs_engine *e, const struct ecs_flow *f, const struct ecs_packet *p)
+static bool reopens(const struct ecs_engine *e, const struct ecs_flow *f,
+                    const struct ecs_packet *p)
 {
 	if (f->key.proto != PROTO_TCP || !is_syn(p) || (f->isn && f->isn == p->tcp_seq))
 		return false;
@@ -335,7 +338,7 @@ static void note_first(struct ecs_engine *e, const struct ecs_way *w)
 		ecs_frags_first(e->frags, w->p, w->s->spec.callid, w->f->id, w->now);
 }
 
-/* --- TCP ------------------------------------------------------------------------------------------ */
+/* --- TCP -------------------------------------------------------------------------------------- */
 
 /* Follows the connection; true when its state has changed. */
 static bool track_tcp(struct ecs_engine *e, struct ecs_way *w)
@@ -359,7 +362,7 @@ static bool track_tcp(struct ecs_engine *e, struct ecs_way *w)
 	return true;
 }
 
-/* --- the way --------------------------------------------------------------------------------------- */
+/* --- the way ---------------------------------------------------------------------------------- */
 
 static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 {

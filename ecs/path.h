@@ -31,8 +31,8 @@ enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, 
 void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
                          uint64_t *bytes);
 /**
- * Charges a packet by its line: per-rule counters, and volumes of rule, content-id and session. What
- * the action discards counts as a hit and is not charged.
+ * Charges a packet by its line: per-rule counters, and volumes of rule, content-id and session.
+ * What the action discards counts as a hit and is not charged.
  */
 enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w);
 /** Keeps a packet of the handshake for the application's rule (`flow control-handshaking

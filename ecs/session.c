@@ -10,7 +10,7 @@
 #define DEFAULT_BEARER   5u
 #define BEARER_LAST      15u
 
-/* --- indexes ------------------------------------------------------------------------------------ */
+/* --- indexes ---------------------------------------------------------------------------------- */
 
 static uint64_t addr_hash(const struct ecs_addr *a, bool v6, uint64_t seed)
 {
@@ -129,7 +129,7 @@ struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid)
 	}
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s)
 {
@@ -195,8 +195,8 @@ static void arm_idle(struct ecs_engine *e, struct ecs_session *s)
 		ecs_wheel_disarm(e->wheel, &s->idle);
 }
 
-int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
-                      struct ecs_session **out)
+int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                      struct srp_time now, struct ecs_session **out)
 {
 	struct ecs_session *s;
 	struct ecs_bearer *b;
@@ -360,11 +360,12 @@ struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool ma
 	}
 	if (!make || !free)
 		return NULL;
-	*free = (struct ecs_bearer){.ckpt.kind = &ecs_kind_bearer, .session = s, .id = id, .used = true};
+	*free = (struct ecs_bearer){
+		.ckpt.kind = &ecs_kind_bearer, .session = s, .id = id, .used = true};
 	return free;
 }
 
-/* --- timers ------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 void ecs_session_idle(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
@@ -398,10 +399,10 @@ void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp
 	ecs_tell_changed(e, &s->clp, now);
 }
 
-/* --- the interface of the fronts ------------------------------------------------------------------ */
+/* --- the interface of the fronts -------------------------------------------------------------- */
 
-int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
-                       struct ecs_session **out)
+int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                       struct srp_time now, struct ecs_session **out)
 {
 	const char *rb = spec->rulebase[0] ? spec->rulebase : DEFAULT_RULEBASE;
 	struct ecs_session *s;
@@ -451,7 +452,8 @@ int ecs_session_control(struct ecs_engine *e, uint32_t callid, bool begin, struc
 	if (!e->active)
 		return SRP_EROLE;
 	was = s->pending;
-	/* the end of a transaction is word from the control plane: it settles a switchover as well */
+	/* the end of a transaction is word from the control plane: it settles a switchover as
+	 * well */
 	ecs_session_pending(e, s, begin ? ECS_PENDING_HANDOFF : 0,
 	                    begin ? 0 : ECS_PENDING_HANDOFF | ECS_PENDING_SWITCHOVER, now);
 	if (s->pending != was)

@@ -69,7 +69,8 @@ enum ecs_tcp_state ecs_tcp_step(enum ecs_tcp_state st, enum ecs_dir dir, enum ec
 	if (st >= ECS_TCP_ST__N)
 		return ECS_TCP_ST_NONE;
 	/* the third packet of the handshake is the opener's: data of the other side is not it */
-	if (st == ECS_TCP_ST_SYN_RECEIVED && dir != opener && (ev == EV_ACK_UP || ev == EV_ACK_DOWN))
+	if (st == ECS_TCP_ST_SYN_RECEIVED && dir != opener &&
+	    (ev == EV_ACK_UP || ev == EV_ACK_DOWN))
 		return st;
 	/* and it tells that a SYN was answered, where the answer did not come this way */
 	if (st == ECS_TCP_ST_SYN_SENT && dir == opener && (ev == EV_ACK_UP || ev == EV_ACK_DOWN))

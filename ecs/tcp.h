@@ -1,6 +1,6 @@
-/* tcp: state of a connection as a rule line `tcp state` names it. Opening is told from the side that
- * sent the SYN, closing from the subscriber's end. Acknowledgements are not compared with sequence
- * numbers: the next one from the right side counts. */
+/* tcp: state of a connection as a rule line `tcp state` names it. Opening is told from the side
+ * that sent the SYN, closing from the subscriber's end. Acknowledgements are not compared with
+ * sequence numbers: the next one from the right side counts. */
 #ifndef ECS_TCP_H
 #define ECS_TCP_H
 

@@ -6,7 +6,8 @@
 #include "ecs/engine_impl.h"
 
 /* Four levels of 256 slots: at 100 ms a tick the first holds 25 s, the second 1.8 h, the third 19
- * days. A node beyond the last waits in the farthest slot and is placed anew when its turn comes. */
+ * days. A node beyond the last waits in the farthest slot and is placed anew when its turn
+ * comes. */
 #define BITS   8u
 #define SLOTS  (1u << BITS)
 #define LEVELS 4u
@@ -184,8 +185,8 @@ size_t ecs_wheel_run(struct ecs_wheel *w, struct srp_time now, size_t budget, ec
 		target = w->cursor;
 	for (;;) {
 		while (!ecs_list_empty(&w->due)) {
-			struct ecs_wheel_node *due = ECS_CONTAINER(w->due.next, struct ecs_wheel_node,
-			                                           node);
+			struct ecs_wheel_node *due =
+				ECS_CONTAINER(w->due.next, struct ecs_wheel_node, node);
 
 			if (n == budget)
 				return n;

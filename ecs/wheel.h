@@ -14,7 +14,8 @@ struct ecs_wheel_node {
 	uint8_t level;         /**< the wheel's */
 };
 
-/** Called for each node that is due; the node is not armed any more and may be freed or re-armed. */
+/** Called for each node that is due; the node is not armed any more and may be freed or
+ *  re-armed. */
 typedef void ecs_wheel_fn(void *owner, struct ecs_wheel_node *n, struct srp_time now);
 
 struct ecs_wheel *ecs_wheel_new(uint32_t tick_ms, struct srp_time now);

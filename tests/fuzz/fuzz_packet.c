@@ -1,6 +1,6 @@
-/* Packets of subscribers and servers, one after the other, through an engine with analyzers of HTTP,
- * TLS and DNS. Each packet: a byte (1: downlink; 2: super-packet; the rest: time that passes), its
- * length in two bytes, its bytes. Subscribers are whatever addresses come first. */
+/* Packets of subscribers and servers, one after the other, through an engine with analyzers of
+ * HTTP, TLS and DNS. Each packet: a byte (1: downlink; 2: super-packet; the rest: time that
+ * passes), its length in two bytes, its bytes. Subscribers are whatever addresses come first. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -76,7 +76,8 @@ static void check(const struct ecs_engine *e)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct ecs_service *svc;
-	struct ecs_engine_config conf = {.counters = &counters, .rule_stats = rule_stats, .seed = 1};
+	struct ecs_engine_config conf = {
+		.counters = &counters, .rule_stats = rule_stats, .seed = 1};
 	struct srp_time now = {SRP_SEC(1)};
 	struct ecs_engine *e;
 

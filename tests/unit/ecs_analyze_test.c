@@ -12,7 +12,7 @@
 
 static const struct srp_time now = {SRP_SEC(1000)};
 
-/* --- HTTP ---------------------------------------------------------------------------------------- */
+/* --- HTTP ------------------------------------------------------------------------------------- */
 
 static bool text_is(const char *have, const char *want)
 {
@@ -101,9 +101,10 @@ static void http_persistent(void)
 
 	CU_ASSERT_EQUAL(feed(&h, body, sizeof(body) - 1), 2);
 	CU_ASSERT_TRUE(text_is(h.url, "b/2"));
-	/* a chunked body has no known end: the next request is found where a segment begins with one */
-	CU_ASSERT_EQUAL(feed_text(&h, "POST /3 HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n"),
-	                1);
+	/* a chunked body has no known end: the next request is found where a segment begins with
+	 * one */
+	CU_ASSERT_EQUAL(feed_text(&h, "POST /3 HTTP/1.1\r\nHost: c\r\n"
+	                              "Transfer-Encoding: chunked\r\n\r\n"), 1);
 	CU_ASSERT_EQUAL(h.state, ECS_HTTP_RESYNC);
 	CU_ASSERT_EQUAL(feed_text(&h, "5\r\nGET /\r\n0\r\n\r\n"), 0);
 	CU_ASSERT_EQUAL(feed_text(&h, "HELLO WORLD\r\n"), 0);
@@ -116,7 +117,8 @@ static void http_persistent(void)
 	CU_ASSERT_TRUE(text_is(h.url, "e/6"));
 	CU_ASSERT_EQUAL(h.requests, 5);
 	/* a switch to another protocol ends it */
-	CU_ASSERT_EQUAL(feed_text(&h, "GET /ws HTTP/1.1\r\nHost: e\r\nUpgrade: websocket\r\n\r\n"), 1);
+	CU_ASSERT_EQUAL(feed_text(&h, "GET /ws HTTP/1.1\r\nHost: e\r\n"
+	                              "Upgrade: websocket\r\n\r\n"), 1);
 	CU_ASSERT_EQUAL(h.state, ECS_HTTP_OVER);
 	ecs_http_fini(&h);
 }
@@ -168,7 +170,7 @@ static void http_hides_zero_bytes(void)
 	ecs_http_fini(&h);
 }
 
-/* --- TLS ----------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static int sni(const uint8_t *b, size_t n, char *out, size_t *need)
 {
@@ -237,7 +239,7 @@ static void tls_hello_malformed(void)
 		size_t at;
 		uint8_t v;
 	} twist[] = {
-		{0, 23}, {1, 2}, {5, 2},       /* not a handshake, not SSL3 or TLS, not a ClientHello */
+		{0, 23}, {1, 2}, {5, 2}, /* not a handshake, not SSL3 or TLS, not a ClientHello */
 		{43, 255},                     /* session id longer than the hello */
 		{44, 255},                     /* cipher suites longer than it */
 		{62, 255},                     /* server name extension longer than all of them */
@@ -268,7 +270,7 @@ static void tls_hello_malformed(void)
 		}
 }
 
-/* --- DNS ----------------------------------------------------------------------------------------- */
+/* --- DNS -------------------------------------------------------------------------------------- */
 
 static void dns_questions(void)
 {
@@ -318,7 +320,7 @@ static void dns_name_limit(void)
 	CU_ASSERT_EQUAL(ecs_dns_question(b, n, name), SRP_EFORMAT);
 }
 
-/* --- streams ------------------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 struct got {
 	uint8_t b[70000];
@@ -354,7 +356,7 @@ static void stream_orders(void)
 	for (size_t at = 0; at < sizeof(src); at += 200) {
 		size_t before = at ? 10 : 0;
 
-		ecs_stream_push(&s, isn + 1 + (uint32_t)at + 100, src + at + 100, 100, on_bytes, &g);
+		ecs_stream_push(&s, isn + 101 + (uint32_t)at, src + at + 100, 100, on_bytes, &g);
 		ecs_stream_push(&s, isn + 1 + (uint32_t)(at - before), src + at - before,
 		                100 + before, on_bytes, &g);
 		ecs_stream_push(&s, isn + 1 + (uint32_t)at, src + at, 100, on_bytes, &g);
@@ -404,7 +406,7 @@ static void stream_is_bounded(void)
 	ecs_stream_fini(&s);
 }
 
-/* --- the analysis of a flow ------------------------------------------------------------------------ */
+/* --- the analysis of a flow ------------------------------------------------------------------- */
 
 struct flow {
 	struct ecs_analysis a;
@@ -419,8 +421,9 @@ static unsigned say(struct flow *f, enum ecs_dir dir, uint8_t flags, const void 
 	bool up = dir == ECS_UPLINK;
 	uint32_t *seq = up ? &f->up : &f->down;
 	struct pk k = {.src = up ? "10.0.0.1" : "192.0.2.1", .dst = up ? "192.0.2.1" : "10.0.0.1",
-	               .proto = f->proto, .sport = up ? 4000 : f->port, .dport = up ? f->port : 4000,
-	               .flags = flags, .seq = *seq, .data = data, .len = len};
+	               .proto = f->proto, .sport = up ? 4000 : f->port,
+	               .dport = up ? f->port : 4000, .flags = flags, .seq = *seq,
+	               .data = data, .len = len};
 	uint8_t b[PK_CAP];
 	struct ecs_packet p;
 
@@ -521,8 +524,10 @@ static void analysis_of_dns(void)
 	}
 	/* other ports are not DNS */
 	memset(&f, 0, sizeof(f));
-	CU_ASSERT_FALSE(ecs_analysis_init(&f.a, (struct ecs_needs){.dns = true}, 17, 5353, ECS_UPLINK));
-	CU_ASSERT_FALSE(ecs_analysis_init(&f.a, (struct ecs_needs){.http = true}, 17, 80, ECS_UPLINK));
+	CU_ASSERT_FALSE(ecs_analysis_init(&f.a, (struct ecs_needs){.dns = true}, 17, 5353,
+	                                  ECS_UPLINK));
+	CU_ASSERT_FALSE(ecs_analysis_init(&f.a, (struct ecs_needs){.http = true}, 17, 80,
+	                                  ECS_UPLINK));
 }
 
 static void analysis_gives_up(void)
@@ -544,8 +549,9 @@ static void applications(void)
 {
 	struct ecs_app *app = ecs_app_new();
 	uint8_t hs[68] = "\x13" "BitTorrent protocol", b[PK_CAP];
-	struct pk k = {.src = "10.0.0.1", .dst = "192.0.2.1", .proto = 6, .sport = 4000, .dport = 6881,
-	               .flags = ECS_TCP_ACK, .seq = 1, .data = hs, .len = sizeof(hs)};
+	struct pk k = {.src = "10.0.0.1", .dst = "192.0.2.1", .proto = 6, .sport = 4000,
+	               .dport = 6881, .flags = ECS_TCP_ACK, .seq = 1, .data = hs,
+	               .len = sizeof(hs)};
 	struct ecs_counters ctr = {0};
 	struct ecs_analysis a = {0};
 	struct ecs_packet p;

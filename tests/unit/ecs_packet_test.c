@@ -41,8 +41,9 @@ static bool addr_is(const struct ecs_addr *a, const char *text)
 static void tcp_of_both_families(void)
 {
 	struct ecs_packet p;
-	struct pk k = {.src = "10.0.0.1", .dst = "192.0.2.7", .proto = 6, .sport = 1234, .dport = 80,
-	               .flags = ECS_TCP_SYN | ECS_TCP_ACK, .seq = 0x01020304, .ack = 9, .text = "abc"};
+	struct pk k = {.src = "10.0.0.1", .dst = "192.0.2.7", .proto = 6, .sport = 1234,
+	               .dport = 80, .flags = ECS_TCP_SYN | ECS_TCP_ACK, .seq = 0x01020304,
+	               .ack = 9, .text = "abc"};
 
 	CU_ASSERT_EQUAL_FATAL(parse_pk(&k, ECS_UPLINK, &p), 0);
 	CU_ASSERT_EQUAL(p.version, 4);
@@ -74,8 +75,8 @@ static void tcp_of_both_families(void)
 static void cut_at_every_byte(void)
 {
 	static const struct pk cases[] = {
-		{.src = "10.0.0.1", .dst = "10.0.0.2", .proto = 6, .sport = 1, .dport = 2, .text = "xy"},
-		{.src = "10.0.0.1", .dst = "10.0.0.2", .proto = 17, .sport = 1, .dport = 2, .text = "xy"},
+		{.src = "10.0.0.1", .dst = "10.0.0.2", .proto = 6, .dport = 2, .text = "xy"},
+		{.src = "10.0.0.1", .dst = "10.0.0.2", .proto = 17, .dport = 2, .text = "xy"},
 		{.src = "10.0.0.1", .dst = "10.0.0.2", .proto = 1, .type = 8, .sport = 77},
 		{.src = "2001:db8::1", .dst = "2001:db8::2", .proto = 17, .sport = 1, .text = "q"},
 	};
@@ -141,8 +142,8 @@ static void malformed(void)
 /* An IPv6 packet with @p n destination option headers before UDP. */
 static size_t with_extensions(unsigned n)
 {
-	struct pk k = {.src = "2001:db8::1", .dst = "2001:db8::2", .proto = 17, .sport = 5, .dport = 6,
-	               .text = "z"};
+	struct pk k = {.src = "2001:db8::1", .dst = "2001:db8::2", .proto = 17, .sport = 5,
+	               .dport = 6, .text = "z"};
 	enum { up = 9 };
 	uint8_t udp[up];
 
@@ -227,7 +228,8 @@ static void ipv4_fragments(void)
 
 static void icmp_echo_and_others(void)
 {
-	struct pk k = {.src = "10.0.0.1", .dst = "10.0.0.2", .proto = 1, .type = 8, .sport = 0x4242};
+	struct pk k = {.src = "10.0.0.1", .dst = "10.0.0.2", .proto = 1, .type = 8,
+	               .sport = 0x4242};
 	struct ecs_packet p;
 
 	CU_ASSERT_EQUAL(parse_pk(&k, ECS_UPLINK, &p), 0);
@@ -253,7 +255,8 @@ static void icmp_echo_and_others(void)
 
 static void icmp_errors(void)
 {
-	struct pk in = {.src = "10.0.0.1", .dst = "192.0.2.9", .proto = 17, .sport = 1111, .dport = 53};
+	struct pk in = {.src = "10.0.0.1", .dst = "192.0.2.9", .proto = 17, .sport = 1111,
+	                .dport = 53};
 	struct pk k = {.src = "192.0.2.1", .dst = "10.0.0.1", .proto = 1, .type = 3, .code = 3};
 	uint8_t inner[PK_CAP];
 	struct ecs_packet p;

@@ -107,7 +107,8 @@ static inline size_t pk_build(const struct pk *k, uint8_t *b)
 /** Fills @p b with a ClientHello in one record that names @p sni (NULL: no name); its length. */
 static inline size_t pk_hello(const char *sni, uint8_t *b)
 {
-	size_t n = sni ? strlen(sni) : 0, ext = sni ? 9 + n : 0, body = 2 + 32 + 1 + 6 + 2 + 2 + 4 + ext;
+	size_t n = sni ? strlen(sni) : 0, ext = sni ? 9 + n : 0;
+	size_t body = 2 + 32 + 1 + 6 + 2 + 2 + 4 + ext;
 	uint8_t *p = b;
 
 	memset(b, 0, 128);

@@ -1,0 +1,339 @@
+#include "config.h"
+#include "suites.h"
+
+#include "ecs_rig.h"
+
+/* --- ends and timers -------------------------------------------------------------------------- */
+
+static void both_fins_end_a_flow(void)
+{
+	struct rig r;
+	struct conn c;
+
+	begin(&r);
+	c = tcp(&r, 4000, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	wait_ms(&r, 5000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c)); /* one is not enough */
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	say(&c, ECS_UPLINK, ACK, NULL);
+	wait_ms(&r, 1900);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL); /* a late one does not prolong it */
+	wait_ms(&r, 400);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(r.c.flows_fin, 1);
+	CU_ASSERT_EQUAL(r.c.flows_idle, 0);
+	/* the ports are used again at once */
+	c = tcp(&r, 4002, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	c.up = 999999;
+	handshake(&c);
+	CU_ASSERT_EQUAL(r.c.flows_fin, 2);
+	CU_ASSERT_EQUAL(flow_of(&c)->flags & (ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN), 0);
+	CU_ASSERT_EQUAL(flow_of(&c)->tcp_state, ECS_TCP_ST_ESTABLISHED);
+	end(&r);
+}
+
+/* Closed when the role was lost, and still remembered when it comes back: it is a recovered flow
+ * then. */
+static void linger_does_not_outlive_the_role(void)
+{
+	struct rig r;
+	struct conn c;
+
+	begin(&r);
+	c = tcp(&r, 4000, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	flow_of(&c)->flags |= ECS_FLOW_F_CHECKPOINT; /* the peer holds it */
+	ecs_engine_active(r.e, false, r.now);
+	wait_ms(&r, 10000);
+	ecs_engine_active(r.e, true, r.now);
+	wait_ms(&r, 10000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	wait_ms(&r, 280000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	wait_ms(&r, 15000);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(r.c.flows_fin, 0);
+	CU_ASSERT_EQUAL(r.c.flows_idle, 1);
+	end(&r);
+}
+
+static void rst_ends_a_flow(void)
+{
+	struct rig r;
+	struct conn c;
+
+	begin(&r);
+	c = tcp(&r, 4000, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	say(&c, ECS_DOWNLINK, RST, NULL);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 2); /* the RST is charged to it */
+	CU_ASSERT_EQUAL(r.c.flows_rst, 1);
+	CU_ASSERT_EQUAL(r.told[ecs_kind_flow.id], 1);
+	CU_ASSERT_EQUAL(ecs_engine_recoverable(r.e), 0);
+	CU_ASSERT_EQUAL(r.s->nflows, 0);
+	end(&r);
+}
+
+static void idle_timeouts(void)
+{
+	struct rig r;
+	struct conn half, full, udp, own, never;
+	uint8_t b[512];
+
+	begin(&r);
+	half = tcp(&r, 1, 80);
+	say(&half, ECS_UPLINK, SYN, NULL);
+	full = tcp(&r, 2, 80);
+	handshake(&full);
+	own = tcp(&r, 3, 993);
+	handshake(&own);
+	say_n(&own, ECS_UPLINK, ACK, b, pk_hello("mail.example", b));
+	udp = (struct conn){.r = &r, .proto = 17, .sport = 4, .dport = 5};
+	say(&udp, ECS_UPLINK, 0, "x");
+	never = (struct conn){.r = &r, .proto = 17, .sport = 5, .dport = 53};
+	say_n(&never, ECS_UPLINK, 0, b, pk_dns("good", b));
+	wait_ms(&r, 29500);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&own));
+	wait_ms(&r, 1000);
+	CU_ASSERT_PTR_NULL(flow_of(&own)); /* 30 s: its charging action's */
+	wait_ms(&r, 169000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&half));
+	say(&udp, ECS_DOWNLINK, 0, "y"); /* at 199.5 s */
+	wait_ms(&r, 1000);
+	CU_ASSERT_PTR_NULL(flow_of(&half)); /* 200 s: half-open */
+	wait_ms(&r, 99000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&full));
+	wait_ms(&r, 1000);
+	CU_ASSERT_PTR_NULL(flow_of(&full)); /* 300 s: TCP */
+	wait_ms(&r, 198500);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&udp)); /* 299 s since its last packet */
+	wait_ms(&r, 1000);
+	CU_ASSERT_PTR_NULL(flow_of(&udp));
+	CU_ASSERT_EQUAL(r.c.flows_idle, 4);
+	wait_ms(&r, 100000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&never)); /* 0: never */
+	CU_ASSERT_EQUAL(ecs_flows_clear(r.e, 1, r.now), 1);
+	CU_ASSERT_EQUAL(ecs_engine_flows(r.e), 0);
+	CU_ASSERT_EQUAL(r.c.flows_cleared, 1);
+	CU_ASSERT_EQUAL(ecs_flows_clear(r.e, 99, r.now), 0);
+	end(&r);
+}
+
+/* --- recovery --------------------------------------------------------------------------------- */
+
+static void recovered_keeps_its_rule(void)
+{
+	struct rig r;
+	struct conn c = {.proto = 6, .sport = 4000, .dport = 80, .up = 5};
+	struct ecs_flow *f = standby(&r, &c, "video");
+
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, ACK, "x"), ECS_DROP);
+	CU_ASSERT_EQUAL(r.c.drop_not_active, 1);
+	CU_ASSERT_FALSE(ecs_flow_recovered(r.e, f));
+	wait_ms(&r, 3600000); /* the standby owns no timers */
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	ecs_engine_active(r.e, true, r.now);
+	CU_ASSERT_TRUE(ecs_flow_recovered(r.e, f));
+	CU_ASSERT_TRUE(ecs_session_recovered(r.e, r.s));
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, ACK, GET("other.example")), ECS_FORWARD);
+	say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 200 OK\r\n\r\n");
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "video");
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 2);
+	CU_ASSERT_EQUAL(r.c.analyzer_bytes, 0);
+	/* FINs do not end it, however long; silence does */
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	wait_ms(&r, 299000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	say(&c, ECS_UPLINK, ACK, NULL);
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 5);
+	wait_ms(&r, 299000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	wait_ms(&r, 1500);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(r.c.flows_fin, 0);
+	CU_ASSERT_EQUAL(r.told[ecs_kind_flow.id], 1);
+	end(&r);
+}
+
+static void idle_age_goes_on(void)
+{
+	struct rig r;
+	struct conn c = {.proto = 6, .sport = 4000, .dport = 80, .up = 5};
+	struct ecs_flow *f = standby(&r, &c, "video"); /* 100 s old of 300 */
+
+	wait_ms(&r, 86400000);
+	CU_ASSERT_TRUE(ecs_flow_idle_ms(r.e, f, r.now) >= 99900);
+	CU_ASSERT_TRUE(ecs_flow_idle_ms(r.e, f, r.now) <= 100100);
+	ecs_engine_active(r.e, true, r.now);
+	wait_ms(&r, 150000);
+	CU_ASSERT_TRUE(ecs_flow_idle_ms(r.e, f, r.now) >= 249800);
+	CU_ASSERT_TRUE(ecs_flow_idle_ms(r.e, f, r.now) <= 250200);
+	wait_ms(&r, 49000);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
+	wait_ms(&r, 1500);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(r.c.flows_idle, 1);
+	end(&r);
+}
+
+static void recovered_ends_on_rst(void)
+{
+	struct rig r;
+	struct conn c = {.proto = 6, .sport = 4000, .dport = 80, .up = 5};
+
+	standby(&r, &c, "video");
+	ecs_engine_active(r.e, true, r.now);
+	say(&c, ECS_DOWNLINK, RST | ACK, NULL);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 1);
+	CU_ASSERT_EQUAL(r.c.flows_rst, 1);
+	/* what comes after on the same ports began in mid-stream: never an L7 rule */
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "tcp-any");
+	end(&r);
+}
+
+static void recovered_is_reopened(void)
+{
+	struct rig r;
+	struct conn c = {.proto = 6, .sport = 4000, .dport = 80, .up = 5};
+
+	standby(&r, &c, "video");
+	ecs_engine_active(r.e, true, r.now);
+	say(&c, ECS_UPLINK, SYN, NULL); /* without both FINs a SYN changes nothing */
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	say(&c, ECS_UPLINK, SYN, NULL);
+	CU_ASSERT_EQUAL(r.c.flows_reopened, 0);
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "video");
+	c.up = 70000;
+	handshake(&c);
+	CU_ASSERT_EQUAL(r.c.flows_reopened, 1);
+	CU_ASSERT_EQUAL(r.told[ecs_kind_flow.id], 1);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "tcp-any");
+	CU_ASSERT_FALSE(ecs_flow_recovered(r.e, flow_of(&c)));
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "video");
+	end(&r);
+}
+
+static void recovered_udp_is_analyzed(void)
+{
+	struct rig r;
+	struct conn c = {.proto = 17, .sport = 4000, .dport = 53};
+	uint8_t b[512];
+
+	standby(&r, &c, "udp-any");
+	ecs_engine_active(r.e, true, r.now);
+	say_n(&c, ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_EQUAL(r.c.dns_queries, 1);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "udp-any"); /* and keeps its rule */
+	CU_ASSERT_EQUAL(r.c.matches, 0);
+	end(&r);
+}
+
+static void control_pending(void)
+{
+	struct rig r;
+	struct conn c = {.proto = 6, .sport = 4000, .dport = 80, .up = 5}, fresh;
+
+	standby(&r, &c, "video");
+	ecs_session_pending(r.e, r.s, ECS_PENDING_SWITCHOVER, 0, r.now);
+	wait_ms(&r, 200000); /* its timeout begins at takeover */
+	ecs_engine_active(r.e, true, r.now);
+	say(&c, ECS_UPLINK, ACK, "12345");
+	CU_ASSERT_EQUAL(r.c.pending_packets, 1);
+	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->pending_pkts, 1);
+	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->pending_bytes, 45);
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 0);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "video"); /* the verdict is not touched */
+	/* flows that were not recovered are not concerned */
+	fresh = tcp(&r, 4001, 80);
+	handshake(&fresh);
+	say(&fresh, ECS_UPLINK, ACK, GET("video.example"));
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 1);
+	wait_ms(&r, 59000);
+	CU_ASSERT_EQUAL(r.s->pending, ECS_PENDING_SWITCHOVER);
+	wait_ms(&r, 1500);
+	CU_ASSERT_EQUAL(r.s->pending, 0);
+	CU_ASSERT_EQUAL(r.c.pending_timeouts, 1);
+	say(&c, ECS_UPLINK, ACK, "12345");
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 2);
+	/* a handoff: begin and end */
+	memset(r.changed, 0, sizeof(r.changed));
+	CU_ASSERT_EQUAL(ecs_session_control(r.e, 1, true, r.now), 0);
+	CU_ASSERT_EQUAL(ecs_session_control(r.e, 1, true, r.now), 0);
+	CU_ASSERT_EQUAL(r.changed[ecs_kind_call.id], 1);
+	say(&c, ECS_UPLINK, ACK, "12345");
+	CU_ASSERT_EQUAL(r.c.pending_packets, 2);
+	CU_ASSERT_EQUAL(ecs_session_control(r.e, 1, false, r.now), 0);
+	say(&c, ECS_UPLINK, ACK, "12345");
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 3);
+	CU_ASSERT_EQUAL(ecs_session_control(r.e, 2, true, r.now), SRP_ENOSESS);
+	end(&r);
+}
+
+static void losing_the_role(void)
+{
+	struct rig r;
+	struct conn plain, kept, delayed;
+	struct ecs_flow *f;
+
+	begin(&r);
+	plain = tcp(&r, 1, 80);
+	handshake(&plain);
+	kept = tcp(&r, 2, 80);
+	handshake(&kept);
+	say(&kept, ECS_UPLINK, ACK, GET("video.example"));
+	delayed = tcp(&r, 3, 7777);
+	handshake(&delayed);
+	CU_ASSERT_PTR_NOT_NULL(flow_of(&delayed)->delay);
+	ecs_engine_active(r.e, false, r.now);
+	/* back before anything was purged: what the other chassis did not know is not believed */
+	ecs_engine_active(r.e, true, r.now);
+	say(&plain, ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_purged, 1);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 1);
+	f = flow_of(&kept);
+	CU_ASSERT_TRUE(ecs_flow_recovered(r.e, f));
+	say(&kept, ECS_UPLINK, ACK, GET("other.example"));
+	CU_ASSERT_STRING_EQUAL(rule_of(&kept), "video");
+	CU_ASSERT_PTR_NULL(f->analysis);
+	/* as standby the rest goes, one session a step */
+	ecs_engine_active(r.e, false, r.now);
+	while (ecs_engine_tick(r.e, r.now, 1))
+		;
+	CU_ASSERT_PTR_NULL(flow_of(&delayed));
+	CU_ASSERT_PTR_NULL(flow_of(&plain));
+	CU_ASSERT_PTR_EQUAL(flow_of(&kept), f);
+	CU_ASSERT_EQUAL(ecs_engine_flows(r.e), 1);
+	CU_ASSERT_EQUAL(ecs_engine_recoverable(r.e), 1);
+	CU_ASSERT_EQUAL(r.s->slots, 1);
+	end(&r);
+}
+
+CU_TestInfo ecs_flow_tests[] = {
+	{"both FINs end a flow", both_fins_end_a_flow},
+	{"a closed flow is recovered after two changes of role", linger_does_not_outlive_the_role},
+	{"RST ends a flow", rst_ends_a_flow},
+	{"idle timeouts", idle_timeouts},
+	{"a recovered flow keeps its rule", recovered_keeps_its_rule},
+	{"idle ages go on at takeover", idle_age_goes_on},
+	{"a recovered flow ends on RST", recovered_ends_on_rst},
+	{"a recovered flow is reopened", recovered_is_reopened},
+	{"a recovered UDP flow is analyzed", recovered_udp_is_analyzed},
+	{"control pending", control_pending},
+	{"losing the role", losing_the_role},
+	CU_TEST_INFO_NULL,
+};
