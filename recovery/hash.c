@@ -12,11 +12,14 @@ struct srp_ckpt_ctx recovery_ctx(const struct recovery_replica *r, const struct 
 	                             .canonical = canonical, .ver = rk->ver};
 }
 
-static uint8_t *be(uint8_t *p, uint64_t v, unsigned n)
+/* Eight bytes, big endian. */
+static inline uint8_t *be64(uint8_t *p, uint64_t v)
 {
-	while (n--)
-		*p++ = (uint8_t)(v >> (8 * n));
-	return p;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	memcpy(p, &v, sizeof(v));
+	return p + sizeof(v);
 }
 
 /* Hashed: kind, the key as three 64-bit numbers, term, version (big endian), then the fields. */
@@ -30,11 +33,10 @@ uint64_t recovery_obj_hash(struct recovery_replica *r, const struct recovery_kin
 	uint64_t h;
 
 	rk->k->key(o, &key);
-	p = be(p, rk->k->id, 1);
+	*p++ = rk->k->id;
 	for (unsigned i = 0; i < 3; i++)
-		p = be(p, i < rk->k->nkey ? key.k[i] : 0, 8);
-	p = be(p, o->term, 4);
-	p = be(p, o->version, 4);
+		p = be64(p, i < rk->k->nkey ? key.k[i] : 0);
+	p = be64(p, (uint64_t)o->term << 32 | o->version);
 	w = srp_mp_w_init(p, sizeof(r->scratch) - (size_t)(p - r->scratch));
 	if (rk->k->encode(o, &ctx, &w) || w.err)
 		return 0;

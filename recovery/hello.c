@@ -10,6 +10,7 @@
 #define HELLO_ITEMS   17u
 #define HELLO_VERSION 1u
 #define HELLO_MAX     2048u
+#define NEWER_MAX     64u /* elements of an array of a newer peer; what is behind ours is skipped */
 
 static bool accepts(enum srp_role role)
 {
@@ -154,13 +155,16 @@ static int read_kinds(struct recovery_replica *r, struct srp_mp_r *m, uint8_t ve
 	for (uint32_t i = 0; i < RECOVERY_KINDS_MAX; i++)
 		ver[i] = 0;
 	for (uint32_t i = 0; i < n && !m->err; i++) {
+		uint32_t items = srp_mp_array(m, NEWER_MAX);
 		unsigned id, min, max, at;
 
-		if (srp_mp_array(m, 3) != 3)
+		if (items < 3)
 			srp_mp_fail(m, SRP_EFORMAT);
 		id = (unsigned)srp_mp_uint(m, UINT8_MAX);
 		min = (unsigned)srp_mp_uint(m, UINT8_MAX);
 		max = (unsigned)srp_mp_uint(m, UINT8_MAX);
+		while (!m->err && items-- > 3)
+			srp_mp_skip(m);
 		at = r->by_id[id];
 		if (m->err || !at)
 			continue;
@@ -172,12 +176,15 @@ static int read_kinds(struct recovery_replica *r, struct srp_mp_r *m, uint8_t ve
 	return m->err;
 }
 
-static int read_hello(struct srp_mp_r *m, struct recovery_hello *h)
+/* @p more: elements behind those that are known. */
+static int read_hello(struct srp_mp_r *m, struct recovery_hello *h, uint32_t *more)
 {
+	uint32_t n = srp_mp_array(m, NEWER_MAX);
 	unsigned vmin, vmax;
 
-	if (srp_mp_array(m, HELLO_ITEMS) != HELLO_ITEMS)
+	if (n < HELLO_ITEMS)
 		srp_mp_fail(m, SRP_EFORMAT);
+	*more = m->err ? 0 : n - HELLO_ITEMS;
 	vmin = (unsigned)srp_mp_uint(m, UINT8_MAX);
 	vmax = (unsigned)srp_mp_uint(m, UINT8_MAX);
 	if (!m->err && (vmin > HELLO_VERSION || vmax < HELLO_VERSION))
@@ -212,9 +219,12 @@ int recovery_rx_hello(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 {
 	uint8_t ver[RECOVERY_KINDS_MAX];
 	struct recovery_hello h = {0};
-	int rc = read_hello(m, &h);
+	uint32_t more;
+	int rc = read_hello(m, &h, &more);
 
 	rc = rc ? rc : read_kinds(r, m, ver);
+	while (!rc && !m->err && more--)
+		srp_mp_skip(m);
 	rc = rc ? rc : srp_mp_finish(m);
 	if (rc)
 		return rc;
