@@ -1,6 +1,6 @@
 TESTS += %D%/check-layering.sh
 EXTRA_DIST += %D%/check-layering.sh
-TESTS_ENVIRONMENT = top_srcdir=$(top_srcdir);
+AM_TESTS_ENVIRONMENT = export top_srcdir=$(top_srcdir);
 
 ## Per folder: one unit program that links that folder and what is left of it.
 include %D%/unit/local.mk
