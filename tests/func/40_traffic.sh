@@ -4,6 +4,7 @@
 . "${0%/*}/lib/traffic.sh"
 t_begin ping
 
+# shellcheck disable=SC2034 # of topology.sh
 # A server address for each kind, so that an outside count by address is one by rule.
 BED_RULES="
 tcp   l34 10

@@ -1,11 +1,12 @@
 
 EXTRA_DIST += %D%/lib/topology.sh %D%/lib/bed.py
 EXTRA_DIST += %D%/lib/traffic.sh %D%/lib/traffic.py
-EXTRA_DIST += %D%/40_traffic.sh %D%/41_offload.sh %D%/42_addresses.sh %D%/43_sessions.sh
+EXTRA_DIST += %D%/lib/ruletable.py \
+	%D%/40_traffic.sh %D%/41_offload.sh %D%/42_addresses.sh %D%/43_sessions.sh \
+	%D%/44_rule_lines.sh %D%/45_rule_strings.sh %D%/46_charging.sh %D%/47_programs.sh
 
 ## Faults: run by tests/run.sh
-EXTRA_DIST += %D%/lib/traffic.py \
-	%D%/lib/pair.sh \
+EXTRA_DIST += %D%/lib/pair.sh \
 	%D%/lib/rows.py \
 	%D%/lib/talk.py \
 	%D%/20_tasks.sh \
@@ -13,8 +14,4 @@ EXTRA_DIST += %D%/lib/traffic.py \
 	%D%/22_sessmgr_death.sh \
 	%D%/23_sessmgr_stuck.sh \
 	%D%/24_sessmgr_alone.sh \
-	%D%/25_crash_loop.sh \
-	%D%/40_traffic.sh \
-	%D%/41_offload.sh \
-	%D%/42_addresses.sh \
-	%D%/43_sessions.sh
+	%D%/25_crash_loop.sh
