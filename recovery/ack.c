@@ -152,7 +152,8 @@ void recovery_return(struct recovery_replica *r)
 	}
 }
 
-/* [stream, sequence, [first refused, number, code, ...]]. The whole is checked before anything moves. */
+/* [stream, sequence, [first refused, number, code, ...]]. The whole is checked before anything
+ * moves. */
 int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_time now)
 {
 	struct recovery_refusal ref[RECOVERY_REFUSED_RUNS];

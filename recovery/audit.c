@@ -1,5 +1,5 @@
-/* audit: both sides compute the hashes of what they hold anew. A hash that is not the stored one is a
- * change that nobody was told of: it is named, and repaired by the comparison that follows. */
+/* audit: both sides compute the hashes of what they hold anew. A hash that is not the stored one is
+ * a change that nobody was told of: it is named, and repaired by the comparison that follows. */
 #include "config.h"
 #include "recovery/replica_impl.h"
 

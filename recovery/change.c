@@ -63,8 +63,8 @@ void recovery_forget(struct recovery_replica *r, struct srp_ckpt_obj *o)
 	recovery_deleted(r, o, false, (struct srp_time){0});
 }
 
-/* Refused by a gate for good: the resynchronisation sends it when the condition ends. In a role that
- * does not send, it is what the comparison will find. */
+/* Refused by a gate for good: the resynchronisation sends it when the condition ends. In a role
+ * that does not send, it is what the comparison will find. */
 static void hold(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o,
                  enum srp_gate gate)
 {

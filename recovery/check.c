@@ -12,10 +12,12 @@ struct equation {
 	uint64_t left, right;
 };
 
-static int row_check(const struct recovery_kind_counters *c, const char *name, char *why, size_t cap)
+static int row_check(const struct recovery_kind_counters *c, const char *name, char *why,
+		     size_t cap)
 {
 	const uint64_t gated = c->gate_first_fc + c->gate_invalidate + c->gate_not_ready +
-	                       c->gate_gr_state + c->gate_congested + c->gate_recovery + c->gate_audit;
+			       c->gate_gr_state + c->gate_congested + c->gate_recovery +
+			       c->gate_audit;
 	const struct equation eq[] = {
 		{"changes = coalesced + gates + cancelled + waiting + taken", c->changes,
 	         c->coalesced + gated + c->cancelled + c->waiting + c->taken},
@@ -30,8 +32,8 @@ static int row_check(const struct recovery_kind_counters *c, const char *name, c
 
 	for (size_t i = 0; i < sizeof(eq) / sizeof(eq[0]); i++)
 		if (eq[i].left != eq[i].right) {
-			(void)snprintf(why, cap, "%s: %s: %" PRIu64 " is not %" PRIu64, name, eq[i].text,
-			               eq[i].left, eq[i].right);
+			(void)snprintf(why, cap, "%s: %s: %" PRIu64 " is not %" PRIu64, name,
+				       eq[i].text, eq[i].left, eq[i].right);
 			return SRP_EMISMATCH;
 		}
 	return SRP_OK;
@@ -51,7 +53,7 @@ int recovery_replica_check(const struct recovery_replica *r, char *why, size_t c
 	}
 	if (inflight == r->sent - r->acked)
 		return SRP_OK;
-	(void)snprintf(why, cap, "in flight: rows have %" PRIu64 ", the window has %" PRIu64, inflight,
-	               r->sent - r->acked);
+	(void)snprintf(why, cap, "in flight: rows have %" PRIu64 ", the window has %" PRIu64,
+		       inflight, r->sent - r->acked);
 	return SRP_EMISMATCH;
 }

@@ -1,7 +1,7 @@
 /* digest: the source's side of a comparison. Its frames travel in the record stream, so that both
- * ends speak of the same position: roots of all kinds, then the buckets of a kind that differs, then
- * the keys in the buckets that differ. What the receiver wants is sent again; what only it has, and we
- * have not, is purged. */
+ * ends speak of the same position: roots of all kinds, then the buckets of a kind that differs,
+ * then the keys in the buckets that differ. What the receiver wants is sent again; what only it
+ * has, and we have not, is purged. */
 #include "config.h"
 #include "recovery/replica_impl.h"
 
@@ -50,12 +50,14 @@ void recovery_walk_end(struct recovery_replica *r)
 		struct recovery_kind *rk = &r->kind[i];
 
 		/* What an interrupted full synchronisation has not sent has no hash that counts. */
-		recovery_list_splice(r->walk == RECOVERY_WALK_FULL ? &rk->fresh : &rk->settled, &rk->walk);
+		recovery_list_splice(r->walk == RECOVERY_WALK_FULL ? &rk->fresh : &rk->settled,
+				     &rk->walk);
 	}
 	r->walk = RECOVERY_WALK_NONE;
 }
 
-void recovery_walk_begin(struct recovery_replica *r, struct recovery_kind *rk, enum recovery_walk use)
+void recovery_walk_begin(struct recovery_replica *r, struct recovery_kind *rk,
+			 enum recovery_walk use)
 {
 	if (r->walk != use)
 		recovery_walk_end(r);
@@ -72,7 +74,7 @@ void recovery_compare_reset(struct recovery_replica *r)
 	r->cmp_on = r->cmp_extra = false;
 }
 
-/* --- sending -------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static bool tx_digest(struct recovery_replica *r, struct recovery_out *out, uint32_t flags)
 {
@@ -103,7 +105,8 @@ static bool tx_digest(struct recovery_replica *r, struct recovery_out *out, uint
 	return true;
 }
 
-static bool tx_buckets(struct recovery_replica *r, struct recovery_out *out, struct recovery_kind *rk)
+static bool tx_buckets(struct recovery_replica *r, struct recovery_out *out,
+		       struct recovery_kind *rk)
 {
 	uint8_t *body = recovery_out_body(out, 2064), raw[8 * RECOVERY_BUCKETS];
 	struct srp_mp_w w;
@@ -171,7 +174,7 @@ static bool tx_keys(struct recovery_replica *r, struct recovery_out *out, struct
 	return true;
 }
 
-/* --- rounds --------------------------------------------------------------------------------------- */
+/* --- rounds ----------------------------------------------------------------------------------- */
 
 static void round_end(struct recovery_replica *r, struct srp_time now)
 {
@@ -251,7 +254,8 @@ int recovery_rx_differ(struct recovery_replica *r, struct srp_mp_r *m, struct sr
 	busy = (uint32_t)srp_mp_uint(m, 1);
 	n = srp_mp_array(m, RECOVERY_KINDS_MAX);
 	for (uint32_t i = 0; i < n && !m->err; i++) {
-		struct recovery_kind *rk = recovery_kind_by_id(r, (unsigned)srp_mp_uint(m, UINT8_MAX));
+		struct recovery_kind *rk =
+			recovery_kind_by_id(r, (unsigned)srp_mp_uint(m, UINT8_MAX));
 
 		if (!rk)
 			return m->err ? m->err : SRP_ETYPE;
@@ -357,8 +361,8 @@ int recovery_rx_want(struct recovery_replica *r, struct srp_mp_r *m, struct srp_
 
 /* True when the receiver must delete what it asks about: we do not have it. Where we have it under
  * another hash it is sent again. */
-static bool purge(struct recovery_replica *r, struct recovery_kind *rk, const struct srp_ckpt_key *key,
-                  uint64_t hash, struct srp_time now)
+static bool purge(struct recovery_replica *r, struct recovery_kind *rk,
+		  const struct srp_ckpt_key *key, uint64_t hash, struct srp_time now)
 {
 	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct srp_ckpt_obj *o = rk->k->find(&ctx, key);
@@ -415,7 +419,7 @@ int recovery_rx_extra(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 	return rc;
 }
 
-/* --- what is due ---------------------------------------------------------------------------------- */
+/* --- what is due ------------------------------------------------------------------------------ */
 
 /* Deletions that may have taken children along which left the digest at once: they go first. */
 static bool tombs_wait(const struct recovery_replica *r)
@@ -443,7 +447,8 @@ static struct srp_time round_when(const struct recovery_replica *r, bool drained
 	if (r->round != RECOVERY_ROUND_IDLE || recovery_fresh_left(r))
 		return (struct srp_time){0};
 	if (r->sync == RECOVERY_SYNC_COMPARE)
-		return recovery_objects(r) ? soon : (struct srp_time){0}; /* an empty one compares nothing */
+		/* An empty one compares nothing. */
+		return recovery_objects(r) ? soon : (struct srp_time){0};
 	if (r->sync != RECOVERY_SYNC_DONE || r->dir != RECOVERY_DIR_SOURCE || r->audit_on)
 		return (struct srp_time){0};
 	*flags = RECOVERY_DIGEST_FINAL;
@@ -475,7 +480,8 @@ struct srp_time recovery_round_due(const struct recovery_replica *r)
 
 static bool tx_round(struct recovery_replica *r, struct recovery_out *out, bool drained)
 {
-	struct recovery_kind *rk = r->round_at < r->conf.nkinds ? &r->kind[r->order[r->round_at]] : NULL;
+	struct recovery_kind *rk =
+		r->round_at < r->conf.nkinds ? &r->kind[r->order[r->round_at]] : NULL;
 
 	switch (r->round) {
 	case RECOVERY_ROUND_IDLE:
@@ -483,7 +489,8 @@ static bool tx_round(struct recovery_replica *r, struct recovery_out *out, bool 
 	case RECOVERY_ROUND_BUCKETS:
 		return tx_buckets(r, out, rk);
 	case RECOVERY_ROUND_KEYS:
-		while (r->round == RECOVERY_ROUND_KEYS && r->keys_out < RECOVERY_WINDOW && out->work)
+		while (r->round == RECOVERY_ROUND_KEYS && r->keys_out < RECOVERY_WINDOW &&
+		       out->work)
 			if (!tx_keys(r, out, rk))
 				return false;
 		out->more |= !out->work;
@@ -517,8 +524,8 @@ static bool tx_filled(struct recovery_replica *r, struct recovery_out *out)
 static bool walked(const struct recovery_replica *r)
 {
 	for (uint32_t i = 0; i < r->conf.nkinds; i++)
-		if (r->kind[i].active &&
-		    (!recovery_list_empty(&r->kind[i].walk) || !recovery_list_empty(&r->kind[i].fresh)))
+		if (r->kind[i].active && (!recovery_list_empty(&r->kind[i].walk) ||
+					  !recovery_list_empty(&r->kind[i].fresh)))
 			return false;
 	return true;
 }

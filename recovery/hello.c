@@ -28,7 +28,8 @@ enum recovery_dir recovery_direction(const struct recovery_replica *r)
 		if (!r->complete)
 			return p->complete && srp_role_permit[p->role].answers_refill
 			               ? RECOVERY_DIR_MERGE : RECOVERY_DIR_NONE;
-		return accepts(p->role) && p->seen <= r->term ? RECOVERY_DIR_SOURCE : RECOVERY_DIR_NONE;
+		return accepts(p->role) && p->seen <= r->term ? RECOVERY_DIR_SOURCE
+							      : RECOVERY_DIR_NONE;
 	}
 	if (!p->complete)
 		return r->complete && srp_role_permit[r->role].answers_refill ? RECOVERY_DIR_REFILL
@@ -148,7 +149,8 @@ static void agree(struct recovery_replica *r, struct srp_time now)
 	recovery_event(r, RECOVERY_EV_SYNC, NULL);
 }
 
-static int read_kinds(struct recovery_replica *r, struct srp_mp_r *m, uint8_t ver[RECOVERY_KINDS_MAX])
+static int read_kinds(struct recovery_replica *r, struct srp_mp_r *m,
+		      uint8_t ver[RECOVERY_KINDS_MAX])
 {
 	uint32_t n = srp_mp_array(m, UINT8_MAX);
 

@@ -12,7 +12,8 @@ void recovery_list_splice(struct srp_list *to, struct srp_list *from)
 	recovery_list_init(from);
 }
 
-static void set_reason(struct recovery_replica *r, struct srp_ckpt_link *l, enum recovery_reason why)
+static void set_reason(struct recovery_replica *r, struct srp_ckpt_link *l,
+		       enum recovery_reason why)
 {
 	enum recovery_reason old = recovery_reason_of(l);
 

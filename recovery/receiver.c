@@ -95,8 +95,9 @@ static bool keep_ours(struct recovery_replica *r, struct recovery_kind *rk,
 	return true;
 }
 
-static int apply(struct recovery_replica *r, struct recovery_kind *rk, const struct srp_ckpt_key *key,
-                 struct srp_mp_r *m, unsigned nfields, struct srp_time now)
+static int apply(struct recovery_replica *r, struct recovery_kind *rk,
+		 const struct srp_ckpt_key *key, struct srp_mp_r *m, unsigned nfields,
+		 struct srp_time now)
 {
 	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct recovery_kind_counters *row = recovery_row_of(r, rk, false);
@@ -136,8 +137,8 @@ static int apply(struct recovery_replica *r, struct recovery_kind *rk, const str
 	return SRP_OK;
 }
 
-static int erase(struct recovery_replica *r, struct recovery_kind *rk, const struct srp_ckpt_key *key,
-                 struct srp_mp_r *m, struct srp_time now)
+static int erase(struct recovery_replica *r, struct recovery_kind *rk,
+		 const struct srp_ckpt_key *key, struct srp_mp_r *m, struct srp_time now)
 {
 	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct srp_ckpt_obj *o;
@@ -156,7 +157,7 @@ static int erase(struct recovery_replica *r, struct recovery_kind *rk, const str
 	return recovery_remove(r, rk, o, key, now);
 }
 
-/* A refused record leaves what is here as it was, but out of the digest: the source does the same. */
+/* A refused record leaves what is here as it was, but out of the digest, as the source does. */
 static void known_refused(struct recovery_replica *r, struct recovery_kind *rk,
                           const struct srp_ckpt_key *key, struct srp_time now)
 {

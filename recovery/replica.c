@@ -27,7 +27,7 @@ void recovery_stream_new(struct recovery_replica *r)
 	recovery_generation(r);
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void kind_init(struct recovery_replica *r, uint32_t i)
 {
@@ -124,7 +124,7 @@ void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t b
 	srp_bucket_set(&r->limiter, rate, burst, r->limiter.at);
 }
 
-/* --- role and connection -------------------------------------------------------------------------- */
+/* --- role and connection ---------------------------------------------------------------------- */
 
 static void fail_end(struct recovery_replica *r, const char *why)
 {
@@ -210,7 +210,7 @@ enum recovery_link recovery_replica_link(const struct recovery_replica *r)
 	return r->link;
 }
 
-/* --- bytes ---------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void feed_rates(struct recovery_replica *r, struct srp_time now)
 {
@@ -225,8 +225,8 @@ static void feed_rates(struct recovery_replica *r, struct srp_time now)
 	}
 }
 
-size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap, struct srp_time now,
-                           bool *more)
+size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
+			   struct srp_time now, bool *more)
 {
 	struct recovery_out out = {.buf = buf, .cap = cap, .now = now, .work = RECOVERY_WORK};
 
@@ -260,9 +260,11 @@ static void due_waiting(const struct recovery_replica *r, struct srp_time *due)
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		const struct recovery_kind *rk = &r->kind[i];
 
-		if (!r->pass_on && (!recovery_list_empty(&rk->held) || !recovery_list_empty(&rk->theld)))
+		if (!r->pass_on &&
+		    (!recovery_list_empty(&rk->held) || !recovery_list_empty(&rk->theld)))
 			sooner(due, r->next_pass.us ? r->next_pass : (struct srp_time){1});
-		if (rk->active && (!recovery_list_empty(&rk->lim) || !recovery_list_empty(&rk->tlim)))
+		if (rk->active &&
+		    (!recovery_list_empty(&rk->lim) || !recovery_list_empty(&rk->tlim)))
 			sooner(due, r->flush ? (struct srp_time){1}
 			                     : srp_bucket_due(&r->limiter, 1, r->limiter.at));
 	}
@@ -297,7 +299,7 @@ struct srp_time recovery_replica_due(const struct recovery_replica *r)
 	return due;
 }
 
-/* --- planned switchover, audit, figures ------------------------------------------------------------ */
+/* --- planned switchover, audit, figures ------------------------------------------------------- */
 
 void recovery_replica_flush(struct recovery_replica *r, bool on)
 {
@@ -352,11 +354,18 @@ void recovery_replica_audit(struct recovery_replica *r, struct srp_time now)
 
 void recovery_replica_status(const struct recovery_replica *r, struct recovery_status *out)
 {
-	struct recovery_status s = {
-		.link = r->link, .stream = r->stream, .sent_seq = r->sent, .acked_seq = r->acked,
-		.peer_stream = r->applied_stream, .applied_seq = r->applied, .peer_term = r->peer.term,
-		.peer_complete = r->peer_known && r->peer.complete, .source = recovery_is_source(r),
-		.inflight = r->sent - r->acked, .tombs = r->ntombs, .verified = r->verified};
+	struct recovery_status s = {.link = r->link,
+				    .stream = r->stream,
+				    .sent_seq = r->sent,
+				    .acked_seq = r->acked,
+				    .peer_stream = r->applied_stream,
+				    .applied_seq = r->applied,
+				    .peer_term = r->peer.term,
+				    .peer_complete = r->peer_known && r->peer.complete,
+				    .source = recovery_is_source(r),
+				    .inflight = r->sent - r->acked,
+				    .tombs = r->ntombs,
+				    .verified = r->verified};
 
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		const struct recovery_kind *rk = &r->kind[i];
@@ -371,7 +380,7 @@ void recovery_replica_status(const struct recovery_replica *r, struct recovery_s
 	*out = s;
 }
 
-/* --- digest over the objects ------------------------------------------------------------------------ */
+/* --- digest over the objects ------------------------------------------------------------------ */
 
 struct recompute {
 	struct recovery_replica *r;

@@ -39,7 +39,7 @@ enum recovery_event {
 	RECOVERY_EV_FLUSHED,      /**< our end mark was compared equal and acknowledged */
 	RECOVERY_EV_FLUSH_FAILED, /**< our end mark was compared unequal */
 	RECOVERY_EV_PROTOCOL,     /**< the peer broke the protocol: close the connection */
-	RECOVERY_EV_AUDIT         /**< an audit has ended, or found a silent change: @c why names it */
+	RECOVERY_EV_AUDIT /**< an audit has ended, or found a silent change: @c why names it */
 };
 
 struct recovery_ops {
@@ -50,7 +50,7 @@ struct recovery_ops {
 /** What is configured, and does not change while the process lives unless set again. */
 struct recovery_config {
 	enum srp_replica_id id;
-	const struct srp_ckpt_kind *const *kinds; /**< the registry; kept until the replica is freed */
+	const struct srp_ckpt_kind *const *kinds; /**< the registry; kept */
 	size_t nkinds;
 	void *ckpt_owner;                 /**< srp_ckpt_ctx.owner */
 	const struct recovery_ops *ops;
@@ -58,17 +58,17 @@ struct recovery_config {
 	struct recovery_kind_counters *counters; /**< [recovery_rows(nkinds)], in the task's slab */
 	struct recovery_counters *totals;        /**< one, in the task's slab */
 	uint64_t random;                  /**< seed: drawn by the owner */
-	uint32_t rate, burst;             /**< limiter of the limited kinds, records a second; 0: none */
-	uint32_t inflight_max;            /**< objects; above it producers are congested; 0: default */
+	uint32_t rate, burst;  /**< limiter of the limited kinds, records a second; 0: none */
+	uint32_t inflight_max; /**< objects; above it producers are congested; 0: default */
 	bool lz4;                         /**< offer compression */
 	uint32_t instance;                /**< of the sessmgr; the peer's must be equal */
-	struct recovery_sink *sink;       /**< what is applied through one replica becomes known to the
-	                                       others behind this; NULL where there is no other */
+	struct recovery_sink *sink; /**< what is applied through one replica becomes known to the
+					 others behind this; NULL where there is no other */
 };
 
 /**
- * A replica that is down. Objects that the model holds already are taken in, as unknown to the peer.
- * Counters of a process that went are carried on: what it had in flight becomes @c lost.
+ * A replica that is down. Objects that the model holds already are taken in, as unknown to the
+ * peer. Counters of a process that went are carried on: what it had in flight becomes @c lost.
  *
  * @return NULL without memory, or where the registry does not pass srp_ckpt_check. Free with
  *         recovery_replica_free, after which the sink must not name it any more
@@ -79,7 +79,7 @@ void recovery_replica_free(struct recovery_replica *r);
 /** Limiter of the flow kinds; 0 none. */
 void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t burst);
 
-/* --- the model's side: what recovery_sink forwards ---------------------------------------------- */
+/* --- the model's side: what recovery_sink forwards -------------------------------------------- */
 
 /** All replicas of an instance behind the one sink that ecs calls. */
 struct recovery_sink {
@@ -91,19 +91,19 @@ struct recovery_sink {
  * Fills @p s.sink; replicas and term are set by the owner.
  *
  * While a record is applied, what the model tells of is not a change of its own: a @c changed is
- * ignored, and a @c deleted leaves the lists without a tombstone. A kind's @c remove (and an @c apply
- * that ends another object) must call @c deleted for every other object that it frees, so that
- * children leave the lists with their parent.
+ * ignored, and a @c deleted leaves the lists without a tombstone. A kind's @c remove (and an @c
+ * apply that ends another object) must call @c deleted for every other object that it frees, so
+ * that children leave the lists with their parent.
  */
 void recovery_sink_init(struct recovery_sink *s);
 
-/* --- role -------------------------------------------------------------------------------------- */
+/* --- role ------------------------------------------------------------------------------------- */
 
 /**
- * Tells the role and the term. A change of the term, of completeness or of the right to send draws a
- * new stream and raises the generation (all settled objects become unknown to the peer: O(1)); any
- * change repeats hello and sync on an open connection. Losing the right to send walks what was not
- * acknowledged, and only that: those objects are compared first when the new source is heard.
+ * Tells the role and the term. A change of the term, of completeness or of the right to send draws
+ * a new stream and raises the generation (all settled objects become unknown to the peer: O(1));
+ * any change repeats hello and sync on an open connection. Losing the right to send walks what was
+ * not acknowledged, and only that: those objects are compared first when the new source is heard.
  *
  * @param complete  this instance holds a complete state (false: empty or being filled; it is then
  *                  never a source that causes a deletion)
@@ -111,7 +111,7 @@ void recovery_sink_init(struct recovery_sink *s);
 void recovery_replica_role(struct recovery_replica *r, enum srp_role role, uint32_t term,
                            bool complete, struct srp_time now);
 
-/* --- the connection ---------------------------------------------------------------------------- */
+/* --- the connection --------------------------------------------------------------------------- */
 
 void recovery_replica_up(struct recovery_replica *r, struct srp_time now);
 /** The connection is gone: what was not acknowledged is dirty again. */
@@ -126,8 +126,8 @@ int recovery_replica_rx(struct recovery_replica *r, const struct srp_frame_hdr *
                         const uint8_t *body, struct srp_time now);
 
 /**
- * Writes as many whole frames as are due and fit. To be called after each batch of frames read, too:
- * acknowledgements go out here.
+ * Writes as many whole frames as are due and fit. To be called after each batch of frames read,
+ * too: acknowledgements go out here.
  *
  * @param cap  SRP_FRAME_HDR_LEN + SRP_FRAME_BODY_MAX (16 KiB) at least; 64 KiB are best
  * @return bytes written; 0 when nothing is due. @p more says whether more is ready.
@@ -135,10 +135,10 @@ int recovery_replica_rx(struct recovery_replica *r, const struct srp_frame_hdr *
 size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
                            struct srp_time now, bool *more);
 
-/** When recovery_replica_tx wants to be called though nothing changed (limiter, digest, periodic). */
+/** When recovery_replica_tx wants to be called though nothing has changed; 0 never. */
 struct srp_time recovery_replica_due(const struct recovery_replica *r);
 
-/* --- planned switchover, audit ----------------------------------------------------------------- */
+/* --- planned switchover, audit ---------------------------------------------------------------- */
 
 /** From now on everything is sent, without limiter, session age or delay. */
 void recovery_replica_flush(struct recovery_replica *r, bool on);

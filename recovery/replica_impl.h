@@ -6,17 +6,17 @@
  *             fresh   (its hash must be computed before a digest: came through another replica, or
  *                      was not acknowledged when the role was lost)
  *             walk    (settled, not yet visited by the walk that goes on)
- *   DIRTY     dirty, lim (refused by the rate limiter), held (refused by a gate), or an orphan chain
- *             (its parent is not known to the peer)
+ *   DIRTY     dirty, lim (refused by the rate limiter), held (refused by a gate), or an orphan
+ *             chain (its parent is not known to the peer)
  *   INFLIGHT  one list of the replica, by sequence
  *   REFUSED   refused by the peer, or not to be encoded
  *
- * Tombstones have lists of their own and go before the objects of their kind, so that no two records
- * of one key are ever reordered.
+ * Tombstones have lists of their own and go before the objects of their kind, so that no two
+ * records of one key are ever reordered.
  *
- * Generations. An object carries the generation in which it was last sent, applied or compared equal.
- * Raising @c lo makes all of a kind unknown to the peer; lowering it to 1 settles all that was
- * compared equal. Below @c void_below the stored hash no longer counts. 0 is "never". */
+ * Generations. An object carries the generation in which it was last sent, applied or compared
+ * equal. Raising @c lo makes all of a kind unknown to the peer; lowering it to 1 settles all that
+ * was compared equal. Below @c void_below the stored hash no longer counts. 0 is "never". */
 #ifndef RECOVERY_REPLICA_IMPL_H
 #define RECOVERY_REPLICA_IMPL_H
 
@@ -53,7 +53,8 @@ enum recovery_reason {
 	RECOVERY_RESET,
 	RECOVERY_NACK,
 	RECOVERY_AUDIT,
-	RECOVERY_PERIOD /**< resynchronisation: a gate had refused it, or the peer does not know it */
+	RECOVERY_PERIOD /**< resynchronisation: a gate had refused it, or the peer does not know it
+			 */
 };
 #define RECOVERY_REASON_SHIFT 4
 
@@ -183,7 +184,8 @@ struct recovery_replica {
 	uint64_t nrepair; /**< dirty for reset or audit: no digest before they are sent */
 	struct srp_bucket limiter;
 	bool congested, retry_refused;
-	uint32_t rules_seq; /**< low half of the last record of rank 0: refusals before it are retried */
+	uint32_t rules_seq; /**< low half of the last record of rank 0: refusals before it are
+			       retried */
 	bool pass_wanted, pass_on;   /**< look again at what gates hold */
 	uint32_t pass_at;            /**< position in @c order */
 	struct srp_list look;        /**< held objects of that kind, not yet looked at */
@@ -235,7 +237,7 @@ struct recovery_out {
 	uint32_t count;
 };
 
-/* --- lists (list.c) ---------------------------------------------------------------------------- */
+/* --- lists (list.c) --------------------------------------------------------------------------- */
 
 static inline void recovery_list_init(struct srp_list *h) { h->prev = h->next = h; }
 static inline bool recovery_list_empty(const struct srp_list *h) { return h->next == h; }
@@ -275,8 +277,8 @@ static inline struct recovery_kind *recovery_kind_of(struct recovery_replica *r,
 {
 	return &r->kind[r->by_id[o->kind->id] - 1];
 }
-static inline struct recovery_kind_counters *recovery_row_of(struct recovery_replica *r,
-                                                             const struct recovery_kind *rk, bool del)
+static inline struct recovery_kind_counters *
+recovery_row_of(struct recovery_replica *r, const struct recovery_kind *rk, bool del)
 {
 	return &r->conf.counters[recovery_row(rk->idx, del)];
 }
@@ -311,7 +313,7 @@ void recovery_settle_kind(struct recovery_replica *r, struct recovery_kind *rk);
 /** The stored hashes of the kind count no more (@p fresh: and are to be computed again). */
 void recovery_void_hashes(struct recovery_replica *r, struct recovery_kind *rk, bool fresh);
 
-/* --- digest of the stored hashes (hash.c) -------------------------------------------------------- */
+/* --- digest of the stored hashes (hash.c) ----------------------------------------------------- */
 
 struct srp_ckpt_ctx recovery_ctx(const struct recovery_replica *r, const struct recovery_kind *rk,
                                  struct srp_time now, bool canonical);
@@ -325,7 +327,7 @@ void recovery_count(struct recovery_kind *rk, struct srp_ckpt_link *l, uint64_t 
 bool recovery_fresh(struct recovery_replica *r, uint32_t *work, struct srp_time now);
 bool recovery_fresh_left(const struct recovery_replica *r);
 
-/* --- orphans (orphan.c) -------------------------------------------------------------------------- */
+/* --- orphans (orphan.c) ----------------------------------------------------------------------- */
 
 /** Parks @p l, which is on no list, until @p parent is known to the peer. */
 void recovery_orphan_park(struct recovery_replica *r, struct recovery_kind *rk,
@@ -336,7 +338,7 @@ void recovery_orphan_release(struct recovery_replica *r, const struct srp_ckpt_o
 /** All orphans become due; those whose parent is still unknown are parked again. */
 void recovery_orphan_release_all(struct recovery_replica *r);
 
-/* --- tombstones (tomb.c) -------------------------------------------------------------------------- */
+/* --- tombstones (tomb.c) ---------------------------------------------------------------------- */
 
 struct recovery_tomb *recovery_tomb_new(struct recovery_replica *r, struct recovery_kind *rk,
                                         const struct srp_ckpt_key *key);
@@ -352,7 +354,7 @@ void recovery_tomb_dirty(struct recovery_replica *r, struct recovery_tomb *t, st
 uint64_t recovery_tomb_forget(struct recovery_replica *r, bool demoted);
 void recovery_tomb_fini(struct recovery_replica *r);
 
-/* --- changes (change.c, gates.c) ------------------------------------------------------------------ */
+/* --- changes (change.c, gates.c) -------------------------------------------------------------- */
 
 bool recovery_role_sends(const struct recovery_replica *r, enum srp_role role);
 enum srp_gate recovery_gate(struct recovery_replica *r, struct recovery_kind *rk,
@@ -371,7 +373,7 @@ void recovery_retry_refused(struct recovery_replica *r);
 /** Marks an object to be sent again because a comparison differed. */
 void recovery_repair(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o);
 
-/* --- sending (sender.c, ack.c) --------------------------------------------------------------------- */
+/* --- sending (sender.c, ack.c) ---------------------------------------------------------------- */
 
 /** Writes records that are due. @return true when nothing is left that could go now */
 bool recovery_send(struct recovery_replica *r, struct recovery_out *out);
@@ -385,7 +387,7 @@ bool recovery_run_push(struct recovery_replica *r, uint32_t row);
 /** What is in flight is dirty again. */
 void recovery_return(struct recovery_replica *r);
 
-/* --- frames (wire.c) -------------------------------------------------------------------------------- */
+/* --- frames (wire.c) -------------------------------------------------------------------------- */
 
 /** Room for a body of @p max bytes in @p out, or NULL. */
 uint8_t *recovery_out_body(struct recovery_out *out, size_t max);
@@ -408,13 +410,14 @@ void recovery_event(struct recovery_replica *r, enum recovery_event ev, const ch
 #include "recovery/frame.def"
 #undef RECOVERY_FRAME
 
-/* --- hello, comparison, audit (hello.c, digest.c, compare.c, audit.c) ------------------------------- */
+/* --- hello, comparison, audit (hello.c, digest.c, compare.c, audit.c) ------------------------- */
 
 bool recovery_tx_hello(struct recovery_replica *r, struct recovery_out *out);
 bool recovery_tx_ack(struct recovery_replica *r, struct recovery_out *out);
 /** Puts the acknowledgement into the queue: no room for more refusals. */
 int recovery_ack_queue(struct recovery_replica *r);
-/** Source: steps of the synchronisation and of the comparison. @return false when there is no room */
+/** Source: steps of the synchronisation and of the comparison. @return false when there is no room
+ */
 bool recovery_tx_source(struct recovery_replica *r, struct recovery_out *out);
 /** When the source's side of the comparison has something to send; 0 never. */
 struct srp_time recovery_round_due(const struct recovery_replica *r);
@@ -431,7 +434,8 @@ struct recovery_kind *recovery_kind_by_id(struct recovery_replica *r, unsigned i
 void recovery_compare_reset(struct recovery_replica *r);
 void recovery_walk_end(struct recovery_replica *r);
 /** Starts a walk over the settled objects of one kind. */
-void recovery_walk_begin(struct recovery_replica *r, struct recovery_kind *rk, enum recovery_walk use);
+void recovery_walk_begin(struct recovery_replica *r, struct recovery_kind *rk,
+			 enum recovery_walk use);
 uint64_t recovery_root(const struct recovery_replica *r);
 void recovery_audit_begin(struct recovery_replica *r);
 void recovery_audit_work(struct recovery_replica *r, uint32_t *work, struct srp_time now);

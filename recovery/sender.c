@@ -54,7 +54,8 @@ void recovery_send_close(struct recovery_replica *r, struct recovery_out *out)
 			memcpy(out->w.start, head, 4);
 			memcpy(out->w.start + 4, r->zbuf, (size_t)n);
 			r->conf.totals->lz4_frames_out++;
-			recovery_out_frame(r, out, RECOVERY_FT_RECORDS, SRP_FRAME_F_LZ4, (size_t)n + 4);
+			recovery_out_frame(r, out, RECOVERY_FT_RECORDS, SRP_FRAME_F_LZ4,
+					   (size_t)n + 4);
 			return;
 		}
 	}
@@ -197,7 +198,8 @@ static enum step send_obj(struct recovery_replica *r, struct recovery_out *out,
 		l->flags |= SRP_LINK_F_PEER_MAY_HAVE;
 		l->seq = (uint32_t)r->sent;
 		recovery_link_inflight(r, rk, l);
-		l->flags &= (uint8_t)~SRP_LINK_F_CHANGED; /* here: was refused, and is tried once more */
+		l->flags &= (uint8_t)~SRP_LINK_F_CHANGED; /* here: was refused, and is tried once
+							     more */
 		l->flags |= why == RECOVERY_NACK ? SRP_LINK_F_CHANGED : 0;
 		if (rk->k->rank == 0 && why != RECOVERY_NACK) {
 			r->retry_refused = true;
@@ -387,7 +389,8 @@ bool recovery_send_pending(const struct recovery_replica *r)
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		const struct recovery_kind *rk = &r->kind[i];
 
-		if (rk->active && (!recovery_list_empty(&rk->tdirty) || !recovery_list_empty(&rk->dirty)))
+		if (rk->active &&
+		    (!recovery_list_empty(&rk->tdirty) || !recovery_list_empty(&rk->dirty)))
 			return true;
 	}
 	return r->pass_on || r->pass_wanted;

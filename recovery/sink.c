@@ -22,7 +22,8 @@ static void changed(struct srp_ckpt_sink *sink, struct srp_ckpt_obj *o, struct s
 			recovery_changed(s->replica[i], o, now);
 }
 
-static void deleted(struct srp_ckpt_sink *sink, struct srp_ckpt_obj *o, bool tell, struct srp_time now)
+static void deleted(struct srp_ckpt_sink *sink, struct srp_ckpt_obj *o, bool tell,
+		    struct srp_time now)
 {
 	struct recovery_sink *s = (struct recovery_sink *)(void *)sink;
 

@@ -8,7 +8,8 @@
 
 #define TOMB_TABLE_MIN 256u
 
-static uint32_t slot(const struct recovery_replica *r, unsigned kind, const struct srp_ckpt_key *key)
+static uint32_t slot(const struct recovery_replica *r, unsigned kind,
+		     const struct srp_ckpt_key *key)
 {
 	uint64_t v[4] = {key->k[0], key->k[1], key->k[2], kind};
 
@@ -51,7 +52,8 @@ struct recovery_tomb *recovery_tomb_new(struct recovery_replica *r, struct recov
 		t = malloc(sizeof(*t));
 	if (!t)
 		return NULL;
-	*t = (struct recovery_tomb){.key = *key, .kind = rk->idx, .link = {.flags = SRP_LINK_F_TOMB}};
+	*t = (struct recovery_tomb){
+		.key = *key, .kind = rk->idx, .link = {.flags = SRP_LINK_F_TOMB}};
 	at = slot(r, rk->idx, key);
 	t->next = r->tomb[at];
 	r->tomb[at] = t;
@@ -132,7 +134,8 @@ uint64_t recovery_tomb_forget(struct recovery_replica *r, bool demoted)
 
 		for (size_t j = 0; j < 3; j++)
 			while (!recovery_list_empty(all[j])) {
-				struct recovery_tomb *t = recovery_tomb_of(recovery_link_of(all[j]->next));
+				struct recovery_tomb *t =
+					recovery_tomb_of(recovery_link_of(all[j]->next));
 
 				if (recovery_tomb_leave(r, t) == RECOVERY_WAIT)
 					++*(demoted ? &row->gate_gr_state : &row->cancelled);

@@ -114,7 +114,8 @@ bool recovery_outq_tx(struct recovery_replica *r, struct recovery_out *out)
 	return true;
 }
 
-void recovery_w_key(struct srp_mp_w *w, const struct srp_ckpt_kind *k, const struct srp_ckpt_key *key)
+void recovery_w_key(struct srp_mp_w *w, const struct srp_ckpt_kind *k,
+		    const struct srp_ckpt_key *key)
 {
 	for (unsigned i = 0; i < k->nkey; i++)
 		srp_mp_w_uint(w, key->k[i]);
@@ -148,7 +149,8 @@ static int plain(struct recovery_replica *r, const struct srp_frame_hdr *h, cons
 	       (*body)[3];
 	if (want < rows[h->type].min || want > sizeof(r->zbuf))
 		return SRP_ERANGE;
-	n = LZ4_decompress_safe((const char *)*body + 4, (char *)r->zbuf, (int)h->len - 4, (int)want);
+	n = LZ4_decompress_safe((const char *)*body + 4, (char *)r->zbuf, (int)h->len - 4,
+				(int)want);
 	if (n < 0 || (uint32_t)n != want)
 		return SRP_EFORMAT;
 	*body = r->zbuf;

@@ -1,7 +1,7 @@
 /* Bytes of a peer on an instance connection, read by a replica with a toy model. Bit 0 of the first
- * byte says which end reads (0: the standby, 1: the active), bit 1 offers compression, bit 2 makes the
- * reader incomplete; the rest is a stream of frames. Whatever comes, the equations hold, and the
- * stored hashes are those of the objects. */
+ * byte says which end reads (0: the standby, 1: the active), bit 1 offers compression, bit 2 makes
+ * the reader incomplete; the rest is a stream of frames. Whatever comes, the equations hold, and
+ * the stored hashes are those of the objects. */
 #include "config.h"
 
 #include <stdint.h>
@@ -34,10 +34,15 @@ struct reader {
 
 static void begin(struct reader *e, uint8_t how)
 {
-	const struct recovery_config conf = {
-		.id = SRP_REPLICA_GR, .kinds = toy_kinds, .nkinds = TOY_KINDS, .ckpt_owner = &e->toy,
-		.counters = e->rows, .totals = &e->totals, .random = how & 1 ? 1000077 : 1000078,
-		.lz4 = how >> 1 & 1, .sink = &e->sink};
+	const struct recovery_config conf = {.id = SRP_REPLICA_GR,
+					     .kinds = toy_kinds,
+					     .nkinds = TOY_KINDS,
+					     .ckpt_owner = &e->toy,
+					     .counters = e->rows,
+					     .totals = &e->totals,
+					     .random = how & 1 ? 1000077 : 1000078,
+					     .lz4 = how >> 1 & 1,
+					     .sink = &e->sink};
 
 	recovery_sink_init(&e->sink);
 	toy_init(&e->toy, &e->sink.sink);
@@ -103,7 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		turn(&e);
 	}
-	must(recovery_replica_digest(e.r, true, e.now) == recovery_replica_digest(e.r, false, e.now) ||
+	must(recovery_replica_digest(e.r, true, e.now) ==
+		     recovery_replica_digest(e.r, false, e.now) ||
 	     (data[0] & 1)); /* the active has changes that were not sent */
 	recovery_replica_free(e.r);
 	toy_fini(&e.toy);

@@ -1,5 +1,5 @@
-/* pair: runs simulated pairs: `pair` runs all seeds of `make check`; `pair SEED [STEPS]` one of them,
- * and says what it did. A failure prints the seed that repeats it. */
+/* pair: runs simulated pairs: `pair` runs all seeds of `make check`; `pair SEED [STEPS]` one of
+ * them, and says what it did. A failure prints the seed that repeats it. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -46,12 +46,13 @@ static int all(const struct sim_model *m, uint64_t from, uint64_t to, uint32_t s
 
 	for (uint64_t seed = from; seed <= to; seed++)
 		bad |= run(m, seed, steps, &sum);
-	printf("%s: seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " steps, %" PRIu64 " bytes: %" PRIu32
-	       " planned (%" PRIu32 " given up), %" PRIu32 " takeovers, %" PRIu32 " restarts, %" PRIu32
-	       " refills, %" PRIu32 " both active, %" PRIu32 " drops, %" PRIu32 " partitions, %" PRIu32
-	       " audits%s\n", m->name, from, to, sum.steps, sum.bytes, sum.switches_planned,
-	       sum.switches_failed, sum.takeovers, sum.restarts, sum.refills, sum.both_active, sum.drops,
-	       sum.partitions, sum.audits, bad ? ": FAILED" : "");
+	printf("%s: seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " steps, %" PRIu64
+	       " bytes: %" PRIu32 " planned (%" PRIu32 " given up), %" PRIu32 " takeovers, %" PRIu32
+	       " restarts, %" PRIu32 " refills, %" PRIu32 " both active, %" PRIu32
+	       " drops, %" PRIu32 " partitions, %" PRIu32 " audits%s\n",
+	       m->name, from, to, sum.steps, sum.bytes, sum.switches_planned, sum.switches_failed,
+	       sum.takeovers, sum.restarts, sum.refills, sum.both_active, sum.drops, sum.partitions,
+	       sum.audits, bad ? ": FAILED" : "");
 	/* A run in which nothing happened proves nothing. */
 	if (to - from > 100 && (!sum.switches_planned || !sum.takeovers || !sum.restarts ||
 	                        !sum.refills || !sum.both_active))

@@ -71,7 +71,7 @@ __attribute__((format(printf, 2, 3))) static int fail(struct sim *s, const char 
 	return -1;
 }
 
-/* --- sides ----------------------------------------------------------------------------------------- */
+/* --- sides ------------------------------------------------------------------------------------ */
 
 static void on_event(void *owner, enum recovery_event ev, const char *why)
 {
@@ -110,10 +110,18 @@ static void set_role(struct sim *s, unsigned i, enum srp_role role, uint32_t ter
 static int birth(struct sim *s, unsigned i)
 {
 	struct side *e = &s->side[i];
-	struct recovery_config conf = {
-		.id = SRP_REPLICA_GR, .kinds = s->model->kinds, .nkinds = s->model->nkinds, .ops = &ops,
-		.ops_owner = e, .counters = e->rows, .totals = &e->totals, .random = sim_rand(&s->rng),
-		.rate = s->rate, .inflight_max = s->inflight_max, .lz4 = s->lz4, .sink = &e->sink};
+	struct recovery_config conf = {.id = SRP_REPLICA_GR,
+				       .kinds = s->model->kinds,
+				       .nkinds = s->model->nkinds,
+				       .ops = &ops,
+				       .ops_owner = e,
+				       .counters = e->rows,
+				       .totals = &e->totals,
+				       .random = sim_rand(&s->rng),
+				       .rate = s->rate,
+				       .inflight_max = s->inflight_max,
+				       .lz4 = s->lz4,
+				       .sink = &e->sink};
 
 	recovery_sink_init(&e->sink);
 	e->id = i;
@@ -145,7 +153,7 @@ static void death(struct sim *s, unsigned i)
 	e->model = NULL;
 }
 
-/* --- connection -------------------------------------------------------------------------------------- */
+/* --- connection ------------------------------------------------------------------------------- */
 
 static void clear_pipe(struct side *e)
 {
@@ -313,9 +321,11 @@ static int pump(struct sim *s)
 		                                    : (struct srp_time){0};
 
 		if (srp_time_due(due, s->now) && !s->side[i].first)
-			return fail(s, "side %u: wants to be called, and has nothing to send: sync %d round %d"
-			            " pass %d %d", i, s->side[i].r->sync, s->side[i].r->round,
-			            s->side[i].r->pass_on, s->side[i].r->pass_wanted);
+			return fail(s,
+				    "side %u: wants to be called, and has nothing to send: sync %d"
+				    " round %d pass %d %d",
+				    i, s->side[i].r->sync, s->side[i].r->round,
+				    s->side[i].r->pass_on, s->side[i].r->pass_wanted);
 	}
 	return 0;
 }
@@ -336,13 +346,14 @@ static uint64_t next_due(struct sim *s, uint64_t us)
 
 		if (due.us > s->now.us && due.us < at)
 			at = due.us;
-		if (e->first && !s->partition && e->first->due.us > s->now.us && e->first->due.us < at)
+		if (e->first && !s->partition && e->first->due.us > s->now.us &&
+		    e->first->due.us < at)
 			at = e->first->due.us;
 	}
 	return at > s->now.us ? at - s->now.us : 1;
 }
 
-/* --- invariants at the loss of a side ----------------------------------------------------------------- */
+/* --- invariants at the loss of a side --------------------------------------------------------- */
 
 struct survey {
 	struct sim *s;
@@ -377,9 +388,11 @@ static int survives(struct srp_ckpt_obj *o, void *arg)
 	x = twin(v->heir, o, &key);
 	if (x && (x->term > o->term || (x->term == o->term && x->version >= o->version)))
 		return 0;
-	return fail(v->s, "acknowledged, and lost: %s %" PRIu64 "/%" PRIu64 " term %u version %u (heir: %u/%u)",
-	            o->kind->name, key.k[0], key.k[1], o->term, o->version, x ? x->term : 0,
-	            x ? x->version : 0);
+	return fail(v->s,
+		    "acknowledged, and lost: %s %" PRIu64 "/%" PRIu64
+		    " term %u version %u (heir: %u/%u)",
+		    o->kind->name, key.k[0], key.k[1], o->term, o->version, x ? x->term : 0,
+		    x ? x->version : 0);
 }
 
 static bool buried(const struct side *e, const struct srp_ckpt_obj *o)
@@ -423,7 +436,7 @@ static int survey(struct sim *s, unsigned dead)
 	return s->out->why[0] ? -1 : 0;
 }
 
-/* --- what can happen ------------------------------------------------------------------------------------ */
+/* --- what can happen -------------------------------------------------------------------------- */
 
 static uint32_t new_term(struct sim *s, unsigned i)
 {
@@ -437,7 +450,8 @@ static void abort_planned(struct sim *s)
 	s->planned = false;
 	s->out->switches_failed++;
 	recovery_replica_flush(s->side[s->active].r, false);
-	set_role(s, s->active, SRP_ROLE_ACTIVE, s->side[s->active].term, s->side[s->active].complete);
+	set_role(s, s->active, SRP_ROLE_ACTIVE, s->side[s->active].term,
+		 s->side[s->active].complete);
 	if (s->side[!s->active].role == SRP_ROLE_PENDING_ACTIVE)
 		set_role(s, !s->active, SRP_ROLE_STANDBY, s->side[!s->active].term,
 		         s->side[!s->active].complete);
@@ -612,7 +626,7 @@ static int step(struct sim *s)
 	return 0;
 }
 
-/* --- the end: everything is heard, nothing changes ----------------------------------------------------- */
+/* --- the end: everything is heard, nothing changes -------------------------------------------- */
 
 static bool level(const struct sim *s)
 {
@@ -644,12 +658,14 @@ static int rest(struct sim *s)
 
 			recovery_replica_status(s->side[0].r, &x);
 			recovery_replica_status(s->side[1].r, &y);
-			return fail(s, "never level: links %d %d dirty %" PRIu64 " %" PRIu64
-			            " inflight %" PRIu64 " %" PRIu64 " unknown %" PRIu64 " tombs %" PRIu64
-			            " refused %" PRIu64 " %" PRIu64 " digests %" PRIx64 " %" PRIx64,
-			            x.link, y.link, x.dirty, y.dirty, x.inflight, y.inflight,
-			            s->active ? y.unknown : x.unknown, x.tombs + y.tombs, x.refused,
-			            y.refused, x.digest, y.digest);
+			return fail(s,
+				    "never level: links %d %d dirty %" PRIu64 " %" PRIu64
+				    " inflight %" PRIu64 " %" PRIu64 " unknown %" PRIu64
+				    " tombs %" PRIu64 " refused %" PRIu64 " %" PRIu64
+				    " digests %" PRIx64 " %" PRIx64,
+				    x.link, y.link, x.dirty, y.dirty, x.inflight, y.inflight,
+				    s->active ? y.unknown : x.unknown, x.tombs + y.tombs, x.refused,
+				    y.refused, x.digest, y.digest);
 		}
 		if (!s->side[0].up || !s->side[1].up)
 			connect_pair(s);
@@ -659,9 +675,11 @@ static int rest(struct sim *s)
 	}
 	a = &s->side[s->active];
 	b = &s->side[!s->active];
-	if (recovery_replica_digest(a->r, true, s->now) != recovery_replica_digest(a->r, false, s->now))
+	if (recovery_replica_digest(a->r, true, s->now) !=
+	    recovery_replica_digest(a->r, false, s->now))
 		return fail(s, "the active's digest is not that of its objects");
-	if (recovery_replica_digest(b->r, true, s->now) != recovery_replica_digest(b->r, false, s->now))
+	if (recovery_replica_digest(b->r, true, s->now) !=
+	    recovery_replica_digest(b->r, false, s->now))
 		return fail(s, "the standby's digest is not that of its objects");
 	if (s->model->compare(a->model, b->model, why, sizeof(why)))
 		return fail(s, "at rest, and not the same: %s", why);

@@ -1,7 +1,7 @@
-/* sim: a pair in one process: two sides, each a model and its replica, and a connection between them
- * with delay, loss and partition, under a virtual clock. All chance comes from one seed: the same seed
- * gives the same run, byte for byte. What is simulated is named by struct sim_model, so that any model
- * with checkpoint kinds can be put in. */
+/* sim: a pair in one process: two sides, each a model and its replica, and a connection between
+ * them with delay, loss and partition, under a virtual clock. All chance comes from one seed: the
+ * same seed gives the same run, byte for byte. What is simulated is named by struct sim_model, so
+ * that any model with checkpoint kinds can be put in. */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
@@ -54,9 +54,9 @@ struct sim_result {
 /**
  * Runs a pair for @p steps random steps, then lets it come to rest and compares the sides.
  *
- * After every step the equations of both replicas hold; at every loss of a side nothing that it knew
- * to be acknowledged is lost, and nothing comes back whose deletion was acknowledged; at the end the
- * digests are equal, equal to what is recomputed, and the models are equal.
+ * After every step the equations of both replicas hold; at every loss of a side nothing that it
+ * knew to be acknowledged is lost, and nothing comes back whose deletion was acknowledged; at the
+ * end the digests are equal, equal to what is recomputed, and the models are equal.
  *
  * @return 0, or -1 with @c why filled
  */

@@ -34,7 +34,7 @@ static struct srp_time read_age(const struct srp_ckpt_ctx *ctx, struct srp_mp_r 
 	return (struct srp_time){ctx->now.us > age ? ctx->now.us - age : 1};
 }
 
-/* --- rule ---------------------------------------------------------------------------------------- */
+/* --- rule ------------------------------------------------------------------------------------- */
 
 static struct toy_rule *rule_new(struct toy *t, uint32_t id)
 {
@@ -79,7 +79,8 @@ static int rule_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	return SRP_OK;
 }
 
-static struct srp_ckpt_obj *rule_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+static struct srp_ckpt_obj *rule_find(const struct srp_ckpt_ctx *ctx,
+				      const struct srp_ckpt_key *key)
 {
 	struct toy *t = ctx->owner;
 
@@ -106,7 +107,7 @@ static void rule_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 			return;
 }
 
-/* --- parent -------------------------------------------------------------------------------------- */
+/* --- parent ----------------------------------------------------------------------------------- */
 
 static struct toy_parent *parent_new(struct toy *t, uint32_t id, struct srp_time now)
 {
@@ -209,7 +210,7 @@ static void parent_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, vo
 			return;
 }
 
-/* --- figure of a parent ---------------------------------------------------------------------------- */
+/* --- figure of a parent ----------------------------------------------------------------------- */
 
 static struct toy_parent *stat_owner(const struct srp_ckpt_obj *o)
 {
@@ -256,7 +257,8 @@ static int stat_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	return SRP_OK;
 }
 
-static struct srp_ckpt_obj *stat_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+static struct srp_ckpt_obj *stat_find(const struct srp_ckpt_ctx *ctx,
+				      const struct srp_ckpt_key *key)
 {
 	struct toy *t = ctx->owner;
 	struct toy_parent *p = key->k[0] < TOY_PARENTS ? t->parent[key->k[0]] : NULL;
@@ -284,7 +286,7 @@ static void stat_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 			return;
 }
 
-/* --- child --------------------------------------------------------------------------------------- */
+/* --- child ------------------------------------------------------------------------------------ */
 
 static struct toy_child *child_new(struct toy *t, uint32_t parent, uint32_t id, struct srp_time now)
 {
@@ -352,11 +354,13 @@ static int child_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	return SRP_OK;
 }
 
-static struct srp_ckpt_obj *child_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+static struct srp_ckpt_obj *child_find(const struct srp_ckpt_ctx *ctx,
+				       const struct srp_ckpt_key *key)
 {
 	struct toy *t = ctx->owner;
 
-	if (key->k[0] >= TOY_PARENTS || key->k[1] >= TOY_CHILDREN || !t->child[key->k[0]][key->k[1]])
+	if (key->k[0] >= TOY_PARENTS || key->k[1] >= TOY_CHILDREN ||
+	    !t->child[key->k[0]][key->k[1]])
 		return NULL;
 	return &t->child[key->k[0]][key->k[1]]->ckpt;
 }
@@ -382,7 +386,7 @@ static void child_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, voi
 				return;
 }
 
-/* --- kinds --------------------------------------------------------------------------------------- */
+/* --- kinds ------------------------------------------------------------------------------------ */
 
 static const struct srp_ckpt_kind kind_rule = {
 	.id = 241, .del_id = 242, .name = "RULE", .del_name = "DEL_RULE", .rank = 0, .nkey = 1,
@@ -401,17 +405,30 @@ static const struct srp_ckpt_kind kind_stat = {
 	.max_len = 32, .key = stat_key, .parent = stat_parent, .encode = stat_encode,
 	.apply = stat_apply, .remove = stat_remove, .find = stat_find, .walk = stat_walk};
 
-static const struct srp_ckpt_kind kind_child = {
-	.id = 210, .del_id = 211, .name = "CHILD", .del_name = "DEL_CHILD", .rank = 3, .limited = true,
-	.nkey = 2, .nfields = 3, .ver_min = 1, .ver_max = 1, .max_len = 64, .key = child_key,
-	.parent = child_parent, .encode = child_encode, .apply = child_apply,
-	.remove = child_remove, .find = child_find, .walk = child_walk};
+static const struct srp_ckpt_kind kind_child = {.id = 210,
+						.del_id = 211,
+						.name = "CHILD",
+						.del_name = "DEL_CHILD",
+						.rank = 3,
+						.limited = true,
+						.nkey = 2,
+						.nfields = 3,
+						.ver_min = 1,
+						.ver_max = 1,
+						.max_len = 64,
+						.key = child_key,
+						.parent = child_parent,
+						.encode = child_encode,
+						.apply = child_apply,
+						.remove = child_remove,
+						.find = child_find,
+						.walk = child_walk};
 
 const struct srp_ckpt_kind *const toy_kinds[TOY_KINDS] = {
 	[TOY_RULE] = &kind_rule, [TOY_PARENT] = &kind_parent, [TOY_STAT] = &kind_stat,
 	[TOY_CHILD] = &kind_child};
 
-/* --- the model's own doings ------------------------------------------------------------------------ */
+/* --- the model's own doings ------------------------------------------------------------------- */
 
 void toy_init(struct toy *t, struct srp_ckpt_sink *sink)
 {
@@ -504,7 +521,7 @@ struct srp_ckpt_obj *toy_find(const struct toy *t, enum toy_kind kind, uint32_t 
 	return toy_kinds[kind]->find(&ctx, &key);
 }
 
-/* --- comparison ------------------------------------------------------------------------------------ */
+/* --- comparison ------------------------------------------------------------------------------- */
 
 struct comparison {
 	const struct toy *other;
@@ -539,9 +556,10 @@ static int compare_one(struct srp_ckpt_obj *o, void *arg)
 	if (x && x->term == o->term && x->version == o->version && value_of(x) == value_of(o))
 		return 0;
 	c->differs = true;
-	(void)snprintf(c->why, c->cap, "%s %u/%u %s: version %u/%u here, %u/%u there", o->kind->name,
-	               (unsigned)key.k[0], (unsigned)key.k[1], x ? c->what : "missing", o->term,
-	               o->version, x ? x->term : 0, x ? x->version : 0);
+	(void)snprintf(c->why, c->cap, "%s %u/%u %s: version %u/%u here, %u/%u there",
+		       o->kind->name, (unsigned)key.k[0], (unsigned)key.k[1],
+		       x ? c->what : "missing", o->term, o->version, x ? x->term : 0,
+		       x ? x->version : 0);
 	return 1;
 }
 

@@ -1,6 +1,6 @@
-/* toy: a small model with the shape of the real one, to test the replication engine by itself: rules,
- * parents (sessions), a figure of each parent that has no deletion of its own, and children (flows)
- * that name a rule. */
+/* toy: a small model with the shape of the real one, to test the replication engine by itself:
+ * rules, parents (sessions), a figure of each parent that has no deletion of its own, and children
+ * (flows) that name a rule. */
 #ifndef TESTS_SIM_TOY_H
 #define TESTS_SIM_TOY_H
 

@@ -31,7 +31,8 @@ static void start(void *m, struct sim_rng *g, struct srp_time now)
 static void act(void *m, struct sim_rng *g, struct srp_time now)
 {
 	struct toy *t = m;
-	uint32_t what = sim_below(g, 100), p = sim_below(g, TOY_PARENTS), c = sim_below(g, TOY_CHILDREN);
+	uint32_t what = sim_below(g, 100), p = sim_below(g, TOY_PARENTS),
+		 c = sim_below(g, TOY_CHILDREN);
 	uint32_t value = sim_below(g, 100000);
 
 	if (what < 15)
@@ -55,6 +56,11 @@ static int compare(void *a, void *b, char *why, size_t cap)
 	return toy_compare(a, b, why, cap);
 }
 
-const struct sim_model sim_toy = {
-	.name = "toy", .kinds = toy_kinds, .nkinds = TOY_KINDS, .create = create, .destroy = destroy,
-	.start = start, .act = act, .compare = compare};
+const struct sim_model sim_toy = {.name = "toy",
+				  .kinds = toy_kinds,
+				  .nkinds = TOY_KINDS,
+				  .create = create,
+				  .destroy = destroy,
+				  .start = start,
+				  .act = act,
+				  .compare = compare};

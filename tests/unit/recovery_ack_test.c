@@ -73,7 +73,8 @@ static void refused_for_want_of_the_parent(void)
 	kit_fini(&k);
 }
 
-static size_t ack_frame(uint8_t *buf, uint64_t stream, uint64_t seq, const uint64_t *ref, uint32_t n)
+static size_t ack_frame(uint8_t *buf, uint64_t stream, uint64_t seq, const uint64_t *ref,
+			uint32_t n)
 {
 	struct srp_mp_w w = srp_mp_w_init(buf + SRP_FRAME_HDR_LEN, 1024);
 

@@ -117,7 +117,8 @@ static void each_difference(void)
 		case 2: /* other content, and the hash of it */
 			k.s[1].toy.child[7][0]->value = 99;
 			recovery_count(rk, &k.s[1].toy.child[7][0]->ckpt.link[0],
-			               recovery_obj_hash(k.s[1].r, rk, &k.s[1].toy.child[7][0]->ckpt, k.now));
+				       recovery_obj_hash(k.s[1].r, rk,
+							 &k.s[1].toy.child[7][0]->ckpt, k.now));
 			break;
 		case 3: /* not counted any more */
 			recovery_uncount(rk, &k.s[1].toy.child[7][0]->ckpt.link[0]);

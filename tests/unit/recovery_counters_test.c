@@ -9,10 +9,11 @@
 static void rows(void)
 {
 	CU_ASSERT_EQUAL(recovery_rows(TOY_KINDS), 8);
-	CU_ASSERT_STRING_EQUAL(recovery_row_name(toy_kinds, TOY_KINDS, recovery_row(TOY_CHILD, false)),
-	                       "CHILD");
-	CU_ASSERT_STRING_EQUAL(recovery_row_name(toy_kinds, TOY_KINDS, recovery_row(TOY_CHILD, true)),
-	                       "DEL_CHILD");
+	CU_ASSERT_STRING_EQUAL(
+		recovery_row_name(toy_kinds, TOY_KINDS, recovery_row(TOY_CHILD, false)), "CHILD");
+	CU_ASSERT_STRING_EQUAL(
+		recovery_row_name(toy_kinds, TOY_KINDS, recovery_row(TOY_CHILD, true)),
+		"DEL_CHILD");
 	CU_ASSERT_PTR_NULL(recovery_row_name(toy_kinds, TOY_KINDS, recovery_row(TOY_STAT, true)));
 	CU_ASSERT_PTR_NULL(recovery_row_name(toy_kinds, TOY_KINDS, 8));
 }

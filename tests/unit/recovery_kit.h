@@ -177,7 +177,8 @@ static inline void kit_connect(struct kit *k)
 	kit_exchange(k);
 }
 
-static inline struct recovery_kind_counters *kit_row(struct kit *k, int i, enum toy_kind kind, bool del)
+static inline struct recovery_kind_counters *kit_row(struct kit *k, int i, enum toy_kind kind,
+						     bool del)
 {
 	return &k->s[i].rows[recovery_row(kind, del)];
 }

@@ -77,11 +77,13 @@ static void every_sequence(void)
 			for (uint32_t i = 0; i < len; i++, c /= N) {
 				k.now.us += 1000;
 				switch (c % N) {
-				case SET: toy_set_child(&k.s[0].toy, 0, 1, value++, 1, k.now); break;
+				case SET:
+					toy_set_child(&k.s[0].toy, 0, 1, value++, 1, k.now);
+					break;
 				case DEL: toy_del_child(&k.s[0].toy, 0, 1, k.now); break;
 				case SEND: kit_exchange(&k); break;
 				case TAKE: (void)kit_take(&k, 0, buf, NULL); /* lost on the way, */
-					kit_down(&k);                        /* so is the connection */
+					kit_down(&k); /* so is the connection */
 					kit_connect(&k);
 					break;
 				case DROP: kit_down(&k); break;

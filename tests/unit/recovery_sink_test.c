@@ -16,9 +16,14 @@ struct trio {
 static void trio_init(struct trio *t)
 {
 	struct kit_side *e = &t->gr.s[0];
-	struct recovery_config conf = {
-		.id = SRP_REPLICA_SR, .kinds = toy_kinds, .nkinds = TOY_KINDS, .ckpt_owner = &e->toy,
-		.counters = t->sr_rows, .totals = &t->sr_totals, .random = 5, .sink = &e->sink};
+	struct recovery_config conf = {.id = SRP_REPLICA_SR,
+				       .kinds = toy_kinds,
+				       .nkinds = TOY_KINDS,
+				       .ckpt_owner = &e->toy,
+				       .counters = t->sr_rows,
+				       .totals = &t->sr_totals,
+				       .random = 5,
+				       .sink = &e->sink};
 
 	kit_init(&t->gr);
 	t->sr = recovery_replica_new(&conf);
@@ -159,7 +164,8 @@ static void refilled_from_both(void)
 	fill(&t, &k->s[0].toy);
 	kit_exchange(k);
 	sr_exchange(&t);
-	toy_set_parent(&k->s[0].toy, 4, 444, k->now); /* the peer hears of these, the store does not */
+	toy_set_parent(&k->s[0].toy, 4, 444,
+		       k->now); /* the peer hears of these, the store does not */
 	toy_set_parent(&k->s[0].toy, 20, 20, k->now);
 	toy_set_child(&k->s[0].toy, 20, 0, 20, 1, k->now);
 	kit_exchange(k);
@@ -171,10 +177,14 @@ static void refilled_from_both(void)
 	recovery_replica_free(t.sr);
 	kit_death(k, 0);
 	kit_birth(k, 0);
-	conf = (struct recovery_config){
-		.id = SRP_REPLICA_SR, .kinds = toy_kinds, .nkinds = TOY_KINDS,
-		.ckpt_owner = &k->s[0].toy, .counters = t.sr_rows, .totals = &t.sr_totals, .random = 9,
-		.sink = &k->s[0].sink};
+	conf = (struct recovery_config){.id = SRP_REPLICA_SR,
+					.kinds = toy_kinds,
+					.nkinds = TOY_KINDS,
+					.ckpt_owner = &k->s[0].toy,
+					.counters = t.sr_rows,
+					.totals = &t.sr_totals,
+					.random = 9,
+					.sink = &k->s[0].sink};
 	t.sr = recovery_replica_new(&conf);
 	k->s[0].sink.replica[SRP_REPLICA_SR] = t.sr;
 	kit_role(k, 0, SRP_ROLE_ACTIVE, 4, false);
@@ -213,11 +223,14 @@ static void made_late(void)
 	CU_ASSERT_NOT_EQUAL(p->ckpt.link[SRP_REPLICA_SR].state, SRP_LINK_NONE);
 	recovery_replica_free(t.sr);
 	for (uint32_t i = 0; i < 10; i++) {
-		t.gr.s[0].toy.parent[i]->ckpt.link[SRP_REPLICA_SR] = (struct srp_ckpt_link){.hash = 0};
-		t.gr.s[0].toy.child[i][1]->ckpt.link[SRP_REPLICA_SR] = (struct srp_ckpt_link){.hash = 0};
+		t.gr.s[0].toy.parent[i]->ckpt.link[SRP_REPLICA_SR] =
+			(struct srp_ckpt_link){.hash = 0};
+		t.gr.s[0].toy.child[i][1]->ckpt.link[SRP_REPLICA_SR] =
+			(struct srp_ckpt_link){.hash = 0};
 	}
 	for (uint32_t i = 0; i < TOY_RULES; i++)
-		t.gr.s[0].toy.rule[i]->ckpt.link[SRP_REPLICA_SR] = (struct srp_ckpt_link){.hash = 0};
+		t.gr.s[0].toy.rule[i]->ckpt.link[SRP_REPLICA_SR] =
+			(struct srp_ckpt_link){.hash = 0};
 	memset(t.sr_rows, 0, sizeof(t.sr_rows));
 	struct recovery_config conf = {
 		.id = SRP_REPLICA_SR, .kinds = toy_kinds, .nkinds = TOY_KINDS,

@@ -32,7 +32,8 @@ static void converse(struct kit *k, struct tape *t, int keep)
 	kit_init(k);
 	kit_role(k, 1, SRP_ROLE_STANDBY, 0, true);
 	toy_set_parent(&k->s[1].toy, 9, 9, k->now); /* something that the source does not have, */
-	toy_set_parent(&k->s[1].toy, 1, 9, k->now); /* and something that differs: digest, keys, extra */
+	toy_set_parent(&k->s[1].toy, 1, 9,
+		       k->now); /* and something that differs: digest, keys, extra */
 	for (uint32_t i = 0; i < 4; i++) {
 		toy_set_rule(&k->s[0].toy, i, i, k->now);
 		toy_set_parent(&k->s[0].toy, i, i, k->now);
@@ -151,7 +152,8 @@ static void twist(struct kit *k, int reader, const uint8_t *f, size_t len)
 		memcpy(copy, f, len);
 		for (uint32_t j = 0; j <= i % 3; j++) {
 			x = x * 1664525 + 1013904223;
-			copy[SRP_FRAME_HDR_LEN + (x >> 8) % (len - SRP_FRAME_HDR_LEN)] ^= (uint8_t)(x >> 24);
+			copy[SRP_FRAME_HDR_LEN + (x >> 8) % (len - SRP_FRAME_HDR_LEN)] ^=
+				(uint8_t)(x >> 24);
 		}
 		(void)give(k, reader, header(f), copy + SRP_FRAME_HDR_LEN, len - SRP_FRAME_HDR_LEN);
 		(void)kit_take(k, reader, copy, NULL);
@@ -186,7 +188,8 @@ static void rows(void)
 	}
 	kit_down(&k);
 	kit_up(&k); /* before the first hello nothing else is read */
-	CU_ASSERT_EQUAL(give(&k, 0, (struct srp_frame_hdr){.type = RECOVERY_FT_ACK}, body, 10), SRP_ESTATE);
+	CU_ASSERT_EQUAL(give(&k, 0, (struct srp_frame_hdr){.type = RECOVERY_FT_ACK}, body, 10),
+			SRP_ESTATE);
 	CU_ASSERT_EQUAL(k.s[0].ev[RECOVERY_EV_PROTOCOL] > 0, true);
 	kit_fini(&k);
 }
@@ -213,7 +216,8 @@ static size_t one(uint8_t *p, uint32_t n, const uint64_t *v)
 	return srp_mp_w_len(&w);
 }
 
-#define RECORD(...) (pos += one(b + pos, sizeof((uint64_t[]){__VA_ARGS__}) / 8, (uint64_t[]){__VA_ARGS__}))
+#define RECORD(...)                                                                                \
+	(pos += one(b + pos, sizeof((uint64_t[]){__VA_ARGS__}) / 8, (uint64_t[]){__VA_ARGS__}))
 
 /* Records that are whole, and wrong: each is refused by itself, those after it are applied. */
 static void wrong_records(void)
@@ -366,12 +370,14 @@ static void purge_unasked(void)
 	n = one(b, 3, (uint64_t[]){0, 240, 0});
 	b[n - 1] = 0x91; /* [1] */
 	b[n++] = 1;
-	CU_ASSERT_EQUAL(give(&k, 1, (struct srp_frame_hdr){.type = RECOVERY_FT_PURGE}, b, n), SRP_OK);
+	CU_ASSERT_EQUAL(give(&k, 1, (struct srp_frame_hdr){.type = RECOVERY_FT_PURGE}, b, n),
+			SRP_OK);
 	CU_ASSERT_PTR_NOT_NULL(k.s[1].toy.parent[1]);
 	k.s[1].r->cmp_on = true; /* nor in a comparison, without a question */
 	k.s[1].r->cmp_kind = TOY_PARENT;
 	k.s[1].r->cmp_id = 0;
-	CU_ASSERT_EQUAL(give(&k, 1, (struct srp_frame_hdr){.type = RECOVERY_FT_PURGE}, b, n), SRP_ERANGE);
+	CU_ASSERT_EQUAL(give(&k, 1, (struct srp_frame_hdr){.type = RECOVERY_FT_PURGE}, b, n),
+			SRP_ERANGE);
 	CU_ASSERT_PTR_NOT_NULL(k.s[1].toy.parent[1]);
 	kit_fini(&k);
 }
