@@ -1,5 +1,6 @@
 ## Simulated pairs: one process, virtual clock, all chance from a seed that a failure prints.
-SIM_TOY = %D%/sim.c %D%/sim.h %D%/toy.c %D%/toy.h %D%/toy_model.c
+SIM_CORE = %D%/sim.c %D%/sim.h %D%/sim_impl.h %D%/sim_side.c %D%/sim_survey.c
+SIM_TOY = $(SIM_CORE) %D%/toy.c %D%/toy.h %D%/toy_model.c
 
 check_PROGRAMS += %D%/pair
 TESTS += %D%/pair
@@ -12,5 +13,5 @@ check_PROGRAMS += %D%/sim_ecs
 TESTS += %D%/sim_ecs
 
 %C%_sim_ecs_SOURCES = %D%/sim_ecs.c %D%/ecs_model.c %D%/ecs_model.h %D%/ecs_pair.c %D%/ecs_pair.h \
-	%D%/sim.c %D%/sim.h
+	$(SIM_CORE)
 %C%_sim_ecs_LDADD = $(CHASSIS_LIBS)
