@@ -53,6 +53,11 @@ bool ecs_analysis_spoken(const struct ecs_analysis *a)
 	return a->answered || a->l7.app || a->l7.app_master;
 }
 
+bool ecs_analysis_is_message(const struct ecs_analysis *a)
+{
+	return a->stage == ECS_STAGE_DNS && a->proto == PROTO_UDP && !a->app;
+}
+
 static void stage_over(struct ecs_analysis *a)
 {
 	if (a->stage == ECS_STAGE_OVER)

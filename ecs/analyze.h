@@ -56,6 +56,8 @@ void ecs_analysis_fini(struct ecs_analysis *a);
 /** Reads one packet of the flow; @p app may be NULL. Returns ECS_AN_* bits. */
 unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
                      struct ecs_counters *ctr, struct srp_time now);
+/** True where only DNS over UDP is looked for: a message is read by itself, and nothing is kept. */
+bool ecs_analysis_is_message(const struct ecs_analysis *a);
 /** True when anything was found out so far. */
 bool ecs_analysis_spoken(const struct ecs_analysis *a);
 

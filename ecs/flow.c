@@ -83,6 +83,7 @@ void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f)
 	ecs_analysis_fini(a);
 	ecs_pool_put(&e->analysis_pool, a);
 	e->nanalyses--;
+	f->session->nanalyses--;
 	f->analysis = NULL;
 }
 

@@ -158,6 +158,9 @@ static int parse6(const uint8_t *b, size_t len, struct net *n)
 	memcpy(n->src.b, b + 8, 16);
 	memcpy(n->dst.b, b + 24, 16);
 	n->up = b + IP6_HDR;
+	/* mapped addresses are ours for IPv4, and never on the wire: they would be another's flows */
+	if (ecs_addr_is4(&n->src) || ecs_addr_is4(&n->dst))
+		return SRP_EFORMAT;
 	return extensions(n);
 }
 

@@ -55,6 +55,11 @@ static enum ecs_dir first_dir(const struct ecs_flow *f)
 	return f->flags & ECS_FLOW_F_FIRST_UP ? ECS_UPLINK : ECS_DOWNLINK;
 }
 
+static enum ecs_dir opener_dir(const struct ecs_flow *f)
+{
+	return f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK : ECS_DOWNLINK;
+}
+
 static bool opening(const struct ecs_flow *f)
 {
 	return f->key.proto == PROTO_TCP && ecs_tcp_half_open(f->tcp_state);
@@ -122,20 +127,26 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
 	struct ecs_needs n = w->s->needs;
 	struct ecs_analysis *a;
 
+	if (f->flags & ECS_FLOW_F_AGAIN)
+		n.app = false; /* found once, kept with the flow */
 	if (!n.http && !n.tls && !n.dns && !n.app)
 		return;
-	a = e->nanalyses < ECS_ANALYSES_MAX ? ecs_pool_get(&e->analysis_pool) : NULL;
+	a = NULL;
+	if (e->nanalyses < ECS_ANALYSES_MAX && w->s->nanalyses < ECS_SESSION_ANALYSES_MAX)
+		a = ecs_pool_get(&e->analysis_pool);
 	if (!a) {
 		e->conf.counters->analyses_refused++;
 		f->flags |= ECS_FLOW_F_L34;
 		return;
 	}
-	if (!ecs_analysis_init(a, n, f->key.proto, f->key.server_port,
-	                       f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK : ECS_DOWNLINK)) {
+	if (!ecs_analysis_init(a, n, f->key.proto, f->key.server_port, opener_dir(f))) {
 		ecs_pool_put(&e->analysis_pool, a);
 		return;
 	}
+	a->l7.app = f->app;
+	a->l7.app_master = f->app_master;
 	e->nanalyses++;
+	w->s->nanalyses++;
 	f->analysis = a;
 }
 
@@ -187,7 +198,11 @@ static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 {
 	struct ecs_flow *f = w->f;
-	unsigned said = f->analysis ? analyze(e, w) : 0;
+	unsigned said;
+
+	if ((f->flags & ECS_FLOW_F_AGAIN) && !f->analysis && w->p->dir == opener_dir(f))
+		begin_analysis(e, w);
+	said = f->analysis ? analyze(e, w) : 0;
 
 	if (said & ECS_AN_NEWS)
 		f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
@@ -207,8 +222,14 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 	} else {
 		decide(e, w);
 	}
-	if ((said & ECS_AN_OVER) && f->analysis)
+	if (f->analysis && (said & ECS_AN_OVER)) {
 		ecs_flow_unanalyze(e, f);
+	} else if (f->analysis && ecs_analysis_is_message(f->analysis) &&
+	           (f->flags & ECS_FLOW_F_FINAL)) {
+		/* each question stands by itself: nothing need be kept for the next */
+		f->flags |= ECS_FLOW_F_AGAIN;
+		ecs_flow_unanalyze(e, f);
+	}
 }
 
 /* --- flows ------------------------------------------------------------------------------------ */
@@ -277,7 +298,7 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 
 	if (k->proto == PROTO_TCP && (w->p->tcp_flags & ECS_TCP_RST))
 		return 0;
-	if (w->s->nflows >= ECS_SESSION_FLOWS_MAX) {
+	if (w->s->nflows >= ECS_SESSION_FLOWS_MAX || ecs_flow_count(e->flows) >= ECS_FLOWS_MAX) {
 		e->conf.counters->flows_refused += w->pkts;
 		return 0;
 	}
@@ -344,11 +365,10 @@ static void note_first(struct ecs_engine *e, const struct ecs_way *w)
 static bool track_tcp(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
-	enum ecs_dir opener = f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK : ECS_DOWNLINK;
 	enum ecs_tcp_state st;
 	uint16_t was = f->flags;
 
-	st = ecs_tcp_step(f->tcp_state, w->p->dir, opener, w->p->tcp_flags);
+	st = ecs_tcp_step(f->tcp_state, w->p->dir, opener_dir(f), w->p->tcp_flags);
 	if ((w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) == ECS_TCP_FIN)
 		f->flags |= w->p->dir == ECS_UPLINK ? ECS_FLOW_F_FIN_UP : ECS_FLOW_F_FIN_DOWN;
 	if (st == f->tcp_state && was == f->flags)

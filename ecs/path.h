@@ -4,10 +4,14 @@
 
 #include "ecs/engine_impl.h"
 
-/** Flows of one session at once; beyond it packets of new flows are charged by L3/L4 lines. */
+/** Flows at once, of one session and of an engine; beyond them packets of new flows are charged by
+ *  L3/L4 lines. */
 #define ECS_SESSION_FLOWS_MAX 65536u
-/** Flows being analyzed at once in one engine; beyond it new flows have L3/L4 lines only. */
-#define ECS_ANALYSES_MAX      65536u
+#define ECS_FLOWS_MAX         8388608u
+/** Flows being analyzed at once, of one session and of an engine; beyond them new flows have L3/L4
+ *  lines only. What one of them can hold is bounded by its analyzers: some 40 KiB. */
+#define ECS_SESSION_ANALYSES_MAX 4096u
+#define ECS_ANALYSES_MAX         524288u
 
 /** One packet and what is known of it so far. */
 struct ecs_way {

@@ -68,6 +68,7 @@ struct ecs_session {
 	struct ecs_wheel_node ready; /**< checkpoint session duration: age before the first one */
 	struct ecs_wheel_node pend;       /**< control-pending timeout */
 	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
+	uint32_t nanalyses;               /**< flows that are being analyzed */
 	uint32_t nusages;
 	uint32_t next_flow;               /**< counter of flow ids */
 	uint32_t flow_ids;                /**< ids up to here are spoken for: what the peer knows */

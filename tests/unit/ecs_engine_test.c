@@ -1,6 +1,7 @@
 #include "config.h"
 #include "suites.h"
 
+#include "ecs/path.h"
 #include "ecs_rig.h"
 
 /* --- matching --------------------------------------------------------------------------------- */
@@ -99,6 +100,8 @@ static void tls_and_dns(void)
 	CU_ASSERT_STRING_EQUAL(rule_of(&c), "names");
 	say_n(&c, ECS_DOWNLINK, 0, b, n);
 	CU_ASSERT_EQUAL(stats_of(&r, "names")->pkts_down, 1);
+	CU_ASSERT_PTR_NULL(flow_of(&c)->analysis); /* a question needs nothing of those before */
+	CU_ASSERT_EQUAL(r.e->nanalyses, 0);
 	n = pk_dns("bad.example", b); /* a question is an answer of its own */
 	say_n(&c, ECS_UPLINK, 0, b, n);
 	CU_ASSERT_STRING_EQUAL(rule_of(&c), "udp-any");
@@ -328,6 +331,58 @@ static void icmp_error_of_a_flow(void)
 	end(&r);
 }
 
+/* --- limits ----------------------------------------------------------------------------------- */
+
+static void too_many_flows(void)
+{
+	struct rig r;
+	struct conn c = {.r = &r, .proto = 17};
+
+	begin(&r);
+	for (uint32_t i = 0; i < ECS_SESSION_FLOWS_MAX; i++) {
+		c.sport = (uint16_t)i;
+		c.dport = 8000;
+		say(&c, ECS_UPLINK, 0, NULL);
+	}
+	CU_ASSERT_EQUAL(r.s->nflows, ECS_SESSION_FLOWS_MAX);
+	CU_ASSERT_EQUAL(r.c.flows_refused, 0);
+	c.dport = 8001; /* one more: charged, without a flow */
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, NULL), ECS_FORWARD);
+	CU_ASSERT_EQUAL(r.c.flows_refused, 1);
+	CU_ASSERT_EQUAL(r.s->nflows, ECS_SESSION_FLOWS_MAX);
+	CU_ASSERT_EQUAL(r.c.packets_up, ECS_SESSION_FLOWS_MAX + 1);
+	ecs_flows_clear(r.e, 1, r.now);
+	say(&c, ECS_UPLINK, 0, NULL);
+	CU_ASSERT_EQUAL(r.s->nflows, 1);
+	end(&r);
+}
+
+static void too_many_analyses(void)
+{
+	struct rig r;
+	struct conn c = {.r = &r};
+
+	begin(&r);
+	for (uint32_t i = 0; i < ECS_SESSION_ANALYSES_MAX; i++) {
+		c = tcp(&r, (uint16_t)i, 80);
+		say(&c, ECS_UPLINK, SYN, NULL);
+	}
+	CU_ASSERT_EQUAL(r.c.analyses_refused, 0);
+	CU_ASSERT_EQUAL(r.s->nanalyses, ECS_SESSION_ANALYSES_MAX);
+	c = tcp(&r, 60000, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	CU_ASSERT_EQUAL(r.c.analyses_refused, 1);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "tcp-any");
+	ecs_flows_clear(r.e, 1, r.now);
+	CU_ASSERT_EQUAL(r.s->nanalyses, 0);
+	c = tcp(&r, 60001, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "video");
+	end(&r);
+}
+
 /* --- a new service ---------------------------------------------------------------------------- */
 
 static void reconfigured(void)
@@ -384,6 +439,8 @@ CU_TestInfo ecs_engine_tests[] = {
 	{"rules that tell directions and states apart", rules_of_directions_and_states},
 	{"fragments", fragments},
 	{"ICMP errors", icmp_error_of_a_flow},
+	{"too many flows of a session", too_many_flows},
+	{"too many flows to analyze", too_many_analyses},
 	{"a new service", reconfigured},
 	CU_TEST_INFO_NULL,
 };

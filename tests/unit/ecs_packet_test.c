@@ -70,6 +70,11 @@ static void tcp_of_both_families(void)
 	CU_ASSERT_EQUAL(p.hdr_len, 60);
 	CU_ASSERT_EQUAL(p.dport, 80);
 	CU_ASSERT_TRUE(addr_is(&p.dst, "2001:db8:1::2"));
+	/* an IPv4 address in an IPv6 header is nobody's */
+	pk_build(&k, buf);
+	memset(buf + 8, 0, 10);
+	memset(buf + 18, 0xff, 2);
+	CU_ASSERT_EQUAL(parse(buf, 63, ECS_UPLINK, &p), SRP_EFORMAT);
 }
 
 static void cut_at_every_byte(void)
