@@ -45,6 +45,7 @@ struct vpnmgr {
 	struct srp_candidate told;   /* ourselves, as in the last hello sent */
 	struct srp_hello hello;      /* the peer's last */
 	bool hello_known;            /* on this connection */
+	bool ended;                  /* the last connection was ended by the peer, and there is no other yet */
 	struct srp_time control_rx;  /* last frame on it */
 	struct srp_silence silence;
 	struct srp_time stale_at;    /* when our own loop was last found to have stood still */
@@ -81,6 +82,9 @@ void vpn_hello(struct vpnmgr *v);
 int vpn_send(struct vpnmgr *v, uint8_t type, const uint8_t *body, int len);
 /** Looks whether every instance is level, and tells the link machine. */
 void vpn_link_level(struct vpnmgr *v);
+/** The peer chassis is gone when the control connection and those of all instances have ended: each of
+ *  them alone says nothing but that it has. To be called when one of them has. */
+void vpn_gone_check(struct vpnmgr *v);
 /** Ends a connection on which nothing came for a long time: the peer's vpnmgr may have a successor, and
  *  its supervisor holds the old stream open. @p every: seconds between hellos. */
 void vpn_link_watch(struct vpnmgr *v, double every);

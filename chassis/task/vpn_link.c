@@ -155,12 +155,24 @@ static enum srp_conn_action conn_event(struct vpnmgr *v, enum srp_conn_event ev)
 	return act;
 }
 
-static void lost(struct vpnmgr *v, bool gone)
+static void lost(struct vpnmgr *v)
 {
 	v->hello_known = false;
 	if (v->beats)
 		chassis_beats_key(v->beats, NULL);
-	vpn_event(v, gone ? SRP_ROLE_EV_PEER_GONE : SRP_ROLE_EV_LINK_DOWN, 0);
+	vpn_event(v, SRP_ROLE_EV_LINK_DOWN, 0);
+}
+
+void vpn_gone_check(struct vpnmgr *v)
+{
+	if (!v->ended)
+		return;
+	for (unsigned i = 1; i <= v->ctx->shared->nsessmgr; i++)
+		if (!v->lost[i] && v->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i)]->link !=
+		                           RECOVERY_LINK_DOWN)
+			return;
+	v->ended = false;
+	vpn_event(v, SRP_ROLE_EV_PEER_GONE, 0);
 }
 
 /* Closes a connection that cannot go on. */
@@ -170,7 +182,7 @@ static void refuse(struct vpnmgr *v, int status, const char *text)
 	send_error(v, status, text);
 	chassis_peer_reset(v->peer, text);
 	(void)conn_event(v, SRP_CONN_EV_CLOSED);
-	lost(v, false);
+	lost(v);
 }
 
 static void count_refusal(struct vpnmgr *v, int rc)
@@ -450,7 +462,7 @@ static void peer_up(void *owner)
 
 	hold(v, chassis_conn_fd(chassis_peer_conn(v->peer)));
 	v->silence.heard = v->control_rx = chassis_now();
-	v->hello_known = false;
+	v->hello_known = v->ended = false;
 	if (v->beats)
 		chassis_beats_key(v->beats, chassis_peer_conn(v->peer));
 	(void)conn_event(v, SRP_CONN_EV_CONNECTED);
@@ -465,8 +477,11 @@ static void peer_down(void *owner, bool eof, const char *why)
 	(void)why;
 	hold(v, -1);
 	(void)conn_event(v, SRP_CONN_EV_CLOSED);
-	if (known)
-		lost(v, eof);
+	if (known) {
+		lost(v);
+		v->ended = eof;
+		vpn_gone_check(v);
+	}
 	vpn_dead_rearm(v);
 }
 
@@ -528,7 +543,7 @@ void vpn_link_watch(struct vpnmgr *v, double every)
 	chassis_peer_reset(v->peer, "no hello for three intervals");
 	hold(v, -1);
 	(void)conn_event(v, SRP_CONN_EV_CLOSED);
-	lost(v, false);
+	lost(v);
 }
 
 static void on_conn_timer(struct ev_loop *loop, ev_timer *w, int revents)

@@ -48,6 +48,7 @@ static int rx_instance(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
 	if (complete == CHASSIS_COMPLETE)
 		v->lost[instance] = false;
 	vpn_link_level(v);
+	vpn_gone_check(v);
 	vpn_take_check(v);
 	vpn_dead_rearm(v);
 	if (stale || v->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, instance)]->applied_role !=
