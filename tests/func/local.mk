@@ -14,4 +14,12 @@ EXTRA_DIST += %D%/lib/pair.sh \
 	%D%/22_sessmgr_death.sh \
 	%D%/23_sessmgr_stuck.sh \
 	%D%/24_sessmgr_alone.sh \
-	%D%/25_crash_loop.sh
+	%D%/25_crash_loop.sh \
+	%D%/26_switchover.sh \
+	%D%/27_killed.sh \
+	%D%/28_link_cut.sh \
+	%D%/29_host_gone.sh \
+	%D%/30_power_cycle.sh \
+	%D%/31_stood_still.sh \
+	%D%/32_abort.sh \
+	%D%/33_reset.sh
