@@ -180,6 +180,13 @@ static int event(struct sim *s)
 	return 0;
 }
 
+/* Now and then: it walks everything. */
+static int lists(struct sim *s, const char *after)
+{
+	return s->out->steps % 16 == 0 && (sim_lists(s, 0, after) || sim_lists(s, 1, after)) ? -1
+											      : 0;
+}
+
 static int step(struct sim *s)
 {
 	struct sim_side *a = &s->side[s->active];
@@ -190,9 +197,13 @@ static int step(struct sim *s)
 		s->model->act(a->model, &s->rng, s->now);
 	if (sim_equations(s, "changes") || event(s) || sim_equations(s, "an event"))
 		return -1;
+	if (lists(s, "an event"))
+		return -1;
 	if (s->planned && !s->side[s->active].up)
 		s->side[s->active].ev_failed = true;
 	if (sim_pump(s) || planned(s))
+		return -1;
+	if (lists(s, "an exchange"))
 		return -1;
 	advance(s, 1 + sim_below(&s->rng, sim_chance(&s->rng, 5) ? 2000000 : 3000));
 	s->out->steps++;

@@ -62,6 +62,10 @@ int sim_pump(struct sim *s);
 /** Microseconds until something is due, at most @p us. */
 uint64_t sim_next_due(struct sim *s, uint64_t us);
 
+/* sim_lists.c */
+/** The lists of a side are what its figures say, or -1. */
+int sim_lists(struct sim *s, unsigned side, const char *after);
+
 /* sim_survey.c: invariants at the loss of a side */
 int sim_survey(struct sim *s, unsigned dead);
 
