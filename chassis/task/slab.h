@@ -48,6 +48,7 @@ struct chassis_role_slab {
 	uint64_t peer_incarnation;
 	uint64_t last_hello_us, active_since_us;
 	uint32_t last_reason;     /**< enum srp_switch_reason */
+	uint32_t asked;           /**< that of the switchover under way */
 };
 
 struct chassis_slab {

@@ -381,6 +381,19 @@ static void account(struct vpnmgr *v, const struct srp_role_step *st)
 	}
 }
 
+/* A switchover that neither succeeded nor was aborted: nobody answered, the peer went, we stood still. */
+static void tell_operator(struct vpnmgr *v)
+{
+	const struct chassis_role_slab *r = &v->ctx->slab->role;
+	char text[120];
+
+	if (!v->oper_id || r->role == SRP_ROLE_PENDING_STANDBY)
+		return;
+	snprintf(text, sizeof(text), "the switchover was not finished: this chassis is %s, reason %s",
+	         srp_role_name((enum srp_role)r->role), srp_switch_reason_name(r->last_reason));
+	vpn_reply(v, &v->oper_id, SRP_ESTATE, text);
+}
+
 /* What every step is followed by, once the machine has decided. */
 static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_role_step *st)
 {
@@ -390,6 +403,7 @@ static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_ro
 		r->last_reason = st->reason;
 	r->phase = st->to;
 	r->role = srp_phase_role(st->to);
+	r->asked = v->role.asked;
 	if (st->from != st->to)
 		chassis_log(st->switched ? LOG_NOTICE : LOG_INFO, "%s: %s -> %s on %s%s%s",
 		            srp_role_name((enum srp_role)r->role), srp_phase_name(st->from),
@@ -399,6 +413,7 @@ static void follow(struct vpnmgr *v, enum srp_role_event ev, const struct srp_ro
 	if (st->switched && st->act == SRP_ROLE_ACT_TAKE)
 		v->taking = st->reason;
 	carry_out(v, st);
+	tell_operator(v);
 	/* An action may have led on to a further event: what follows is of the phase that is now. */
 	account(v, st);
 	if (st->from != st->to && v->role.phase == st->to) {
@@ -518,6 +533,8 @@ void vpn_role_start(struct vpnmgr *v)
 		return;
 	}
 	st.act = srp_role_resume(&v->role, (enum srp_phase)r->phase);
+	if (r->asked < SRP_SWITCH__N)
+		v->taking = st.reason = v->role.asked = (enum srp_switch_reason)r->asked;
 	st.to = v->role.phase;
 	r->phase = st.to;
 	r->role = srp_phase_role(st.to);
@@ -526,8 +543,8 @@ void vpn_role_start(struct vpnmgr *v)
 	carry_out(v, &st);
 	arm_phase(v);
 	vpn_dead_rearm(v);
-	/* Whether addresses were lost meanwhile is not asked: taking them again changes nothing. */
-	if (r->role == SRP_ROLE_ACTIVE)
-		vpn_net_active(v->net, true);
+	/* The predecessor may have died between its decision and the deed: what the addresses should be
+	 * is said again, and changes nothing where they are so. */
+	vpn_net_active(v->net, r->role == SRP_ROLE_ACTIVE);
 	vpn_tell_role(v);
 }
