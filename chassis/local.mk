@@ -1,6 +1,7 @@
 
 noinst_LIBRARIES += %D%/libchassis.a
 %C%_libchassis_a_SOURCES = \
+	%D%/capture.c	%D%/capture.h	\
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
 	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
@@ -40,5 +41,5 @@ chassisd_LDADD = $(CHASSIS_LIBS)
 bin_PROGRAMS += chassisctl ecsreplay
 chassisctl_SOURCES = %D%/chassisctl.c
 chassisctl_LDADD = $(CHASSIS_LIBS)
-ecsreplay_SOURCES = %D%/ecsreplay.c %D%/capture.c %D%/capture.h
+ecsreplay_SOURCES = %D%/ecsreplay.c
 ecsreplay_LDADD = $(CHASSIS_LIBS) $(PCAP_LIBS)

@@ -158,7 +158,7 @@ static int parse6(const uint8_t *b, size_t len, struct net *n)
 	memcpy(n->src.b, b + 8, 16);
 	memcpy(n->dst.b, b + 24, 16);
 	n->up = b + IP6_HDR;
-	/* mapped addresses are ours for IPv4, and never on the wire: they would be another's flows */
+	/* mapped addresses stand for IPv4 here and have no place on the wire (RFC 4942 2.2) */
 	if (ecs_addr_is4(&n->src) || ecs_addr_is4(&n->dst))
 		return SRP_EFORMAT;
 	return extensions(n);
