@@ -350,6 +350,8 @@ void recovery_replica_audit(struct recovery_replica *r, struct srp_time now)
 		r->audit_due = true;
 	else if (r->dir == RECOVERY_DIR_RECEIVE && r->agreed)
 		(void)recovery_outq_put(r, RECOVERY_FT_AUDIT, wish, sizeof(wish));
+	else
+		recovery_event(r, RECOVERY_EV_AUDIT, "nobody to compare with");
 }
 
 void recovery_replica_status(const struct recovery_replica *r, struct recovery_status *out)

@@ -146,7 +146,8 @@ void recovery_replica_flush(struct recovery_replica *r, bool on);
 void recovery_replica_backlog(const struct recovery_replica *r, uint64_t *objects, uint64_t *bytes);
 /** Sends the end mark with the digest of all kinds behind what is queued; answered by FLUSHED. */
 void recovery_replica_end(struct recovery_replica *r, struct srp_time now);
-/** Starts an audit: both sides recompute hashes from the objects, compare, repair. */
+/** Starts an audit (from the receiver: asks the source for one): both sides recompute hashes from
+ *  the objects, compare, repair. Told by RECOVERY_EV_AUDIT: each silent change, and the end. */
 void recovery_replica_audit(struct recovery_replica *r, struct srp_time now);
 
 /** Figures for show commands. */

@@ -56,7 +56,8 @@ static void nothing_to_find(void)
 	for (size_t i = 0; i < 2 * TOY_KINDS; i++)
 		CU_ASSERT_EQUAL(k.s[0].rows[i].attempted, was[i].attempted);
 	kit_down(&k);
-	recovery_replica_audit(k.s[0].r, k.now); /* nobody to compare with: nothing happens */
+	recovery_replica_audit(k.s[0].r, k.now);
+	CU_ASSERT_STRING_EQUAL(k.s[0].why, "nobody to compare with");
 	kit_connect(&k);
 	CU_ASSERT_EQUAL(k.s[0].totals.audits, 1);
 	kit_fini(&k);
