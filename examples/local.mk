@@ -3,4 +3,4 @@ EXTRA_DIST += %D%/pair-a.conf %D%/pair-b.conf
 noinst_PROGRAMS += %D%/outside %D%/probe
 %C%_outside_SOURCES = %D%/outside.c
 %C%_probe_SOURCES = %D%/probe.c
-EXTRA_DIST += %D%/quickstart.sh %D%/mainjob.py %D%/install-packages.sh %D%/packages
+EXTRA_DIST += %D%/quickstart.sh %D%/mainjob.py %D%/clients.py %D%/install-packages.sh %D%/packages

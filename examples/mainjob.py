@@ -2,7 +2,7 @@
 """mainjob: real traffic through a pair of chassis, both switchovers, and what they cost.
 
 Called by quickstart.sh on a bed whose network, servers and certificates are there. Every figure of
-the chassis is compared with counts taken outside, at the subscribers' and at the servers' interface:
+the chassis is compared with counts taken outside, at the subscribers' interface and the servers':
 
   offered    IP bytes that the sender of a direction put on the wire, by server
   forwarded  IP bytes that came out on the other side
@@ -19,25 +19,20 @@ they are equal to the byte or something is wrong.
 New connections are not opened in the moment of the switchover itself: a TCP flow without its first
 payload has no verdict that could be recovered, and is charged by its L3/L4 rule by design."""
 import argparse
-import filecmp
-import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/func/lib"))
 from bed import Bed, BedError, CONT, STOP, send_queues, signal_all, wait_for  # noqa: E402
+from clients import SERVER, Probes, Traffic, v4, v6  # noqa: E402
 
-SERVER = {"web": 10, "files": 20, "secure": 30, "streams": 40, "names": 50, "bulk": 60, "probe": 70,
-          "echo": 80}
 L7 = ("web", "files", "secure", "streams")
 DEFAULT = "any"          # the rule of everything else, and of handshakes before the first payload
 LINGER_S = 2.3           # a closed TCP flow is remembered for two seconds
-PROBE_PORT = "7007"
 LIMIT_S = 160            # of the whole run
 
 began = time.monotonic()
@@ -45,194 +40,6 @@ began = time.monotonic()
 
 def say(text):
     print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
-
-
-def v4(name):
-    return f"198.51.100.{SERVER[name]}"
-
-
-def v6(name):
-    return f"2001:db8:99::{SERVER[name]}"
-
-
-def sub4(i):
-    return f"10.45.{i // 256}.{i % 256}"
-
-
-def sub6(i):
-    return f"2001:db8:45:{i:x}::1"
-
-
-class Traffic:
-    """Clients of all kinds, and what became of them."""
-
-    def __init__(self, bed, subscribers, walkins):
-        self.bed = bed
-        self.subscribers = subscribers
-        self.walkins = walkins
-        self.gate = threading.Event()
-        self.lock = threading.Lock()
-        self.busy = 0
-        self.done = {}
-        self.used = set()
-        self.broken = []
-        self.ended = False
-        self.long = []
-        self.numbers = itertools.count()
-        self.threads = [threading.Thread(target=self.worker, daemon=True) for _ in range(2)]
-
-    # --- long transfers ---
-
-    def curl(self, family, sub, name, host, page, out):
-        server = v4(name) if family == 4 else f"[{v6(name)}]"
-        tls = name in ("secure", "streams")
-        argv = ["curl", "-sS", "-o", out, "-w", "%{http_code} %{size_download}", "--no-keepalive",
-                "--max-time", "150", "--interface", sub4(sub) if family == 4 else sub6(sub),
-                "--resolve", f"{host}:{443 if tls else 80}:{server}"]
-        if tls:
-            argv += ["--cacert", self.bed.path("web.pem")]
-        return argv + [f"{'https' if tls else 'http'}://{host}/{page}"]
-
-    def start_long(self, seconds):
-        plan = [(4, "files", "files.example.test")] * 5 + [(6, "files", "files.example.test")] * 3 + \
-               [(4, "streams", "a.streams.example.test")] * 5 + \
-               [(6, "streams", "b.streams.example.test")] * 3
-        for i, (family, name, host) in enumerate(plan):
-            out = self.bed.path(f"long.{i}")
-            argv = self.curl(family, 10 + i, name, host, "long", out)
-            self.add_long(f"download {i} ({name}, IPv{family})", argv, out)
-        size = str(3_000_000 // 8 * seconds)
-        for family, port, extra in ((4, "5201", []), (6, "5202", ["-R"])):
-            argv = ["iperf3", "-c", v4("bulk") if family == 4 else v6("bulk"), "-p", port, "-B",
-                    sub4(5) if family == 4 else sub6(5), "-n", size, "--fq-rate", "3M", "-b", "3M", "-i", "0",
-                    "--connect-timeout", "5000", *extra]
-            self.add_long(f"iperf3 {'down' if extra else 'up'} (IPv{family})", argv, None)
-
-    def add_long(self, name, argv, out):
-        log = open(self.bed.path(f"client.{len(self.long)}.log"), "w+", encoding="utf-8")
-        p = self.bed.spawn("ue", *argv, stdout=log, stderr=subprocess.STDOUT)
-        self.long.append({"name": name, "proc": p, "log": log, "out": out, "seen": False})
-
-    def check_long(self):
-        """Notes transfers that ended badly; returns how many still run."""
-        running = 0
-        for t in self.long:
-            rc = t["proc"].poll()
-            if rc is None:
-                running += 1
-            elif not t["seen"]:
-                t["seen"] = True
-                t["log"].seek(0)
-                if rc != 0:
-                    self.note(t["name"], rc, t["log"].read())
-                elif t["out"] and not filecmp.cmp(t["out"], self.bed.path("www/long"), False):
-                    self.note(t["name"], 0, "other bytes than the server's file")
-        return running
-
-    def note(self, name, rc, text):
-        with self.lock:
-            self.broken.append(f"{name}: status {rc}: {' '.join(text.split())[-200:]}")
-
-    # --- short requests ---
-
-    def job(self, n):
-        sub = n % self.subscribers + 1
-        kind = (n // self.subscribers + n) % 9
-        if kind == 8:
-            walkin = n // 9 % self.walkins + 1
-            argv = self.curl(4, 1, "web", "www.example.test", "page", "/dev/null")
-            argv[argv.index("--interface") + 1] = f"10.46.0.{walkin}"
-            return "web", argv, f"w{walkin}"
-        family = 4 if kind % 2 else 6
-        sub_addr = sub4(sub) if family == 4 else sub6(sub)
-        name = ("web", "secure", "names", "echo")[kind // 2]
-        if name == "names":
-            argv = ["dig", "+short", "+time=2", "+tries=4", "-b", sub_addr,
-                    "@" + (v4(name) if family == 4 else v6(name)), f"host{n}.example.test"]
-        elif name == "echo":
-            argv = ["ping", "-q", "-c", "2", "-i", "0.05", "-W", "1", "-I", sub_addr,
-                    v4(name) if family == 4 else v6(name)]
-        else:
-            host = "www.example.test" if name == "web" else "secure.example.test"
-            argv = self.curl(family, sub, name, host, "page", "/dev/null")
-        return name, argv, sub_addr
-
-    def worker(self):
-        while not self.ended:
-            self.gate.wait()
-            with self.lock:
-                if not self.gate.is_set():
-                    continue
-                self.busy += 1
-                n = next(self.numbers)
-            name, argv, who = self.job(n)
-            p = self.bed.run("ue", *argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            out = p.stdout
-            good = p.returncode == 0
-            if name in ("web", "secure"):
-                good = good and out.startswith("200 20000")
-            elif name == "names":
-                good = good and out.split()[-1:] == ["192.0.2.1"]  # perhaps after a repetition
-            elif name == "echo":
-                good = True  # one packet that is lost is lost, not a transfer that is broken
-            with self.lock:
-                self.busy -= 1
-                self.done[name] = self.done.get(name, 0) + 1
-                self.used.add(who)
-            if not good:
-                self.note(f"{name} of {who}", p.returncode, out)
-            time.sleep(0.02)
-
-    def start(self):
-        for t in self.threads:
-            t.start()
-        self.gate.set()
-
-    def hold(self, seconds=20):
-        """No new requests; those that run end."""
-        with self.lock:
-            self.gate.clear()
-        wait_for("requests under way", seconds, lambda: self.busy == 0, 0.01)
-
-    def resume(self):
-        self.gate.set()
-
-
-class Probes:
-    """One probe per family; each direction with its own figures."""
-
-    def __init__(self, bed):
-        self.pairs = []
-        for server, sub in ((v4("probe"), sub4(3)), (v6("probe"), sub6(4))):
-            down = bed.tool("srv", "probe", "listen", server, PROBE_PORT)
-            up = bed.tool("ue", "probe", "connect", server, PROBE_PORT, sub)
-            self.pairs.append((up, down))
-
-    def go(self):
-        for pair in self.pairs:
-            for end in pair:
-                end.ask("go")
-
-    def stop(self):
-        for pair in self.pairs:
-            for end in pair:
-                end.ask("stop")
-
-    def read(self):
-        sum_of = {"sent_up": 0, "sent_down": 0, "lost_up": 0, "lost_down": 0, "twice": 0,
-                  "gap_up_ms": 0.0, "gap_down_ms": 0.0, "send_gap_ms": 0.0, "under_way_ms": 0.0}
-        for up, down in self.pairs:
-            u, d = up.read(), down.read()
-            sum_of["sent_up"] += u["sent"]
-            sum_of["sent_down"] += d["sent"]
-            sum_of["lost_up"] += u["sent"] - d["received"]
-            sum_of["lost_down"] += d["sent"] - u["received"]
-            sum_of["twice"] += u["again"] + d["again"]
-            sum_of["gap_up_ms"] = max(sum_of["gap_up_ms"], d["gap_ms"])
-            sum_of["gap_down_ms"] = max(sum_of["gap_down_ms"], u["gap_ms"])
-            sum_of["send_gap_ms"] = max(sum_of["send_gap_ms"], u["send_gap_ms"], d["send_gap_ms"])
-            sum_of["under_way_ms"] = max(sum_of["under_way_ms"], u["under_way_ms"], d["under_way_ms"])
-        return sum_of
 
 
 class Run:
@@ -248,7 +55,6 @@ class Run:
         self.probes = Probes(bed)
         self.paused = []
         self.report = []
-        self.total_switch = 0
 
     # --- pausing and reading ---
 
@@ -272,7 +78,8 @@ class Run:
             first = self.counts()
             time.sleep(0.06)
             last = self.counts()
-            seen["moving"] = [n for n in first["ue"] if any(first[s][n] != last[s][n] for s in first)]
+            seen["moving"] = [n for n in first["ue"]
+                              if any(first[s][n] != last[s][n] for s in first)]
             return first if last == first else None
         return wait_for("traffic to stand still", 15, quiet, 0.01, lambda: str(seen))
 
@@ -303,13 +110,15 @@ class Run:
 
     def inside(self, chassis):
         charged, flows, sessions = {}, {}, set()
-        for r in self.bed.show(chassis, "show active-charging sessions all", "of", "name", "bytes_up"):
+        for r in self.bed.show(chassis, "show active-charging sessions all", "of", "name",
+                               "bytes_up"):
             if r["of"] == "rule":
                 up, down = charged.get(r["name"], (0, 0))
                 charged[r["name"]] = (up + r["bytes_up"], down + r["bytes_down"])
-        for r in self.bed.show(chassis, "show active-charging flows all", "subscriber", "server", "rule"):
-            key = (r["protocol"], r["subscriber"], r["subscriber_port"], r["server"], r["server_port"])
-            flows[key] = r["rule"]
+        for r in self.bed.show(chassis, "show active-charging flows all", "subscriber", "server",
+                               "rule"):
+            flows[(r["protocol"], r["subscriber"], r["subscriber_port"], r["server"],
+                   r["server_port"])] = r["rule"]
         for r in self.bed.show(chassis, "show subscribers all", "callid", "imsi"):
             sessions.add((r["callid"], r["imsi"], r.get("v4"), r.get("v6")))
         return {"charged": charged, "flows": flows, "sessions": sessions}
@@ -326,7 +135,8 @@ class Run:
         return str(self.info(chassis).get("chassis_state", "")).lower()
 
     def wait_state(self, chassis, state, seconds):
-        wait_for(f"chassis {chassis} to be {state}", seconds, lambda: self.state(chassis) == state, 0.02)
+        wait_for(f"chassis {chassis} to be {state}", seconds,
+                 lambda: self.state(chassis) == state, 0.02)
 
     def synchronised(self, active, standby):
         i = self.info(active)
@@ -357,7 +167,8 @@ class Run:
         def moved():
             now = self.counts()
             return all(now[s][n][f"packets_{d}"] > first[s][n][f"packets_{d}"] + 20
-                       for s, d in (("srv", "up"), ("ue", "down")) for n in ("probe", "files", "streams"))
+                       for s, d in (("srv", "up"), ("ue", "down"))
+                       for n in ("probe", "files", "streams"))
         wait_for("traffic to flow", seconds, moved, 0.05)
 
     def switch(self, kind, old, new):
@@ -401,7 +212,7 @@ class Run:
         return row
 
     def judge(self, kind, before, after):
-        rules, mis, short, over_offered = {}, 0, 0, 0
+        rules, mis, short = {}, 0, 0
         names = {"start": DEFAULT, "other": DEFAULT}
         for d, (sender, receiver) in {"up": ("ue", "srv"), "down": ("srv", "ue")}.items():
             table = {}
@@ -414,13 +225,13 @@ class Run:
             for rule in set(table) | set(after["charged"]) | set(before["charged"]):
                 offered, forwarded = table.get(rule, [0, 0])
                 i = 0 if d == "up" else 1
-                charged = after["charged"].get(rule, (0, 0))[i] - before["charged"].get(rule, (0, 0))[i]
+                charged = after["charged"].get(rule, (0, 0))[i] - \
+                    before["charged"].get(rule, (0, 0))[i]
                 rules.setdefault(rule, {}).update(
                     {f"offered_{d}": offered, f"forwarded_{d}": forwarded, f"charged_{d}": charged})
-                over_offered += max(0, charged - offered)
+                mis += max(0, charged - offered)
                 short += max(0, forwarded - charged)
         wrong = self.wrong_rules(after["flows"])
-        mis = over_offered
         kept = [k for k, rule in before["flows"].items() if after["flows"].get(k) == rule]
         gone = [f"{k[1]} {k[2]} -> {k[3]} {k[4]} protocol {k[0]}: {rule}, then "
                 f"{after['flows'].get(k, 'gone')}"
@@ -469,8 +280,8 @@ class Run:
         bad = 0
         for name, ue in m["outside"]["ue"].items():
             srv = m["outside"]["srv"][name]
-            say(f"  {name:8} up {ue['bytes_up']:>9} {srv['bytes_up']:>9}  down {srv['bytes_down']:>9} "
-                f"{ue['bytes_down']:>9}")
+            say(f"  {name:8} up {ue['bytes_up']:>9} {srv['bytes_up']:>9}  "
+                f"down {srv['bytes_down']:>9} {ue['bytes_down']:>9}")
             bad += ue != srv
             if name not in ("other",) and ue["bytes_up"] == 0:
                 bad += 1
@@ -541,8 +352,8 @@ def promises(row, total):
 
 
 def table(row):
-    lines = [f"  {'rule':9} {'offered up':>12} {'forwarded':>12} {'charged':>12}  {'offered down':>12} "
-             f"{'forwarded':>12} {'charged':>12}"]
+    lines = [f"  {'rule':9} {'offered up':>12} {'forwarded':>12} {'charged':>12}  "
+             f"{'offered down':>12} {'forwarded':>12} {'charged':>12}"]
     for name in [*SERVER, DEFAULT]:
         r = row["rules"].get(name, {})
         lines.append(f"  {name:9} " + "  ".join(
@@ -555,16 +366,20 @@ def summary(run, bad):
     lines = ["", "The main job: a pair of chassis, real traffic, three switchovers", ""]
     for i, r in enumerate(run.report):
         lines += [f"{i + 1}. {r['kind']}, chassis {r['from']} to chassis {r['to']}",
-                  f"  packets lost: {r['lost_up']} up of {r['probe_sent_up']}, {r['lost_down']} down of "
-                  f"{r['probe_sent_down']}; longest gap: {r['gap_up_ms']} ms up, {r['gap_down_ms']} ms down",
-                  f"  sessions {r['sessions_before']} -> {r['sessions_after']}, flows "
-                  f"{r['flows_before']} -> {r['flows_after']}, transfers broken: {r['transfers_broken']}",
-                  f"  mischarged {r['mischarged_bytes']} bytes, uncharged {r['uncharged_bytes']} bytes",
+                  f"  packets lost: {r['lost_up']} up of {r['probe_sent_up']}, "
+                  f"{r['lost_down']} down of {r['probe_sent_down']}; "
+                  f"longest gap: {r['gap_up_ms']} ms up, {r['gap_down_ms']} ms down",
+                  f"  sessions {r['sessions_before']} -> {r['sessions_after']}, "
+                  f"flows {r['flows_before']} -> {r['flows_after']}, "
+                  f"transfers broken: {r['transfers_broken']}",
+                  f"  mischarged {r['mischarged_bytes']} bytes, "
+                  f"uncharged {r['uncharged_bytes']} bytes",
                   *(f"  not kept: {f}" for f in r["flows_not_kept"]),
                   *table(r), ""]
     done = run.traffic.done
     lines.append("requests: " + ", ".join(f"{k} {v}" for k, v in sorted(done.items())) +
-                 f"; {len(run.traffic.used)} addresses of subscribers; {len(run.traffic.long)} long transfers")
+                 f"; {len(run.traffic.used)} addresses of subscribers; "
+                 f"{len(run.traffic.long)} long transfers")
     lines += ["broken: " + b for b in run.traffic.broken]
     lines += ["NOT KEPT: " + b for b in bad]
     lines.append("every promise was kept" if not bad else f"{len(bad)} promises were not kept")

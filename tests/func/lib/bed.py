@@ -1,5 +1,5 @@
-"""bed: the test bed of topology.sh for programs in Python: its functions, its namespaces, the outside
-count, the probe, and what chassisctl prints as JSON."""
+"""bed: the test bed of topology.sh for programs in Python: its functions, its namespaces, programs
+that answer line by line, and what chassisctl prints as JSON."""
 import json
 import os
 import re
