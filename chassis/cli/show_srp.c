@@ -131,6 +131,12 @@ static void group(struct stats_doc *d, const char *key, const char *title,
 
 #define SUMS_MAX 96
 
+/* Of who has a connection to the peer: 0 the control connection, i that of instance i. */
+static const struct chassis_slab *srp_slab(const struct chassis_view *v, unsigned i)
+{
+	return v->slab(v->arg, i ? CHASSIS_TASK_SESSMGR : CHASSIS_TASK_VPNMGR, i);
+}
+
 static void replicas(const struct chassis_view *v, struct stats_doc *d)
 {
 	uint64_t sum[RECOVERY_COUNTERS] = {0};
@@ -172,7 +178,8 @@ static void tasks(const struct chassis_view *v, struct stats_doc *d)
 	group(d, "data_plane", "Data plane:", ecs_counter_desc, necs, ecs);
 }
 
-static void refusals(struct stats_doc *d, const struct chassis_slab *s)
+/* Of the control connection and of those of the instances. */
+static void refusals(const struct chassis_view *v, struct stats_doc *d)
 {
 	static const char *const text[] = {
 #define X(sym, text) text,
@@ -182,26 +189,35 @@ static void refusals(struct stats_doc *d, const struct chassis_slab *s)
 	static const struct stats_col cols[] = {{"count", "Refused", 8, false},
 	                                        {"reason", "Reason", 20, true}};
 	static const struct stats_table t = {"tls_refused", NULL, STATS_TABLE_PLAIN, cols, 2};
+	uint64_t sum[N(text)] = {0};
 
+	for (unsigned i = 0; i <= v->nsessmgr; i++) {
+		const struct chassis_slab *s = srp_slab(v, i);
+
+		for (size_t r = 0; s && r < N(text); r++)
+			sum[r] += s->tls_refused[r];
+	}
 	stats_doc_line(d, "%s", "");
 	stats_doc_table(d, &t);
 	for (size_t i = 0; i < N(text); i++)
-		stats_doc_row(d, (const struct stats_value[]){stats_uint(s->tls_refused[i]),
+		stats_doc_row(d, (const struct stats_value[]){stats_uint(sum[i]),
 		                                              stats_string(text[i])});
 	stats_doc_table_end(d);
 }
 
 void chassis_show_srp_statistics(const struct chassis_view *v, struct stats_doc *d)
 {
-	const struct chassis_slab *s = v->slab(v->arg, CHASSIS_TASK_VPNMGR, 0);
 	uint64_t sum[SUMS_MAX] = {0};
 
 	stats_doc_layout(d, 72, true);
-	if (s && srp_counter_count <= SUMS_MAX) {
-		add(srp_counter_desc, srp_counter_count, &s->srp, sum);
+	if (srp_slab(v, 0) && srp_counter_count <= SUMS_MAX) {
+		/* The instances' are of their beats, and of frames that ended their connections. */
+		for (unsigned i = 0; i <= v->nsessmgr; i++)
+			if (srp_slab(v, i))
+				add(srp_counter_desc, srp_counter_count, &srp_slab(v, i)->srp, sum);
 		group(d, "srp", "Service Redundancy Protocol:", srp_counter_desc, srp_counter_count,
 		      sum);
-		refusals(d, s);
+		refusals(v, d);
 		stats_doc_line(d, "%s", "");
 	}
 	replicas(v, d);

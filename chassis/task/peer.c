@@ -138,6 +138,21 @@ static size_t conn_tx(void *owner, uint8_t *buf, size_t cap, bool *more)
 	return k->peer->conf.ops->tx(k->peer->conf.owner, buf, cap, more);
 }
 
+/* Whether a frame ended the connection, and which of its faults. */
+static void count_refusal(struct chassis_peer *p, int err)
+{
+	switch (err) {
+	case SRP_ECLOSED:
+	case SRP_EPEER:
+	case SRP_EIO:
+	case SRP_ETIMEOUT:
+	case SRP_ENOMEM:
+		break;
+	default:
+		srp_counters_refused(p->conf.srp_counters, err);
+	}
+}
+
 static void conn_down(void *owner, int err, const char *why)
 {
 	struct candidate *k = owner;
@@ -148,6 +163,7 @@ static void conn_down(void *owner, int err, const char *why)
 	if (was_up) {
 		p->conn = NULL;
 		p->conf.counters->peer_down++;
+		count_refusal(p, err);
 		log_once(p, LOG_WARNING, "down", why);
 		p->conf.ops->down(p->conf.owner, err == SRP_ECLOSED, why);
 	} else {

@@ -33,6 +33,7 @@ struct chassis_peer_config {
 	const struct srp_frame_table *table;
 	const char *what;           /**< for the log: "control", "instance 3" */
 	struct chassis_task_counters *counters;
+	struct srp_counters *srp_counters; /**< counts the frames that ended a connection, by reason */
 	const struct chassis_peer_ops *ops;
 	void *owner;
 };

@@ -289,6 +289,7 @@ int sessmgr_link_start(struct sessmgr *s)
 		.listen_fd = s->ctx->shared->listen_instance[s->ctx->instance - 1],
 		.port = (uint16_t)(c->srp.port + s->ctx->instance), .chassis_bit = chassis_bit(c),
 		.table = &recovery_frames, .what = s->name, .counters = &s->ctx->slab->task_ctr,
+		.srp_counters = &s->ctx->slab->srp,
 		.ops = &peer_ops, .owner = s,
 	};
 

@@ -185,20 +185,6 @@ static void refuse(struct vpnmgr *v, int status, const char *text)
 	lost(v);
 }
 
-static void count_refusal(struct vpnmgr *v, int rc)
-{
-	struct srp_counters *c = &v->ctx->slab->srp;
-
-	switch (rc) {
-	case SRP_ESTATE:    c->rx_bad_state++; break;
-	case SRP_EMISMATCH:
-	case SRP_EDUP:
-	case SRP_EVERSION:  c->rx_mismatch++; break;
-	case SRP_ESTALE:    c->rx_stale++; break;
-	default:            c->rx_bad_body++;
-	}
-}
-
 static void side_addr(struct ecs_addr *out, const uint8_t *p, size_t n)
 {
 	memset(out, 0, sizeof(*out));
@@ -282,7 +268,7 @@ static int rx_hello(struct vpnmgr *v, const uint8_t *body, size_t len)
 		(void)conn_event(v, SRP_CONN_EV_HELLO_BAD);
 		snprintf(why, sizeof(why), "hello does not fit: %s (sessmgrs here %u, there %u)",
 		         srp_strerror(rc), me.ninstances, h.ninstances);
-		count_refusal(v, rc);
+		v->ctx->slab->srp.rx_mismatch++;
 		refuse(v, rc, why);
 		return SRP_OK;
 	}
@@ -503,11 +489,13 @@ static int peer_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *bo
 	ctr->rx_bytes += SRP_FRAME_HDR_LEN + h->len;
 	rc = dispatch(v, h->type, body, h->len);
 	if (rc < 0 && rc != SRP_ECLOSED) {
-		count_refusal(v, rc);
 		chassis_log(LOG_ERR, "control frame 0x%02x refused: %s", h->type, srp_strerror(rc));
-		/* A message out of its time is refused; a body that cannot be read ends the connection. */
-		if (rc == SRP_ESTALE)
+		/* A message out of its time is refused; a body that cannot be read ends the connection,
+		 * and is counted there. */
+		if (rc == SRP_ESTALE) {
+			srp_counters_refused(ctr, rc);
 			return SRP_OK;
+		}
 		send_error(v, rc, srp_strerror(rc));
 	}
 	vpn_dead_rearm(v);
@@ -590,7 +578,8 @@ int vpn_link_start(struct vpnmgr *v)
 	const struct chassis_peer_config pc = {
 		.loop = v->ctx->loop, .srp = &v->conf->srp, .tls = sh->tls, .listen_fd = sh->listen_control,
 		.port = v->conf->srp.port, .chassis_bit = chassis_bit(v->conf), .table = &srp_control_frames,
-		.what = "control", .counters = &v->ctx->slab->task_ctr, .ops = &peer_ops, .owner = v,
+		.what = "control", .counters = &v->ctx->slab->task_ctr,
+		.srp_counters = &v->ctx->slab->srp, .ops = &peer_ops, .owner = v,
 	};
 	const struct chassis_beats_config bc = {
 		.loop = v->ctx->loop, .fd = sh->beat_fd[0], .srp = &v->conf->srp, .port = v->conf->srp.port,
