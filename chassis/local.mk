@@ -43,3 +43,27 @@ chassisctl_SOURCES = %D%/chassisctl.c
 chassisctl_LDADD = $(CHASSIS_LIBS)
 ecsreplay_SOURCES = %D%/ecsreplay.c
 ecsreplay_LDADD = $(CHASSIS_LIBS) $(PCAP_LIBS)
+
+## The manual is printed from the tables that the programs read themselves.
+noinst_PROGRAMS += %D%/manual
+%C%_manual_SOURCES = %D%/manual.c
+%C%_manual_LDADD = $(CHASSIS_LIBS)
+MANUAL = %D%/man/chassis-counters.7 %D%/man/chassisctl.8 %D%/man/chassisd.8 \
+	%D%/man/chassisd.conf.5 %D%/man/ecsreplay.1
+nodist_man_MANS = $(MANUAL)
+CLEANFILES += $(MANUAL)
+EXTRA_DIST += %D%/man/chassis-counters.in %D%/man/chassisctl.in %D%/man/chassisd.in \
+	%D%/man/chassisd.conf.in %D%/man/ecsreplay.in
+PAGE = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	chassis/manual$(EXEEXT) $(srcdir) $< > $@.tmp && mv $@.tmp $@
+SUFFIXES = .in .1 .5 .7 .8
+.in.1:
+	$(PAGE)
+.in.5:
+	$(PAGE)
+.in.7:
+	$(PAGE)
+.in.8:
+	$(PAGE)
+$(MANUAL): %D%/manual$(EXEEXT)
+%D%/man/chassisd.conf.5: examples/pair-a.conf examples/pair-b.conf

@@ -1,0 +1,117 @@
+#!/bin/sh
+# The manual says what the tables say: every command, counter, column and frame is in its page, the
+# examples load, and the pages are those that the program prints now.
+set -u
+: "${top_srcdir:=.}"
+bad=0
+pages=chassis/man
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+
+complain() { echo "$*"; bad=1; }
+
+# The n-th string of each row of a table: rows MACRO FILE
+rows() { sed -n "s/^$1([^\"]*\"\\([^\"]*\\)\".*/\\1/p" "$top_srcdir/$2"; }
+# The names of the rows of a table, where they are no strings.
+names() { sed -n "s/^$1(\\([A-Za-z0-9_]*\\),.*/\\1/p" "$top_srcdir/$2"; }
+
+# Patterns of the grammar, and heads of entries, in one form: words, brackets and `...`.
+from_pattern() {
+	sed -e 's/<\([a-z][a-z0-9]*\)[^>]*>/\1/g' -e 's/\]\*/] .../g' -e 's/}+/} .../g' \
+		-e 's/[][{}|]/ & /g' -e 's/  */ /g' -e 's/^ //' -e 's/ $//'
+}
+from_head() {
+	sed -n 's/^\.It \(\(Ic\|Oo\|Bro\) .*\)/\1/p' "$1" | awk '{
+		out = ""
+		for (i = 1; i <= NF; i++) {
+			w = $i
+			sub(/^\\&/, "", w)
+			if (w ~ /^(Ic|Ar|Ns|No)$/)
+				continue
+			w = w == "Oo" ? "[" : w == "Oc" ? "]" : w == "Bro" ? "{" : w == "Brc" ? "}" : w
+			out = out (out == "" ? "" : " ") w
+		}
+		print out
+	}'
+}
+
+# in_list WHAT FILE: each line of the input is a line of FILE
+in_list() {
+	grep -Fxv -f "$2" >"$tmp/missing" || return 0
+	complain "$1 lacks:"
+	cat "$tmp/missing"
+}
+
+# commands
+from_head $pages/chassisd.conf.5 >"$tmp/heads"
+rows CHASSIS_CLI_CONFIG chassis/cli/config.def | from_pattern >"$tmp/rows"
+in_list chassisd.conf.5 "$tmp/heads" <"$tmp/rows"
+rows ECS_FIELD ecs/rule/field.def >"$tmp/fields"
+while read -r words; do
+	grep -Fq "[ no ] $words " "$tmp/heads" || complain "chassisd.conf.5 lacks the field: $words"
+done <"$tmp/fields"
+n=$(cat "$tmp/rows" "$tmp/fields" | wc -l)
+[ "$n" -gt 100 ] && [ "$(wc -l <"$tmp/heads")" -eq "$n" ] ||
+	complain "chassisd.conf.5 has not as many commands as the tables: $n"
+for w in priority port hello-interval dead-interval 'audit periodicity' 'system-limit flow-chkpt-per-call'; do
+	grep -q "^\\.Ic $w [0-9]* \\.\$" $pages/chassisd.conf.5 || complain "no default of $w"
+done
+from_head $pages/chassisctl.8 | sort >"$tmp/heads"
+rows CHASSIS_CLI_EXEC chassis/cli/exec.def | from_pattern | sort >"$tmp/rows"
+[ -s "$tmp/rows" ] && diff "$tmp/rows" "$tmp/heads" || complain "chassisctl.8 differs from exec.def"
+
+# counters, gates, columns
+sed -n 's/^\.It Va \([a-z0-9_]*\) Pq .*/\1/p' $pages/chassis-counters.7 >"$tmp/counters"
+for t in ECS_COUNTER:ecs/counters.def TASK_COUNTER:chassis/task/counters.def \
+	SRP_COUNTER:srp/counters.def KIND_COUNTER:recovery/kind_counters.def \
+	RECOVERY_COUNTER:recovery/counters.def; do
+	names "${t%:*}" "${t#*:}" >"$tmp/rows"
+	[ -s "$tmp/rows" ] || complain "no rows in ${t#*:}"
+	in_list chassis-counters.7 "$tmp/counters" <"$tmp/rows"
+done
+sed -n 's/^\.It Va //p' $pages/chassis-counters.7 | grep -v ' Pq ' | tr ' ' '\n' >"$tmp/columns"
+grep -o 'X([a-z0-9_]*, [usb])' "$top_srcdir/chassis/task/rows.h" |
+	sed 's/X(\(.*\),.*/\1/' | sort -u >"$tmp/rows"
+[ -s "$tmp/rows" ] || complain "no columns in rows.h"
+in_list chassis-counters.7 "$tmp/columns" <"$tmp/rows"
+sed -n '/define SRP_GATES/,/[^\\]$/s/.*X([A-Z_]*, *"\([^"]*\)").*/.It \1/p' "$top_srcdir/srp/ckpt.h" \
+	>"$tmp/rows"
+[ -s "$tmp/rows" ] || complain "no gates in ckpt.h"
+in_list chassis-counters.7 $pages/chassis-counters.7 <"$tmp/rows"
+# the equations name counters of a kind, and all gates
+sed -n '/^\.Ss Equations/,/^\.Ed/p' $pages/chassis-counters.7 | sed '1,/^\.Bd/d;/^\.Ed/d' |
+	grep -o '[a-z][a-z_]*' | sort -u >"$tmp/terms"
+names KIND_COUNTER recovery/kind_counters.def >"$tmp/rows"
+in_list "recovery/kind_counters.def" "$tmp/rows" <"$tmp/terms"
+grep '^gate_' "$tmp/rows" | in_list "the equation of changes" "$tmp/terms"
+
+# frames
+sed -n 's/^\.It \(Sy \)\{0,1\}\([A-Z_]*\) \(Pq\|Ta\) .*/\2/p' $pages/chassisd.8 >"$tmp/frames"
+for t in SRP_CONTROL:srp/control.def RECOVERY_FRAME:recovery/frame.def CHASSIS_IPC:chassis/task/ipc.def; do
+	names "${t%:*}" "${t#*:}" | in_list chassisd.8 "$tmp/frames"
+done
+
+# the pages are those that the program prints, and what it does not know it refuses
+for page in $pages/*.[1-8]; do
+	chassis/manual "$top_srcdir" "$top_srcdir/${page%.*}.in" | cmp - "$page" || complain "$page is old"
+done
+echo @NOTHING@ >"$tmp/page.in"
+chassis/manual "$top_srcdir" "$tmp/page.in" >/dev/null 2>&1 && complain "an unknown table is not refused"
+
+# the examples load
+sed -e 's/\\&//g' -e 's/\\e/\\/g' $pages/chassisd.conf.5 | awk -v dir="$tmp" '
+	/^\.Bd -literal/ { n++; on = 1; next }
+	/^\.Ed/ { on = 0 }
+	on { print > (dir "/example." n) }'
+set -- "$tmp"/example.*
+[ $# -eq 4 ] || complain "chassisd.conf.5 has not four examples: $#"
+for f; do
+	./chassisd -t -c "$f" || complain "an example does not load"
+done
+
+if command -v mandoc >/dev/null; then
+	mandoc -T lint -W warning $pages/*.[1-8] || complain "mandoc warns"
+else
+	echo "mandoc is not here: the pages were not linted"
+fi
+exit $bad
