@@ -54,7 +54,10 @@ static void pause_screen(struct chassis_shell *s)
 
 static void put_line(struct chassis_shell *s, const char *text, const char *end)
 {
-	if (s->quiet || !chassis_pipe_passes(&s->pipe, text))
+	/* why a command failed is no part of what is filtered */
+	bool failed = strncmp(text, "Failure:", 8) == 0 || strncmp(text, "{\"failure\":", 11) == 0;
+
+	if (!failed && (s->quiet || !chassis_pipe_passes(&s->pipe, text)))
 		return;
 	fputs(text, s->out);
 	fputs(end, s->out);

@@ -98,7 +98,6 @@ class Runner:
             echo(s, c, data, (sub, c.getsockname()[1]))
         else:
             echo(c, s, data, (server, port))
-        self.kept.append((c, s))
         return {"protocol": 17, "subscriber": sub, "subscriber_port": c.getsockname()[1], "server": server}
 
     def dns(self, name, tcp=False, six=False):

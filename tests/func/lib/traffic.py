@@ -189,7 +189,8 @@ class Test:
         with self.ns(ns):
             s = socket.socket(family, kind, proto)
         s.settimeout(5)
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_STREAM:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((addr, port))
         return s
 

@@ -90,3 +90,26 @@ t_pair() {
 t_python() { # the scenario on standard input
 	PYTHONPATH=$T_LIB PYTHONDONTWRITEBYTECODE=1 python3 - "$BED" "$BUILD"
 }
+
+# The part of an active-charging service that makes rules recoverable: lines of the trigger-condition.
+t_recover() { # LINE...
+	cat <<-CONF
+		    trigger-action recover
+		      flow-recovery
+		    #exit
+		    trigger-condition which
+		$(printf '      %s\n' "$@")
+		    #exit
+		    service-scheme scheme
+		      trigger flow-create
+		        priority 1 trigger-condition which trigger-action recover
+		      #exit
+		    #exit
+		    subs-class everybody
+		      rulebase = gold
+		    #exit
+		    subscriber-base default
+		      priority 1 subs-class everybody bind service-scheme scheme
+		    #exit
+	CONF
+}

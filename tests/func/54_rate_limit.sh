@@ -1,0 +1,73 @@
+#!/bin/bash
+# A configured rate limit of flow checkpoints: each refusal counted once, for these kinds alone; all of
+# them arrive in the end, and attempted = sent + rate limited at any time.
+. "${0%/*}/lib/traffic.sh"
+t_begin
+t_srp 'checkpoint rate-limit 20 burst 20'
+
+bed_config_charging() {
+	cat <<-CONF
+		  active-charging service ecs
+		    system-limit flow-chkpt-per-call 300
+		    idle-timeout udp 600
+		    ruledef all
+		      ip any-match = TRUE
+		    #exit
+		    charging-action count
+		      content-id 1
+		    #exit
+		    rulebase gold
+		      action priority 1 ruledef all charging-action count
+		    #exit
+	CONF
+	t_recover "rule-name = all"
+	printf '  #exit\nend\n'
+}
+t_pair
+t_python <<'END'
+from traffic import *
+
+call = t.add("a", 1)
+t.quiet()
+server = t.socket("srv", v4(20), 7001)
+users = [t.socket("ue", sub4(1), 20000 + i) for i in range(80)]
+for u in users:
+    u.sendto(b"packet", (v4(20), 7001))
+unsound, seen = [], []
+end = time.monotonic() + 12
+while time.monotonic() < end and len(t.flows("b")) < 80:
+    r = t.checkpoints("a").get("ACS_FLOW_INFO")
+    if r:
+        seen.append((r["sent"], r["attempted"], r["rate_limited"]))
+        if r["attempted"] != r["sent"] + r["rate_limited"]:
+            unsound.append(seen[-1])
+    time.sleep(0.05)
+t.equal(len(t.flows("a")), 80, "80 flows at once")
+t.equal(len(t.flows("b")), 80, "all are on the standby in the end")
+t.check(any(s[0] < 80 and s[2] > 0 for s in seen), "some had to wait", seen[:5])
+t.check(not unsound, f"attempted = sent + rate limited in all of {len(seen)} readings", unsound[:3])
+t.quiet()
+row = t.checkpoints("a")["ACS_FLOW_INFO"]
+t.equal(row["sent"], 80, "80 were sent")
+t.equal(row["rate_limited"], 60, "60 of 80 were refused once: the burst is 20")
+t.equal(row["attempted"], 140, "140 were attempted")
+t.say("deletions are limited as well")
+t.ctl("a", "clear active-charging flows all")
+t.becomes(lambda: len(t.flows("b")), 0, "all are deleted in the end", 10)
+row = t.checkpoints("a")["DEL_ACS_FLOW_INFO"]
+t.equal((row["sent"], row["attempted"]), (80, 80 + row["rate_limited"]), "80 sent, the rest rate limited")
+t.check(row["rate_limited"] > 0, "some had to wait")
+others = {k: r["rate_limited"] for k, r in t.checkpoints("a").items() if "ACS_FLOW_INFO" not in k}
+t.equal(set(others.values()), {0}, "no other kind is ever rate limited")
+t.balanced("a", "b")
+
+t.say("a planned switchover does not wait for the limit")
+for u in users:
+    u.sendto(b"packet", (v4(20), 7001))
+wait_for("80 flows", 5, lambda: len(t.flows("a")) == 80)
+t.check(len(t.flows("b")) < 80, "not all are on the standby")
+t.switch("a", "b")
+t.equal(len(t.flows("b", recovered=True)), 80, "after it all are, recovered")
+t.synchronised("b", "a")
+t.end()
+END
