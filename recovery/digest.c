@@ -227,6 +227,7 @@ static void audit_done(struct recovery_replica *r, bool equal)
 static void compared(struct recovery_replica *r, bool equal, struct srp_time now)
 {
 	if (equal) {
+		r->need_digest = false;
 		r->verified = now;
 		r->conf.totals->digests_equal++;
 	} else {
@@ -413,6 +414,7 @@ int recovery_rx_extra(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 	srp_mp_w_array(&w, ngone * rk->k->nkey);
 	for (uint32_t i = 0; i < ngone; i++)
 		recovery_w_key(&w, rk->k, &gone[i]);
+	r->need_digest |= ngone != 0; /* no acknowledgement says that it has arrived */
 	rc = w.err ? w.err : recovery_outq_put(r, RECOVERY_FT_PURGE, body, srp_mp_w_len(&w));
 	if (!rc && last)
 		kind_done(r, now);

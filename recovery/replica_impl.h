@@ -166,7 +166,7 @@ struct recovery_replica {
 	enum recovery_dir dir;
 	enum recovery_sync sync;
 	bool synced;      /**< this stream has been level once */
-	bool need_digest; /**< a deletion was forgotten: positions alone do not do */
+	bool need_digest; /**< a deletion is not known to have arrived: positions alone do not do */
 	uint64_t drain_goal; /**< sequence by which what waited when the drain began has gone */
 	uint64_t refused_by; /**< stream of the peer process that refused */
 

@@ -24,6 +24,7 @@ struct sim_side {
 	enum srp_role role;
 	uint32_t term;
 	bool complete, up;
+	bool level; /* has been READY since the last agreement */
 	bool ev_filled, ev_flushed, ev_failed, ev_protocol;
 	struct sim_segment *first, **last; /* what the other side has sent to this one */
 	uint8_t *in;

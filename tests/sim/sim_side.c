@@ -38,6 +38,8 @@ static void on_event(void *owner, enum recovery_event ev, const char *why)
 {
 	struct sim_side *e = owner;
 
+	if (ev == RECOVERY_EV_SYNC || ev == RECOVERY_EV_READY)
+		e->level = ev == RECOVERY_EV_READY;
 	if (ev == RECOVERY_EV_FILLED)
 		e->ev_filled = true;
 	if (ev == RECOVERY_EV_FLUSHED)
@@ -94,7 +96,7 @@ int sim_birth(struct sim *s, unsigned i)
 	if (!e->r)
 		return sim_fail(s, "no replica");
 	e->sink.replica[SRP_REPLICA_GR] = e->r;
-	e->ev_filled = e->ev_flushed = e->ev_failed = false;
+	e->ev_filled = e->ev_flushed = e->ev_failed = e->level = false;
 	e->role = SRP_ROLE_INIT;
 	e->complete = false;
 	e->up = false;

@@ -75,8 +75,10 @@ int sim_survey(struct sim *s, unsigned dead)
 	struct survey v = {.s = s, .dead = &s->side[dead], .heir = &s->side[!dead]};
 	const struct recovery_replica *d = v.dead->r, *h = v.heir->r;
 
-	if (h->applied_stream != d->stream || !d->synced || d->need_digest)
-		return 0; /* another process than the one that acknowledged */
+	/* Another process than the one that acknowledged, or one that has not heard all of what was
+	 * to be deleted there: a purge is acknowledged by nothing. */
+	if (h->applied_stream != d->stream || !d->synced || d->need_digest || !v.heir->level)
+		return 0;
 	for (size_t i = 0; i < s->model->nkinds; i++) {
 		const struct srp_ckpt_ctx of_dead = {.owner = v.dead->model};
 		const struct srp_ckpt_ctx of_heir = {.owner = v.heir->model};
