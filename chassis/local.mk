@@ -26,7 +26,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/spawn.c	%D%/task/supervisor.c	%D%/task/supervisor_impl.h	%D%/task/task.c	\
 	%D%/task/title.c	%D%/task/title.h	%D%/task/watch.c	\
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
-	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	\
+	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/rows.h	\
 	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_tun.c	\
 	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "chassis/task/hash.h"
 #include "srp/err.h"
 
 struct entry {

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <uthash.h>
 
 #include "chassis/io/tun.h"
 #include "chassis/task/calls.h"
 #include "chassis/task/commands.h"
 #include "chassis/task/peer.h"
 #include "chassis/task/task.h"
+#include "chassis/task/hash.h"
 #include "srp/err.h"
 
 #define REQUESTS_MAX 65536u /* outstanding requests to the sessmgrs */
