@@ -371,6 +371,7 @@ static bool purge(struct recovery_replica *r, struct recovery_kind *rk,
 
 	if (!l || l->state == SRP_LINK_NONE)
 		return true;
+	l->flags |= SRP_LINK_F_PEER_MAY_HAVE; /* it has one of this key, ours or not */
 	if (l->state == SRP_LINK_SETTLED && l->hash != hash)
 		recovery_repair(r, rk, o);
 	return false;
