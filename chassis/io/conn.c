@@ -16,6 +16,7 @@
 
 #define HANDSHAKE_STEPS 8 /* reads of one wake-up */
 #define HANDSHAKE_S 5.  /* connect, handshake, identity */
+#define FD_HIGH     512 /* above every device and listener */
 #define PARTIAL_S   10  /* half a frame may wait this long for its rest */
 /* What the kernel keeps unsent: more of it would be states that have grown old in a queue. */
 #define NOTSENT     (256 * 1024)
@@ -29,6 +30,16 @@ struct srp_time chassis_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (struct srp_time){EPOCH_US + (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u};
+}
+
+int chassis_fd_high(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_HIGH);
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
 }
 
 void chassis_conn_wake(struct chassis_conn *c)

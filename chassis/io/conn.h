@@ -60,6 +60,13 @@ void chassis_conn_bytes(const struct chassis_conn *c, uint64_t *rx, uint64_t *tx
 /** Key material of the TLS session for datagram beats (RFC 5705 exporter); 0 or SRP_ESTATE. */
 int chassis_conn_export(const struct chassis_conn *c, const char *label, uint8_t *key, size_t len);
 
+/**
+ * Moves a descriptor above those of devices, and returns it (or @p fd, where that fails). The kernel lets a
+ * dying process's descriptors go from the highest down, and a TUN device takes it tens of milliseconds:
+ * the peer must see the end of our streams before that.
+ */
+int chassis_fd_high(int fd);
+
 /** Monotonic now. */
 struct srp_time chassis_now(void);
 

@@ -185,7 +185,7 @@ static void begin(struct chassis_peer *p, int fd)
 
 		if (k->conn)
 			continue;
-		k->conn = chassis_conn_new(p->conf.loop, fd, p->conf.tls, p->conf.chassis_bit == 0,
+		k->conn = chassis_conn_new(p->conf.loop, chassis_fd_high(fd), p->conf.tls, p->conf.chassis_bit == 0,
 		                           p->conf.table, &conn_ops, k);
 		if (!k->conn)
 			retry_later(p);

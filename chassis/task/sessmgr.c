@@ -237,7 +237,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (!s->stale && srp_role_permit[s->role].owns_timers && !s->frozen)
+	/* On a standby the wheel stands still: a turn only drops what was never replicated. */
+	if (!s->stale && !s->frozen)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
 	end_some(s);
 	sessmgr_steps(s);

@@ -131,7 +131,7 @@ static int hold(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_
 	}
 	if (s->hold[i] >= 0)
 		close(s->hold[i]);
-	s->hold[i] = fd; /* or -1: let go */
+	s->hold[i] = fd < 0 ? -1 : chassis_fd_high(fd); /* -1: let go */
 	return SRP_OK;
 }
 
