@@ -57,8 +57,9 @@ void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
 	sessmgr_tell_vpnmgr(s);
 }
 
-/* Whoever comes to serve is the truth, unless a better copy lives at the peer. One that serves already
- * is told again and again: what it lacks does not come to it by that. */
+/* Whoever comes to serve without having been filled serves with what it has. It is no source, and empties
+ * nobody, until the peer has given what it holds, or has said that it holds no more. One that serves
+ * already is told its role again and again: what it lacks does not come to it by that. */
 static void note_owner(struct sessmgr *s, enum srp_role role, bool elsewhere)
 {
 	if (role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE)
@@ -67,12 +68,33 @@ static void note_owner(struct sessmgr *s, enum srp_role role, bool elsewhere)
 		s->ctx->slab->task_ctr.restarted_empty++;
 		chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost%s",
 		            elsewhere ? " unless the peer still holds them" : "");
-		s->complete = CHASSIS_STARTED_EMPTY;
-	} else if (!srp_role_permit[s->role].forwards) {
-		s->complete = CHASSIS_COMPLETE;
 	}
-	if (elsewhere)
+	if (!s->gr)
+		s->complete = CHASSIS_COMPLETE; /* there is nobody who could hold more */
+	else if (elsewhere)
 		s->complete = CHASSIS_FILLING;
+	else if (!srp_role_permit[s->role].forwards)
+		s->complete = CHASSIS_STARTED_EMPTY;
+}
+
+/* An active that waits to be filled by a peer that went, or that does not hold more than it: it must not
+ * refuse new sessions for ever. */
+static void judge_complete(struct sessmgr *s, struct srp_time now)
+{
+	struct recovery_status st;
+
+	if (s->role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || !s->gr)
+		return;
+	recovery_replica_status(s->gr, &st);
+	if (st.link != RECOVERY_LINK_DOWN)
+		s->peer_seen = now;
+	if (st.link >= RECOVERY_LINK_SYNC && !st.peer_complete) {
+		sessmgr_set_complete(s, CHASSIS_COMPLETE);
+	} else if (s->complete == CHASSIS_FILLING &&
+	           srp_time_since(s->peer_seen, now) > s->dead_us + SRP_SEC(1)) {
+		chassis_log(LOG_ERR, "the peer is gone before it has given all it held: goes on without");
+		sessmgr_set_complete(s, CHASSIS_STARTED_EMPTY);
+	}
 }
 
 /* [role, term, reason, somebody else holds our state, relay ms] */
@@ -93,6 +115,8 @@ static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 	s->stale = false;
 	s->alive = now;
 	s->term = term;
+	if (role != s->role)
+		s->peer_seen = now;
 	note_owner(s, role, elsewhere);
 	if (role != s->role)
 		chassis_log(LOG_INFO, "role %s, term %u.%u", srp_role_name(role), term >> 1, term & 1);
@@ -268,6 +292,7 @@ static void on_publish(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
+	judge_complete(w->data, chassis_now());
 	sessmgr_publish(w->data);
 }
 

@@ -29,6 +29,7 @@ struct sessmgr {
 	char name[24];            /* of the connection, for the log */
 	struct srp_time relay_until;
 	struct srp_time alive;    /* last run of the alive timer */
+	struct srp_time peer_seen; /* the connection was last seen up, or the role was taken */
 	uint64_t dead_us;
 	ev_io tun[2];             /* by enum ecs_dir: acc, core */
 	ev_timer tick, alive_timer, publish;

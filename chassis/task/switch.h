@@ -14,7 +14,7 @@ enum chassis_step { CHASSIS_STEPS(X) CHASSIS_STEP__N };
 enum chassis_complete {
 	CHASSIS_FILLING,      /**< empty or being filled: no source, no new sessions */
 	CHASSIS_COMPLETE,
-	CHASSIS_STARTED_EMPTY /**< serves, but is no source until the peer was asked for what it holds */
+	CHASSIS_STARTED_EMPTY /**< serves with what it has; no source until the peer was asked for more */
 };
 
 /** Objects that may be left when a flush counts as done: what fits in a millisecond. */

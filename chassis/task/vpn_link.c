@@ -42,6 +42,13 @@ int vpn_send(struct vpnmgr *v, uint8_t type, const uint8_t *body, int len)
 	return rc;
 }
 
+/* Whether there is state, for the election: an active that was never filled, but serves sessions, has some. */
+static bool has_state(const struct chassis_slab *s)
+{
+	return s->applied_role != SRP_ROLE_INIT &&
+	       (s->complete == CHASSIS_COMPLETE || (s->complete == CHASSIS_STARTED_EMPTY && s->sessions));
+}
+
 static void fill_instances(const struct vpnmgr *v, struct srp_hello *h)
 {
 	h->ninstances = (uint32_t)v->ctx->shared->nsessmgr;
@@ -49,8 +56,7 @@ static void fill_instances(const struct vpnmgr *v, struct srp_hello *h)
 		const struct chassis_slab *s = v->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i + 1)];
 
 		h->instance[i] = (struct srp_hello_instance){
-			.complete = !v->lost[i + 1] && s->complete == CHASSIS_COMPLETE &&
-			            s->applied_role != SRP_ROLE_INIT,
+			.complete = !v->lost[i + 1] && has_state(s),
 			.link = (uint8_t)s->link, .sessions = s->sessions,
 			.backlog_objects = s->backlog_objects, .backlog_bytes = s->backlog_bytes};
 	}
