@@ -8,7 +8,8 @@ EXTRA_DIST += %D%/lib/ruletable.py \
 	%D%/53_control_pending.sh %D%/54_rate_limit.sh %D%/56_shows.sh %D%/57_ecsreplay.sh %D%/58_captures.sh
 
 ## Faults: run by tests/run.sh
-EXTRA_DIST += %D%/lib/pair.sh \
+EXTRA_DIST += %D%/lib/peer.py \
+	%D%/lib/pair.sh \
 	%D%/lib/rows.py \
 	%D%/lib/talk.py \
 	%D%/20_tasks.sh \
@@ -24,4 +25,7 @@ EXTRA_DIST += %D%/lib/pair.sh \
 	%D%/30_power_cycle.sh \
 	%D%/31_stood_still.sh \
 	%D%/32_abort.sh \
-	%D%/33_reset.sh
+	%D%/33_reset.sh \
+	%D%/34_tls.sh \
+	%D%/35_lying_control.sh \
+	%D%/36_lying_instance.sh

@@ -182,6 +182,30 @@ serves() { # [NAME]
 }
 pair_answered() { [ "$(talk_status least "$2")" -gt "$1" ]; }
 
+# --- a peer that lies ---------------------------------------------------------------------------
+
+liar_begin() { # KEY=VALUE...: of its HELLO; it takes the place of B, with its certificate
+	coproc LIAR { exec ip netns exec "${BED_PREFIX}b" python3 -S "$PAIR_LIB/peer.py" \
+		10.3.0.3 10.3.0.2 4711 "$BED/b.pem" "$BED/b.key" "$BED/pair.pem" "$@" 2>"$BED/liar.out"; }
+	local answer
+	read -r -t 20 answer <&"${LIAR[0]}" && [ "$answer" = ready ] || fail "the lying peer: $(cat "$BED/liar.out")"
+}
+
+liar() { # COMMAND...: see peer.py; its answer is in $answer
+	echo "$*" >&"${LIAR[1]}"
+	read -r -t 60 answer <&"${LIAR[0]}" || fail "the lying peer, $*: $(cat "$BED/liar.out")"
+}
+
+answers() { # REGULAR-EXPRESSION COMMAND...
+	local want=$1
+	shift
+	liar "$@"
+	[[ $answer =~ $want ]] || {
+		say "   $*: $answer"
+		return 1
+	}
+}
+
 # --- its ends -----------------------------------------------------------------------------------
 
 # What each test asserts at its end: nothing died but what the test killed, and no sanitizer spoke.
