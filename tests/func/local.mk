@@ -5,10 +5,11 @@ EXTRA_DIST += %D%/lib/ruletable.py \
 	%D%/40_traffic.sh %D%/41_offload.sh %D%/42_addresses.sh %D%/43_sessions.sh \
 	%D%/44_rule_lines.sh %D%/45_rule_strings.sh %D%/46_charging.sh %D%/47_programs.sh \
 	%D%/50_flow_checkpoints.sh %D%/51_recovered_flows.sh %D%/52_rules_differ.sh \
-	%D%/53_control_pending.sh %D%/54_rate_limit.sh %D%/56_shows.sh %D%/57_ecsreplay.sh %D%/58_captures.sh
+	%D%/53_control_pending.sh %D%/54_rate_limit.sh %D%/55_control_packets.sh %D%/56_shows.sh %D%/57_ecsreplay.sh %D%/58_captures.sh
 
 ## Faults: run by tests/run.sh
-EXTRA_DIST += %D%/lib/peer.py \
+EXTRA_DIST += %D%/lib/packets.py \
+	%D%/lib/peer.py \
 	%D%/lib/pair.sh \
 	%D%/lib/rows.py \
 	%D%/lib/talk.py \
@@ -28,4 +29,6 @@ EXTRA_DIST += %D%/lib/peer.py \
 	%D%/33_reset.sh \
 	%D%/34_tls.sh \
 	%D%/35_lying_control.sh \
-	%D%/36_lying_instance.sh
+	%D%/36_lying_instance.sh \
+	%D%/37_config.sh \
+	%D%/60_malformed.sh
