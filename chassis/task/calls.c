@@ -14,6 +14,7 @@ struct entry {
 
 struct chassis_calls {
 	struct entry *id, *v4, *v6;
+	struct entry *aside; /* by call-id: an address of theirs is another call's */
 	unsigned bit;
 	uint32_t next;
 	size_t of[CHASSIS_SESSMGRS_MAX + 1];
@@ -80,6 +81,20 @@ static void link_entry(struct chassis_calls *c, struct entry *e)
 	c->of[e->call.instance]++;
 }
 
+static void aside_free(struct chassis_calls *c, struct entry *e)
+{
+	HASH_DELETE(by_id, c->aside, e);
+	free(e);
+}
+
+static struct entry *aside_find(const struct chassis_calls *c, uint32_t callid)
+{
+	struct entry *e;
+
+	HASH_FIND(by_id, c->aside, &callid, sizeof(callid), e);
+	return e;
+}
+
 void chassis_calls_free(struct chassis_calls *c)
 {
 	struct entry *e, *tmp;
@@ -90,6 +105,8 @@ void chassis_calls_free(struct chassis_calls *c)
 		unlink_entry(c, e);
 		free(e);
 	}
+	HASH_ITER(by_id, c->aside, e, tmp)
+		aside_free(c, e);
 	free(c);
 }
 
@@ -111,6 +128,9 @@ int chassis_calls_add(struct chassis_calls *c, const struct chassis_call *call, 
 		*holder = e->call.callid;
 		return SRP_EDUP;
 	}
+	e = aside_find(c, call->callid);
+	if (e)
+		aside_free(c, e);
 	e = by_id(c, call->callid);
 	if (e) {
 		unlink_entry(c, e);
@@ -130,28 +150,84 @@ int chassis_calls_remove(struct chassis_calls *c, uint32_t callid, unsigned inst
 {
 	struct entry *e = by_id(c, callid);
 
+	if (e && e->call.instance == instance) {
+		unlink_entry(c, e);
+		free(e);
+		return SRP_OK;
+	}
+	e = aside_find(c, callid);
 	if (!e || e->call.instance != instance)
 		return SRP_ENOENT;
-	unlink_entry(c, e);
-	free(e);
+	aside_free(c, e);
 	return SRP_OK;
 }
 
-size_t chassis_calls_drop(struct chassis_calls *c, unsigned instance,
-                          void (*fn)(void *arg, const struct chassis_call *call), void *arg)
+/* Forgets calls of an instance; @p told NULL: all of them, else those it did not tell at that time. */
+static size_t forget(struct chassis_calls *c, unsigned instance, const uint32_t *told,
+                     void (*fn)(void *arg, const struct chassis_call *call), void *arg)
 {
 	struct entry *e, *tmp;
 	size_t n = 0;
 
 	HASH_ITER(by_id, c->id, e, tmp) {
-		if (e->call.instance != instance)
+		if (e->call.instance != instance || (told && e->call.told == *told))
 			continue;
 		fn(arg, &e->call);
 		unlink_entry(c, e);
 		free(e);
 		n++;
 	}
+	HASH_ITER(by_id, c->aside, e, tmp)
+		if (e->call.instance == instance && !(told && e->call.told == *told))
+			aside_free(c, e);
 	return n;
+}
+
+size_t chassis_calls_drop(struct chassis_calls *c, unsigned instance,
+                          void (*fn)(void *arg, const struct chassis_call *call), void *arg)
+{
+	return forget(c, instance, NULL, fn, arg);
+}
+
+size_t chassis_calls_sweep(struct chassis_calls *c, unsigned instance, uint32_t told,
+                           void (*fn)(void *arg, const struct chassis_call *call), void *arg)
+{
+	return forget(c, instance, &told, fn, arg);
+}
+
+void chassis_calls_touch(struct chassis_calls *c, uint32_t callid, uint32_t told)
+{
+	struct entry *e = by_id(c, callid);
+
+	if (e)
+		e->call.told = told;
+}
+
+int chassis_calls_put_aside(struct chassis_calls *c, const struct chassis_call *call)
+{
+	struct chassis_call kept = *call; /* it may be the very one that goes */
+	struct entry *e;
+
+	(void)chassis_calls_remove(c, kept.callid, kept.instance);
+	e = aside_find(c, kept.callid);
+	if (!e) {
+		e = calloc(1, sizeof(*e));
+		if (!e)
+			return SRP_ENOMEM;
+		e->call.callid = kept.callid;
+		HASH_ADD(by_id, c->aside, call.callid, sizeof(e->call.callid), e);
+	}
+	e->call = kept;
+	return SRP_OK;
+}
+
+void chassis_calls_aside(const struct chassis_calls *c,
+                         void (*fn)(void *arg, const struct chassis_call *call), void *arg)
+{
+	struct entry *e, *tmp;
+
+	HASH_ITER(by_id, c->aside, e, tmp)
+		fn(arg, &e->call);
 }
 
 const struct chassis_call *chassis_calls_find(const struct chassis_calls *c, uint32_t callid)
@@ -177,7 +253,7 @@ uint32_t chassis_calls_id(struct chassis_calls *c)
 	do {
 		c->next = (c->next + 1) & ~CHASSIS_CALL_BIT;
 		id = c->next | (c->bit ? CHASSIS_CALL_BIT : 0);
-	} while (c->next == 0 || by_id(c, id));
+	} while (c->next == 0 || by_id(c, id) || aside_find(c, id));
 	return id;
 }
 

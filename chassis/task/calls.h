@@ -21,6 +21,8 @@ struct chassis_call {
 	unsigned instance;  /**< 1..N */
 	bool has4, has6;
 	struct ecs_addr v4, v6;
+	uint64_t created_us;
+	uint32_t told;      /**< when its instance told it last, for chassis_calls_sweep */
 };
 
 /** @p start: where call-ids begin; drawn at random so that a restarted chassis does not repeat. */
@@ -32,11 +34,26 @@ void chassis_calls_free(struct chassis_calls *c);
  *         SRP_ENOMEM
  */
 int chassis_calls_add(struct chassis_calls *c, const struct chassis_call *call, uint32_t *holder);
-/** Forgets a call; SRP_ENOENT when it is not known, or known under another instance. */
+/** Forgets a call, also one that was put aside; SRP_ENOENT when it is not known, or known under
+ *  another instance. */
 int chassis_calls_remove(struct chassis_calls *c, uint32_t callid, unsigned instance);
 /** Forgets all calls of an instance; @p fn is told each before it goes. Returns how many. */
 size_t chassis_calls_drop(struct chassis_calls *c, unsigned instance,
                           void (*fn)(void *arg, const struct chassis_call *call), void *arg);
+/** The same for those of an instance that it last told at another time than @p told. */
+size_t chassis_calls_sweep(struct chassis_calls *c, unsigned instance, uint32_t told,
+                           void (*fn)(void *arg, const struct chassis_call *call), void *arg);
+/** Notes that the instance tells a call at @p told; nothing where the call is not known. */
+void chassis_calls_touch(struct chassis_calls *c, uint32_t callid, uint32_t told);
+/**
+ * Keeps a call of which an address is another's: an instance has it still, and it is found neither by
+ * address nor by call-id. One that is known already is moved.
+ * @return 0 or SRP_ENOMEM
+ */
+int chassis_calls_put_aside(struct chassis_calls *c, const struct chassis_call *call);
+/** Calls @p fn for each call that is aside; it must not change them. */
+void chassis_calls_aside(const struct chassis_calls *c,
+                         void (*fn)(void *arg, const struct chassis_call *call), void *arg);
 const struct chassis_call *chassis_calls_find(const struct chassis_calls *c, uint32_t callid);
 /** By IPv4 address, or by the /64 that holds an IPv6 address. */
 const struct chassis_call *chassis_calls_by_addr(const struct chassis_calls *c,
@@ -55,6 +72,12 @@ int chassis_calls_address(struct chassis_calls *c, const struct chassis_pool *po
 
 /** The first 64 bits of an IPv6 address, as sessions and steering know it; IPv4 as it is. */
 struct ecs_addr chassis_addr_prefix(const struct ecs_addr *a);
+
+/* Sessions that come and go, as a sessmgr tells them: [walk, call..., call...], each call of the
+ * elements callid, v4|nil, v6|nil, created. All are told again in a walk: FIRST, ..., LAST. */
+#define CHASSIS_NEWS_LAST   1u /**< these were all: what was not told since FIRST is not there */
+#define CHASSIS_NEWS_FIRST  2u /**< a walk begins */
+#define CHASSIS_NEWS_FIELDS 4u
 
 /* The specification of a session between tasks: 11 elements of a msgpack array. */
 #define CHASSIS_SPEC_FIELDS 11

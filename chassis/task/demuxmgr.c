@@ -15,6 +15,9 @@
 #include "srp/err.h"
 
 #define REQUESTS_MAX 65536u /* outstanding requests to the sessmgrs */
+#define ASIDE_S      0.5    /* how often the end of displaced sessions is asked for */
+#define ASIDE_TURN   1000u  /* of them at once */
+#define YOUNGER_US   SRP_SEC(2) /* ages come by checkpoint in seconds */
 
 /* A request that a sessmgr has not answered yet. */
 struct request {
@@ -35,6 +38,9 @@ struct demuxmgr {
 	uint32_t next_id;
 	enum srp_role role;
 	bool told[CHASSIS_SESSMGRS_MAX + 1]; /* the instance has told all its calls */
+	uint32_t walk[CHASSIS_SESSMGRS_MAX + 1]; /* number of the walk in which it tells them */
+	ev_timer aside;
+	unsigned aside_left; /* that may be asked for in this turn */
 };
 
 static void done(struct demuxmgr *d, uint32_t id, int status, const char *text, uint64_t value)
@@ -118,6 +124,7 @@ static int place(struct demuxmgr *d, struct ecs_session_spec *spec, uint32_t sct
 	uint32_t holder;
 	int rc;
 
+	call.created_us = chassis_now().us;
 	call.instance = chassis_calls_place(d->calls, (unsigned)d->ctx->shared->nsessmgr, usable, d);
 	if (!call.instance) {
 		*text = "no session manager is ready";
@@ -230,14 +237,16 @@ static void session_add(struct demuxmgr *d, uint32_t id, struct srp_mp_r *r)
 	}
 }
 
+/* @p q NULL: nobody waits, another session has the address. */
 static int ask_end(struct demuxmgr *d, struct request *q, unsigned instance, uint32_t callid)
 {
 	uint8_t buf[64];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 
-	srp_mp_w_array(&w, 2);
-	srp_mp_w_uint(&w, q->id);
+	srp_mp_w_array(&w, 3);
+	srp_mp_w_uint(&w, q ? q->id : 0);
 	srp_mp_w_uint(&w, callid);
+	srp_mp_w_uint(&w, q ? ECS_END_OPERATOR : ECS_END_REPLACED);
 	return chassis_task_send(d->ctx, CHASSIS_TASK_SESSMGR, instance, CHASSIS_IPC_SESSION_END, &w, -1);
 }
 
@@ -282,8 +291,17 @@ static int rx_command(struct demuxmgr *d, struct srp_mp_r *r)
 	return SRP_OK;
 }
 
+static void call_down(struct demuxmgr *d, const struct chassis_call *call)
+{
+	const struct chassis_call *known = chassis_calls_find(d->calls, call->callid);
+
+	if (known && known->instance == call->instance)
+		steer(d, known, false);
+	(void)chassis_calls_remove(d->calls, call->callid, call->instance);
+}
+
 /* A sessmgr's answer: [id, status, callid, text]. */
-static int rx_done(struct demuxmgr *d, struct srp_mp_r *r)
+static int rx_done(struct demuxmgr *d, unsigned instance, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	int64_t status = srp_mp_int(r);
@@ -294,6 +312,9 @@ static int rx_done(struct demuxmgr *d, struct srp_mp_r *r)
 	srp_mp_str(r, text, sizeof(text));
 	if (n < 4 || r->err)
 		return SRP_EFORMAT;
+	/* It does not hold what we thought it holds. */
+	if (status == SRP_ENOSESS && callid)
+		call_down(d, &(struct chassis_call){.callid = callid, .instance = instance});
 	HASH_FIND(hh, d->requests, &id, sizeof(id), q);
 	if (!q || --q->waits_for)
 		return SRP_OK; /* of a sessmgr that was restarted meanwhile, or one of several */
@@ -325,41 +346,89 @@ static void get_addr(struct srp_mp_r *r, bool *has, struct ecs_addr *out)
 		memcpy(out->b, p, sizeof(out->b));
 }
 
+static void end_aside(void *arg, const struct chassis_call *call)
+{
+	struct demuxmgr *d = arg;
+
+	if (d->aside_left && d->aside_left-- && ask_end(d, NULL, call->instance, call->callid) == 0)
+		d->ctx->slab->task_ctr.sessions_displaced++;
+}
+
+/* Two instances hold one address: after a partition, or where the end of a session was lost with
+ * its chassis. On the standby that passes, for the active ends one of them; the active must end it
+ * itself, and asks until it is gone. */
+static void on_aside(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct demuxmgr *d = w->data;
+
+	(void)loop;
+	(void)revents;
+	d->aside_left = ASIDE_TURN;
+	if (srp_role_permit[d->role].new_sessions)
+		chassis_calls_aside(d->calls, end_aside, d);
+}
+
+static void put_aside(struct demuxmgr *d, const struct chassis_call *call)
+{
+	if (chassis_calls_put_aside(d->calls, call) < 0)
+		chassis_log(LOG_ERR, "no memory to keep call %08x in mind", call->callid);
+}
+
+/* The younger one has the address: a subscriber who came again is not where he was. On the standby,
+ * and where both are about as old, it is who is told last. */
 static void call_up(struct demuxmgr *d, const struct chassis_call *call)
 {
 	uint32_t holder;
 
-	/* What a sessmgr holds is the truth: who else was thought to have the address has lost it. */
-	for (int i = 0; i < 2 && chassis_calls_add(d->calls, call, &holder) == SRP_EDUP; i++) {
-		const struct chassis_call *old = chassis_calls_find(d->calls, holder);
+	while (chassis_calls_add(d->calls, call, &holder) == SRP_EDUP) {
+		struct chassis_call old = *chassis_calls_find(d->calls, holder);
 
-		chassis_calls_remove(d->calls, holder, old->instance);
+		if (srp_role_permit[d->role].new_sessions &&
+		    call->created_us + YOUNGER_US < old.created_us) {
+			put_aside(d, call);
+			return;
+		}
+		steer(d, &old, false);
+		put_aside(d, &old);
 	}
 	steer(d, call, true);
 }
 
-static void call_down(struct demuxmgr *d, const struct chassis_call *call)
+static void unsteer(void *arg, const struct chassis_call *call)
 {
-	const struct chassis_call *known = chassis_calls_find(d->calls, call->callid);
-
-	if (!known || known->instance != call->instance)
-		return;
-	steer(d, known, false);
-	chassis_calls_remove(d->calls, call->callid, call->instance);
+	steer(arg, call, false);
 }
 
-/* [what, callid, v4|nil, v6|nil, ...]; what 1: these were all. */
+/* The instance has told all it holds: what it was thought to hold besides is gone, but for what it
+ * was asked for and has not made yet. */
+static void all_told(struct demuxmgr *d, unsigned instance)
+{
+	struct request *q, *tmp;
+
+	HASH_ITER(hh, d->requests, q, tmp)
+		if (q->creates && q->instance == instance)
+			chassis_calls_touch(d->calls, q->callid, d->walk[instance]);
+	(void)chassis_calls_sweep(d->calls, instance, d->walk[instance], unsteer, d);
+	d->told[instance] = true;
+}
+
+/* See CHASSIS_NEWS_FIELDS. */
 static int rx_calls(struct demuxmgr *d, unsigned instance, struct srp_mp_r *r, bool up)
 {
 	uint32_t n = srp_mp_array(r, 4096);
-	uint64_t what = srp_mp_uint(r, 1);
+	uint64_t walk = srp_mp_uint(r, CHASSIS_NEWS_FIRST | CHASSIS_NEWS_LAST);
 
-	for (uint32_t i = 1; i + 2 < n && !r->err; i += 3) {
-		struct chassis_call call = {.instance = instance};
+	if (walk & CHASSIS_NEWS_FIRST) {
+		d->walk[instance]++;
+		d->told[instance] = false;
+	}
+	for (uint32_t i = 1; i + CHASSIS_NEWS_FIELDS <= n && !r->err; i += CHASSIS_NEWS_FIELDS) {
+		struct chassis_call call = {.instance = instance, .told = d->walk[instance]};
 
 		call.callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 		get_addr(r, &call.has4, &call.v4);
 		get_addr(r, &call.has6, &call.v6);
+		call.created_us = srp_mp_uint(r, UINT64_MAX);
 		if (r->err)
 			break;
 		if (up)
@@ -367,8 +436,8 @@ static int rx_calls(struct demuxmgr *d, unsigned instance, struct srp_mp_r *r, b
 		else
 			call_down(d, &call);
 	}
-	if (!r->err && what == 1)
-		d->told[instance] = true;
+	if (!r->err && walk & CHASSIS_NEWS_LAST)
+		all_told(d, instance);
 	return r->err;
 }
 
@@ -479,18 +548,13 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	switch (h->type) {
 	case CHASSIS_IPC_ROLE:         return rx_role(d, &r);
 	case CHASSIS_IPC_COMMAND:      return rx_command(d, &r);
-	case CHASSIS_IPC_SESSION_DONE: return rx_done(d, &r);
+	case CHASSIS_IPC_SESSION_DONE: return rx_done(d, instance, &r);
 	case CHASSIS_IPC_SESSION_UP:   return rx_calls(d, instance, &r, true);
 	case CHASSIS_IPC_SESSION_DOWN: return rx_calls(d, instance, &r, false);
 	case CHASSIS_IPC_UNKNOWN:      return rx_unknown(d, instance, &r);
 	}
 	ctx->slab->task_ctr.frames_refused++;
 	return SRP_OK;
-}
-
-static void unsteer(void *arg, const struct chassis_call *call)
-{
-	steer(arg, call, false);
 }
 
 /* A sessmgr is gone: its calls with it, until it tells what it holds; its requests have failed. */
@@ -534,6 +598,9 @@ static int start(struct chassis_task_ctx *ctx)
 	d->calls = chassis_calls_new(chassis_bit(ctx->shared->config), start_id);
 	d->steer = ctx->shared->steer_map_fd < 0 ? NULL : chassis_steer_from_map(ctx->shared->steer_map_fd);
 	ctx->priv = d;
+	ev_timer_init(&d->aside, on_aside, ASIDE_S, ASIDE_S);
+	d->aside.data = d;
+	ev_timer_start(ctx->loop, &d->aside);
 	return d->calls ? SRP_OK : SRP_ENOMEM;
 }
 

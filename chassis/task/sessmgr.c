@@ -201,13 +201,14 @@ static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	uint32_t callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	enum ecs_session_end why = (enum ecs_session_end)srp_mp_uint(r, ECS_END__N - 1);
 
-	if (n < 2 || r->err)
+	if (n < 3 || r->err)
 		return SRP_EFORMAT;
-	if (callid) {
-		session_done(s, id,
-		             ecs_session_delete(s->engine, callid, ECS_END_OPERATOR, chassis_now()),
-		             callid);
+	if (!srp_role_permit[s->role].owns_timers) {
+		session_done(s, id, SRP_EROLE, callid); /* who only follows ends nothing by itself */
+	} else if (callid) {
+		session_done(s, id, ecs_session_delete(s->engine, callid, why, chassis_now()), callid);
 	} else if (s->end_all.on) {
 		session_done(s, id, SRP_EBUSY, 0);
 	} else {

@@ -42,6 +42,8 @@ struct sessmgr {
 	uint32_t news_n[2];
 	uint32_t walk;            /* call-id up to which demuxmgr was told after its restart */
 	bool walking;
+	bool walk_first;          /* the walk has not begun to tell */
+	bool news_lost;           /* demuxmgr could not take all: it is told everything again */
 	struct {                  /* `session delete all`, in steps */
 		uint32_t id;      /* of demuxmgr's request */
 		uint32_t after;   /* call-id of the last one that was ended */

@@ -158,10 +158,85 @@ static void test_spec_round_trip(void)
 	}
 }
 
+static void count(void *arg, const struct chassis_call *c)
+{
+	*(uint32_t *)arg += c->callid;
+}
+
+/* What an instance does not tell again is gone, from wherever it was kept. */
+static void test_sweep(void)
+{
+	struct chassis_calls *t = chassis_calls_new(0, 1);
+	struct chassis_call a = call(1, 1, "10.0.0.1", NULL), b = call(2, 1, "10.0.0.2", NULL),
+	                    c = call(4, 2, "10.0.0.3", NULL), d = call(8, 1, "10.0.0.1", NULL);
+	uint32_t holder, gone = 0, aside = 0;
+
+	a.told = b.told = c.told = d.told = 5;
+	CU_ASSERT_EQUAL(chassis_calls_add(t, &a, &holder), 0);
+	CU_ASSERT_EQUAL(chassis_calls_add(t, &b, &holder), 0);
+	CU_ASSERT_EQUAL(chassis_calls_add(t, &c, &holder), 0);
+	CU_ASSERT_EQUAL(chassis_calls_put_aside(t, &d), 0);
+	chassis_calls_touch(t, 1, 6);
+	chassis_calls_touch(t, 99, 6);
+	CU_ASSERT_EQUAL(chassis_calls_sweep(t, 1, 6, count, &gone), 1);
+	CU_ASSERT_EQUAL(gone, 2);
+	CU_ASSERT_PTR_NOT_NULL(chassis_calls_find(t, 1));
+	CU_ASSERT_PTR_NULL(chassis_calls_find(t, 2));
+	CU_ASSERT_PTR_NOT_NULL(chassis_calls_find(t, 4));
+	chassis_calls_aside(t, count, &aside);
+	CU_ASSERT_EQUAL(aside, 0);
+	CU_ASSERT_EQUAL(chassis_calls_sweep(t, 1, 6, count, &gone), 0);
+	chassis_calls_free(t);
+}
+
+static uint32_t aside_of(const struct chassis_calls *t)
+{
+	uint32_t sum = 0;
+
+	chassis_calls_aside(t, count, &sum);
+	return sum;
+}
+
+/* A call whose address another has is kept in mind, and nothing else is. */
+static void test_aside(void)
+{
+	struct chassis_calls *t = chassis_calls_new(0, 1);
+	struct chassis_call a = call(1, 1, "10.0.0.1", "2001:db8:1::"), b = call(2, 2, "10.0.0.1", NULL);
+	uint32_t holder, gone = 0;
+
+	CU_ASSERT_EQUAL(chassis_calls_add(t, &a, &holder), 0);
+	CU_ASSERT_EQUAL(chassis_calls_put_aside(t, chassis_calls_find(t, 1)), 0);
+	CU_ASSERT_EQUAL(chassis_calls_put_aside(t, &a), 0);
+	CU_ASSERT_EQUAL(aside_of(t), 1);
+	CU_ASSERT_PTR_NULL(chassis_calls_find(t, 1));
+	CU_ASSERT_PTR_NULL(chassis_calls_by_addr(t, &a.v6));
+	CU_ASSERT_EQUAL(chassis_calls_count(t), 0);
+	CU_ASSERT_EQUAL(chassis_calls_add(t, &b, &holder), 0);
+	/* Told again it is no longer aside, or still refused. */
+	CU_ASSERT_EQUAL(chassis_calls_add(t, &a, &holder), SRP_EDUP);
+	CU_ASSERT_EQUAL(aside_of(t), 1);
+	CU_ASSERT_EQUAL(chassis_calls_remove(t, 2, 2), 0);
+	CU_ASSERT_EQUAL(chassis_calls_add(t, &a, &holder), 0);
+	CU_ASSERT_EQUAL(aside_of(t), 0);
+	/* It goes by its call-id and instance, and with its instance. */
+	CU_ASSERT_EQUAL(chassis_calls_put_aside(t, &b), 0);
+	CU_ASSERT_EQUAL(chassis_calls_remove(t, 2, 1), SRP_ENOENT);
+	CU_ASSERT_EQUAL(chassis_calls_remove(t, 2, 2), 0);
+	CU_ASSERT_EQUAL(chassis_calls_put_aside(t, &b), 0);
+	CU_ASSERT_EQUAL(chassis_calls_drop(t, 1, count, &gone), 1);
+	CU_ASSERT_EQUAL(aside_of(t), 2);
+	CU_ASSERT_EQUAL(chassis_calls_drop(t, 2, count, &gone), 0);
+	CU_ASSERT_EQUAL(aside_of(t), 0);
+	CU_ASSERT_EQUAL(gone, 1);
+	chassis_calls_free(t);
+}
+
 CU_TestInfo chassis_calls_tests[] = {
 	{"add, find, move, remove", test_add_find_remove},
 	{"call-ids carry the chassis bit and are never 0 or taken", test_ids_carry_the_bit},
 	{"placement and loss of an instance", test_place_and_drop},
+	{"what an instance does not tell again is gone", test_sweep},
+	{"calls whose address another has are kept aside", test_aside},
 	{"a pool gives each address once", test_pool_to_its_end},
 	{"session between tasks, cut at every byte", test_spec_round_trip},
 	CU_TEST_INFO_NULL,
