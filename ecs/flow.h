@@ -33,6 +33,8 @@ struct ecs_flow_key {
 #define ECS_FLOW_F_LINGER    0x1000u /**< its timer is that of a closed connection */
 #define ECS_FLOW_F_AGAIN      0x2000u /**< analyzed anew at each packet of its opener: DNS */
 #define ECS_FLOW_F_L34        0x800u /**< L3/L4 lines only: mid-stream, or too many flows */
+#define ECS_FLOW_F_RESTING   0x4000u /**< its last packet had no payload and was charged by a rule that
+                                          is not eligible: not checkpointed until one has */
 
 /* What every packet touches comes right after ckpt: two cache lines. */
 struct ecs_flow {

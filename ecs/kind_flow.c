@@ -263,7 +263,7 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 
 	for (size_t i = 0; i < FLAGS_N; i++)
 		keep &= (uint16_t)~flag_map[i].flag;
-	keep &= (uint16_t)~ECS_FLOW_F_WAITING;
+	keep &= (uint16_t) ~(ECS_FLOW_F_WAITING | ECS_FLOW_F_RESTING);
 	ecs_list_del(&f->waiting);
 	ecs_flow_undelay(e, f);
 	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))

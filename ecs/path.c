@@ -232,6 +232,26 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 	}
 }
 
+/* A packet of TCP without payload on a flow whose rule looks at L7: charged by that rule where
+ * `flow control-handshaking charge-to-application` says so, else by what the packet matches itself.
+ * What comes before the verdict is decided as ever, or held. */
+static void control_packet(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+	bool closing = (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) || (f->flags & BOTH_FINS);
+	unsigned as = ECS_HS_ALL_PACKETS | (closing ? ECS_HS_TEAR_DOWN : ECS_HS_MID_SESSION);
+	bool rests = w->p->len <= w->p->hdr_len && (f->flags & ECS_FLOW_F_FINAL) &&
+	             !(w->s->handshaking & as) && !line_is_l34(e, w->line);
+
+	if (rests) {
+		match_l34(e, w);
+		w->ref = ref_of(e, w->line, w->now);
+		w->bypassed = false;
+	}
+	if (rests || (f->flags & ECS_FLOW_F_RESTING))
+		ecs_recoverable_rest(e, f, rests, w->ref, w->now);
+}
+
 /* --- flows ------------------------------------------------------------------------------------ */
 
 static struct ecs_flow_key key_of(const struct ecs_packet *p)
@@ -400,6 +420,8 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 		recovered_verdict(e, w);
 	} else if (whole) {
 		verdict(e, w, moved);
+		if (f->key.proto == PROTO_TCP)
+			control_packet(e, w);
 	} else {
 		/* neither a fragment nor an error tells more of the flow than is known */
 		w->bypassed = cached(e, w);

@@ -5,27 +5,32 @@
 
 /* --- eligibility ------------------------------------------------------------------------------ */
 
-/* By the name of the rule that the flow has (the action line that matched, group or ruledef), under
- * the session's scheme. The answer is kept with the ref: all sessions of a ref mostly have one
- * scheme. */
-static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *delay)
+/* By the name of the rule (the action line that matched, group or ruledef), under the session's
+ * scheme. The answer is kept with the ref: all sessions of a ref mostly have one scheme. */
+static bool rule_eligible(struct ecs_engine *e, const struct ecs_session *s, uint16_t ref,
+                          uint32_t *delay)
 {
-	struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+	struct ecs_ruleref *r = ecs_ruleref_get(e->refs, ref);
 	uint32_t d = 0;
 
 	*delay = 0;
 	if (!r || r->gone || r->bind == ECS_BIND_NO_RULE || r->bind == ECS_BIND_NO_RULEBASE ||
-	    f->session->scheme < 0)
+	    s->scheme < 0)
 		return false;
-	if (!r->judged || r->scheme != f->session->scheme) {
-		r->eligible = ecs_service_eligible(e->conf.service, f->session->scheme, r->rule,
-		                                   false, &d);
+	if (!r->judged || r->scheme != s->scheme) {
+		r->eligible = ecs_service_eligible(e->conf.service, s->scheme, r->rule, false, &d);
 		r->delay = r->eligible ? (uint16_t)d : 0;
-		r->scheme = f->session->scheme;
+		r->scheme = s->scheme;
 		r->judged = true;
 	}
 	*delay = r->delay;
 	return r->eligible;
+}
+
+static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *delay)
+{
+	*delay = 0;
+	return !(f->flags & ECS_FLOW_F_RESTING) && rule_eligible(e, f->session, f->ref, delay);
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -168,6 +173,19 @@ void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old
 		begin(e, f, delay, now);
 	else if (f->ref != old_ref)
 		ecs_tell_changed(e, &f->ckpt, now);
+}
+
+void ecs_recoverable_rest(struct ecs_engine *e, struct ecs_flow *f, bool rests, uint16_t ref,
+                          struct srp_time now)
+{
+	uint32_t delay;
+
+	if (rests && rule_eligible(e, f->session, ref, &delay))
+		rests = false;
+	if (rests == ((f->flags & ECS_FLOW_F_RESTING) != 0))
+		return;
+	f->flags ^= ECS_FLOW_F_RESTING;
+	ecs_recoverable_rule(e, f, f->ref, now);
 }
 
 void ecs_recoverable_end(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)

@@ -14,6 +14,13 @@
  * slot, arms the delay, tells the sink. */
 void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old_ref,
                           struct srp_time now);
+/**
+ * What the last packet of @p f was charged by. @p rests: by another rule than its own, @p ref, having
+ * no payload: unless that one is eligible too, the checkpoint is taken back until a packet with
+ * payload comes (flow-recovery.txt, Restrictions).
+ */
+void ecs_recoverable_rest(struct ecs_engine *e, struct ecs_flow *f, bool rests, uint16_t ref,
+                          struct srp_time now);
 /** @p f is about to be freed: gives its slot to the oldest waiting flow and tells the sink. */
 void ecs_recoverable_end(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /** The delay of @p f has run out. */

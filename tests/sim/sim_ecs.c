@@ -173,7 +173,8 @@ static const char *request(int host)
 
 /* Which rules a packet may be counted by, and that it is one of them: never any other (invariant
  * 6). */
-static void check_rule(struct world *w, struct talk *t, const struct ecs_session *s, int got)
+static void check_rule(struct world *w, struct talk *t, const struct ecs_session *s, int got,
+                       bool empty)
 {
 	bool l34 = got == (t->proto == 17 ? DNS : WEB);
 
@@ -185,8 +186,8 @@ static void check_rule(struct world *w, struct talk *t, const struct ecs_session
 		PAIR_CHECK(&w->p, l34);
 	else if (t->recovered)
 		PAIR_CHECK(&w->p, got == t->rule);
-	else if (t->middle || t->stage < 4)
-		PAIR_CHECK(&w->p, l34);
+	else if (t->middle || t->stage < 4 || (empty && t->proto == 6))
+		PAIR_CHECK(&w->p, l34); /* without payload: by what the packet matches itself */
 	else
 		PAIR_CHECK(&w->p, got == t->host);
 	if (!(t->recovered && s->pending))
@@ -214,7 +215,8 @@ static void packet(struct world *w, struct talk *t, enum ecs_dir dir, uint8_t fl
 	k.dport = dir == ECS_UPLINK ? (t->proto == 17 ? 53 : 80) : t->sport;
 	if (!text) {
 		k.data = fill;
-		k.len = flags & (SYN | RST) ? 0 : pair_pick(&w->p, sizeof(fill));
+		k.len = flags & (SYN | RST) || !pair_pick(&w->p, 4) ? 0
+		                                                    : pair_pick(&w->p, sizeof(fill));
 	}
 	len = pk_build(&k, b);
 	for (int r = 0; r < RULES; r++)
@@ -230,7 +232,7 @@ static void packet(struct world *w, struct talk *t, enum ecs_dir dir, uint8_t fl
 		if (more)
 			got = r;
 	}
-	check_rule(w, t, s, got);
+	check_rule(w, t, s, got, !k.len && !(text && *text));
 }
 
 static void talk_begin(struct world *w, struct talk *t)

@@ -41,19 +41,25 @@ static void http_per_request(void)
 	end(&r);
 }
 
+/* A rig whose rulebase has another last line. */
+static void begin_with(struct rig *r, const char *last)
+{
+	struct ecs_session_spec sp = spec_of(1, UE, NULL);
+	char text[8192];
+
+	snprintf(text, sizeof(text), "%.*s%s",
+	         (int)(sizeof(rules) - sizeof(HANDSHAKING_HERE)), rules, last);
+	setup(r, text, 0);
+	ecs_engine_active(r->e, true, r->now);
+	CU_ASSERT_EQUAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
+}
+
 static void handshake_is_charged_to_the_application(void)
 {
 	struct rig r;
 	struct conn c;
-	struct ecs_session_spec sp = spec_of(1, UE, NULL);
-	char text[8192];
-	size_t n = sizeof(rules) - 1 - strlen("#exit\n");
 
-	snprintf(text, sizeof(text), "%.*s flow control-handshaking charge-to-application "
-	         "initial-packets\n#exit\n", (int)n, rules);
-	setup(&r, text, 0);
-	ecs_engine_active(r.e, true, r.now);
-	CU_ASSERT_EQUAL(ecs_session_create(r.e, &sp, r.now, &r.s), 0);
+	begin_with(&r, HANDSHAKING(" initial-packets mid-session-packets"));
 	c = tcp(&r, 4000, 80);
 	handshake(&c);
 	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->hits, 0);
@@ -73,6 +79,82 @@ static void handshake_is_charged_to_the_application(void)
 	ecs_flows_clear(r.e, 0, r.now);
 	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->hits, 3);
 	CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->pkts_up, 2);
+	end(&r);
+}
+
+/* ecs-facts 2.4; flow-recovery.txt, Restrictions: which packets without payload are charged to the
+ * application, and how often the checkpoint of an eligible flow is taken back for those that are not. */
+static void packets_without_payload(void)
+{
+	static const struct {
+		const char *last;
+		unsigned app;     /* packets of the connection on the application's rule, of 10 */
+		unsigned deleted; /* checkpoints taken back before the connection is forgotten */
+	} mode[] = {
+		{"#exit\n", 2, 2},
+		{HANDSHAKING(" initial-packets"), 5, 2},
+		{HANDSHAKING(" mid-session-packets"), 4, 1},
+		{HANDSHAKING(" tear-down-packets"), 5, 2},
+		{HANDSHAKING(" mid-session-packets tear-down-packets"), 7, 0},
+		{HANDSHAKING(" initial-packets mid-session-packets tear-down-packets"), 10, 0},
+		{HANDSHAKING(" all-packets"), 10, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(mode) / sizeof(mode[0]); i++) {
+		struct rig r;
+		struct conn c;
+
+		begin_with(&r, mode[i].last);
+		c = tcp(&r, 4000, 80);
+		handshake(&c);
+		say(&c, ECS_UPLINK, ACK, GET("video.example"));
+		say(&c, ECS_DOWNLINK, ACK, NULL);
+		say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 200 OK\r\n\r\n");
+		CU_ASSERT_TRUE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+		say(&c, ECS_UPLINK, ACK, NULL);
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "video");
+		say(&c, ECS_UPLINK, FIN | ACK, NULL);
+		say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+		say(&c, ECS_UPLINK, ACK, NULL);
+		CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, mode[i].app);
+		CU_ASSERT_EQUAL(stats_of(&r, "tcp-any")->hits, 10 - mode[i].app);
+		CU_ASSERT_EQUAL(volume(&r, ECS_USAGE_SESSION, 0).pkts[ECS_UPLINK], 6);
+		CU_ASSERT_EQUAL(r.told[ecs_kind_flow.id], mode[i].deleted);
+		end(&r);
+	}
+}
+
+static void rest_of_a_flow(void)
+{
+	struct rig r;
+	struct conn c;
+
+	/* the rule of its packets without payload is eligible too: the checkpoint stays */
+	begin_with(&r, "#exit\n");
+	c = tcp(&r, 4000, 7777);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	say(&c, ECS_DOWNLINK, ACK, NULL);
+	CU_ASSERT_EQUAL(stats_of(&r, "late")->hits, 4);
+	CU_ASSERT_TRUE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+	CU_ASSERT_EQUAL(r.told[ecs_kind_flow.id], 0);
+	/* its slot is free while it rests; a flow that is taken over keeps its rule for all packets */
+	c = tcp(&r, 4001, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	CU_ASSERT_EQUAL(r.s->slots, 2);
+	say(&c, ECS_DOWNLINK, ACK, NULL);
+	CU_ASSERT_EQUAL(r.s->slots, 1);
+	CU_ASSERT_EQUAL(r.told[ecs_kind_flow.id], 1);
+	say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 200 OK\r\n\r\n");
+	CU_ASSERT_EQUAL(r.s->slots, 2);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now);
+	say(&c, ECS_UPLINK, ACK, NULL);
+	CU_ASSERT_TRUE(ecs_flow_recovered(r.e, flow_of(&c)));
+	CU_ASSERT_EQUAL(stats_of(&r, "video")->hits, 4);
+	CU_ASSERT_EQUAL(r.s->slots, 2);
+	CU_ASSERT_EQUAL(r.told[ecs_kind_flow.id], 1);
 	end(&r);
 }
 
@@ -430,6 +512,8 @@ static void reconfigured(void)
 CU_TestInfo ecs_engine_tests[] = {
 	{"HTTP: matched again at each request", http_per_request},
 	{"a handshake is charged to the application", handshake_is_charged_to_the_application},
+	{"packets without payload", packets_without_payload},
+	{"a flow rests", rest_of_a_flow},
 	{"TLS and DNS names", tls_and_dns},
 	{"no rule, no session, no packet", no_rule_and_unknown},
 	{"discard", discard},

@@ -21,6 +21,10 @@
 #define FIN ECS_TCP_FIN
 #define RST ECS_TCP_RST
 
+/* What packets without payload are charged to: the last line of `rules`, which tests replace. */
+#define HANDSHAKING(what) " flow control-handshaking charge-to-application" what "\n#exit\n"
+#define HANDSHAKING_HERE HANDSHAKING(" mid-session-packets tear-down-packets")
+
 /* L7 lines first, then L3/L4 lines, all eligible but `tcp-any`. */
 static const char rules[] =
 	"ruledef video\n http host ends-with video.example\n#exit\n"
@@ -48,7 +52,7 @@ static const char rules[] =
 	" action priority 70 ruledef ping charging-action ca-any\n"
 	" action priority 80 ruledef tcp-any charging-action ca-any\n"
 	" action priority 90 ruledef udp-any charging-action ca-any\n"
-	"#exit\n";
+	HANDSHAKING_HERE;
 
 static const char eligible[] =
 	"trigger-action ta\n flow-recovery\n#exit\n"

@@ -336,6 +336,9 @@ bed_config_charging() {
 		esac
 	done <<<"$BED_RULES"
 	echo "      action priority 65000 ruledef any charging-action any"
+	# Set-up packets go by the L3/L4 rule, all others by the application's: else each acknowledgement
+	# without payload would take back the checkpoint of its flow.
+	echo "      flow control-handshaking charge-to-application mid-session-packets tear-down-packets"
 	echo "    #exit"
 	cat <<-END
 		    trigger-action recover
