@@ -441,6 +441,16 @@ static bool lim_empty(const struct recovery_replica *r)
 	return true;
 }
 
+/* One that is empty since its process began compares nothing, whoever says that it is complete. One that
+ * has become empty knows that: its deletions may not have reached the peer. */
+static bool never_used(const struct recovery_replica *r)
+{
+	for (uint32_t i = 0; i < r->conf.nkinds; i++)
+		if (r->kind[i].used)
+			return false;
+	return true;
+}
+
 /* What a comparison would be for, and when; never where something must be sent first. */
 static struct srp_time round_when(const struct recovery_replica *r, bool drained, uint32_t *flags)
 {
@@ -450,8 +460,7 @@ static struct srp_time round_when(const struct recovery_replica *r, bool drained
 	if (r->round != RECOVERY_ROUND_IDLE || recovery_fresh_left(r))
 		return (struct srp_time){0};
 	if (r->sync == RECOVERY_SYNC_COMPARE)
-		/* An empty one compares nothing. */
-		return recovery_objects(r) ? soon : (struct srp_time){0};
+		return never_used(r) ? (struct srp_time){0} : soon;
 	if (r->sync != RECOVERY_SYNC_DONE || r->dir != RECOVERY_DIR_SOURCE || r->audit_on)
 		return (struct srp_time){0};
 	*flags = RECOVERY_DIGEST_FINAL;

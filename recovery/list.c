@@ -49,6 +49,7 @@ static void enter(struct recovery_kind *rk, struct srp_ckpt_link *l, struct srp_
                   enum srp_link_state st)
 {
 	l->state = (uint8_t)st;
+	rk->used = true;
 	rk->n[st]++;
 	recovery_list_add(to, &l->node);
 }

@@ -113,6 +113,7 @@ struct recovery_kind {
 	uint8_t idx;
 	bool active;      /**< both ends know it */
 	bool orphans;     /**< may be the parent of objects in orphan chains */
+	bool used;        /**< there was an object once: that there is none is known, not missed */
 	uint8_t ver, hver; /**< negotiated version; version of the stored hashes */
 	uint16_t lo, void_below;
 	struct srp_list settled, fresh, walk, dirty, lim, held, refused;

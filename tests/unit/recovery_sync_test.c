@@ -187,6 +187,32 @@ static void complete_and_empty(void)
 	kit_fini(&k);
 }
 
+/* One whose last object was deleted is the source all the same: the peer missed that, and forgot the
+ * stream, for it was active meanwhile. */
+static void became_empty(void)
+{
+	struct kit k = {0};
+
+	kit_level(&k, 5);
+	kit_down(&k);
+	kit_role(&k, 1, SRP_ROLE_ACTIVE, 4, true);
+	toy_set_parent(&k.s[1].toy, 9, 1, k.now);
+	for (uint32_t i = 0; i < 5; i++)
+		toy_del_parent(&k.s[0].toy, i, k.now);
+	for (uint32_t i = 0; i < TOY_RULES; i++)
+		toy_del_rule(&k.s[0].toy, i, k.now);
+	CU_ASSERT_EQUAL(toy_count(&k.s[0].toy), 0);
+	kit_role(&k, 0, SRP_ROLE_ACTIVE, 6, true);
+	kit_role(&k, 1, SRP_ROLE_STANDBY, 6, true);
+	kit_connect(&k);
+	kit_after(&k, SRP_SEC(3));
+	CU_ASSERT_EQUAL(recovery_replica_link(k.s[0].r), RECOVERY_LINK_READY);
+	CU_ASSERT_EQUAL(recovery_replica_link(k.s[1].r), RECOVERY_LINK_READY);
+	CU_ASSERT_EQUAL(toy_count(&k.s[1].toy), 0);
+	CU_ASSERT(kit_same(&k));
+	kit_fini(&k);
+}
+
 static void both_active(void)
 {
 	struct kit k = {0};
@@ -376,6 +402,7 @@ CU_TestInfo recovery_sync_tests[] = {
 	{"an empty active empties nobody", empty_active},
 	{"a half-filled active", half_filled_active},
 	{"complete and empty", complete_and_empty},
+	{"became empty", became_empty},
 	{"both active", both_active},
 	{"a stale term", stale_term},
 	{"planned switchover", planned_switchover},
