@@ -31,4 +31,7 @@ EXTRA_DIST += %D%/lib/packets.py \
 	%D%/35_lying_control.sh \
 	%D%/36_lying_instance.sh \
 	%D%/37_config.sh \
-	%D%/60_malformed.sh
+	%D%/38_start.sh \
+	%D%/39_disk_full.sh \
+	%D%/60_malformed.sh \
+	%D%/61_beats.sh

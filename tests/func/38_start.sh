@@ -1,0 +1,107 @@
+#!/bin/bash
+# What is in the way of a start: a TUN of the same name, a port in use, an operator's socket in use, a
+# state file in use, certificates that cannot be used. The daemon ends with a clear message and takes
+# nothing away from whom it belongs to. What an earlier life left behind is no obstacle.
+. "$(dirname "$0")/lib/pair.sh"
+
+# TEXT MESSAGE...: a start of A ends, in the foreground (and in the background: HOWS), with a status and
+# these pieces in its log; nothing is left of it
+ends_with() {
+	local text=$1 how out status piece
+	shift
+	for how in "${HOWS[@]}"; do
+		# shellcheck disable=SC2086
+		out=$(bed_in a timeout 20 "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" $how 2>&1 </dev/null)
+		status=$?
+		[ $status != 0 ] && [ $status != 124 ] || fail "$text: chassisd ${how:-without -f} ends with $status: $out"
+		for piece; do
+			grep -qE -- "$piece" <<<"$out" || fail "$text: '$piece' is not said: $out"
+		done
+	done
+	say "ok: $text: $(tail -n 1 <<<"$out" | sed 's/.*error: //')"
+	check "no rule or route was made" [ -z "$(bed_in a ip rule | grep 470)" ]
+}
+
+HOWS=(-f '')
+pair_begin
+
+has_link() { bed_in a ip link show "$1" >/dev/null 2>&1; }
+say "A TUN that is there already"
+bed_in a ip tuntap add dev acc mode tun
+ends_with "a device named acc" 'acc' 'already|busy|in use|exists'
+check "it is there still" has_link acc
+check "the others were not left behind" [ -z "$(bed_in a ip -o link | grep -E ' (core|svc):')" ]
+bed_in a ip tuntap del dev acc mode tun
+HOWS=(-f)
+bed_in a ip tuntap add dev svc mode tun
+ends_with "a device named svc" 'svc' 'already|busy|in use|exists'
+check "it is there still" has_link svc
+bed_in a ip tuntap del dev svc mode tun
+check "another suffix evades it" grep -q 'suffix' <("$BED_CHASSISD" -h 2>&1 | tr A-Z a-z)
+
+hold() { # PYTHON: holds something until it is killed
+	rm -f "$BED/held"
+	ip netns exec "${BED_PREFIX}a" python3 -S -c "$1
+import time
+print('held', flush=True)
+time.sleep(1000)" >"$BED/held" 2>&1 </dev/null &
+	held=$!
+	eventually "it is held" grep -q held "$BED/held"
+}
+release() { kill $held && wait $held 2>/dev/null; }
+
+say "Ports in use"
+hold "import socket; s = socket.create_server(('10.3.0.2', 4713))"
+ends_with "TCP port 4713" "TCP port 4713 on 10.3.0.2: Address already in use"
+release
+hold "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('10.3.0.2', 4712))"
+ends_with "UDP port 4712" 'UDP port 4712 on 10.3.0.2: Address already in use'
+release
+
+say "The operator's socket"
+hold "import socket; s = socket.socket(socket.AF_UNIX); s.bind('$BED/a.sock'); s.listen()"
+ends_with "a socket on which somebody answers" "another chassisd answers on $BED/a.sock"
+check "it is there still" [ -S "$BED/a.sock" ]
+release
+rm -f "$BED/a.sock"
+echo mine >"$BED/a.sock"
+ends_with "a file of that name" "$BED/a.sock exists and is not a socket"
+check "it is there still" grep -q mine "$BED/a.sock"
+rm "$BED/a.sock"
+
+say "Certificates"
+HOWS=(-f '')
+cp "$BED/a.pem" "$BED/a.pem.good"
+cp "$BED/b.pem" "$BED/a.pem"
+ends_with "a key of another certificate" "key $BED/a.key" "mismatch|is not the key"
+rm "$BED/a.pem"
+ends_with "no certificate" "certificate $BED/a.pem: No such file"
+echo garbage >"$BED/a.pem"
+ends_with "a certificate that is none" "certificate $BED/a.pem: "
+mv "$BED/a.pem.good" "$BED/a.pem"
+
+say "Another chassis is there"
+bed_chassis_start a
+eventually "A answers" bed_answers a
+pids=$(bed_chassis_pids a)
+out=$(bed_in a timeout 20 "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" -f 2>&1) && fail "a second one starts"
+check "a second one is refused" grep -q "another chassisd answers on $BED/a.sock" <<<"$out"
+out=$(bed_in a timeout 20 "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/second.sock" -n 2 -f 2>&1) && fail "a second one starts"
+check "with names of its own, too: the state file is in use" grep -q 'state file .* in use' <<<"$out"
+check "the first one was not disturbed" [ "$(bed_chassis_pids a)" = "$pids" ]
+check "it answers" bed_answers a
+
+say "What a chassis that was killed left behind"
+bed_chassis_kill a
+check "its socket" [ -S "$BED/a.sock" ]
+check "its rules" [ -n "$(bed_in a ip rule | grep 470)" ]
+bed_in a "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" >>"$BED/a.log" 2>&1 </dev/null ||
+	fail "it does not start in the background"
+check "is no obstacle: it starts, and answers once the command has ended" bed_answers a
+check "it left the terminal" [ -n "$(pgrep -f 'chassisd: supervisor' --ns $$ 2>/dev/null || ip netns pids "$(bed_ns a)")" ]
+check "its rules are there once" [ "$(bed_in a ip rule | grep -c 'iif acc0')" = 1 ]
+kill "$(ip netns pids "$(bed_ns a)" | head -n 1)"
+ended() { [ -z "$(ip netns pids "$(bed_ns a)")" ]; }
+eventually "it ends" ended
+check "nothing of it is left" [ ! -e "$BED/a.sock" -a -z "$(bed_in a ip rule | grep 470)" ]
+pair_ends
