@@ -33,13 +33,11 @@ static int no_passphrase(char *buf, int size, int rw, void *arg)
 
 static void say(char *why, size_t cap, const char *what, const char *file)
 {
-	unsigned long e = ERR_peek_error(), io = 0;
+	unsigned long e = ERR_peek_error();
 	const char *r;
 
-	/* The first entry names the cause (no such file), the last what was attempted. */
-	if (ERR_SYSTEM_ERROR(e))
-		io = e;
-	r = io ? strerror(ERR_GET_REASON(io)) : ERR_reason_error_string(ERR_peek_last_error());
+	/* The first entry names the cause (no such file, no start line), the last what was attempted. */
+	r = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
 	snprintf(why, cap, "%s %s: %s", what, file, r ? r : "unreadable");
 	ERR_clear_error();
 }
