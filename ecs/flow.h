@@ -36,6 +36,11 @@ struct ecs_flow_key {
 #define ECS_FLOW_F_RESTING   0x4000u /**< its last packet had no payload and was charged by a rule that
                                           is not eligible: not checkpointed until one has */
 
+/** Nothing is decided yet, and it can still be analyzed from its beginning: TCP until its payload
+ *  begins, in either direction; what has no connection until its verdict is final. Never together
+ *  with FINAL. TCP with neither of them is in the middle of an analysis. */
+#define ECS_FLOW_F_FRESH     0x8000u
+
 /* What every packet touches comes right after ckpt: two cache lines. */
 struct ecs_flow {
 	struct srp_ckpt_obj ckpt;         /**< kind ACS_FLOW_INFO, 210; first */
@@ -60,7 +65,7 @@ struct ecs_flow {
 	struct ecs_wheel_node *delay;     /**< delay of the first checkpoint; NULL none */
 	uint32_t id; /**< (counter << 1 | chassis bit), never reused in a session */
 	uint32_t idle_timeout;            /**< seconds, 0 none */
-	uint32_t isn;                     /**< of the SYN that opened it; 0 not seen */
+	uint32_t isn; /**< of the SYN that opened it, or what its answer says; 0 not seen */
 	uint16_t app, app_master;         /**< nDPI */
 };
 

@@ -19,9 +19,11 @@
 #define WIRE_FIRST_UP  0x04u
 #define WIRE_MID       0x08u
 #define WIRE_OPENER_UP 0x10u
-#define WIRE_ALL       0x1fu
+#define WIRE_FRESH     0x20u /* of TCP: with the ISN, which tells what the first byte is */
+#define WIRE_UNDECIDED 0x40u /* of TCP: in the middle of an analysis */
+#define WIRE_ALL       0x7fu
 
-#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + 1 + 1 + 5 + 3 + 3 + 18)
+#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18)
 
 static const struct {
 	uint16_t flag;
@@ -32,6 +34,7 @@ static const struct {
 	{ECS_FLOW_F_FIRST_UP, WIRE_FIRST_UP},
 	{ECS_FLOW_F_MID, WIRE_MID},
 	{ECS_FLOW_F_OPENER_UP, WIRE_OPENER_UP},
+	{ECS_FLOW_F_FRESH, WIRE_FRESH},
 };
 #define FLAGS_N (sizeof(flag_map) / sizeof(flag_map[0]))
 
@@ -39,8 +42,8 @@ static const struct {
 struct image {
 	struct ecs_session *session;
 	struct ecs_flow_key key;
-	uint32_t id, idle_timeout;
-	bool own_timeout;
+	uint32_t id, idle_timeout, isn;
+	bool own_timeout, undecided;
 	uint16_t ref, back, flags, app, app_master;
 	uint8_t bearer, tcp_state;
 	uint64_t age_ms, idle_ms;
@@ -115,23 +118,38 @@ static void write_rule(struct ecs_engine *e, const struct ecs_flow *f,
 	srp_mp_w_uint(w, back ? back->name_hash : 0); /* 0: `(no rule)` */
 }
 
+static void write_flags(const struct ecs_flow *f, struct srp_mp_w *w)
+{
+	bool tcp = f->key.proto == PROTO_TCP;
+	uint8_t wire = 0;
+
+	for (size_t i = 0; i < FLAGS_N; i++)
+		if (f->flags & flag_map[i].flag)
+			wire |= flag_map[i].wire;
+	if (tcp && !(f->flags & (ECS_FLOW_F_FRESH | ECS_FLOW_F_FINAL)))
+		wire |= WIRE_UNDECIDED;
+	if (tcp && (wire & WIRE_FRESH)) {
+		srp_mp_w_array(w, 2);
+		srp_mp_w_uint(w, wire);
+		srp_mp_w_uint(w, f->isn);
+	} else {
+		srp_mp_w_uint(w, wire);
+	}
+}
+
 static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
                        struct srp_mp_w *w)
 {
 	const struct ecs_flow *f = of(o);
 	struct ecs_engine *e = ctx->owner;
 	const struct ecs_ruleref *ref = ecs_ruleref_get(e->refs, f->ref);
-	uint8_t wire = 0;
 
 	if (!ref || !ecs_kind_owns(f->session, &f->key.subscriber))
 		return SRP_ESTATE;
-	for (size_t i = 0; i < FLAGS_N; i++)
-		if (f->flags & flag_map[i].flag)
-			wire |= flag_map[i].wire;
 	write_key(&f->key, w);
 	write_rule(e, f, ref, w);
 	srp_mp_w_uint(w, f->bearer);
-	srp_mp_w_uint(w, wire);
+	write_flags(f, w);
 	srp_mp_w_uint(w, f->tcp_state);
 	/* what the rule implies depends on each side's configuration: not part of the hash */
 	if (ctx->canonical || f->idle_timeout == ecs_flow_timeout(e, f))
@@ -190,6 +208,24 @@ static int read_rule(const struct ecs_engine *e, struct srp_mp_r *r, struct imag
 	return 0;
 }
 
+static void read_flags(struct srp_mp_r *r, struct image *m, uint8_t *wire)
+{
+	bool tcp = m->key.proto == PROTO_TCP, two = srp_mp_left(r) && *r->p == 0x92;
+
+	if (two)
+		(void)srp_mp_array(r, 2);
+	*wire = (uint8_t)srp_mp_uint(r, WIRE_ALL);
+	if (two)
+		m->isn = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	m->undecided = *wire & WIRE_UNDECIDED;
+	if (two != (tcp && (*wire & WIRE_FRESH)) ||
+	    (m->undecided && (!tcp || (*wire & WIRE_FRESH))))
+		srp_mp_fail(r, SRP_EINVAL);
+	for (size_t i = 0; i < FLAGS_N; i++)
+		if (*wire & flag_map[i].wire)
+			m->flags |= flag_map[i].flag;
+}
+
 static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 {
 	uint8_t wire;
@@ -198,7 +234,7 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	read_key(r, m->session, &m->key);
 	rule = read_rule(e, r, m);
 	m->bearer = (uint8_t)srp_mp_uint(r, 15);
-	wire = (uint8_t)srp_mp_uint(r, WIRE_ALL);
+	read_flags(r, m, &wire);
 	m->tcp_state = (uint8_t)srp_mp_uint(r, ECS_TCP_ST__N - 1);
 	m->own_timeout = !srp_mp_nil(r);
 	if (m->own_timeout)
@@ -214,9 +250,11 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	if (m->key.proto != PROTO_TCP &&
 	    (m->tcp_state != ECS_TCP_ST_NONE || (wire & (WIRE_FIN_UP | WIRE_FIN_DOWN))))
 		return SRP_EINVAL;
-	for (size_t i = 0; i < FLAGS_N; i++)
-		if (wire & flag_map[i].wire)
-			m->flags |= flag_map[i].flag;
+	/* what has not begun has not ended either, and did not begin in mid-stream */
+	if (m->key.proto == PROTO_TCP && (wire & WIRE_FRESH) &&
+	    (m->tcp_state > ECS_TCP_ST_ESTABLISHED ||
+	     (wire & (WIRE_FIN_UP | WIRE_FIN_DOWN | WIRE_MID))))
+		return SRP_EINVAL;
 	return rule;
 }
 
@@ -259,19 +297,26 @@ static void set_timeout(struct ecs_engine *e, struct ecs_flow *f, const struct i
 static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
                 struct srp_time now)
 {
+	bool open = m->undecided || (m->flags & ECS_FLOW_F_FRESH);
 	uint16_t keep = f->flags;
 
+	/* what was found out here of a flow of this name is of another life of it */
+	ecs_flow_unanalyze(e, f);
 	for (size_t i = 0; i < FLAGS_N; i++)
 		keep &= (uint16_t)~flag_map[i].flag;
-	keep &= (uint16_t) ~(ECS_FLOW_F_WAITING | ECS_FLOW_F_RESTING);
+	keep &= (uint16_t) ~(ECS_FLOW_F_WAITING | ECS_FLOW_F_RESTING | ECS_FLOW_F_FINAL |
+	                    ECS_FLOW_F_SEEN);
 	ecs_list_del(&f->waiting);
 	ecs_flow_undelay(e, f);
 	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
 		ecs_flow_slot(e, f, true);
-	f->flags = (uint16_t)(keep | m->flags | ECS_FLOW_F_FINAL | ECS_FLOW_F_ELIGIBLE |
-	                      ECS_FLOW_F_CHECKPOINT | (e->active ? ECS_FLOW_F_RECOVERED : 0u));
+	f->flags = (uint16_t)(keep | m->flags | (open ? 0u : ECS_FLOW_F_FINAL) |
+	                      ECS_FLOW_F_ELIGIBLE | ECS_FLOW_F_CHECKPOINT |
+	                      (e->active ? ECS_FLOW_F_RECOVERED : 0u));
 	ecs_flow_ref(e, f, m->ref);
 	f->back = m->back;
+	if (m->flags & ECS_FLOW_F_FRESH)
+		f->isn = m->isn;
 	f->bearer = m->bearer;
 	f->tcp_state = m->tcp_state;
 	f->app = m->app;

@@ -91,6 +91,7 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 
 		other = ref_of(e, match(e, w, &m, l7, &other_maybe), w->now);
 		f->flags |= ECS_FLOW_F_FINAL;
+		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
 		/* a verdict for which nobody had to speak will not change by what is said later */
 		if (a && !ecs_analysis_spoken(a))
 			ecs_flow_unanalyze(e, f);
@@ -180,6 +181,10 @@ static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 		begin_analysis(e, w);
 	}
 	f->flags |= ECS_FLOW_F_SEEN;
+	if (f->key.proto == PROTO_TCP && !(f->flags & ECS_FLOW_F_FINAL)) {
+		f->flags |= ECS_FLOW_F_FINAL; /* nobody can go on with half an analysis */
+		e->conf.counters->flows_undecided++;
+	}
 	if (f->analysis && (analyze(e, w) & ECS_AN_OVER))
 		ecs_flow_unanalyze(e, f);
 	if (w->s->pending) {
@@ -300,11 +305,13 @@ static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 	if (f->key.proto == PROTO_TCP && (p->tcp_flags & ECS_TCP_SYN)) {
 		if (p->tcp_flags & ECS_TCP_ACK)
 			up = !up;
-		else
-			f->isn = p->tcp_seq;
+		f->isn = p->tcp_flags & ECS_TCP_ACK ? p->tcp_ack - 1 : p->tcp_seq;
+		f->flags |= ECS_FLOW_F_FRESH;
 	} else if (f->key.proto == PROTO_TCP) {
 		f->flags |= ECS_FLOW_F_MID | ECS_FLOW_F_L34;
 		e->conf.counters->flows_mid_stream++;
+	} else {
+		f->flags |= ECS_FLOW_F_FRESH;
 	}
 	if (up)
 		f->flags |= ECS_FLOW_F_OPENER_UP;
@@ -402,6 +409,63 @@ static bool track_tcp(struct ecs_engine *e, struct ecs_way *w)
 	return true;
 }
 
+/* --- flows that have not begun ---------------------------------------------------------------- */
+
+/* Whether a packet of TCP, or what it acknowledges, comes after the first byte of the opener. */
+static bool is_past_begin(const struct ecs_flow *f, const struct ecs_packet *p)
+{
+	uint32_t at = p->tcp_seq;
+
+	if (p->tcp_flags & (ECS_TCP_SYN | ECS_TCP_RST))
+		return false;
+	if (p->dir != opener_dir(f)) {
+		if (!(p->tcp_flags & ECS_TCP_ACK))
+			return false;
+		at = p->tcp_ack;
+	}
+	return (int32_t)(at - (f->isn + 1)) > 0;
+}
+
+/* Whether a packet takes more of the sequence than the SYN. */
+static bool begins(const struct ecs_packet *p)
+{
+	return p->frag == ECS_FRAG_LATER ||
+	       (!p->icmp_error && (p->len > p->hdr_len || (p->tcp_flags & ECS_TCP_FIN)));
+}
+
+/* A flow was taken over before it began: it is analyzed as a new one, from its beginning. If that
+ * went by unseen, it keeps the rule it has. */
+static void take_up(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+
+	if (f->key.proto == PROTO_TCP && is_past_begin(f, w->p)) {
+		ecs_flow_unanalyze(e, f);
+		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
+		f->flags |= ECS_FLOW_F_FINAL | ECS_FLOW_F_MID;
+		e->conf.counters->flows_mid_stream++;
+		return;
+	}
+	if (!(f->flags & ECS_FLOW_F_SEEN))
+		begin_analysis(e, w);
+	if (!(f->flags & ECS_FLOW_F_SEEN) && f->analysis && f->key.proto == PROTO_TCP)
+		ecs_stream_syn(&f->analysis->stream, f->isn);
+	f->flags |= ECS_FLOW_F_SEEN;
+	if (f->key.proto != PROTO_TCP)
+		f->flags &= (uint16_t)~ECS_FLOW_F_RECOVERED;
+}
+
+/* Follows a flow that has not begun. One that was taken over is called recovered until it does. */
+static void follow_fresh(struct ecs_engine *e, struct ecs_way *w, bool whole)
+{
+	struct ecs_flow *f = w->f;
+
+	if (whole && ecs_flow_recovered(e, f))
+		take_up(e, w);
+	if ((f->flags & ECS_FLOW_F_FRESH) && f->key.proto == PROTO_TCP && begins(w->p))
+		f->flags &= (uint16_t) ~(ECS_FLOW_F_FRESH | ECS_FLOW_F_RECOVERED);
+}
+
 /* --- the way ---------------------------------------------------------------------------------- */
 
 static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
@@ -409,14 +473,17 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	struct ecs_flow *f = w->f;
 	const struct ecs_packet *p = w->p;
 	bool whole = p->frag != ECS_FRAG_LATER && !p->icmp_error, moved = false;
+	uint16_t was = f->flags, ref = f->ref;
 	enum ecs_verdict v;
 
 	f->last = w->now;
 	if (whole && f->key.proto == PROTO_TCP)
 		moved = track_tcp(e, w);
+	if (f->flags & ECS_FLOW_F_FRESH)
+		follow_fresh(e, w, whole);
 	if (p->frag == ECS_FRAG_FIRST)
 		note_first(e, w);
-	if (ecs_flow_recovered(e, f)) {
+	if (ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH)) {
 		recovered_verdict(e, w);
 	} else if (whole) {
 		verdict(e, w, moved);
@@ -433,6 +500,9 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	if (f->analysis && (f->flags & ECS_FLOW_F_FINAL))
 		ecs_charge_release(e, f);
 	v = ecs_charge_hold(w) ? ECS_FORWARD : ecs_charge(e, w);
+	/* its record says it; where the rule is another too, that has been told */
+	if (f->ref == ref && ((was ^ f->flags) & (ECS_FLOW_F_FRESH | ECS_FLOW_F_FINAL)))
+		w->changed = true;
 	if (w->changed)
 		ecs_recoverable_changed(e, f, w->now);
 	if (whole && f->key.proto == PROTO_TCP && (p->tcp_flags & ECS_TCP_RST)) {

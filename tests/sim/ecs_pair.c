@@ -52,7 +52,7 @@ static void rule(struct ecs_service *s, int r, uint32_t priority, enum ecs_field
 	     "action");
 }
 
-struct ecs_service *pair_service(void)
+struct ecs_service *pair_service(bool all)
 {
 	struct ecs_service *s = ecs_service_new("sim");
 	struct ecs_err e;
@@ -69,6 +69,9 @@ struct ecs_service *pair_service(void)
 	must(ecs_service_trigger_condition(s, "now", false, &e), "condition");
 	must(ecs_service_cond_rule_name(s, "now", false, ECS_OP_EQ, "video", &e), "rule-name");
 	must(ecs_service_cond_rule_name(s, "now", false, ECS_OP_EQ, "dns", &e), "rule-name");
+	if (all)
+		must(ecs_service_cond_rule_name(s, "now", false, ECS_OP_EQ, "web", &e),
+		     "rule-name");
 	must(ecs_service_trigger_condition(s, "late", false, &e), "condition");
 	must(ecs_service_cond_rule_name(s, "late", false, ECS_OP_EQ, "slow", &e), "rule-name");
 	must(ecs_service_cond_delay(s, "late", 1, &e), "delay");

@@ -70,8 +70,8 @@ static inline uint32_t pair_pick(struct pair *p, uint32_t n)
 	return (uint32_t)(pair_random(p) % n);
 }
 
-/** A service with these rules; the first three are eligible. */
-struct ecs_service *pair_service(void);
+/** A service with these rules; the first three are eligible, with @p all also that of the port. */
+struct ecs_service *pair_service(bool all);
 void pair_init(struct pair *p, uint64_t seed, struct ecs_service *svc, uint32_t duration);
 void pair_fini(struct pair *p);
 /** Starts a chassis with an empty engine, as standby. */

@@ -36,6 +36,7 @@ struct talk {
 	int rule;             /* that it has, as counted */
 	bool recovered;       /* was acknowledged, and has been taken over */
 	bool middle;          /* was not: it is met in mid-stream */
+	bool unheard;         /* was so once: its request was never heard where it was known */
 };
 
 /* An object that the peer had acknowledged when its source went. */
@@ -57,8 +58,8 @@ struct world {
 	size_t ndead, cap_dead, sure_dead;
 	uint32_t next_call;
 	uint16_t next_port;
-	uint64_t packets, recovered, middle, pending,
-	        notes_seen; /* of packets; and objects compared */
+	uint64_t packets, recovered, middle, pending; /* of packets */
+	uint64_t fresh, notes_seen; /* flows taken over before they began; objects compared */
 	uint64_t planned, unplanned, isolated, cuts;
 };
 
@@ -428,14 +429,23 @@ static void adopt(struct world *w, bool exact)
 		/* by its 5-tuple: a chassis that comes back may know it under another id than the
 		 * one that went, and from an earlier time */
 		f = flow_of(w, t);
+		t->unheard |= t->middle;
 		t->recovered = f != NULL && ecs_flow_recovered(active(w), f) &&
 		               (f->flags & ECS_FLOW_F_CHECKPOINT);
 		t->middle = !t->recovered;
 		if (!t->recovered)
 			continue;
+		/* not begun: its request decides, unless that went by */
+		if (f->flags & ECS_FLOW_F_FRESH) {
+			PAIR_CHECK(&w->p, !exact || t->stage < 4 || t->unheard);
+			w->fresh += t->stage < 4;
+			t->recovered = false;
+			t->middle = t->stage >= 4;
+			continue;
+		}
 		t->rule = rule_of(active(w), f->ref);
-		PAIR_CHECK(&w->p,
-		           t->rule == t->host); /* what is eligible has the rule of its request */
+		/* what is eligible has the rule of its request, or never could be asked for it */
+		PAIR_CHECK(&w->p, t->rule == t->host || (t->unheard && t->rule == WEB));
 	}
 }
 
@@ -564,11 +574,12 @@ static void one(uint64_t seed, unsigned rounds, struct ecs_service *svc)
 	quiet(w);
 	w->p.doing = "end";
 	printf("seed %llu: %llu packets (%llu of recovered flows, %llu of them pending, %llu in "
-	       "mid-stream), %zu sessions, %zu flows; %llu planned, %llu deaths, %llu isolations, "
-	       "%llu cuts; %llu objects survived\n",
+	       "mid-stream; %llu flows had not begun), %zu sessions, %zu flows; %llu planned, "
+	       "%llu deaths, %llu isolations, %llu cuts; %llu objects survived\n",
 	       (unsigned long long)seed, (unsigned long long)w->packets,
 	       (unsigned long long)w->recovered, (unsigned long long)w->pending,
-	       (unsigned long long)w->middle, ecs_engine_sessions(active(w)),
+	       (unsigned long long)w->middle, (unsigned long long)w->fresh,
+	       ecs_engine_sessions(active(w)),
 	       ecs_engine_recoverable(active(w)), (unsigned long long)w->planned,
 	       (unsigned long long)w->unplanned, (unsigned long long)w->isolated,
 	       (unsigned long long)w->cuts, (unsigned long long)w->notes_seen);
@@ -582,14 +593,16 @@ int main(int argc, char **argv)
 	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 0) : 20;
 	unsigned rounds = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 0) : 20;
-	struct ecs_service *svc;
+	struct ecs_service *svc[2];
 	int bad;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	bad = sim_ecs_common(first, 3 * n, 20 * rounds);
-	svc = pair_service();
+	for (int all = 0; all < 2; all++)
+		svc[all] = pair_service(all);
 	for (uint64_t s = first; s < first + n; s++)
-		one(s, rounds, svc);
-	ecs_service_free(svc);
+		one(s, rounds, svc[s / 2 % 2]);
+	for (int all = 0; all < 2; all++)
+		ecs_service_free(svc[all]);
 	return bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }

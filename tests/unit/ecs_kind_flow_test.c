@@ -103,6 +103,58 @@ static void test_size(void)
 	kit_fini(&a);
 }
 
+/* What is not decided yet: only of TCP that has not begun the record grows, by its ISN. */
+static void test_open(void)
+{
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s;
+	struct ecs_flow *f, *g;
+	struct kit a, b;
+	size_t len;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, true);
+	f = kit_flow(&a, s, 1000, true, "web");
+	prepare(&a, &b, f);
+	len = kit_record_len(&a, &f->ckpt);
+	f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
+	CU_ASSERT_EQUAL(kit_record_len(&a, &f->ckpt), len);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	g = at(&b, 7, f->id);
+	CU_ASSERT_EQUAL(g->flags & (ECS_FLOW_F_FINAL | ECS_FLOW_F_FRESH), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	f->flags |= ECS_FLOW_F_FRESH;
+	f->isn = UINT32_MAX;
+	CU_ASSERT_EQUAL(kit_record_len(&a, &f->ckpt), len + 6);
+	CU_ASSERT_FALSE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(g->flags & (ECS_FLOW_F_FINAL | ECS_FLOW_F_FRESH), ECS_FLOW_F_FRESH);
+	CU_ASSERT_EQUAL(g->isn, UINT32_MAX);
+	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	f->isn = 1; /* the canonical form tells */
+	CU_ASSERT_FALSE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	f->isn = UINT32_MAX;
+	kit_torture(&a, &b, &f->ckpt);
+	f->flags ^= ECS_FLOW_F_FRESH | ECS_FLOW_F_FINAL;
+	CU_ASSERT_EQUAL(kit_record_len(&a, &f->ckpt), len);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(g->flags & (ECS_FLOW_F_FINAL | ECS_FLOW_F_FRESH), ECS_FLOW_F_FINAL);
+	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	/* without a connection there is no ISN to know */
+	ecs_flow_remove(a.e->flows, f);
+	f->key.proto = 17;
+	f->tcp_state = ECS_TCP_ST_NONE;
+	ecs_flow_insert(a.e->flows, f);
+	f->flags ^= ECS_FLOW_F_FRESH | ECS_FLOW_F_FINAL;
+	CU_ASSERT_EQUAL(kit_record_len(&a, &f->ckpt), len);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(g->flags & (ECS_FLOW_F_FINAL | ECS_FLOW_F_FRESH), ECS_FLOW_F_FRESH);
+	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
 static void test_torture(void)
 {
 	struct ecs_session *s;
@@ -163,7 +215,8 @@ struct raw {
 	uint64_t callid, id;
 	uint8_t key[64];
 	size_t nkey;
-	uint64_t rule, bearer, flags, tcp, app;
+	uint64_t rule, bearer, flags, tcp, app, isn;
+	bool has_isn;
 };
 
 static int apply_raw(struct kit *b, const struct raw *x)
@@ -175,7 +228,11 @@ static int apply_raw(struct kit *b, const struct raw *x)
 	srp_mp_w_bin(&w, x->key, x->nkey);
 	srp_mp_w_uint(&w, x->rule);
 	srp_mp_w_uint(&w, x->bearer);
+	if (x->has_isn)
+		srp_mp_w_array(&w, 2);
 	srp_mp_w_uint(&w, x->flags);
+	if (x->has_isn)
+		srp_mp_w_uint(&w, x->isn);
 	srp_mp_w_uint(&w, x->tcp);
 	srp_mp_w_nil(&w);
 	srp_mp_w_uint(&w, x->app);
@@ -226,7 +283,18 @@ static void test_refusals(void)
 	REFUSED(SRP_ENORULE, x.rule ^= 1);
 	REFUSED(SRP_ERANGE, x.bearer = 4);
 	REFUSED(SRP_ERANGE, x.bearer = 16);
-	REFUSED(SRP_ERANGE, x.flags = 0x20);
+	REFUSED(SRP_ERANGE, x.flags = 0x80);
+	REFUSED(SRP_EINVAL, x.flags = 0x20);                 /* not begun, from no ISN */
+	REFUSED(SRP_EINVAL, x.has_isn = true);               /* or an ISN, and begun */
+	REFUSED(SRP_EINVAL, (x.has_isn = true, x.flags = 0x40));
+	REFUSED(SRP_ERANGE, (x.has_isn = true, x.flags = 0x20, x.isn = (uint64_t)1 << 32));
+	REFUSED(SRP_EINVAL, (x.has_isn = true, x.flags = 0x60)); /* and undecided */
+	REFUSED(SRP_EINVAL, (x.has_isn = true, x.flags = 0x21)); /* and closed */
+	REFUSED(SRP_EINVAL, (x.has_isn = true, x.flags = 0x22));
+	REFUSED(SRP_EINVAL, (x.has_isn = true, x.flags = 0x28)); /* and in mid-stream */
+	REFUSED(SRP_EINVAL, (x.has_isn = true, x.flags = 0x20, x.tcp = 4));
+	REFUSED(SRP_EINVAL, (x.key[0] = 17, x.tcp = 0, x.flags = 0x20, x.has_isn = true));
+	REFUSED(SRP_EINVAL, (x.key[0] = 17, x.tcp = 0, x.flags = 0x40));
 	REFUSED(SRP_ERANGE, x.tcp = ECS_TCP_ST__N);
 	REFUSED(SRP_ERANGE, x.app = 65536);
 	REFUSED(SRP_EINVAL, x.key[0] = 17);                  /* UDP with a state of TCP */
@@ -491,6 +559,7 @@ static void test_walk(void)
 CU_TestInfo ecs_kind_flow_tests[] = {
 	{"a record makes the flow", test_round_trip},
 	{"sizes", test_size},
+	{"what is not decided", test_open},
 	{"cut and twisted records are refused whole", test_torture},
 	{"two verdicts", test_back},
 	{"refusals", test_refusals},
