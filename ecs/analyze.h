@@ -39,6 +39,8 @@ struct ecs_analysis {
 	char *name;                 /**< what tls_sni or dns_query point at */
 	struct ecs_app_flow *app;   /**< NULL: not asked for, or over */
 	uint64_t held_pkts[2], held_bytes[2]; /**< of the handshake: to be charged by the verdict */
+	struct srp_list in_held;    /**< in the engine, while anything is held */
+	struct ecs_flow *flow;      /**< set while it is on that list */
 	struct ecs_counters *ctr;   /**< while a packet is being read */
 	bool news;
 };

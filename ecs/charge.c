@@ -88,7 +88,7 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w)
 	return ECS_FORWARD;
 }
 
-bool ecs_charge_hold(const struct ecs_way *w)
+bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
 	struct ecs_analysis *a = f ? f->analysis : NULL;
@@ -96,6 +96,9 @@ bool ecs_charge_hold(const struct ecs_way *w)
 	if (!a || !(w->s->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_INITIAL)) ||
 	    (f->flags & ECS_FLOW_F_FINAL) || f->key.proto != PROTO_TCP || w->p->payload_len)
 		return false;
+	a->flow = f;
+	if (!ecs_list_on(&a->in_held))
+		ecs_list_add_tail(&e->held, &a->in_held);
 	a->held_pkts[w->p->dir] += w->pkts;
 	a->held_bytes[w->p->dir] += w->bytes;
 	return true;
@@ -105,6 +108,8 @@ void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
 {
 	struct ecs_analysis *a = f->analysis;
 
+	if (a)
+		ecs_list_del(&a->in_held);
 	for (int d = ECS_UPLINK; a && d <= ECS_DOWNLINK; d++) {
 		struct ecs_packet p = {.dir = (enum ecs_dir)d};
 		struct ecs_way w = {.p = &p, .s = f->session, .f = f, .now = f->last, .held = true,

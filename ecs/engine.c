@@ -35,6 +35,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->delays);
 	ecs_list_init(&e->young);
 	ecs_list_init(&e->starved);
+	ecs_list_init(&e->held);
 	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
 	e->matcher = ecs_matcher_new(conf->service);
 	e->refs = ecs_ruleref_new(conf->service, conf->sink);
@@ -107,6 +108,14 @@ void ecs_engine_flush(struct ecs_engine *e, struct srp_time now)
 	while (ecs_recoverable_flush(e, now, SIZE_MAX))
 		;
 	ecs_usage_turn(e, now);
+}
+
+void ecs_engine_freeze(struct ecs_engine *e, struct srp_time now)
+{
+	while (!ecs_list_empty(&e->held))
+		ecs_charge_release(
+			e, ECS_CONTAINER(e->held.next, struct ecs_analysis, in_held)->flow);
+	ecs_engine_flush(e, now);
 }
 
 /* --- configuration ---------------------------------------------------------------------------- */

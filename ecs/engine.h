@@ -83,6 +83,9 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget);
 
 /** Makes everything that is held back by age or delay ready for a planned switchover's flush. */
 void ecs_engine_flush(struct ecs_engine *e, struct srp_time now);
+/** The same again when no packet is read any more; and what was held of handshakes, to be charged by
+ *  the verdict to come, is charged by the rule that its flow has: the next verdict is the peer's. */
+void ecs_engine_freeze(struct ecs_engine *e, struct srp_time now);
 
 /* --- sessions: one interface, several fronts -------------------------------------------------- */
 

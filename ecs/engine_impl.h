@@ -103,6 +103,7 @@ struct ecs_engine {
 	struct srp_list turning;       /**< the same: of the turn that goes on */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
+	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool;
 	size_t nsessions, nanalyses;

@@ -41,6 +41,6 @@ void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t
 enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w);
 /** Keeps a packet of the handshake for the application's rule (`flow control-handshaking
  *  charge-to-application initial-packets` or `all-packets`). False: it is to be charged now. */
-bool ecs_charge_hold(const struct ecs_way *w);
+bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);
 
 #endif

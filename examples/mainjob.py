@@ -16,8 +16,11 @@ the chassis is compared with counts taken outside, at the subscribers' interface
 Counts are read while the senders stand still and everything sent has been acknowledged, so that
 they are equal to the byte or something is wrong.
 
-New connections are not opened in the moment of the switchover itself: a TCP flow without its first
-payload has no verdict that could be recovered, and is charged by its L3/L4 rule by design."""
+New connections are opened all the time, in the moment of a switchover as well. One that has not sent
+anything yet has only its L3/L4 rule; its record says so, and the chassis that takes over matches it by
+its request. What is left is the request that went through so shortly before an unplanned switchover
+that no record of it had been sent: that connection stays on its L3/L4 rule, and its bytes are counted
+as mischarged here."""
 import argparse
 import json
 import os
@@ -179,9 +182,6 @@ class Run:
         self.traffic.resume()
         self.flowing(10)
         time.sleep(1.0)
-        with self.traffic.lock:
-            self.traffic.gate.clear()
-        wait_for("handshakes under way", 20, lambda: self.traffic.busy == 0, 0.01)
         broken = len(self.traffic.broken)
         running = self.traffic.check_long()
         at = time.monotonic()
@@ -194,7 +194,6 @@ class Run:
         self.wait_state(new, "active", 15)
         took = time.monotonic() - at
         self.flowing(15)
-        self.traffic.resume()
         time.sleep(1.0)
         self.traffic.check_long()
         after = self.measure(new)

@@ -76,7 +76,7 @@ void sessmgr_step(struct sessmgr *s, enum chassis_step step)
 		s->ending = true;
 		sessmgr_tun_reading(s, false);
 		/* What was charged since the last turn goes before the end mark. */
-		ecs_engine_flush(s->engine, now);
+		ecs_engine_freeze(s->engine, now);
 		recovery_replica_end(s->gr, now);
 	}
 	sessmgr_steps(s);

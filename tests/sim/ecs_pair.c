@@ -372,7 +372,7 @@ void pair_switch(struct pair *p)
 	ecs_engine_flush(a->e, p->now);
 	pair_run(p, 300);
 	/* frozen: no packet from here on */
-	ecs_engine_flush(a->e, p->now);
+	ecs_engine_freeze(a->e, p->now);
 	a->flushed = a->flush_failed = false;
 	recovery_replica_end(a->gr, p->now);
 	for (int i = 0; i < 3000 && !a->flushed && !a->flush_failed; i++) {

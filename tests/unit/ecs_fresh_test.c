@@ -18,18 +18,24 @@ struct two {
 	struct rig a, b;
 };
 
-static void begin_two(struct two *t)
+static void begin_with(struct two *t, const char *last)
 {
 	struct ecs_session_spec sp = spec_of(1, UE, UE6);
 	char text[8192];
 
-	snprintf(text, sizeof(text), "%s%s", rules, more);
+	snprintf(text, sizeof(text), "%.*s%s%s",
+	         (int)(sizeof(rules) - sizeof(HANDSHAKING_HERE)), rules, last, more);
 	setup(&t->a, text, 0);
 	setup(&t->b, text, 0);
 	ecs_engine_active(t->a.e, true, t->a.now);
 	CU_ASSERT_EQUAL_FATAL(ecs_session_create(t->a.e, &sp, t->a.now, &t->a.s), 0);
 	CU_ASSERT_EQUAL_FATAL(ecs_session_build(t->b.e, &sp, t->b.now, &t->b.s), 0);
 	t->b.s->ready_for_recovery = true;
+}
+
+static void begin_two(struct two *t)
+{
+	begin_with(t, HANDSHAKING_HERE);
 }
 
 static void end_two(struct two *t)
@@ -205,6 +211,41 @@ static void begun_unseen(void)
 	}
 }
 
+/* What waits for the verdict is not lost to both: it is charged before the role goes over. */
+static void held_handshake(void)
+{
+	struct ecs_volume v;
+	struct two t;
+	struct conn c;
+
+	begin_with(&t, HANDSHAKING(" all-packets"));
+	c = tcp(&t.a, 4000, 80);
+	for (int n = 0; n < 3; n++)
+		step(&c, n);
+	CU_ASSERT_EQUAL(volume(&t.a, ECS_USAGE_SESSION, 0).pkts[ECS_UPLINK], 0);
+	ecs_engine_flush(t.a.e, t.a.now); /* packets go on: not yet */
+	CU_ASSERT_EQUAL(volume(&t.a, ECS_USAGE_SESSION, 0).pkts[ECS_UPLINK], 0);
+	ecs_engine_freeze(t.a.e, t.a.now);
+	v = volume(&t.a, ECS_USAGE_SESSION, 0);
+	CU_ASSERT_EQUAL(v.pkts[ECS_UPLINK], 2);
+	CU_ASSERT_EQUAL(v.pkts[ECS_DOWNLINK], 1);
+	CU_ASSERT_EQUAL(stats_of(&t.a, "tcp-any")->hits, 3);
+	move(&c, &t.b);
+	step(&c, 2); /* the peer holds as well */
+	CU_ASSERT_EQUAL(volume(&t.b, ECS_USAGE_SESSION, 0).pkts[ECS_UPLINK], 0);
+	step(&c, 3);
+	CU_ASSERT_EQUAL(stats_of(&t.b, "video")->hits, 2);
+	CU_ASSERT_EQUAL(volume(&t.b, ECS_USAGE_SESSION, 0).pkts[ECS_UPLINK], 2);
+	CU_ASSERT_TRUE(ecs_list_empty(&t.a.e->held));
+	CU_ASSERT_TRUE(ecs_list_empty(&t.b.e->held));
+	ecs_engine_active(t.b.e, false, t.b.now);
+	ecs_engine_active(t.a.e, true, t.a.now);
+	c.r = &t.a;
+	step(&c, 2);
+	CU_ASSERT_EQUAL(stats_of(&t.a, "tcp-any")->hits, 4); /* this one, and nothing twice */
+	end_two(&t);
+}
+
 /* The other side may speak first, and sequences go round. */
 static void server_speaks_first(void)
 {
@@ -352,6 +393,7 @@ CU_TestInfo ecs_fresh_tests[] = {
 	{"the request decides, after the takeover", the_request_decides},
 	{"the role goes over three times", twice_over},
 	{"it began unseen", begun_unseen},
+	{"a handshake that was held", held_handshake},
 	{"the server speaks first", server_speaks_first},
 	{"from the answer to a SYN", from_the_answer},
 	{"in the middle of a request", undecided},
