@@ -16,11 +16,12 @@
 
 #define STACK (64u * 1024)
 
-enum { WAITING, HELD, CANCELLED };
+enum { WAITING, HELD, CANCELLED, RELEASED };
 
 struct page {
 	pthread_mutex_t mutex;
 	_Atomic uint32_t state;
+	_Atomic uint32_t started; /* the thread runs */
 };
 
 struct chassis_guard {
@@ -30,12 +31,24 @@ struct chassis_guard {
 	atomic_bool fired;
 };
 
+static void wake(_Atomic uint32_t *word)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Sleeps while the word has this value. */
+static void await(_Atomic uint32_t *word, uint32_t value)
+{
+	while (atomic_load(word) == value)
+		(void)syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0);
+}
+
 static void state_set(struct page *p, uint32_t v)
 {
 	uint32_t was = WAITING;
 
 	if (atomic_compare_exchange_strong(&p->state, &was, v))
-		(void)syscall(SYS_futex, &p->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+		wake(&p->state);
 }
 
 static void *watch(void *arg)
@@ -44,10 +57,11 @@ static void *watch(void *arg)
 	uint64_t one = 1;
 	int rc;
 
+	atomic_store(&g->page->started, 1);
+	wake(&g->page->started);
 	/* Whoever locks first is the holder: this thread must come second. */
-	while (atomic_load(&g->page->state) == WAITING)
-		(void)syscall(SYS_futex, &g->page->state, FUTEX_WAIT, WAITING, NULL, NULL, 0);
-	if (atomic_load(&g->page->state) == CANCELLED)
+	await(&g->page->state, WAITING);
+	if (atomic_load(&g->page->state) != HELD)
 		return NULL;
 	rc = pthread_mutex_lock(&g->page->mutex);
 	if (rc == EOWNERDEAD)
@@ -56,6 +70,8 @@ static void *watch(void *arg)
 		(void)pthread_mutex_unlock(&g->page->mutex);
 	atomic_store(&g->fired, true);
 	(void)!write(g->event_fd, &one, sizeof(one));
+	/* It ends when it is joined, and not while the supervisor forks: see chassis_guard_new. */
+	await(&g->page->state, HELD);
 	return NULL;
 }
 
@@ -108,6 +124,9 @@ struct chassis_guard *chassis_guard_new(int event_fd)
 		free(g);
 		return NULL;
 	}
+	/* A thread that begins or ends holds locks of the C library (and of sanitizers), which a fork at that
+	 * moment would leave locked in the child for ever: the next fork waits until it sleeps. */
+	await(&g->page->started, 0);
 	return g;
 }
 
@@ -133,7 +152,11 @@ bool chassis_guard_release(struct chassis_guard *g)
 	if (!g)
 		return true;
 	state_set(g->page, CANCELLED); /* nobody holds it, and nobody will */
-	if (pthread_tryjoin_np(g->thread, NULL))
+	if (atomic_load(&g->page->state) == HELD && !chassis_guard_fired(g))
+		return false;
+	atomic_store(&g->page->state, RELEASED);
+	wake(&g->page->state);
+	if (pthread_join(g->thread, NULL))
 		return false;
 	pthread_mutex_destroy(&g->page->mutex);
 	munmap(g->page, sizeof(*g->page));
