@@ -63,6 +63,17 @@ t.check(arrives(server) is None, "and does not arrive")
 t.ctl("a", "session delete all")
 both(0, "none is left")
 
+t.say("idle")
+t.ctl("a", f"session add imsi 001010000000004 apn internet ip-address {sub4(4)} idle-timeout 2")
+idle = t.counter("a", "sessions_idle")
+user, until = t.socket("ue", sub4(4), 7100), time.monotonic() + 3
+while time.monotonic() < until:
+    echo(user, server, b"busy", (v4(70), 7007))
+    time.sleep(0.3)
+both(1, "with traffic a session lives longer than its idle timeout")
+both(0, "without it ends, on both")
+t.equal(t.counter("a", "sessions_idle"), idle + 1, "counted")
+
 t.say("unknown subscribers of pools that create no session")
 drops = t.counter("a", "unknown_no_pool")
 six = t.socket("ue", sub6(2), 7100)

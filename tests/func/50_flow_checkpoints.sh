@@ -176,9 +176,19 @@ t.quiet()
 t.equal({k: v - sent[k] for k, v in rows().items()}, {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": 0},
         "a flow that ended before its delay: neither a checkpoint nor a deletion")
 
+t.say("the other kinds")
+t.becomes(lambda: echo(users[2, 7001, 0], servers[7001], b"again", (v4(20), 7001)) and t.sent("a", "UPDATE_CLPSTATS"),
+          lambda n: n >= 1, "UPDATE_CLPSTATS for a call with traffic, now and then", 12)
+t.check("INVALIDATE_CRR" not in t.checkpoints("a"), "no call was deleted yet: no row INVALIDATE_CRR")
+t.ctl("a", f"session delete callid {calls[3]}")
+t.becomes(lambda: t.sent("a", "INVALIDATE_CRR"), 1, "one INVALIDATE_CRR for a call that ends")
+t.becomes(lambda: len(t.sessions("b", callid=calls[3])), 0, "it is gone on the standby")
+t.quiet()
+
 t.say("both sides say the same")
 sent, received = t.checkpoints("a"), t.checkpoints("b", "received")
-for kind in ("ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_CALL_INFO", "ACS_SESS_INFO", "Full Checkpoint", "ACS_USAGE_INFO"):
+for kind in ("ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_CALL_INFO", "ACS_SESS_INFO", "Full Checkpoint", "ACS_USAGE_INFO",
+             "UPDATE_CLPSTATS", "INVALIDATE_CRR"):
     t.equal(received.get(kind, {}).get("received"), sent[kind]["sent"], f"{kind}: received on B = sent by A")
     t.equal(sent[kind]["attempted"], sent[kind]["sent"] + sent[kind]["rate_limited"] + sent[kind]["encode_failed"]
             + sent[kind]["encode_ignored"], f"{kind}: attempted is accounted for")
