@@ -182,7 +182,9 @@ static bool frames(struct chassis_conn *c, size_t *budget)
 		c->rx_off += SRP_FRAME_HDR_LEN + h.len;
 		c->partial_since.us = 0;
 		rc = c->ops->rx(c->owner, &h, p + SRP_FRAME_HDR_LEN, fd);
-		if (rc < 0)
+		if (rc == SRP_EPEER)
+			chassis_conn_fail(c, rc, "ended by the peer");
+		else if (rc < 0)
 			chassis_conn_fail(c, rc, "frame 0x%02x refused: %s", h.type,
 					  srp_strerror(rc));
 	}

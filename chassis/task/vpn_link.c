@@ -401,7 +401,7 @@ static int rx_bye(struct vpnmgr *v, const uint8_t *body, size_t len)
 	chassis_log(LOG_NOTICE, "the peer leaves: %s", srp_switch_reason_name(reason));
 	(void)conn_event(v, SRP_CONN_EV_RX_BYE);
 	vpn_event(v, SRP_ROLE_EV_PEER_BYE, 0);
-	return SRP_ECLOSED;
+	return SRP_EPEER;
 }
 
 static int rx_error(struct vpnmgr *v, const uint8_t *body, size_t len)
@@ -414,7 +414,7 @@ static int rx_error(struct vpnmgr *v, const uint8_t *body, size_t len)
 	chassis_log(LOG_ERR, "the peer refuses: %s", m.text);
 	snprintf(v->config_error, sizeof(v->config_error), "%.90s", m.text);
 	(void)conn_event(v, SRP_CONN_EV_RX_ERROR);
-	return SRP_ECLOSED;
+	return SRP_EPEER; /* it lives, and speaks: this end of the connection says nothing else */
 }
 
 static int dispatch(struct vpnmgr *v, uint8_t type, const uint8_t *body, size_t len)
@@ -494,7 +494,7 @@ static int peer_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *bo
 	ctr->rx_frames++;
 	ctr->rx_bytes += SRP_FRAME_HDR_LEN + h->len;
 	rc = dispatch(v, h->type, body, h->len);
-	if (rc < 0 && rc != SRP_ECLOSED) {
+	if (rc < 0 && rc != SRP_EPEER) {
 		chassis_log(LOG_ERR, "control frame 0x%02x refused: %s", h->type, srp_strerror(rc));
 		/* A message out of its time is refused; a body that cannot be read ends the connection,
 		 * and is counted there. */
