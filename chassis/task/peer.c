@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,8 @@
 #include "srp/err.h"
 
 #define CANDIDATES   8     /* connections that may be in their handshake at once */
+#define UNACKED_MS   3000  /* at least, that bytes may wait to be acknowledged */
+#define KEEPALIVE_S  5     /* of nothing to send, until the peer is asked */
 #define RETRY_MIN_MS 20    /* jitter of reconnection, so that two sides never move in step */
 #define RETRY_MAX_MS 220
 
@@ -178,8 +181,23 @@ static const struct chassis_conn_ops conn_ops = {
 	.up = conn_up, .state = conn_state, .rx = conn_rx, .tx = conn_tx, .down = conn_down,
 };
 
+/* After a cut the kernel would try again after minutes, and a peer that went without a word would be
+ * noticed after hours: both ends give up early, and connect anew. */
+static void give_up_early(const struct chassis_peer *p, int fd)
+{
+	unsigned ms = p->conf.srp->dead_ms > UNACKED_MS ? p->conf.srp->dead_ms : UNACKED_MS;
+	int on = 1, idle = KEEPALIVE_S, every = 1, probes = 3;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
 static void begin(struct chassis_peer *p, int fd)
 {
+	give_up_early(p, fd);
 	for (int i = 0; i < CANDIDATES; i++) {
 		struct candidate *k = &p->cand[i];
 
