@@ -49,6 +49,7 @@ struct chassis_role_slab {
 	uint64_t last_hello_us, active_since_us;
 	uint32_t last_reason;     /**< enum srp_switch_reason */
 	uint32_t asked;           /**< that of the switchover under way */
+	uint64_t alive_us;        /**< when vpnmgr's loop ran last */
 };
 
 struct chassis_slab {

@@ -251,6 +251,10 @@ int sup_spawn(struct chassis_supervisor *s, size_t slot)
 	slab->task = s->slot[slot].row->task;
 	slab->instance = s->slot[slot].instance;
 	slab->starts++;
+	/* What the dead process was tells nothing of this one. */
+	slab->sessions = slab->flows = slab->recoverable = 0;
+	slab->link = slab->complete = slab->applied_role = 0;
+	slab->backlog_objects = slab->backlog_bytes = slab->verified_us = 0;
 	c->born = chassis_now();
 	c->pid = fork();
 	if (c->pid == 0)

@@ -49,6 +49,7 @@ struct vpnmgr {
 	struct srp_time control_rx;  /* last frame on it */
 	struct srp_silence silence;
 	struct srp_time stale_at;    /* when our own loop was last found to have stood still */
+	bool suspect;                /* the predecessor's had, perhaps with the whole chassis */
 	ev_timer hello_timer, dead_timer, phase_timer, take_timer, relay_timer, conn_timer;
 	struct vpn_step step;
 	bool lost[CHASSIS_SESSMGRS_MAX + 1]; /* died; its slab is not true until its successor is filled */

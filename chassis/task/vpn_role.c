@@ -532,6 +532,9 @@ void vpn_role_start(struct vpnmgr *v)
 		vpn_event(v, SRP_ROLE_EV_START, 0);
 		return;
 	}
+	/* The predecessor may have died with its chassis standing still: the session managers know. */
+	v->suspect = v->conf->srp.present &&
+	             srp_time_since((struct srp_time){r->alive_us}, chassis_now()) > v->silence.dead_us;
 	st.act = srp_role_resume(&v->role, (enum srp_phase)r->phase);
 	if (r->asked < SRP_SWITCH__N)
 		v->taking = st.reason = v->role.asked = (enum srp_switch_reason)r->asked;

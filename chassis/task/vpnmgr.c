@@ -32,6 +32,14 @@ static void on_hello(struct ev_loop *loop, ev_timer *w, int revents)
 	vpn_link_watch(v, w->repeat);
 }
 
+/* For a dead interval: the peer may have taken over. */
+static void stood_still(struct vpnmgr *v)
+{
+	v->stale_at = v->silence.armed = chassis_now();
+	v->ctx->slab->task_ctr.stood_still++;
+	vpn_event(v, SRP_ROLE_EV_STALE, 0);
+}
+
 /* What a session manager says is in its slab already; this is the moment to look. */
 static int rx_instance(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
 {
@@ -47,6 +55,12 @@ static int rx_instance(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
 		return SRP_EFORMAT;
 	if (complete == CHASSIS_COMPLETE)
 		v->lost[instance] = false;
+	if (v->suspect) {
+		v->suspect = false;
+		if (stale)
+			stood_still(v);
+		vpn_tell_role(v);
+	}
 	vpn_link_level(v);
 	vpn_gone_check(v);
 	vpn_take_check(v);
@@ -122,7 +136,7 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
 
 	if (task == CHASSIS_TASK_SESSMGR && !up)
 		sessmgr_gone(v, instance);
-	if (up && (task == CHASSIS_TASK_SESSMGR || task == CHASSIS_TASK_DEMUXMGR))
+	if (up && !v->suspect && (task == CHASSIS_TASK_SESSMGR || task == CHASSIS_TASK_DEMUXMGR))
 		vpn_tell_role(v);
 }
 
@@ -151,16 +165,14 @@ static void on_check(struct ev_loop *loop, ev_check *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	v->ctx->slab->role.alive_us = now.us;
 	/* A gap that is told twice is one gap. */
 	if (!v->conf->srp.present || gap <= v->silence.dead_us || v->role.phase < SRP_PHASE_STANDBY ||
 	    srp_time_since(v->stale_at, now) <= gap)
 		return;
-	v->stale_at = now;
-	v->ctx->slab->task_ctr.stood_still++;
 	chassis_log(LOG_WARNING, "stood still for %llu ms, more than the dead interval",
 	            (unsigned long long)(gap / 1000));
-	v->silence.armed = now;
-	vpn_event(v, SRP_ROLE_EV_STALE, 0);
+	stood_still(v);
 }
 
 /* Hellos and the dead timer must not wait for packets: the lowest of the real-time priorities. */
