@@ -12,6 +12,7 @@
 #define NEWS_ONE  50     /* longest call in it */
 #define NEWS_MAX  80     /* calls in one frame */
 #define WALK_TURN 2000   /* calls told per turn of the loop when all are told again */
+#define NEWS_QUEUED (2048u * 1024) /* bytes that may wait for demuxmgr */
 #define WALK_LOW  65536u /* bytes to demuxmgr that may wait when the walk goes on */
 
 enum { UP, DOWN };
@@ -43,8 +44,12 @@ static void flush(struct sessmgr *s, int which, unsigned walk)
 	srp_mp_w_array(&w, 1 + CHASSIS_NEWS_FIELDS * s->news_n[which]);
 	srp_mp_w_uint(&w, walk);
 	srp_mp_w_raw(&w, s->news[which], srp_mp_w_len(&s->news_w[which]));
-	rc = chassis_task_send(s->ctx, CHASSIS_TASK_DEMUXMGR, 0,
-	                       which == UP ? CHASSIS_IPC_SESSION_UP : CHASSIS_IPC_SESSION_DOWN, &w, -1);
+	/* Some room is kept for the answers to its requests, which are told once. */
+	rc = chassis_task_queued(s->ctx, CHASSIS_TASK_DEMUXMGR, 0) > NEWS_QUEUED
+		? SRP_ENOSPC
+		: chassis_task_send(s->ctx, CHASSIS_TASK_DEMUXMGR, 0,
+	                            which == UP ? CHASSIS_IPC_SESSION_UP : CHASSIS_IPC_SESSION_DOWN,
+	                            &w, -1);
 	/* Without a demuxmgr there is nobody to tell: its successor is told everything. */
 	if (rc < 0 && rc != SRP_ENOENT && !s->news_lost) {
 		s->news_lost = true;

@@ -11,6 +11,7 @@
 
 #define PACKETS_PER_TURN 128   /* read from one queue before others have their turn */
 #define UNKNOWN_PER_SEC  20000 /* packets of unknown subscribers handed to demuxmgr */
+#define UNKNOWN_QUEUED   (1024u * 1024) /* bytes of them that may wait there */
 
 static void write_out(struct sessmgr *s, int fd, const struct chassis_tun_pkt *p)
 {
@@ -51,6 +52,11 @@ static void ask_demuxmgr(struct sessmgr *s, enum ecs_dir dir, const struct chass
 
 	if (p->len > 16000 || ecs_packet_parse(p->ip, p->len, dir, &parsed) < 0) {
 		s->ctx->slab->task_ctr.foreign_too_long++;
+		return;
+	}
+	/* Answers to demuxmgr's requests must always find room behind the packets of strangers. */
+	if (chassis_task_queued(s->ctx, CHASSIS_TASK_DEMUXMGR, 0) > UNKNOWN_QUEUED) {
+		s->ctx->slab->task_ctr.unknown_limited++;
 		return;
 	}
 	if (!may_ask(s, now))
