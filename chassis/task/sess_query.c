@@ -322,6 +322,46 @@ static void clear_stats(struct sessmgr *s)
 	memset(&s->ctx->slab->task_ctr, 0, sizeof(s->ctx->slab->task_ctr));
 }
 
+void sessmgr_clear_some(struct sessmgr *s)
+{
+	struct srp_time start = chassis_now(), now = start;
+	struct ecs_session *c = NULL;
+	int rc = srp_role_permit[s->role].owns_timers ? SRP_OK : SRP_EROLE;
+	char text[80];
+
+	if (!s->clear_all.on)
+		return;
+	while (rc == 0 && (c = ecs_session_next(s->engine, s->clear_all.after)) != NULL &&
+	       srp_time_since(start, now) < SESSMGR_STEP_US) {
+		s->clear_all.after = c->spec.callid;
+		s->clear_all.n += ecs_flows_clear(s->engine, c->spec.callid, now);
+		now = chassis_now();
+	}
+	if (c)
+		return;
+	s->clear_all.on = false;
+	snprintf(text, sizeof(text), "%zu", s->clear_all.n);
+	done(s, s->clear_all.id, rc, rc ? srp_strerror(rc) : text, 0);
+}
+
+/* Flows of one session at once, those of all of them in steps; 1: answered later. */
+static int clear_flows(struct sessmgr *s, uint32_t id, uint32_t callid, char *text, size_t cap)
+{
+	if (!srp_role_permit[s->role].owns_timers)
+		return SRP_EROLE;
+	if (callid) {
+		snprintf(text, cap, "%zu", ecs_flows_clear(s->engine, callid, chassis_now()));
+		return SRP_OK;
+	}
+	if (s->clear_all.on)
+		return SRP_EBUSY;
+	s->clear_all.id = id;
+	s->clear_all.after = 0;
+	s->clear_all.n = 0;
+	s->clear_all.on = true;
+	return 1;
+}
+
 int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 16), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -342,9 +382,9 @@ int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 		snprintf(text, sizeof(text), "%s", rc ? "no connection to the peer" : "");
 		break;
 	case CHASSIS_CMD_FLOWS_CLEAR:
-		rc = srp_role_permit[s->role].owns_timers ? SRP_OK : SRP_EROLE;
-		snprintf(text, sizeof(text), "%zu",
-		         rc ? (size_t)0 : ecs_flows_clear(s->engine, callid, now));
+		rc = clear_flows(s, id, callid, text, sizeof(text));
+		if (rc > 0)
+			return SRP_OK;
 		break;
 	case CHASSIS_CMD_CONTROL:
 		rc = srp_role_permit[s->role].new_sessions

@@ -13,7 +13,6 @@
 #define TICK_S      0.01  /* timers of sessions and flows */
 #define PUBLISH_S   0.05  /* gauges in the slab */
 #define TICK_BUDGET 4000  /* timer steps per turn of the loop */
-#define END_TURN    SRP_MS(5) /* of each tick at most, to end sessions */
 
 void sessmgr_publish(struct sessmgr *s)
 {
@@ -186,7 +185,7 @@ static void end_some(struct sessmgr *s)
 	if (!s->end_all.on)
 		return;
 	while (rc == 0 && (c = ecs_session_next(s->engine, s->end_all.after)) != NULL &&
-	       srp_time_since(start, now) < END_TURN) {
+	       srp_time_since(start, now) < SESSMGR_STEP_US) {
 		s->end_all.after = c->spec.callid;
 		ecs_session_delete(s->engine, c->spec.callid, ECS_END_OPERATOR, now);
 		now = chassis_now();
@@ -266,6 +265,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	if (!s->stale && !s->frozen)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
 	end_some(s);
+	sessmgr_clear_some(s);
 	sessmgr_steps(s);
 	sessmgr_news_flush(s);
 	sessmgr_link_kick(s);

@@ -49,7 +49,16 @@ struct sessmgr {
 		uint32_t after;   /* call-id of the last one that was ended */
 		bool on;
 	} end_all;
+	struct {                  /* `clear active-charging flows all`, in steps */
+		uint32_t id;      /* of sct's request */
+		uint32_t after;
+		size_t n;         /* flows ended so far */
+		bool on;
+	} clear_all;
 };
+
+/* Time that a step of either may take of each tick. */
+#define SESSMGR_STEP_US SRP_MS(5)
 
 /* sess_tun.c: packets. */
 int sessmgr_tun_start(struct sessmgr *s);
@@ -69,6 +78,8 @@ void sessmgr_step(struct sessmgr *s, enum chassis_step step);
 /* sess_query.c: what sct asks. */
 int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r);
 int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r);
+/** Goes on with clearing the flows of all sessions, where that is under way. */
+void sessmgr_clear_some(struct sessmgr *s);
 
 /* sess_news.c: what demuxmgr must know. */
 extern const struct ecs_engine_ops sessmgr_engine_ops;
