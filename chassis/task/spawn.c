@@ -43,7 +43,8 @@ static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about
 	if (!c->line || c->killed)
 		return;
 	rc = chassis_conn_send(c->line, type, w.start, srp_mp_w_len(&w), fd);
-	if (rc < 0) {
+	/* One that is ending: its guard, or its pidfd, says so in a moment. */
+	if (rc < 0 && rc != SRP_ECLOSED) {
 		/* A task that does not hear of its peers is of no use: its successor will. */
 		chassis_log(LOG_ERR, "%s:%u does not read its orders: %s",
 			    c->sup->slot[c->slot].row->name, c->sup->slot[c->slot].instance,
