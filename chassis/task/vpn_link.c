@@ -10,6 +10,7 @@
 
 #include "srp/err.h"
 
+#define BACKLOG_MS    100 /* in which the messages are read that came while we stood still */
 #define SILENT_HELLOS 3 /* hello intervals without a frame after which a connection is given up */
 
 static uint64_t wall_us(void)
@@ -256,6 +257,15 @@ static void note_config(struct vpnmgr *v)
 	v->ctx->slab->srp.config_mismatches += differs;
 }
 
+/* What lay in the socket while we stood still says what the peer was then: no role is taken for that, the
+ * next hello says what it is. */
+static bool history(const struct vpnmgr *v, enum srp_role_event ev)
+{
+	return v->role.phase == SRP_PHASE_STANDBY &&
+	       srp_time_since(v->stale_at, chassis_now()) < SRP_MS(BACKLOG_MS) &&
+	       (ev == SRP_ROLE_EV_ELECTED || ev == SRP_ROLE_EV_PEER_EMPTY || ev == SRP_ROLE_EV_PEER_GAVE_UP);
+}
+
 static int rx_hello(struct vpnmgr *v, const uint8_t *body, size_t len)
 {
 	struct srp_candidate candidate;
@@ -290,7 +300,8 @@ static int rx_hello(struct vpnmgr *v, const uint8_t *body, size_t len)
 	vpn_link_level(v);
 	candidate = srp_hello_candidate(&h);
 	ev = srp_role_hello_event(v->role.phase, &v->told, &candidate, h.highest);
-	vpn_event(v, ev, 0);
+	if (!history(v, ev))
+		vpn_event(v, ev, 0);
 	return SRP_OK;
 }
 
