@@ -1,6 +1,6 @@
 #!/bin/bash
-# Every kind of traffic goes through the active chassis in both directions, and is charged to the byte:
-# IPv4 and IPv6, TCP, UDP, ICMP echo, other protocols, fragments, ICMP errors.
+# Every kind of traffic goes through the active chassis in both directions, and is charged to the
+# byte: IPv4 and IPv6, TCP, UDP, ICMP echo, other protocols, fragments, ICMP errors.
 . "${0%/*}/lib/traffic.sh"
 t_begin ping
 
@@ -67,9 +67,12 @@ def charged(rule, last, text):
         return volume(ue.packets(), (v4(last), v6(last)))
     want = outside()
     t.check(want[0] and want[2], f"{text}: both directions were seen outside ({want})")
-    t.becomes(lambda: t.rule("a", rule), lambda got: got == outside(), f"{text}: rule {rule} = outside")
-    t.equal(t.volumes("a", callid=call).get(rule), outside(), f"{text}: volume of the session = outside")
-    t.equal(volume(srv.packets(), (v4(last), v6(last))), outside(), f"{text}: nothing was lost or came twice")
+    t.becomes(lambda: t.rule("a", rule), lambda got: got == outside(),
+              f"{text}: rule {rule} = outside")
+    t.equal(t.volumes("a", callid=call).get(rule), outside(),
+            f"{text}: volume of the session = outside")
+    t.equal(volume(srv.packets(), (v4(last), v6(last))), outside(),
+            f"{text}: nothing was lost or came twice")
 
 
 t.say("TCP, opened by the subscriber and by the server")
@@ -81,7 +84,8 @@ for sub, server in ((sub4(1), v4(10)), (sub6(1), v6(10))):
     down = t.listen("ue", sub, 9000)
     d, e = t.connect(down, "srv", server)
     push(d, e, os.urandom(40000))
-    t.equal(len(t.flows("a", protocol=6, server=server)), 2, f"{server}: two connections are two flows")
+    t.equal(len(t.flows("a", protocol=6, server=server)), 2,
+            f"{server}: two connections are two flows")
     for x in (c, s, d, e, up, down):
         x.close()
 charged("tcp", 10, "TCP")
@@ -95,7 +99,8 @@ for sub, server in ((sub4(1), v4(20)), (sub6(1), v6(20))):
     first = t.socket("srv", server, 7022)
     echo(first, c, b"server first", (sub, 7021))
     echo(c, first, b"answer", (server, 7022))
-    t.equal(len(t.flows("a", protocol=17, server=server)), 2, f"{server}: two flows, one for each pair of ports")
+    t.equal(len(t.flows("a", protocol=17, server=server)), 2,
+            f"{server}: two flows, one for each pair of ports")
 charged("udp", 20, "UDP")
 
 t.say("ICMP echo")
@@ -108,7 +113,8 @@ charged("echo", 30, "ICMP echo")
 t.say("other protocols: GRE and one for experiments")
 for proto in (47, 253):
     for sub, server in ((sub4(1), v4(40)), (sub6(1), v6(40))):
-        c, s = t.socket("ue", sub, 0, socket.SOCK_RAW, proto), t.socket("srv", server, 0, socket.SOCK_RAW, proto)
+        c, s = t.socket("ue", sub, 0, socket.SOCK_RAW, proto), t.socket("srv", server, 0,
+                socket.SOCK_RAW, proto)
         body = b"\0\0\x08\0" + bytes(100)
         c.sendto(body, (server, 0))
         got = s.recv(4000)
@@ -153,7 +159,8 @@ for sub, server in ((sub4(1), v4(60)), (sub6(1), v6(60))):
     c = t.socket("ue", sub, 7061)
     c.connect((server, 7060))
     c.send(b"nobody listens")
-    t.check(arrives(c, 2) is None and any(p.proto in (1, 58) and p.src == server for p in ue.packets()),
+    t.check(arrives(c, 2) is None and any(p.proto in (1, 58) and p.src == server
+                                          for p in ue.packets()),
             f"{server}: the answer is port unreachable")
     t.equal(len(t.flows("a", server=server)), 1, f"{server}: one flow")
     s = t.socket("srv", server, 7060)
@@ -168,9 +175,11 @@ t.equal(t.counters("a")["icmp_errors"] - before, 4, "four errors were counted")
 t.say("the sum")
 all_ue = [p for p in ue.packets() if p.src in (sub4(1), sub6(1)) or p.dst in (sub4(1), sub6(1))]
 every = [v4(x) for x in range(10, 70, 10)] + [v6(x) for x in range(10, 70, 10)]
-t.equal(t.volumes("a", "session", call).get(""), volume(all_ue, every), "the session's volume is everything outside")
+t.equal(t.volumes("a", "session", call).get(""), volume(all_ue, every),
+        "the session's volume is everything outside")
 t.equal(t.volumes("a", "content-id", call).get("1")[1::2],
-        tuple(sum(v[i] for n, v in t.volumes("a", callid=call).items() if n != "(no rule)") for i in (1, 3)),
+        tuple(sum(v[i] for n, v in t.volumes("a", callid=call).items() if n != "(no rule)")
+              for i in (1, 3)),
         "and the content-id's is that of its rules")
 t.quiet()
 t.balanced("a", "b")

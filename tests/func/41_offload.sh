@@ -1,6 +1,6 @@
 #!/bin/bash
-# TCP with segmentation offload: what the chassis reads as one super-packet is charged as the segments
-# that are on the wire outside.
+# TCP with segmentation offload: what the chassis reads as one super-packet is charged as the
+# segments that are on the wire outside.
 . "${0%/*}/lib/traffic.sh"
 export BED_GRO=yes # the chassis' own devices put segments together; those of the hosts do not
 t_begin
@@ -45,8 +45,10 @@ for name, sub, server in (("four", sub4(1), v4(60)), ("six", sub6(1), v6(60))):
         return volume(ue.packets(peer=server), server)
     t.becomes(outside, lambda got: got == volume(srv.packets(peer=server), server),
               f"{name}: both hosts saw the same segments and bytes")
-    t.check(max(p.size for p in ue.packets(peer=server)) <= 1500, f"{name}: all of them fit the link")
-    t.becomes(lambda: t.rule("a", name), outside(), f"{name}: charged are those segments, to the byte")
+    t.check(max(p.size for p in ue.packets(peer=server)) <= 1500,
+            f"{name}: all of them fit the link")
+    t.becomes(lambda: t.rule("a", name), outside(),
+              f"{name}: charged are those segments, to the byte")
     t.equal(t.volumes("a", callid=call).get(name), outside(), f"{name}: in the session too")
     reads = t.counter("a", "tun_read") - reads
     total = outside()[0] + outside()[2]

@@ -36,7 +36,8 @@ def asked(side, addr):
              bytes(6) + socket.inet_aton(addr))
     time.sleep(0.3)
     return sorted({f[22:28].hex(":") for f, kind in taps[side].read()
-                   if f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2" and f[28:32] == socket.inet_aton(addr)})
+                   if f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2"
+                   and f[28:32] == socket.inet_aton(addr)})
 
 
 def solicited(side, addr):
@@ -74,7 +75,8 @@ def owner_is(active, standby):
     t.equal(owned(standby), [], f"{standby} has none of them")
     t.check(all(a.endswith(("/32", "/128")) for a in owned(active)), "they are host addresses")
     for side, (four, six) in SERVICE.items():
-        t.equal(asked(side, four), [MAC[active, side]], f"ARP for {four} is answered by {active} alone")
+        t.equal(asked(side, four), [MAC[active, side]],
+                f"ARP for {four} is answered by {active} alone")
         t.equal(solicited(side, six), [MAC[active, side]], f"a solicitation of {six} too")
 
 
@@ -82,9 +84,11 @@ def announced(active):
     for side, (four, six) in SERVICE.items():
         t.becomes(lambda: list(gratuitous(side)).count((MAC[active, side], four)), lambda n: n >= 2,
                   f"{side}: gratuitous ARP of {active} for {four}, and again")
-        t.becomes(lambda: [(m, a) for m, s, a in advertised(side) if not s].count((MAC[active, side], six)),
+        t.becomes(lambda: [(m, a) for m, s, a in advertised(side)
+                           if not s].count((MAC[active, side], six)),
                   lambda n: n >= 2, f"{side}: unsolicited advertisement of {active} for {six}, and again")
-        other = {m for m, a in gratuitous(side) if a == four} | {m for m, s, a in advertised(side) if a == six}
+        other = {m for m, a in gratuitous(side) if a == four} | {m for m, s, a in advertised(side)
+                if a == six}
         t.equal(other, {MAC[active, side]}, f"{side}: nobody else announced them")
 
 
@@ -107,7 +111,8 @@ t.say("its addresses went with it: nothing is left to clean up before it returns
 
 
 def devices():
-    return sorted(line.split()[0].split("@")[0] for line in t.sh("b", "ip", "-br", "link")[1].splitlines())
+    return sorted(line.split()[0].split("@")[0]
+                  for line in t.sh("b", "ip", "-br", "link")[1].splitlines())
 
 
 t.becomes(devices, ["acc0", "core0", "lo", "srp0"], "no device of the dead chassis is left")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Sessions: created one by one, from a file of 100 000, by a subscriber's first packet where the pool
-# says so; never for others; deleted.
+# Sessions: created one by one, from a file of 100 000, by a subscriber's first packet where the
+# pool says so; never for others; deleted.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 t_pair
@@ -25,12 +25,14 @@ call = call.group(1)
 both(1, "one session")
 for c in "ab":
     s = t.sessions(c)[0]
-    t.equal((s["callid"], s["imsi"], s["username"], s["apn"], s["rulebase"], s["v4"], s["v6"].split("/")[0]),
+    t.equal((s["callid"], s["imsi"], s["username"], s["apn"], s["rulebase"], s["v4"],
+             s["v6"].split("/")[0]),
             (call, "001010000000001", "one", "internet", "gold", sub4(1), "2001:db8:45:1::"),
             f"chassis {c}: all that was said of it")
 t.ctl("a", "session add imsi 001010000000002 apn internet ip-address auto ipv6-address auto")
 auto = t.sessions("a", imsi="001010000000002")[0]
-t.check(auto["v4"].startswith("10.45.") and auto["v4"] != sub4(1) and auto["v6"].startswith("2001:db8:45:"),
+t.check(auto["v4"].startswith("10.45.") and auto["v4"] != sub4(1)
+        and auto["v6"].startswith("2001:db8:45:"),
         "auto takes a free address of a pool of each family", auto)
 for what, command in {
         "an address that is held": f"session add imsi 001010000000003 apn internet ip-address {sub4(1)}",
@@ -80,7 +82,8 @@ six = t.socket("ue", sub6(2), 7100)
 six.sendto(b"unknown", (v6(70), 7007))
 t.socket("ue", sub4(2), 7100).sendto(b"unknown", (v4(70), 7007))
 server.sendto(b"unknown", (sub4(2), 7100))
-t.becomes(lambda: t.counter("a", "unknown_no_pool"), drops + 3, "uplink IPv4 and IPv6, downlink: all three are counted")
+t.becomes(lambda: t.counter("a", "unknown_no_pool"), drops + 3,
+          "uplink IPv4 and IPv6, downlink: all three are counted")
 t.check(arrives(server) is None, "none arrives")
 both(0, "no session was made")
 
@@ -90,15 +93,18 @@ first = t.socket("ue", walkin(1), 7101)
 for i in range(30):
     first.sendto(b"walk in %d" % i, (v4(70), 7007))
 got = [arrives(server, 2) for _ in range(30)]
-t.equal(sorted(got, key=lambda g: int((g or b"x -1").split()[-1])), [b"walk in %d" % i for i in range(30)],
+t.equal(sorted(got, key=lambda g: int((g or b"x -1").split()[-1])),
+        [b"walk in %d" % i for i in range(30)],
         "not a packet of a burst is lost, nor is one there twice")
 both(1, "one session")
 s = t.sessions("b")[0]
-t.equal((s["v4"], s["apn"], s["rulebase"]), (walkin(1), "internet", "gold"), "with the pool's APN and its rulebase")
+t.equal((s["v4"], s["apn"], s["rulebase"]), (walkin(1), "internet", "gold"),
+        "with the pool's APN and its rulebase")
 t.equal(t.counter("a", "first_packet"), created + 1, "counted once")
 t.equal(t.sessions("a")[0]["packets_up"], 30, "all its packets are in its volume")
 server.sendto(b"nobody", (walkin(2), 7101))
-t.becomes(lambda: t.counter("a", "unknown_no_pool"), drops + 4, "a packet from outside creates none, and is counted")
+t.becomes(lambda: t.counter("a", "unknown_no_pool"), drops + 4,
+          "a packet from outside creates none, and is counted")
 both(1, "still one session")
 users = [t.socket("ue", walkin(i), 7101) for i in range(2, 11)]
 for u in users:
@@ -124,7 +130,8 @@ with open(path, "w", encoding="ascii") as f:
 began = time.monotonic()
 out = t.ctl("a", f"session load {path}")
 t.say(f"took {time.monotonic() - began:.1f} s")
-t.check(re.search(r"Sessions added\W+100000\b", out) and re.search(r"Lines refused\W+0\b", out), "all were added", out)
+t.check(re.search(r"Sessions added\W+100000\b", out) and re.search(r"Lines refused\W+0\b", out),
+        "all were added", out)
 
 
 def count(c):
@@ -141,8 +148,10 @@ with open(path, "w", encoding="ascii") as f:
 said = t.refused("a", f"session load {path}") or ""
 for n in (1, 2, 3, 5):
     t.check(f"line {n}:" in said, f"a bad file: line {n} is named", said)
-t.check(re.search(r"Sessions added\W+1\b", said) and "4 of 5 lines were refused" in said, "one was added, four refused", said)
-t.check((t.refused("a", "session load /nonexistent/file") or "").count("Failure:") == 1, "a file that is not there")
+t.check(re.search(r"Sessions added\W+1\b", said) and "4 of 5 lines were refused" in said,
+        "one was added, four refused", said)
+t.check((t.refused("a", "session load /nonexistent/file") or "").count("Failure:") == 1,
+        "a file that is not there")
 t.ctl("a", "session delete all")
 t.becomes(lambda: count("a") + count("b"), 0, "all are deleted, on both", 15)
 t.quiet()

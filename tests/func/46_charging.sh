@@ -1,6 +1,6 @@
 #!/bin/bash
-# What a matched rule does: priority order, groups, discard of either direction, idle timeouts, volumes
-# by rule, content-id and session, and what no rule matches.
+# What a matched rule does: priority order, groups, discard of either direction, idle timeouts,
+# volumes by rule, content-id and session, and what no rule matches.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 
@@ -118,7 +118,8 @@ def user(i, port):
 
 
 def outside(sub, *ports):
-    return volume([p for p in tap.packets(peer=sub4(sub)) if {p.sport, p.dport} & set(ports)], v4(20))
+    return volume([p for p in tap.packets(peer=sub4(sub)) if {p.sport, p.dport} & set(ports)],
+                  v4(20))
 
 
 calls = {name: t.add("a", i, more=f"rulebase {name}")
@@ -130,38 +131,51 @@ for i, (name, want) in enumerate((("gold", "one"), ("swapped", "all-udp")), 1):
         c, s = user(i, 20000 + port), server(port)
         echo(c, s, b"x" * 100, (v4(20), port))
         echo(s, c, b"y" * 200, (sub4(i), 20000 + port))
-        t.equal(t.flow("a", subscriber=sub4(i), server_port=port)["rule"], want if port == 7001 else "all-udp",
+        t.equal(t.flow("a", subscriber=sub4(i), server_port=port)["rule"], want if port == 7001
+                else "all-udp",
                 f"rulebase {name}, port {port}")
-t.equal(t.volumes("a", callid=calls["gold"]), {"one": outside(1, 7001), "all-udp": outside(1, 7002)}, "volumes by rule")
-t.equal(t.volumes("a", "content-id", calls["gold"]), {"101": outside(1, 7001), "102": outside(1, 7002)},
+t.equal(t.volumes("a", callid=calls["gold"]), {"one": outside(1, 7001),
+                                               "all-udp": outside(1, 7002)}, "volumes by rule")
+t.equal(t.volumes("a", "content-id", calls["gold"]),
+        {"101": outside(1, 7001), "102": outside(1, 7002)},
         "volumes by content-id")
-t.equal(t.volumes("a", "content-id", calls["swapped"]), {"102": outside(2, 7001, 7002)}, "two flows of one content-id")
-t.equal(t.volumes("a", "session", calls["gold"])[""], outside(1, 7001, 7002), "the session's is their sum")
-t.becomes(lambda: t.volumes("b", callid=calls["gold"]), t.volumes("a", callid=calls["gold"]), "the standby has them too")
+t.equal(t.volumes("a", "content-id", calls["swapped"]), {"102": outside(2, 7001, 7002)},
+        "two flows of one content-id")
+t.equal(t.volumes("a", "session", calls["gold"])[""], outside(1, 7001, 7002),
+        "the session's is their sum")
+t.becomes(lambda: t.volumes("b", callid=calls["gold"]), t.volumes("a", callid=calls["gold"]),
+          "the standby has them too")
 row = t.sessions("a", callid=calls["gold"])[0]
-t.equal((row["packets_up"], row["bytes_up"], row["packets_down"], row["bytes_down"]), outside(1, 7001, 7002),
+t.equal((row["packets_up"], row["bytes_up"], row["packets_down"], row["bytes_down"]),
+        outside(1, 7001, 7002),
         "show subscribers says the same")
 
 t.say("discard")
-for port, up, down, name in ((7010, False, True, "no-up"), (7011, True, False, "no-down"), (7012, False, False, "no-both")):
+for port, up, down, name in ((7010, False, True, "no-up"), (7011, True, False, "no-down"),
+                             (7012, False, False, "no-both")):
     c, s = user(3, 20000 + port), server(port)
     before, drops = t.rule_row("a", name), t.counter("a", "drop_discard")
     for _ in range(3):
         c.sendto(b"up", (v4(20), port))
         s.sendto(b"down", (sub4(3), 20000 + port))
     got_up, got_down = [arrives(s, 0.3) for _ in range(3)], [arrives(c, 0.3) for _ in range(3)]
-    t.equal(got_up, [b"up" if up else None] * 3, f"{name}: uplink {'passes' if up else 'is dropped'}")
-    t.equal(got_down, [b"down" if down else None] * 3, f"{name}: downlink {'passes' if down else 'is dropped'}")
+    t.equal(got_up, [b"up" if up else None] * 3,
+            f"{name}: uplink {'passes' if up else 'is dropped'}")
+    t.equal(got_down, [b"down" if down else None] * 3,
+            f"{name}: downlink {'passes' if down else 'is dropped'}")
     row = t.rule_row("a", name)
-    t.equal((row["packets_up"], row["packets_down"]), (3 * up, 3 * down), f"{name}: what is dropped is not charged")
+    t.equal((row["packets_up"], row["packets_down"]), (3 * up, 3 * down),
+            f"{name}: what is dropped is not charged")
     t.equal(row["hits"] - before["hits"], 6, f"{name}: but was a hit")
-    t.equal(t.counter("a", "drop_discard") - drops, 6 - 3 * up - 3 * down, f"{name}: and is counted as dropped")
+    t.equal(t.counter("a", "drop_discard") - drops, 6 - 3 * up - 3 * down,
+            f"{name}: and is counted as dropped")
 t.equal({n: v[0::2] for n, v in t.volumes("a", "content-id", calls["limits"]).items()},
         {"103": (0, 3), "104": (3, 0)}, "content-ids have what passed")
 
 t.say("idle timeouts")
 idle = t.counter("a", "flows_idle")
-for port, what in ((7020, "the action's: 1 s"), (7021, "the action's: never"), (7022, "the service's: 2 s")):
+for port, what in ((7020, "the action's: 1 s"), (7021, "the action's: never"),
+                   (7022, "the service's: 2 s")):
     echo(user(3, 20000 + port), server(port), b"one packet", (v4(20), port))
 started = time.monotonic()
 
@@ -170,7 +184,8 @@ def lives(port):
     return bool(t.flows("a", subscriber=sub4(3), server_port=port))
 
 
-t.equal({t.flow("a", subscriber=sub4(3), server_port=p)["idle_timeout_s"] for p in (7020, 7021, 7022)}, {1, 0, 2},
+t.equal({t.flow("a", subscriber=sub4(3), server_port=p)["idle_timeout_s"]
+         for p in (7020, 7021, 7022)}, {1, 0, 2},
         "flows show the timeout of their rule")
 gone, again = {}, user(3, 27023)
 while time.monotonic() - started < 4 and len(gone) < 2:
@@ -179,7 +194,8 @@ while time.monotonic() - started < 4 and len(gone) < 2:
         if port not in gone and not lives(port):
             gone[port] = time.monotonic() - started
     time.sleep(0.1)
-t.check(0.8 < gone.get(7020, 0) < gone.get(7022, 0), "first the action's, then the service's ended their flows", gone)
+t.check(0.8 < gone.get(7020, 0) < gone.get(7022, 0),
+        "first the action's, then the service's ended their flows", gone)
 t.check(gone.get(7022, 0) > 1.8, "none of them early", gone)
 t.check(lives(7021), "the one without a timeout lives")
 t.check(lives(7023), "so does the one with traffic")
@@ -189,10 +205,12 @@ t.equal(len(t.sessions("a", callid=calls["limits"])), 1, "the session is still t
 t.say("groups")
 for port, want in ((7030, "group"), (7035, "group"), (7036, "all-udp")):
     echo(user(4, 20000 + port), server(port), b"member", (v4(20), port))
-    t.equal(t.flow("a", subscriber=sub4(4), server_port=port)["rule"], want, f"port {port}: rule {want}")
+    t.equal(t.flow("a", subscriber=sub4(4), server_port=port)["rule"], want,
+            f"port {port}: rule {want}")
 t.equal(t.rule("a", "group"), outside(4, 7030, 7035), "counted under the group's name")
 t.equal(t.rule("a", "member-a"), (0, 0, 0, 0), "not under the member's")
-t.equal(t.volumes("a", "content-id", calls["groups"])["101"], outside(4, 7030, 7035), "with the group's action")
+t.equal(t.volumes("a", "content-id", calls["groups"])["101"], outside(4, 7030, 7035),
+        "with the group's action")
 
 t.say("what no rule matches, and lines without effect")
 before = t.counter("a", "no_rule_packets")
@@ -202,11 +220,13 @@ for port in (7001, 7040):
     echo(s, c, b"forwarded too", (sub4(5), 20000 + port))
 t.equal(t.counter("a", "no_rule_packets") - before, 4, "forwarded by no rule, and counted")
 t.equal(t.rule("a", "(no rule)"), outside(5, 7001, 7040), "with their bytes")
-t.equal(t.volumes("a", callid=calls["loose"]), {"(no rule)": outside(5, 7001, 7040)}, "in the session as well")
+t.equal(t.volumes("a", callid=calls["loose"]), {"(no rule)": outside(5, 7001, 7040)},
+        "in the session as well")
 t.equal(t.flow("a", subscriber=sub4(5), server_port=7001)["rule"], "(no rule)",
         "a line whose charging-action is not there has no effect")
 echo(user(5, 27035), server(7035), b"still", (v4(20), 7035))
-t.equal(t.flow("a", subscriber=sub4(5), server_port=7035)["rule"], "member-b", "the lines behind it have")
+t.equal(t.flow("a", subscriber=sub4(5), server_port=7035)["rule"], "member-b",
+        "the lines behind it have")
 errors = t.ctl("a", "show configuration errors")
 for name in ("no-such-action", "no-such-ruledef"):
     t.check(name in errors, f"show configuration errors names {name}")

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Which flows are checkpointed: by the name of their rule, under the scheme of their subscriber, after
-# the delay, within the limit of the call; and what `show srp checkpoint statistics` says of it.
+# Which flows are checkpointed: by the name of their rule, under the scheme of their subscriber,
+# after the delay, within the limit of the call; and what `show srp checkpoint statistics` says of
+# it.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 
@@ -105,7 +106,8 @@ def at(chassis, i):
 
 
 def rows():
-    return {k: t.checkpoints("a").get(k, {}).get("sent") for k in ("ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO")}
+    return {k: t.checkpoints("a").get(k, {}).get("sent")
+            for k in ("ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO")}
 
 
 t.say("before the first flow checkpoint there is no row for it")
@@ -126,7 +128,8 @@ t.equal(at("b", 1) + at("b", 9), [], "the standby has none of these flows")
 t.say("by name")
 flow(1, 7001)
 t.becomes(lambda: at("b", 1), ["exact"], "the standby has the flow of the rule named exactly")
-t.equal(rows(), {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": None}, "now there is the one row, with 1 sent")
+t.equal(rows(), {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": None},
+        "now there is the one row, with 1 sent")
 for port in (7003, 7004, 7005, 7006):
     flow(1, port)
 t.becomes(lambda: at("b", 1), ["a-mid-b", "exact", "group", "my-video", "voice-1"],
@@ -134,7 +137,8 @@ t.becomes(lambda: at("b", 1), ["a-mid-b", "exact", "group", "my-video", "voice-1
 t.equal({f["checkpointed"] for f in t.flows("a", rule="exact")}, {True, False},
         "flows on A say whether they are checkpointed: not that of the subscriber without scheme")
 f = t.flow("b", subscriber=sub4(1), rule="exact")
-t.equal((f["server"], f["server_port"], f["protocol"], f["bind"]), (v4(20), 7001, 17, "ok"), "with its key, bound to its rule")
+t.equal((f["server"], f["server_port"], f["protocol"], f["bind"]), (v4(20), 7001, 17, "ok"),
+        "with its key, bound to its rule")
 
 t.say("the limit of a call: five")
 flow(1, 7001, 31001)
@@ -146,19 +150,22 @@ flow(2, 7001)
 t.becomes(lambda: at("b", 2), ["exact"], "another call has its own")
 t.ctl("a", f"clear active-charging flows callid {calls[1]}")
 t.becomes(lambda: at("b", 1), [], "cleared flows are deleted on the standby")
-t.equal(rows()["DEL_ACS_FLOW_INFO"], rows()["ACS_FLOW_INFO"] - 1, "DEL_ACS_FLOW_INFO: one for each that was there")
+t.equal(rows()["DEL_ACS_FLOW_INFO"], rows()["ACS_FLOW_INFO"] - 1,
+        "DEL_ACS_FLOW_INFO: one for each that was there")
 for sport in range(31010, 31017):
     flow(1, 7008 if sport == 31011 else 7001, sport)
 t.becomes(lambda: len(at("b", 1)), 5, "again five of seven")
 t.becomes(lambda: sorted(f["subscriber_port"] for f in t.flows("b", subscriber=sub4(1))),
-          [31010, 31012, 31013, 31014, 31015], "when one idles out, its slot goes to the oldest that waits")
+          [31010, 31012, 31013, 31014, 31015],
+          "when one idles out, its slot goes to the oldest that waits")
 
 t.say("deleted when idle")
 sent = rows()
 flow(3, 7008)
 t.becomes(lambda: at("b", 3), ["brief"], "a flow with an idle timeout of a second")
 t.becomes(lambda: at("b", 3), [], "is deleted on the standby when it has been idle")
-t.equal({k: v - sent[k] for k, v in rows().items()}, {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": 1}, "one record each")
+t.equal({k: v - sent[k] for k, v in rows().items()}, {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": 1},
+        "one record each")
 
 t.say("the delay of two seconds")
 sent = rows()
@@ -177,9 +184,11 @@ t.equal({k: v - sent[k] for k, v in rows().items()}, {"ACS_FLOW_INFO": 1, "DEL_A
         "a flow that ended before its delay: neither a checkpoint nor a deletion")
 
 t.say("the other kinds")
-t.becomes(lambda: echo(users[2, 7001, 0], servers[7001], b"again", (v4(20), 7001)) and t.sent("a", "UPDATE_CLPSTATS"),
+t.becomes(lambda: echo(users[2, 7001, 0], servers[7001], b"again", (v4(20), 7001))
+          and t.sent("a", "UPDATE_CLPSTATS"),
           lambda n: n >= 1, "UPDATE_CLPSTATS for a call with traffic, now and then", 12)
-t.check("INVALIDATE_CRR" not in t.checkpoints("a"), "no call was deleted yet: no row INVALIDATE_CRR")
+t.check("INVALIDATE_CRR" not in t.checkpoints("a"),
+        "no call was deleted yet: no row INVALIDATE_CRR")
 t.ctl("a", f"session delete callid {calls[3]}")
 t.becomes(lambda: t.sent("a", "INVALIDATE_CRR"), 1, "one INVALIDATE_CRR for a call that ends")
 t.becomes(lambda: len(t.sessions("b", callid=calls[3])), 0, "it is gone on the standby")
@@ -187,10 +196,13 @@ t.quiet()
 
 t.say("both sides say the same")
 sent, received = t.checkpoints("a"), t.checkpoints("b", "received")
-for kind in ("ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_CALL_INFO", "ACS_SESS_INFO", "Full Checkpoint", "ACS_USAGE_INFO",
+for kind in ("ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_CALL_INFO", "ACS_SESS_INFO",
+             "Full Checkpoint", "ACS_USAGE_INFO",
              "UPDATE_CLPSTATS", "INVALIDATE_CRR"):
-    t.equal(received.get(kind, {}).get("received"), sent[kind]["sent"], f"{kind}: received on B = sent by A")
-    t.equal(sent[kind]["attempted"], sent[kind]["sent"] + sent[kind]["rate_limited"] + sent[kind]["encode_failed"]
+    t.equal(received.get(kind, {}).get("received"), sent[kind]["sent"],
+            f"{kind}: received on B = sent by A")
+    t.equal(sent[kind]["attempted"],
+            sent[kind]["sent"] + sent[kind]["rate_limited"] + sent[kind]["encode_failed"]
             + sent[kind]["encode_ignored"], f"{kind}: attempted is accounted for")
 t.balanced("a", "b")
 t.end()

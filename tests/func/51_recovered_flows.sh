@@ -1,7 +1,7 @@
 #!/bin/bash
 # After kill -9 of the active chassis: recovered flows keep their rule whatever they say later, with
-# their volumes; flows that were not recovered go by L3/L4 rules; FIN ends no recovered flow, RST does,
-# and so does idleness. And again after the next switchovers.
+# their volumes; flows that were not recovered go by L3/L4 rules; FIN ends no recovered flow, RST
+# does, and so does idleness. And again after the next switchovers.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 
@@ -91,7 +91,8 @@ def connect(name, port, sport, six=False):
 
 
 def on(chassis, sport, proto=6, server=None):
-    found = [f for f in t.flows(chassis, subscriber_port=sport, protocol=proto) if server in (None, f["server"])]
+    found = [f for f in t.flows(chassis, subscriber_port=sport, protocol=proto)
+             if server in (None, f["server"])]
     return (found[0]["rule"], found[0]["recovered"]) if len(found) == 1 else f"{len(found)} flows"
 
 
@@ -129,7 +130,8 @@ ask("first.test")
 six = t.socket("ue", sub6(1), 21004)
 six_server = t.socket("srv", v6(20), 7001)
 echo(six, six_server, b"voice over six", (v6(20), 7001))
-gre, gre_server = t.socket("ue", sub4(1), 0, socket.SOCK_RAW, 47), t.socket("srv", v4(40), 0, socket.SOCK_RAW, 47)
+gre, gre_server = t.socket("ue", sub4(1), 0, socket.SOCK_RAW, 47), t.socket("srv", v4(40), 0,
+        socket.SOCK_RAW, 47)
 gre.sendto(bytes(40), (v4(40), 0))
 gre_server.recv(4000)
 EXPECT = {20001: "web", 20002: "web", 20003: "secure", 20005: "web", 20006: "web"}
@@ -146,17 +148,22 @@ t.say("kill -9 of every process of A")
 t.takeover("a", "b")
 t.equal(t.volumes("b", callid=call), before, "every volume of the session is as before")
 now = t.sessions("b", callid=call)[0]
-t.equal([now[k] for k in ("packets_up", "bytes_up", "packets_down", "bytes_down", "v4", "v6", "imsi")],
-        [usage[k] for k in ("packets_up", "bytes_up", "packets_down", "bytes_down", "v4", "v6", "imsi")], "so is the session's")
-t.equal([s["callid"] for s in t.sessions("b")], [s["callid"] for s in sessions], "the same sessions")
+t.equal([now[k] for k in ("packets_up", "bytes_up", "packets_down", "bytes_down", "v4", "v6",
+                          "imsi")],
+        [usage[k] for k in ("packets_up", "bytes_up", "packets_down", "bytes_down", "v4", "v6",
+                            "imsi")], "so is the session's")
+t.equal([s["callid"] for s in t.sessions("b")], [s["callid"] for s in sessions],
+        "the same sessions")
 t.equal(len(t.flows("b")), flows, "as many flows as it had")
 for port, rule in EXPECT.items():
     t.equal(on("b", port), (rule, True), f"B: TCP port {port} is on rule {rule}, recovered")
-for what, sport, proto, rule in (("UDP", 21001, 17, "voice"), ("DNS", 21002, 17, "names"), ("IPv6 UDP", 21004, 17, "voice")):
+for what, sport, proto, rule in (("UDP", 21001, 17, "voice"), ("DNS", 21002, 17, "names"),
+                                 ("IPv6 UDP", 21004, 17, "voice")):
     t.equal(on("b", sport, proto), (rule, True), f"B: {what} is on rule {rule}, recovered")
 t.equal(on("b", 0, 47), ("tunnel", True), "B: GRE too")
 text = t.ctl("b", "show active-charging flows all")
-t.check("Recovered Flow: (Y) - Yes (N) - No" in text and " Y " in text.replace("Y  ", " Y "), "the text says Y", text[:300])
+t.check("Recovered Flow: (Y) - Yes (N) - No" in text and " Y " in text.replace("Y  ", " Y "),
+        "the text says Y", text[:300])
 
 t.say("they go on")
 analyzed = t.counter("b", "http_requests")
@@ -167,16 +174,19 @@ push(*conns["tls"], b"\x17\x03\x03 data")
 t.equal(on("b", 20001), ("web", True), "a request that matches another rule does not move its flow")
 t.equal(t.counter("b", "http_requests"), analyzed, "no TCP analyzer looked at it")
 t.check("later" not in t.volumes("b", callid=call), "nothing is charged to the other rule")
-t.check(t.volumes("b", callid=call)["web"][1] > base["web"][1] and t.volumes("b", callid=call)["web"][3] > base["web"][3],
+t.check(t.volumes("b", callid=call)["web"][1] > base["web"][1]
+        and t.volumes("b", callid=call)["web"][3] > base["web"][3],
         "its bytes are on its rule, both ways")
 queries = t.counter("b", "dns_queries")
 ask("second.test")
-t.becomes(lambda: t.counter("b", "dns_queries"), queries + 1, "a UDP analyzer looks at recovered flows")
+t.becomes(lambda: t.counter("b", "dns_queries"), queries + 1,
+          "a UDP analyzer looks at recovered flows")
 t.equal(on("b", 21002, 17), ("names", True), "but does not move them")
 echo(six, six_server, b"voice goes on", (v6(20), 7001))
 mid = t.counter("b", "flows_mid_stream")
 request("volatile", "volatile.test")
-t.equal(on("b", 20004), ("any", False), "the flow that was not recovered goes by the L3/L4 rule, and is not called recovered")
+t.equal(on("b", 20004), ("any", False),
+        "the flow that was not recovered goes by the L3/L4 rule, and is not called recovered")
 t.equal(t.counter("b", "flows_mid_stream"), mid + 1, "counted as begun in mid-stream")
 push(*conns["plain"], b"goes on\n" * 100)
 t.equal(on("b", 20007), ("any", False), "so does one that has no application")
@@ -196,13 +206,17 @@ c, s = conns.pop("fin")
 c.close()
 s.close()
 time.sleep(3)
-t.equal(on("b", 20006), ("web", True), "three seconds after both FINs it is still there, on its rule")
+t.equal(on("b", 20006), ("web", True),
+        "three seconds after both FINs it is still there, on its rule")
 reopened = t.counter("b", "flows_reopened")
-# The subscriber's host remembers the connection; a raw SYN with a new sequence number does not ask it.
+# The subscriber's host remembers the connection; a raw SYN with a new sequence number does not ask
+# it.
 raw = t.socket("ue", sub4(1), 0, socket.SOCK_RAW, socket.IPPROTO_TCP)
 raw.sendto(struct.pack("!HHIIBBHHH", 20006, 80, 77777777, 0, 0x50, 2, 8192, 0, 0), (v4(10), 0))
-t.becomes(lambda: t.counter("b", "flows_reopened"), reopened + 1, "a SYN after both FINs begins a new one")
-t.check(on("b", 20006) in (("any", False), "0 flows"), "which is not the recovered one", on("b", 20006))
+t.becomes(lambda: t.counter("b", "flows_reopened"), reopened + 1,
+          "a SYN after both FINs begins a new one")
+t.check(on("b", 20006) in (("any", False), "0 flows"), "which is not the recovered one",
+        on("b", 20006))
 
 t.say("idleness ends a recovered flow")
 t.becomes(lambda: on("b", 21003, 17), "0 flows", "the silent one with 3 s is gone", 6)

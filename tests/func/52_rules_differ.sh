@@ -1,9 +1,10 @@
 #!/bin/bash
-# The two chassis define a rule differently: a flow of it that is recovered is charged by the L3/L4 rule,
-# with the reason, and never by what the name means here. Rules that are equal are bound.
+# The two chassis define a rule differently: a flow of it that is recovered is charged by the L3/L4
+# rule, with the reason, and never by what the name means here. Rules that are equal are bound.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 
+# shellcheck disable=SC2154 # me is of bed_config
 bed_config_charging() { # of chassis $me, of bed_config
 	local host=x.test content=5 gone=gone
 	[ "$me" = a ] || { host=y.test content=6 gone=moved; }
@@ -58,7 +59,8 @@ t_python <<'END'
 from traffic import *
 
 call = t.add("a", 1)
-WHY = {7001: ("same", "ok"), 7002: ("lines", "rule differs"), 7003: ("action", "charging-action differs"),
+WHY = {7001: ("same", "ok"), 7002: ("lines", "rule differs"),
+       7003: ("action", "charging-action differs"),
        7004: ("gone", "no such rule"), 7005: ("group", "rule differs")}
 ends = {}
 for port in WHY:
@@ -70,7 +72,8 @@ for port, (name, why) in WHY.items():
     t.equal(t.flow("a", server_port=port)["rule"], name, f"A: port {port} is on rule {name}")
     f = t.flow("b", server_port=port)
     t.equal((f["rule"], f["bind"]), (name, why), f"B: the flow names it, and says: {why}")
-t.check("equal" not in str(t.info("a").get("config_validation", "")).lower(), "show srp info does not call the configurations equal",
+t.check("equal" not in str(t.info("a").get("config_validation", "")).lower(),
+        "show srp info does not call the configurations equal",
         t.info("a").get("config_validation"))
 said = t.refused("a", "srp initiate-switchover -noconfirm")
 t.check(said and "onfiguration" in said, "a planned switchover is refused for it", said)
@@ -79,7 +82,8 @@ t.say("kill -9 of A")
 before = t.volumes("b", callid=call)
 t.equal(before, t.volumes("a", callid=call), "volumes are kept by name, whatever the definition")
 t.takeover("a", "b")
-LOCAL = {"same": {"same"}, "lines": {"any"}, "action": {"action"}, "gone": {"moved"}, "group": {"any"}}
+LOCAL = {"same": {"same"}, "lines": {"any"}, "action": {"action"}, "gone": {"moved"},
+         "group": {"any"}}
 ZERO = (0,) * 4
 
 
@@ -94,20 +98,24 @@ def round_of_all(text):
         t.equal({n for n in now if now[n] != was.get(n, ZERO)}, LOCAL[name],
                 f"{text}, {name} ({why}): charged by {'its rule' if why == 'ok' else 'the L3/L4 rule of the packet'}")
         f = t.flow("b", server_port=port)
-        t.equal((f["rule"], f["recovered"], f["bind"]), (name, True, why), f"{name}: its verdict and the reason stay")
+        t.equal((f["rule"], f["recovered"], f["bind"]), (name, True, why),
+                f"{name}: its verdict and the reason stay")
 
 
-t.equal(t.sessions("b", callid=call)[0]["pending"], 2, "the session is pending: not all that its records name is here")
+t.equal(t.sessions("b", callid=call)[0]["pending"], 2,
+        "the session is pending: not all that its records name is here")
 c = t.counters("b")
 round_of_all("pending")
 now = t.counters("b")
-t.equal((now["pending_packets"] - c["pending_packets"], now["unbound_packets"] - c["unbound_packets"]), (10, 0),
+t.equal((now["pending_packets"] - c["pending_packets"],
+         now["unbound_packets"] - c["unbound_packets"]), (10, 0),
         "its ten packets are counted as charged while pending")
 t.ctl("b", f"session control end callid {call}")
 t.equal(t.sessions("b", callid=call)[0]["pending"], 0, "the control plane has spoken")
 round_of_all("settled")
 after = t.counters("b")
-t.equal((after["pending_packets"] - now["pending_packets"], after["unbound_packets"] - now["unbound_packets"]), (0, 8),
+t.equal((after["pending_packets"] - now["pending_packets"],
+         after["unbound_packets"] - now["unbound_packets"]), (0, 8),
         "now the eight of the four flows without their rule are counted as such")
 t.end()
 END

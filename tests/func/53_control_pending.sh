@@ -1,6 +1,7 @@
 #!/bin/bash
-# While the control plane of a recovered session is pending its recovered flows are charged by the L3/L4
-# rule; then by their own again. The state survives a switchover, and ends by command or timeout.
+# While the control plane of a recovered session is pending its recovered flows are charged by the
+# L3/L4 rule; then by their own again. The state survives a switchover, and ends by command or
+# timeout.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 t_srp 'control-pending timeout 3'
@@ -82,12 +83,15 @@ packets = t.counter("b", "pending_packets")
 t.equal(charged("b", 1), L34, "the session in it: by the L3/L4 rule")
 t.equal(charged("b", 2), OWN, "another session: by its own rules")
 for f in t.flows("b", subscriber=sub4(1)):
-    t.equal((f["rule"] in OWN, f["recovered"]), (True, True), f"the verdict of the flow is not touched: {f['rule']}")
+    t.equal((f["rule"] in OWN, f["recovered"]), (True, True),
+            f"the verdict of the flow is not touched: {f['rule']}")
 t.check(t.counter("b", "pending_packets") > packets, "those packets are counted")
 now = t.rule_row("b", "any")
-t.check(now["pending_packets"] > row["pending_packets"] and now["pending_bytes"] > row["pending_bytes"], "per rule too", now)
+t.check(now["pending_packets"] > row["pending_packets"]
+        and now["pending_bytes"] > row["pending_bytes"], "per rule too", now)
 t.equal(now["pending_bytes"] - row["pending_bytes"],
-        now["bytes_up"] + now["bytes_down"] - row["bytes_up"] - row["bytes_down"], "each byte of them")
+        now["bytes_up"] + now["bytes_down"] - row["bytes_up"] - row["bytes_down"],
+        "each byte of them")
 if time.monotonic() - began < 2.5:
     t.ctl("b", f"session control end callid {calls[1]}")
 t.equal(pending("b", 1), 0, "it ends")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A configured rate limit of flow checkpoints: each refusal counted once, for these kinds alone; all of
-# them arrive in the end, and attempted = sent + rate limited at any time.
+# A configured rate limit of flow checkpoints: each refusal counted once, for these kinds alone; all
+# of them arrive in the end, and attempted = sent + rate limited at any time.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 t_srp 'checkpoint rate-limit 20 burst 20'
@@ -53,11 +53,14 @@ t.equal(row["rate_limited"], 60, "60 of 80 were refused once: the burst is 20")
 t.equal(row["attempted"], 140, "140 were attempted")
 t.say("deletions are limited as well")
 said = t.refused("b", "clear active-charging flows all")
-t.check(said and "Failure: " in said and "0" not in said.split("Failure: ")[1], "the standby clears no flows, and says why", said)
-t.equal(t.ctl("a", "clear active-charging flows all").strip(), "Flows cleared: 80", "cleared, of both session managers")
+t.check(said and "Failure: " in said and "0" not in said.split("Failure: ")[1],
+        "the standby clears no flows, and says why", said)
+t.equal(t.ctl("a", "clear active-charging flows all").strip(), "Flows cleared: 80",
+        "cleared, of both session managers")
 t.becomes(lambda: len(t.flows("b")), 0, "all are deleted in the end", 10)
 row = t.checkpoints("a")["DEL_ACS_FLOW_INFO"]
-t.equal((row["sent"], row["attempted"]), (80, 80 + row["rate_limited"]), "80 sent, the rest rate limited")
+t.equal((row["sent"], row["attempted"]), (80, 80 + row["rate_limited"]),
+        "80 sent, the rest rate limited")
 t.check(row["rate_limited"] > 0, "some had to wait")
 others = {k: r["rate_limited"] for k, r in t.checkpoints("a").items() if "ACS_FLOW_INFO" not in k}
 t.equal(set(others.values()), {0}, "no other kind is ever rate limited")

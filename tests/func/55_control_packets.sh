@@ -1,7 +1,8 @@
 #!/bin/bash
-# Packets of TCP without payload on an application's flow: by default each is charged by what it matches
-# itself and takes back the flow's checkpoint, which the next payload sends again; `flow
-# control-handshaking charge-to-application` charges set-up, mid-session and tear-down packets to it.
+# Packets of TCP without payload on an application's flow: by default each is charged by what it
+# matches itself and takes back the flow's checkpoint, which the next payload sends again; `flow
+# control-handshaking charge-to-application` charges set-up, mid-session and tear-down packets to
+# it.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 
@@ -41,7 +42,8 @@ t_pair
 t_python <<'END'
 from traffic import *
 
-TAKES = {"none": set(), "all": {"setup", "mid", "tear"}, "initial": {"setup"}, "mid": {"mid"}, "tear": {"tear"},
+TAKES = {"none": set(), "all": {"setup", "mid", "tear"}, "initial": {"setup"}, "mid": {"mid"},
+         "tear": {"tear"},
          "two": {"mid", "tear"}}
 REQUEST, ANSWER = b"GET / HTTP/1.1\r\nHost: www.test\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 web = t.listen("srv", v4(10), 80)
@@ -70,7 +72,8 @@ for i, (mode, takes) in enumerate(TAKES.items(), 1):
     before = flow_rows()
     c, s = t.connect(web, "ue", sub4(i), 20000 + i)
     for x in (c, s):
-        x.setsockopt(socket.IPPROTO_TCP, 12, 1)  # TCP_QUICKACK: answers are acknowledged by themselves
+        x.setsockopt(socket.IPPROTO_TCP, 12,
+                     1)  # TCP_QUICKACK: answers are acknowledged by themselves
     if "setup" in takes:
         t.equal(t.volumes("a", callid=call), {}, "set-up packets wait for the application")
     for _ in range(3):
@@ -87,7 +90,8 @@ for i, (mode, takes) in enumerate(TAKES.items(), 1):
 
     def packets():
         return tap.packets(peer=sub4(i), proto=6)
-    wait_for("both FINs and their acknowledgements", 5, lambda: len([p for p in packets() if p.flags & 1]) >= 2
+    wait_for("both FINs and their acknowledgements", 5,
+             lambda: len([p for p in packets() if p.flags & 1]) >= 2
              and packets()[-1].flags & 0x11 == 0x10)
 
     def expected():
@@ -99,20 +103,24 @@ for i, (mode, takes) in enumerate(TAKES.items(), 1):
               f"charged to the application: payload{''.join(', ' + x for x in sorted(takes))}; the rest by the L3/L4 rule")
     kinds = phase(packets())
     t.check(kinds.count("setup") == 3 and kinds.count("mid") >= 2 and kinds.count("tear") >= 3,
-            f"the connection had set-up, payload, mid-session and tear-down packets: {len(kinds)}", kinds)
+            f"the connection had set-up, payload, mid-session and tear-down packets: {len(kinds)}",
+            kinds)
     t.synchronised("a", "b")
     sent, deleted = (x - y for x, y in zip(flow_rows(), before))
     if "mid" in takes:
         t.check(alive, "after its last answer the flow is checkpointed")
         t.equal(deleted, 0 if "tear" in takes else 1,
-                "its checkpoint was not taken back" + ("" if "tear" in takes else " before it closed"))
+                "its checkpoint was not taken back" + ("" if "tear" in takes
+                                                       else " before it closed"))
     else:
         runs = sum(1 for x, y in zip(kinds, kinds[1:]) if x == "payload" and y == "mid")
         t.check(not alive or kinds[-1] == "payload", "while it rests the flow is not checkpointed")
-        t.check(deleted >= 2 and sent >= deleted, f"its checkpoint was taken back for them and sent again "
+        t.check(deleted >= 2 and sent >= deleted,
+                f"its checkpoint was taken back for them and sent again "
                 f"({sent} sent, {deleted} deleted, {runs} changes)")
     t.ctl("a", f"clear active-charging flows callid {call}")
-t.becomes(lambda: (len(t.flows("a")), len(t.flows("b"))), (0, 0), "cleared flows are gone on both sides", 5)
+t.becomes(lambda: (len(t.flows("a")), len(t.flows("b"))), (0, 0),
+          "cleared flows are gone on both sides", 5)
 t.quiet()
 t.balanced("a", "b")
 
@@ -130,10 +138,12 @@ def send(up, flags, payload=b""):
     seen = len(far[up].packets(peer=v4(99), dst=v4(99) if up else sub4(30)))
     src, dst, sport, dport = (sub4(30), v4(99), 22000, 80) if up else (v4(99), sub4(30), 80, 22000)
     tcp = struct.pack("!HHIIBBHHH", sport, dport, 1000, 1, 0x50, flags, 8192, 0, 0) + payload
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, socket.inet_aton(src), socket.inet_aton(dst))
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0,
+                       socket.inet_aton(src), socket.inet_aton(dst))
     raws["ue" if up else "srv"].sendto(head + tcp, (dst, 0))
     wait_for("the segment to come through", 3,
-             lambda: len(far[up].packets(peer=v4(99), dst=v4(99) if up else sub4(30))) > seen, 0.002)
+             lambda: len(far[up].packets(peer=v4(99), dst=v4(99) if up else sub4(30))) > seen,
+             0.002)
 
 
 def there():
@@ -165,7 +175,8 @@ for up in (True, False):
     send(up, 0x10)
     send(up, 0x18, b"more")
     send(up, 0x11)
-grown = {n: v[0] + v[2] - before[n][0] - before[n][2] for n, v in t.volumes("b", callid=call).items()}
+grown = {n: v[0] + v[2] - before[n][0] - before[n][2] for n,
+         v in t.volumes("b", callid=call).items()}
 t.equal(grown, {"web": 6, "any": 0}, "and stays on its rule with all its packets, in any mode")
 t.end()
 END

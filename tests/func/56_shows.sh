@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the operator sees: each show as text and as JSON that say the same, filters, unique prefixes, the
-# checkpoint tables column for column.
+# What the operator sees: each show as text and as JSON that say the same, filters, unique prefixes,
+# the checkpoint tables column for column.
 . "${0%/*}/lib/traffic.sh"
 t_begin
 t_pair
@@ -23,7 +23,8 @@ t.quiet()
 t.say("every show, as text and as JSON")
 SHOWS = {
     "show srp info": ["Chassis State:", "Peer State:", "Last Verified Equal:"],
-    "show srp checkpoint statistics": ["Number of Sessmgrs:", "SRP Session Checkpoint Sent Statistics",
+    "show srp checkpoint statistics": ["Number of Sessmgrs:",
+                                       "SRP Session Checkpoint Sent Statistics",
                                        "SRP Session Checkpoint Received Statistics"],
     "show srp checkpoint statistics verbose": ["smgr inst"],
     "show srp checkpoint statistics sessmgr all": ["Full Checkpoint"],
@@ -59,93 +60,128 @@ for command, needed in SHOWS.items():
             missing = [n for n in needed if n not in text]
             t.check(not missing, f"{command}: text", missing)
         try:
-            t.check(isinstance(t.json(chassis, command), dict), f"{command} | json, on {chassis}: an object")
+            t.check(isinstance(t.json(chassis, command), dict),
+                    f"{command} | json, on {chassis}: an object")
         except ValueError as e:
             t.check(False, f"{command} | json, on {chassis}: an object", e)
 
 t.say("the same in both")
 info, doc = t.ctl("a", "show srp info"), t.json("a", "show srp info")["srp"]
-for label, key in (("Chassis State", "chassis_state"), ("Peer State", "peer_state"), ("Peer Remote Address", "peer_address"),
+for label, key in (("Chassis State", "chassis_state"), ("Peer State", "peer_state"),
+                   ("Peer Remote Address", "peer_address"),
                    ("Connection State", "connection"), ("Chassis Priority", "chassis_priority")):
-    t.equal(re.search(rf"^{label}:\s+(.*?)\s*$", info, re.M).group(1), str(doc[key]), f"show srp info: {label}")
-t.equal((doc["chassis_state"], doc["peer_state"], doc["connection"]), ("Active", "Standby", "Connected"), "as they are")
+    t.equal(re.search(rf"^{label}:\s+(.*?)\s*$", info, re.M).group(1), str(doc[key]),
+            f"show srp info: {label}")
+t.equal((doc["chassis_state"], doc["peer_state"], doc["connection"]),
+        ("Active", "Standby", "Connected"), "as they are")
 text = t.ctl("a", "show active-charging ruledef statistics")
-rows_text = {l.split()[0]: [int(x) for x in l.split()[1:]] for l in text.splitlines() if len(l.split()) == 7 and l.split()[1].isdigit()}
+rows_text = {l.split()[0]: [int(x) for x in l.split()[1:]] for l in text.splitlines()
+             if len(l.split()) == 7 and l.split()[1].isdigit()}
 for r in t.json("a", "show active-charging ruledef statistics")["ruledefs"]:
-    t.equal(rows_text.get(r["name"]), [r["packets_down"], r["bytes_down"], r["packets_up"], r["bytes_up"], r["hits"], r["match_bypassed"]],
+    t.equal(rows_text.get(r["name"]), [r["packets_down"], r["bytes_down"], r["packets_up"],
+                                       r["bytes_up"], r["hits"], r["match_bypassed"]],
             f"ruledef statistics, {r['name']}: seven fields")
 flow = [l for l in t.ctl("a", "show active-charging flows all").splitlines() if " 7007 " in l]
-t.check(len(flow) == 1 and flow[0].split()[0] == "N" and call in flow[0] and "probe" in flow[0].split(), "flows: N, call-id, rule", flow)
+t.check(len(flow) == 1 and flow[0].split()[0] == "N" and call in flow[0]
+        and "probe" in flow[0].split(), "flows: N, call-id, rule", flow)
 
 t.say("the checkpoint tables")
 text = t.ctl("a", "show srp checkpoint statistics")
-t.equal(t.ctl("a", "show srp checkpoint statistics sessmgr all").split("=\n")[0].count("\n"), text.split("=\n")[0].count("\n"),
+t.equal(t.ctl("a", "show srp checkpoint statistics sessmgr all").split("=\n")[0].count("\n"),
+        text.split("=\n")[0].count("\n"),
         "with `sessmgr all`: the same table")
-titles = ["Checkpoints Rate limited", "Bytes sent", "External_audit_in_progress", "Recovery in progress", "Write list congested",
-          "Invalid GR state", "Session not ready for recovery", "Encoding failure ignored", "Encoding failure",
-          "Ignored as Invalidate CRR sent", "Ignored as first FC never sent", "Checkpoint rate(last 30 min)",
+titles = ["Checkpoints Rate limited", "Bytes sent", "External_audit_in_progress",
+          "Recovery in progress", "Write list congested",
+          "Invalid GR state", "Session not ready for recovery", "Encoding failure ignored",
+          "Encoding failure",
+          "Ignored as Invalidate CRR sent", "Ignored as first FC never sent",
+          "Checkpoint rate(last 30 min)",
           "Checkpoint rate(now)", "Encoding attempted", "Messages sent", "Checkpoint-type"]
 lines = [l.rstrip() for l in text.splitlines()]
 at = lines.index("SRP Session Checkpoint Sent Statistics")
 t.equal(lines[at + 1], "=" * 38, "the title is underlined")
 for i, title in enumerate(titles):
     line = lines[at + 2 + i]
-    t.check(re.fullmatch(re.escape(title) + r"(-+\+| +\|)( +\|)*", line) is not None, f"ladder line {i + 1}: {title}", line)
+    t.check(re.fullmatch(re.escape(title) + r"(-+\+| +\|)( +\|)*", line) is not None,
+            f"ladder line {i + 1}: {title}", line)
 t.equal(lines[at + 2 + 15].count("|"), 15, "fifteen columns")
 end = next(i for i in range(at + 18, len(lines)) if lines[i].startswith("=" * 90))
 data = [l for l in lines[at + 18:end] if l]
 names = []
 for l in data:
     m = re.fullmatch(r" *(.+?)((?: +\d+){15})", l)
-    t.check(m is not None, f"row: a name and fifteen numbers: {l.split('  ')[0].strip() or l.strip()[:17]}", l)
+    t.check(m is not None,
+            f"row: a name and fifteen numbers: {l.split('  ')[0].strip() or l.strip()[:17]}", l)
     if m:
         names.append(m.group(1))
         row = t.checkpoints("a")[m.group(1)]
         v = [int(x) for x in m.group(2).split()]
-        t.equal((v[0], v[1], v[13], v[14]), (row["sent"], row["attempted"], row["bytes_sent"], row["rate_limited"]), f"{m.group(1)}: as in JSON")
+        t.equal((v[0], v[1], v[13], v[14]), (row["sent"], row["attempted"], row["bytes_sent"],
+                                             row["rate_limited"]), f"{m.group(1)}: as in JSON")
 t.equal(names[-1], "Full Checkpoint", "the last row is Full Checkpoint")
-t.check({"ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_SESS_INFO", "ACS_CALL_INFO", "ACS_USAGE_INFO"} <= set(names), "rows of all that was sent", names)
+t.check({"ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_SESS_INFO", "ACS_CALL_INFO",
+         "ACS_USAGE_INFO"} <= set(names), "rows of all that was sent", names)
 
 
 def of(instance):
-    return {r["checkpoint_type"]: r["sent"] for r in t.json("a", f"show srp checkpoint statistics sessmgr instance {instance}")["sent"]}
+    return {r["checkpoint_type"]: r["sent"] for r in t.json("a",
+            f"show srp checkpoint statistics sessmgr instance {instance}")["sent"]}
 
 
 both = {k: of(1).get(k, 0) + of(2).get(k, 0) for k in {**of(1), **of(2)}}
-t.equal(both, {k: r["sent"] for k, r in t.checkpoints("a").items()}, "the instances add up to the whole")
-t.check(re.search(r"^Number of Sessmgrs: +2$", text, re.M) and re.search(r"Sessmgrs in Active-Connected state: +2$", text, re.M),
+t.equal(both, {k: r["sent"] for k, r in t.checkpoints("a").items()},
+        "the instances add up to the whole")
+t.check(re.search(r"^Number of Sessmgrs: +2$", text, re.M)
+        and re.search(r"Sessmgrs in Active-Connected state: +2$", text, re.M),
         "upper part: two session managers, active and connected")
-t.check(re.search(r"Sessmgrs in Standby-Connected state: +2$", t.ctl("b", "show srp checkpoint statistics"), re.M), "on B: standby and connected")
+t.check(re.search(r"Sessmgrs in Standby-Connected state: +2$",
+                  t.ctl("b", "show srp checkpoint statistics"), re.M),
+                  "on B: standby and connected")
 ids = {r["name"]: r["cmd_id"] for r in t.json("a", "show srp checkpoint info")["kinds"]}
-t.equal({k: ids.get(k) for k in ("INVALIDATE_CRR", "UPDATE_CLPSTATS", "ACS_SESS_INFO", "ACS_CALL_INFO", "ACS_FLOW_INFO",
+t.equal({k: ids.get(k) for k in ("INVALIDATE_CRR", "UPDATE_CLPSTATS", "ACS_SESS_INFO",
+                                 "ACS_CALL_INFO", "ACS_FLOW_INFO",
                                  "DEL_ACS_FLOW_INFO", "ACS_USAGE_INFO", "Full Checkpoint")},
-        {"INVALIDATE_CRR": 1, "UPDATE_CLPSTATS": 4, "ACS_SESS_INFO": 33, "ACS_CALL_INFO": 179, "ACS_FLOW_INFO": 210,
+        {"INVALIDATE_CRR": 1, "UPDATE_CLPSTATS": 4, "ACS_SESS_INFO": 33, "ACS_CALL_INFO": 179,
+         "ACS_FLOW_INFO": 210,
          "DEL_ACS_FLOW_INFO": 211, "ACS_USAGE_INFO": 212, "Full Checkpoint": 240}, "CMD-IDs")
 
 t.say("filters and prefixes")
-t.equal([l for l in t.ctl("a", "show srp info | grep State").splitlines() if "State" not in l], [], "| grep")
-t.check("Chassis Mode" not in t.ctl("a", "show srp info | grep state") + t.ctl("a", "show srp info | grep -v Mode"), "| grep is case-sensitive; -v")
+t.equal([l for l in t.ctl("a", "show srp info | grep State").splitlines() if "State" not in l], [],
+        "| grep")
+t.check("Chassis Mode" not in t.ctl("a", "show srp info | grep state") + t.ctl("a",
+        "show srp info | grep -v Mode"), "| grep is case-sensitive; -v")
 t.check("Chassis State" in t.ctl("a", "show srp info | grep -i STATE"), "| grep -i")
-t.equal(len(t.ctl("a", 'show srp info | grep -E "^(Term|Peer Mode):"').splitlines()), 2, "| grep -E")
-t.equal(t.ctl("a", "show subscribers all | grep user1 | grep -v user2").count("\n"), 1, "one after another")
-t.check(t.ctl("a", "show subscribers all | more") == t.ctl("a", "show subscribers all"), "| more, where nobody looks")
-t.check("10.45.0.1" in t.ctl("a", "show subscribers all | json | grep 10.45.0.1"), "JSON can be filtered too")
-t.equal(t.ctl("a", "sh act fl a | grep Total"), t.ctl("a", "show active-charging flows all | grep Total"), "unique prefixes")
-for bad in ("show", "show srp", "show nothing", "show active-charging flows callid zz", "show srp info | frob", "show srp info | grep", "s s i",
+t.equal(len(t.ctl("a", 'show srp info | grep -E "^(Term|Peer Mode):"').splitlines()), 2,
+        "| grep -E")
+t.equal(t.ctl("a", "show subscribers all | grep user1 | grep -v user2").count("\n"), 1,
+        "one after another")
+t.check(t.ctl("a", "show subscribers all | more") == t.ctl("a", "show subscribers all"),
+        "| more, where nobody looks")
+t.check("10.45.0.1" in t.ctl("a", "show subscribers all | json | grep 10.45.0.1"),
+        "JSON can be filtered too")
+t.equal(t.ctl("a", "sh act fl a | grep Total"),
+        t.ctl("a", "show active-charging flows all | grep Total"), "unique prefixes")
+for bad in ("show", "show srp", "show nothing", "show active-charging flows callid zz",
+            "show srp info | frob", "show srp info | grep", "s s i",
             "show active-charging rul statistics | grep nothing", "show nothing | json | grep zzz"):
     said = t.refused("a", bad)
-    t.check(said and ("Failure:" in said or '{"failure":' in said), f"refused, status not 0, with the reason: {bad!r}", said)
+    t.check(said and ("Failure:" in said or '{"failure":' in said),
+            f"refused, status not 0, with the reason: {bad!r}", said)
 
 t.say("the configuration that is shown can be loaded")
 path = t.bed.path("shown.cfg")
 with open(path, "w", encoding="utf-8") as f:
     f.write(t.ctl("a", "show configuration"))
-p = subprocess.run([os.environ["BED_CHASSISD"], "-t", "-c", path], capture_output=True, text=True, check=False)
+p = subprocess.run([os.environ["BED_CHASSISD"], "-t", "-c", path], capture_output=True, text=True,
+                   check=False)
 t.equal(p.returncode, 0, "chassisd -t accepts it")
-for bad, text in (("end of block", "configure\n context x\n  interface acc0\n   frob 1\n"), ("keyword", "configure\n nonsense here\n")):
+for bad, text in (("end of block", "configure\n context x\n  interface acc0\n   frob 1\n"),
+                  ("keyword", "configure\n nonsense here\n")):
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
-    p = subprocess.run([os.environ["BED_CHASSISD"], "-t", "-c", path], capture_output=True, text=True, check=False)
-    t.check(p.returncode != 0 and "shown.cfg:" in p.stderr + p.stdout, f"and refuses a bad one with file and line ({bad})", p.stderr)
+    p = subprocess.run([os.environ["BED_CHASSISD"], "-t", "-c", path], capture_output=True,
+                       text=True, check=False)
+    t.check(p.returncode != 0 and "shown.cfg:" in p.stderr + p.stdout,
+            f"and refuses a bad one with file and line ({bad})", p.stderr)
 t.end()
 END

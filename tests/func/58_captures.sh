@@ -1,6 +1,6 @@
 #!/bin/bash
-# ecsreplay gets through every capture of the folder shared/pcaps beside the tree, counts all frames, and
-# what its flows have is what its rules have.
+# ecsreplay gets through every capture of the folder shared/pcaps beside the tree, counts all
+# frames, and what its flows have is what its rules have.
 . "${0%/*}/lib/traffic.sh"
 PCAPS=$T_LIB/../../../../shared/pcaps
 [ -d "$PCAPS" ] || t_skip "no folder shared/pcaps beside the tree"
@@ -40,7 +40,8 @@ def frames(path):
 
 
 def run(*argv):
-    p = subprocess.run([exe, "-c", config, *argv], capture_output=True, text=True, check=False, timeout=60)
+    p = subprocess.run([exe, "-c", config, *argv], capture_output=True, text=True, check=False,
+                       timeout=60)
     return p.returncode, p.stdout, p.stderr
 
 
@@ -53,7 +54,8 @@ def check(good, text, *seen):
 
 
 apps = {}
-files = sorted(glob.glob(os.path.join(folder, "*.pcap")) + glob.glob(os.path.join(folder, "*.pcapng")))
+files = sorted(glob.glob(os.path.join(folder, "*.pcap")) + glob.glob(os.path.join(folder,
+        "*.pcapng")))
 for path in files:
     name, before = os.path.basename(path), failed
     rc, out, err = run("--flows", "--json", path)
@@ -67,11 +69,14 @@ for path in files:
         by_flow = sum(f["bytes_" + way] for f in flows["flows"])
         by_rule = sum(r["bytes_" + way] for r in rules["rules"])
         # what belongs to no flow, or is discarded, is on one side alone: the rest must be equal
-        check(by_flow <= by_rule or any(r["hits"] > r["packets_up"] + r["packets_down"] for r in rules["rules"]),
+        check(by_flow <= by_rule or any(r["hits"] > r["packets_up"] + r["packets_down"]
+                                        for r in rules["rules"]),
               f"{name}: bytes {way} of flows in rules", by_flow, by_rule)
-    check(all(r["hits"] > 0 for r in rules["rules"]), f"{name}: only rules that were hit are printed")
+    check(all(r["hits"] > 0 for r in rules["rules"]),
+          f"{name}: only rules that were hit are printed")
     rc, text, err = run(path)
-    check(rc == 0 and len(text.splitlines()) == len(flows["flows"]), f"{name}: the text has a line per flow", len(flows["flows"]))
+    check(rc == 0 and len(text.splitlines()) == len(flows["flows"]),
+          f"{name}: the text has a line per flow", len(flows["flows"]))
     for f in flows["flows"]:
         apps[f["app"]] = apps.get(f["app"], 0) + 1
     if failed == before:

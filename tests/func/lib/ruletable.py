@@ -1,8 +1,8 @@
-"""ruletable: a table of ruledefs and the traffic that they must and must not match, each ruledef in a
-rulebase and with a subscriber of its own: printed as configuration, and run.
+"""ruletable: a table of ruledefs and the traffic that they must and must not match, each ruledef in
+a rulebase and with a subscriber of its own: printed as configuration, and run.
 
-A row: (name, lines of the ruledef, what matches, what does not). What is sent is a tuple: the name of
-a sender below, and its arguments."""
+A row: (name, lines of the ruledef, what matches, what does not). What is sent is a tuple: the name
+of a sender below, and its arguments."""
 import os
 import socket
 import ssl
@@ -39,15 +39,18 @@ def checksum(data):
 
 
 def configuration(table):
-    out = ["  active-charging service ecs", "    charging-action hit", "      content-id 1", "    #exit",
+    out = ["  active-charging service ecs", "    charging-action hit", "      content-id 1",
+           "    #exit",
            "    charging-action rest", "      content-id 2", "    #exit",
            "    ruledef any", "      ip any-match = TRUE", "    #exit"]
     for name, lines, _, _ in table:
         out += [f"    ruledef {name}"] + [f"      {x}" for x in lines] + ["    #exit"]
     for name, _, _, _ in table:
-        out += [f"    rulebase {name}", f"      action priority 10 ruledef {name} charging-action hit",
+        out += [f"    rulebase {name}",
+                f"      action priority 10 ruledef {name} charging-action hit",
                 "      action priority 20 ruledef any charging-action rest", "    #exit"]
-    out += ["    rulebase gold", "      action priority 1 ruledef any charging-action rest", "    #exit",
+    out += ["    rulebase gold", "      action priority 1 ruledef any charging-action rest",
+            "    #exit",
             "  #exit", "end"]
     return "\n".join(out) + "\n"
 
@@ -80,7 +83,8 @@ class Runner:
             push(c, s, data)
             push(s, c, answer)
         self.kept.append((c, s))
-        return {"protocol": 6, "subscriber": sub, "subscriber_port": c.getsockname()[1], "server": server}
+        return {"protocol": 6, "subscriber": sub, "subscriber_port": c.getsockname()[1],
+                "server": server}
 
     def http(self, host, path="/", ua=None, six=False):
         lines = [f"GET {path} HTTP/1.1"] + ([f"Host: {host}"] if host else []) + \
@@ -94,12 +98,14 @@ class Runner:
     def udp(self, port=7000, sport=0, data=b"datagram", last=20, six=False, down=False):
         from traffic import echo
         sub, server = self.ends(six, last)
-        c, s = self.t.socket("ue", sub, sport or self.next_port()), self.t.socket("srv", server, port)
+        c, s = self.t.socket("ue", sub, sport or self.next_port()), self.t.socket("srv", server,
+                port)
         if down:
             echo(s, c, data, (sub, c.getsockname()[1]))
         else:
             echo(c, s, data, (server, port))
-        return {"protocol": 17, "subscriber": sub, "subscriber_port": c.getsockname()[1], "server": server}
+        return {"protocol": 17, "subscriber": sub, "subscriber_port": c.getsockname()[1],
+                "server": server}
 
     def dns(self, name, tcp=False, six=False):
         if tcp:
@@ -117,8 +123,10 @@ class Runner:
         if not six:
             m = m[:2] + struct.pack("!H", checksum(m)) + m[4:]
         raw.sendto(m, (server, 0))
-        return {"protocol": 58 if six else 1, "subscriber": sub, "server": server, "subscriber_port": ident} \
-            if kind in (8, 128) else {"protocol": 58 if six else 1, "subscriber": sub, "server": server}
+        return {"protocol": 58 if six else 1, "subscriber": sub, "server": server,
+                "subscriber_port": ident} \
+            if kind in (8, 128) else {"protocol": 58 if six else 1, "subscriber": sub,
+                                      "server": server}
 
     def proto(self, number, last=40, six=False):
         sub, server = self.ends(six, last)
@@ -132,16 +140,18 @@ class Runner:
         """Sends; what is said of it, and the filter of the flow it made."""
         args = [x for x in sent[1:] if not isinstance(x, dict)]
         named = dict(x for d in sent[1:] if isinstance(d, dict) for x in d.items())
-        return f"{sent[0]} {' '.join(map(str, args))} {named or ''}", getattr(self, sent[0])(*args, **named)
+        return f"{sent[0]} {' '.join(map(str, args))} {named or ''}", getattr(self, sent[0])(*args,
+                **named)
 
     def phase(self, row, sends, want):
-        """Everything that the row must match, or must not: the rules of the flows, and the volumes."""
+        """All that the row must match, or must not: the rules of the flows, and the volumes."""
         t = self.t
         made = [self.send(x) for x in sends]
 
         def rules():
             flows = t.flows("a", callid=self.call)
-            return [[f["rule"] for f in flows if all(f[k] == v for k, v in m[1].items())] for m in made]
+            return [[f["rule"] for f in flows if all(f[k] == v for k, v in m[1].items())]
+                    for m in made]
         end, got = time.monotonic() + 2, rules()
         while got != [[want]] * len(made) and time.monotonic() < end:
             time.sleep(0.05)
@@ -151,7 +161,8 @@ class Runner:
         after = t.volumes("a", callid=self.call)
         grown = {n for n in after if after[n] != self.volumes.get(n, (0,) * 4)}
         # set-up packets of a connection are charged before it is known
-        t.check(not made or (want in grown and grown <= {want, "any"}), f"{row}: charged to {want}", f"grew: {grown}")
+        t.check(not made or (want in grown and grown <= {want, "any"}), f"{row}: charged to {want}",
+                f"grew: {grown}")
         self.volumes = after
         t.ctl("a", f"clear active-charging flows callid {self.call}")
 

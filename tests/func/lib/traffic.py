@@ -1,5 +1,5 @@
-"""traffic: scenarios of the functional tests. Sockets are opened inside the namespaces of the bed by
-this one process, so that each step waits for the one before; what passes the links outside of the
+"""traffic: scenarios of the functional tests. Sockets are opened inside the namespaces of the bed
+by this one process, so that each step waits for the one before; what passes the links outside of the
 chassis is counted by taps."""
 import collections
 import contextlib
@@ -65,7 +65,8 @@ def parse(frame):
     if kind == 0x0800 and len(p) >= 20:
         hdr, size, proto = (p[0] & 15) * 4, struct.unpack_from("!H", p, 2)[0], p[9]
         offset = struct.unpack_from("!H", p, 6)[0] & 0x3fff
-        src, dst = socket.inet_ntop(socket.AF_INET, p[12:16]), socket.inet_ntop(socket.AF_INET, p[16:20])
+        src, dst = socket.inet_ntop(socket.AF_INET, p[12:16]), socket.inet_ntop(socket.AF_INET,
+                p[16:20])
         frag, later = offset != 0, offset & 0x1fff != 0
     elif kind == 0x86dd and len(p) >= 40:
         hdr, size, proto = 40, struct.unpack_from("!H", p, 4)[0] + 40, p[6]
@@ -76,7 +77,8 @@ def parse(frame):
     else:
         return None
     sport, dport, flags, l4, icmp = parse_l4(p[hdr:], proto, later)
-    return Packet(frame[:14], src, dst, proto, sport, dport, size, flags, size - hdr - l4, frag, icmp, p)
+    return Packet(frame[:14], src, dst, proto, sport, dport, size, flags, size - hdr - l4, frag,
+                  icmp, p)
 
 
 class Tap:
@@ -162,7 +164,8 @@ class Test:
             except BedError as e:
                 got, good = e, False
             if good or time.monotonic() > end:
-                return self.check(good, text, f"got {got!r}" + ("" if callable(want) else f", not {want!r}"))
+                return self.check(good, text, f"got {got!r}" + ("" if callable(want)
+                        else f", not {want!r}"))
             time.sleep(0.05)
 
     def end(self):
@@ -260,7 +263,7 @@ class Test:
         return got[0]["callid"]
 
     def volumes(self, chassis, of="rule", callid=None):
-        """Volumes of all sessions or of one by name: (packets up, bytes up, packets down, bytes down)."""
+        """Volumes of all sessions or of one by name: packets and bytes up, packets and bytes down."""
         command = "show active-charging sessions " + (f"callid {callid}" if callid else "all")
         sums = {}
         for v in self.bed.show(chassis, command, "of", "name", "bytes_up"):
@@ -319,7 +322,8 @@ class Test:
 
     def settled(self, chassis):
         r = self.replicas(chassis)
-        return bool(r) and all(x["dirty"] == 0 and x["inflight"] == 0 and x["link"] == "Ready" for x in r)
+        return bool(r) and all(x["dirty"] == 0 and x["inflight"] == 0 and x["link"] == "Ready"
+                               for x in r)
 
     def in_step(self, active, standby):
         i = self.info(active)
@@ -327,7 +331,7 @@ class Test:
             i["sessmgrs_connected"] == i["sessmgrs"] and self.settled(active)
 
     def synchronised(self, active, standby, seconds=20):
-        """Waits until one is active, the other its standby, and nothing is under way between them."""
+        """Waits until one is active, the other its standby, and nothing is under way."""
         def ready():
             try:
                 return self.in_step(active, standby)
@@ -341,12 +345,13 @@ class Test:
         self.synchronised(active, standby)
 
     def balanced(self, *chassis):
-        """Every instance: the equations hold, digests equal what is recomputed, and each other's."""
+        """Every instance: equations hold, digests equal what is recomputed, and each other's."""
         seen = {}
         for c in chassis:
             for r in self.replicas(c):
                 seen[(c, r["instance"])] = r
-                self.equal(r["equations"], "hold", f"chassis {c}, instance {r['instance']}: equations")
+                self.equal(r["equations"], "hold",
+                           f"chassis {c}, instance {r['instance']}: equations")
                 self.equal(r["digest"], r["recomputed_digest"],
                            f"chassis {c}, instance {r['instance']}: digest is that of the objects")
         if len(chassis) == 2:

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# traffic: what the tests of traffic, charging and flow recovery have in common, on top of topology.sh.
-# To be sourced. The scenario itself is Python (traffic.py), given to t_python on standard input.
+# traffic: what the tests of traffic, charging and flow recovery have in common, on top of
+# topology.sh. To be sourced. The scenario itself is Python (traffic.py), given to t_python on
+# standard input.
 #
 #   . "${0%/*}/lib/traffic.sh"
 #   t_begin curl nginx              # root, these programs, a directory and a bed of its own
@@ -44,7 +45,8 @@ t_begin() { # PROGRAM...
 	T_SRP=
 }
 
-# The directory is kept with T_KEEP=yes; the chassis end first, so that what sanitizers say is in the logs.
+# The directory is kept with T_KEEP=yes; the chassis end first, so that what sanitizers say is in
+# the logs.
 t_end() {
 	local status=$?
 	trap '' INT TERM HUP
@@ -72,8 +74,9 @@ t_srp() { # LINE...: of service-redundancy-protocol, behind the bed's own
 
 t_config() { # CHASSIS
 	bed_config "$1" || return
-	[ -z "$T_SRP" ] || awk -v more="$T_SRP" '{ print } /^ *checkpoint session duration/ { printf "%s", more }' \
-		"$BED/$1.cfg" >"$BED/$1.cfg.new" && [ -z "$T_SRP" ] || mv "$BED/$1.cfg.new" "$BED/$1.cfg"
+	[ -n "$T_SRP" ] || return 0
+	awk -v more="$T_SRP" '{ print } /^ *checkpoint session duration/ { printf "%s", more }' \
+		"$BED/$1.cfg" >"$BED/$1.cfg.new" && mv "$BED/$1.cfg.new" "$BED/$1.cfg"
 }
 
 t_pair() {
@@ -91,7 +94,8 @@ t_python() { # the scenario on standard input
 	PYTHONPATH=$T_LIB PYTHONDONTWRITEBYTECODE=1 python3 - "$BED" "$BUILD"
 }
 
-# The part of an active-charging service that makes rules recoverable: lines of the trigger-condition.
+# The part of an active-charging service that makes rules recoverable: lines of the
+# trigger-condition.
 t_recover() { # LINE...
 	cat <<-CONF
 		    trigger-action recover
