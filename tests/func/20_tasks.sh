@@ -4,8 +4,7 @@
 . "$(dirname "$0")/lib/pair.sh"
 
 titles() { # CHASSIS: of its processes as ps shows them
-	# shellcheck disable=SC2046
-	ps -o args= -p "$(echo $(bed_chassis_pids "$1") | tr ' ' ,)" | sort
+	ps -o args= -p "$(bed_chassis_pids "$1" | paste -sd,)" | sort
 }
 
 # What a chassis puts into the kernel: devices, addresses, routes and rules of its own. That the host

@@ -35,7 +35,8 @@ check "the term is the same" info_is a term "$term"
 check "the control link was made again" counter_above a conn_up "$beats"
 check "sessions are the same" [ "$(sessions a)" = "$(cat "$BED/sessions")" ]
 check "flows are the same" [ "$(flows a)" = "$(cat "$BED/flows")" ]
-check "session managers were not touched" [ "$(rows a 'show task resources' starts task=sessmgr | sort -u)" = 1 ]
+check "session managers were not touched" [ \
+	"$(rows a 'show task resources' starts task=sessmgr | sort -u)" = 1 ]
 
 say "A demuxmgr that was started again places sessions"
 check "a session is added" bed_ctl a \

@@ -10,7 +10,8 @@ sessions a >"$BED/sessions"
 pid=$(task_pid a sessmgr 1)
 kill -STOP "$pid"
 PAIR_DEATHS=1
-eventually "the log of A says that it gave no beat" logged a "sessmgr:1 \(pid $pid\) gave no beat for [0-9]+ ms: it is killed"
+eventually "the log of A says that it gave no beat" logged a \
+	"sessmgr:1 \(pid $pid\) gave no beat for [0-9]+ ms: it is killed"
 eventually "the role goes to the peer" is b Active
 eventually "every flow is answered" serves
 eventually "the pair is level" equal b

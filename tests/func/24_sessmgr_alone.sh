@@ -26,11 +26,13 @@ kill -9 "$(task_pid a sessmgr 1)"
 PAIR_DEATHS=1
 counted() { [ "$(counter a restarted_empty)" = 1 ]; }
 eventually "it is started again empty, and that is counted" counted
-check "A says what is lost" logged a 'sessmgr:1 died and the peer (does not hold its sessions|cannot take the role)'
+check "A says what is lost" logged a \
+	'sessmgr:1 died and the peer (does not hold its sessions|cannot take the role)'
 check "sessmgr:1 says so" logged a 'sessmgr:1.* restarted empty on the active chassis'
 check "A stays active" is a Active
 check "no switchover was made" [ -z "$(losses a)" ]
-check "the sessions of sessmgr:2 are there" [ "$(rows a 'show subscribers all' callid instance=2 | wc -l)" -gt 0 ]
+check "the sessions of sessmgr:2 are there" [ \
+	"$(rows a 'show subscribers all' callid instance=2 | wc -l)" -gt 0 ]
 eventually "new sessions are taken" bed_ctl a \
 	'session add imsi 001018888888888 apn internet ip-address 10.45.0.201'
 

@@ -9,7 +9,7 @@ supervisor=$(cat "$BED/a.pid")
 runs() { # a task of that name that is not the one before
 	pid=$(pgrep -P "$supervisor" -f 'chassisd: demuxmgr') && [ "$pid" != "$last" ]
 }
-last= pid=
+last='' pid=''
 for n in 1 2 3 4 5 6; do
 	eventually "demuxmgr runs, the ${n}th" runs
 	last=$pid
@@ -17,7 +17,8 @@ for n in 1 2 3 4 5 6; do
 done
 PAIR_DEATHS=5
 check "the chassis ends" bed_wait_gone 10000 "$supervisor"
-check "its log says why" logged a 'critical: demuxmgr has died more than 5 times in 60 seconds: this chassis gives up'
+check "its log says why" logged a \
+	'critical: demuxmgr has died more than 5 times in 60 seconds: this chassis gives up'
 eventually "the peer is active" is b Active
 check "as after a death" grep -q '^unplanned' <(losses b)
 eventually "every flow is answered" serves

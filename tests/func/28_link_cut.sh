@@ -26,20 +26,20 @@ one_active() { { is a Active && is b Standby; } || { is a Standby && is b Active
 eventually "one is active, one is standby" one_active
 is a Active && winner=a loser=b || winner=b loser=a
 say "   $winner stays active"
-[ $winner = a ] && added_there=10.45.0.210 added_here=10.45.0.211 ||
+[ "$winner" = a ] && added_there=10.45.0.210 added_here=10.45.0.211 ||
 	added_there=10.45.0.211 added_here=10.45.0.210
-eventually "both have the same sessions and flows" equal $winner
+eventually "both have the same sessions and flows" equal "$winner"
 check "both found it" [ "$(counter a dual_active)" -gt 0 -a "$(counter b dual_active)" -gt 0 ]
-check "the loser stepped down" [ "$(counter $loser stepped_down)" = 1 ]
-check "and says why" logged $loser 'notice: .*reason dualActive'
-check "the winner's term is the higher one" [ "$(info $winner term)" -gt "$(info $loser term)" ]
-check "no session was lost" [ -z "$(comm -23 "$BED/sessions" <(sessions $winner))" ]
+check "the loser stepped down" [ "$(counter "$loser" stepped_down)" = 1 ]
+check "and says why" logged "$loser" 'notice: .*reason dualActive'
+check "the winner's term is the higher one" [ "$(info "$winner" term)" -gt "$(info "$loser" term)" ]
+check "no session was lost" [ -z "$(comm -23 "$BED/sessions" <(sessions "$winner"))" ]
 has() { [ -n "$(rows "$1" 'show subscribers all' callid "v4=$2")" ]; }
-check "the session that was added on the winner is there" has $loser "$added_there"
-if has $winner "$added_here"; then
+check "the session that was added on the winner is there" has "$loser" "$added_there"
+if has "$winner" "$added_here"; then
 	say "ok: so is the one that was added on the loser"
 else
-	check "that of the loser was ended, and that is counted" counter_above $loser extra_deleted 0
+	check "that of the loser was ended, and that is counted" counter_above "$loser" extra_deleted 0
 fi
 eventually "every flow is answered" serves
 pair_ends

@@ -25,9 +25,9 @@ bed_batch_chassis 2 | bed_in a ip -force -batch - 2>/dev/null
 one_active() { { is a Active && is b Standby; } || { is a Standby && is b Active; }; }
 eventually "one is active, one is standby" one_active
 is a Active && winner=a || winner=b
-eventually "both have the same sessions and flows" equal $winner
-check "the other stepped down" logged "$(other $winner)" 'notice: .*reason dualActive'
-check "no session was lost" [ "$(sessions $winner)" = "$(cat "$BED/sessions")" ]
-check "no flow was lost, and each is on its rule" [ "$(flows $winner)" = "$(cat "$BED/flows")" ]
+eventually "both have the same sessions and flows" equal "$winner"
+check "the other stepped down" logged "$(other "$winner")" 'notice: .*reason dualActive'
+check "no session was lost" [ "$(sessions "$winner")" = "$(cat "$BED/sessions")" ]
+check "no flow was lost, and each is on its rule" [ "$(flows "$winner")" = "$(cat "$BED/flows")" ]
 eventually "every flow is answered" serves
 pair_ends

@@ -26,7 +26,10 @@ tried() {
 	check "and named in the log" logged a "SRP .* connection refused: $reason"
 }
 
-garbage() { bed_in b timeout 20 bash -c 'exec 3<>/dev/tcp/10.3.0.2/4711; printf "%b" "$0" >&3; cat <&3 >/dev/null' "$1"; }
+garbage() { # BYTES, as printf %b takes them
+	bed_in b timeout 20 bash -c \
+		'exec 3<>/dev/tcp/10.3.0.2/4711; printf "%b" "$0" >&3; cat <&3 >/dev/null' "$1"
+}
 
 pair_begin
 bed_ca other && bed_cert other stranger b.pair.test && bed_cert pair misnamed c.pair.test &&
@@ -66,7 +69,8 @@ say "Half a ClientHello, of as many as are let in at once and more"
 before=$(counter a peer_refused)
 mark a
 for n in 1 2 3 4 5 6 7 8 9 10; do
-	bed_spawn half b bash -c 'exec 3<>/dev/tcp/10.3.0.2/4711; printf "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" >&3; cat <&3'
+	bed_spawn half b bash -c 'exec 3<>/dev/tcp/10.3.0.2/4711
+		printf "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" >&3; cat <&3'
 done
 check "every flow is answered meanwhile" serves
 eventually "they are counted" counter_above a peer_refused $((before + 9))

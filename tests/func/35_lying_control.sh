@@ -28,7 +28,8 @@ lie() {
 	check "named in the log" logged a "$log"
 }
 
-lie "An unknown type" rx_bad_type 'SRP control connection down: frame 0xee of 1 bytes refused: unknown type' 0 type
+lie "An unknown type" rx_bad_type \
+	'SRP control connection down: frame 0xee of 1 bytes refused: unknown type' 0 type
 lie "A length of 4 GiB" rx_bad_length 'frame 0x01 of 4294967295 bytes refused: value or length outside' 0 length
 lie "A wrong magic" rx_bad_version 'frame 0x01 of 30 bytes refused: unsupported protocol version' 0 magic
 lie "A wrong version" rx_bad_version 'frame 0x01 of 0 bytes refused: unsupported' 0 version
@@ -38,7 +39,8 @@ lie "Arrays in arrays" rx_bad_body 'control frame 0x01 refused: ' 0 deep
 lie "Another number of session managers" rx_mismatch \
 	'control link refused: hello does not fit: .*sessmgrs here 2, there 3' 0 hello instances=3
 lie "The chassis bit of A" rx_mismatch 'control link refused: hello does not fit: duplicate' 0 hello bit=0
-lie "A term above the highest it has seen" rx_bad_length 'control frame 0x01 refused: ' 0 hello term=900 highest=3
+lie "A term above the highest it has seen" rx_bad_length \
+	'control frame 0x01 refused: ' 0 hello term=900 highest=3
 
 say "What comes before a hello"
 mark a
@@ -59,7 +61,8 @@ for what in half header; do
 	check "the connection is made" answers '^open$' open 0 hello
 	check "it is said" answers '^said$' say 0 $what
 	check "A gives it up" answers '^closed' ends 0
-	check "named in the log" logged a 'control connection (down|reset): (half a frame|no hello)|control link refused'
+	check "named in the log" logged a \
+		'control connection (down|reset): (half a frame|no hello)|control link refused'
 done
 
 say "A handover and a switchover that nobody asked for, and a hello of a lower term"

@@ -45,11 +45,13 @@ sed "s/\\bweb\\b/${name%n}/g" "$BED/a.cfg" >"$BED/bad.cfg"
 check "one of 63 is valid" bed_in a "$BED_CHASSISD" -t -c "$BED/bad.cfg"
 
 sed 's/^      action priority 20 /      action priority 10 /' "$BED/a.cfg" >"$BED/bad.cfg"
-refused_with "a priority that is used twice" "$(line_of 'priority 10 ruledef files')" 10 'priority 10 is held by ruledef web'
+refused_with "a priority that is used twice" "$(line_of 'priority 10 ruledef files')" \
+	10 'priority 10 is held by ruledef web'
 
 ruledefs() { # NUMBER: in addition to those of the bed
 	awk -v n="$1" '{ print } /^  active-charging service/ {
-		for (i = 1; i <= n; i++) printf "    ruledef many%d\n      udp either-port = %d\n    #exit\n", i, i }' "$BED/a.cfg"
+		for (i = 1; i <= n; i++)
+			printf "    ruledef many%d\n      udp either-port = %d\n    #exit\n", i, i }' "$BED/a.cfg"
 }
 have=$(grep -c '^    ruledef ' "$BED/a.cfg")
 ruledefs $((2048 - have)) >"$BED/bad.cfg"

@@ -13,13 +13,24 @@ ends_with() {
 		# shellcheck disable=SC2086
 		out=$(bed_in a timeout 20 "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" $how 2>&1 </dev/null)
 		status=$?
-		[ $status != 0 ] && [ $status != 124 ] || fail "$text: chassisd ${how:-without -f} ends with $status: $out"
+		[ $status != 0 ] && [ $status != 124 ] ||
+			fail "$text: chassisd ${how:-without -f} ends with $status: $out"
 		for piece; do
 			grep -qE -- "$piece" <<<"$out" || fail "$text: '$piece' is not said: $out"
 		done
 	done
 	say "ok: $text: $(tail -n 1 <<<"$out" | sed 's/.*error: //')"
 	check "no rule or route was made" [ -z "$(bed_in a ip rule | grep 470)" ]
+}
+
+# Of one that was started in the background.
+supervisor_of_a() {
+	ps -o pid=,args= -p "$(ip netns pids "$(bed_ns a)" | paste -sd,)" | awk '/supervisor/ {print $1}'
+}
+ended() { [ -z "$(ip netns pids "$(bed_ns a)")" ]; }
+stop() {
+	kill "$(supervisor_of_a)"
+	eventually "it ends on SIGTERM" ended
 }
 
 HOWS=(-f '')
@@ -36,8 +47,11 @@ HOWS=(-f)
 bed_in a ip tuntap add dev svc mode tun
 ends_with "a device named svc" 'svc' 'already|busy|in use|exists'
 check "it is there still" has_link svc
+bed_in a "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" -n 2 >>"$BED/a.log" 2>&1 </dev/null ||
+	fail "it does not start with names of its own"
+check "it starts with names of its own" has_link svc2
+stop
 bed_in a ip tuntap del dev svc mode tun
-check "another suffix evades it" grep -q 'suffix' <("$BED_CHASSISD" -h 2>&1 | tr A-Z a-z)
 
 hold() { # PYTHON: holds something until it is killed
 	rm -f "$BED/held"
@@ -84,10 +98,11 @@ say "Another chassis is there"
 bed_chassis_start a
 eventually "A answers" bed_answers a
 pids=$(bed_chassis_pids a)
-out=$(bed_in a timeout 20 "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" -f 2>&1) && fail "a second one starts"
-check "a second one is refused" grep -q "another chassisd answers on $BED/a.sock" <<<"$out"
-out=$(bed_in a timeout 20 "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/second.sock" -n 2 -f 2>&1) && fail "a second one starts"
-check "with names of its own, too: the state file is in use" grep -q 'state file .* in use' <<<"$out"
+second() { out=$(bed_in a timeout 20 "$BED_CHASSISD" -c "$BED/a.cfg" -f "$@" 2>&1); }
+check "a second one ends" refused second -s "$BED/a.sock"
+check "and says why" grep -q "another chassisd answers on $BED/a.sock" <<<"$out"
+check "with names of its own, too" refused second -s "$BED/second.sock" -n 2
+check "and says why: the state file is in use" grep -q 'state file .* in use' <<<"$out"
 check "the first one was not disturbed" [ "$(bed_chassis_pids a)" = "$pids" ]
 check "it answers" bed_answers a
 
@@ -98,10 +113,9 @@ check "its rules" [ -n "$(bed_in a ip rule | grep 470)" ]
 bed_in a "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" >>"$BED/a.log" 2>&1 </dev/null ||
 	fail "it does not start in the background"
 check "is no obstacle: it starts, and answers once the command has ended" bed_answers a
-check "it left the terminal" [ -n "$(pgrep -f 'chassisd: supervisor' --ns $$ 2>/dev/null || ip netns pids "$(bed_ns a)")" ]
+supervisor=$(supervisor_of_a)
+check "it left the session of who started it" [ "$(ps -o sid= -p "$supervisor" | tr -d ' ')" = "$supervisor" ]
 check "its rules are there once" [ "$(bed_in a ip rule | grep -c 'iif acc0')" = 1 ]
-kill "$(ip netns pids "$(bed_ns a)" | head -n 1)"
-ended() { [ -z "$(ip netns pids "$(bed_ns a)")" ]; }
-eventually "it ends" ended
+stop
 check "nothing of it is left" [ ! -e "$BED/a.sock" -a -z "$(bed_in a ip rule | grep 470)" ]
 pair_ends

@@ -17,9 +17,10 @@ all_read() { [ "$(counter a tun_read)" = "$1" ]; }
 # demuxmgr.
 accounted() {
 	local n
-	n=$(rows a 'show srp statistics' tun_written,tun_write_failed,unknown_asked,unknown_limited,foreign_too_long |
-		awk '{print $1 + $2 + $3 + $4 + $5}')
-	n=$((n + $(rows a 'show srp statistics' drop_malformed,drop_discard,drop_no_memory | awk '{print $1 + $2 + $3}')))
+	n=$(rows a 'show srp statistics' \
+		tun_written,tun_write_failed,unknown_asked,unknown_limited,foreign_too_long | awk '{print $1 + $2 + $3 + $4 + $5}')
+	n=$((n + $(rows a 'show srp statistics' drop_malformed,drop_discard,drop_no_memory |
+		awk '{print $1 + $2 + $3}')))
 	[ "$n" = $(($(counter a tun_read) + $(counter a foreign))) ] || {
 		say "   $n of $(counter a tun_read) and $(counter a foreign)"
 		return 1

@@ -110,9 +110,11 @@ def odd(h):
 
 def changed(h):
     rng = random.Random(SEED)
-    valid = [h.ip4(UDP, udp()), h.ip6(UDP, udp()), h.ip4(TCP, tcp() + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    valid = [h.ip4(UDP, udp()), h.ip6(UDP, udp()),
+             h.ip4(TCP, tcp() + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
              h.ip6(TCP, tcp(flags=16) + b"\x16\x03\x01\x00\x20\x01" + b"\0" * 31),
-             h.ip4(ICMP, b"\x08\0\0\0\0\1\0\1" + b"p" * 20), h.ip6(60, bytes([UDP, 0, 1, 4, 0, 0, 0, 0]) + udp()),
+             h.ip4(ICMP, b"\x08\0\0\0\0\1\0\1" + b"p" * 20),
+             h.ip6(60, bytes([UDP, 0, 1, 4, 0, 0, 0, 0]) + udp()),
              h.ip4(UDP, udp(body=b"\0\1\1\0\0\1\0\0\0\0\0\0\7example\4test\0\0\1\0\1")),
              h.ip4(UDP, udp(), frag=0x2000)]
     for n in range(RANDOM):

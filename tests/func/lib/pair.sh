@@ -188,7 +188,8 @@ liar_begin() { # KEY=VALUE...: of its HELLO; it takes the place of B, with its c
 	coproc LIAR { exec ip netns exec "${BED_PREFIX}b" python3 -S "$PAIR_LIB/peer.py" \
 		10.3.0.3 10.3.0.2 4711 "$BED/b.pem" "$BED/b.key" "$BED/pair.pem" "$@" 2>"$BED/liar.out"; }
 	local answer
-	read -r -t 20 answer <&"${LIAR[0]}" && [ "$answer" = ready ] || fail "the lying peer: $(cat "$BED/liar.out")"
+	read -r -t 20 answer <&"${LIAR[0]}" && [ "$answer" = ready ] ||
+		fail "the lying peer: $(cat "$BED/liar.out")"
 }
 
 liar() { # COMMAND...: see peer.py; its answer is in $answer
