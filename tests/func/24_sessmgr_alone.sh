@@ -36,6 +36,14 @@ check "the sessions of sessmgr:2 are there" [ \
 eventually "new sessions are taken" bed_ctl a \
 	'session add imsi 001018888888888 apn internet ip-address 10.45.0.201'
 
+say "vpnmgr dies as well: its successor tells everybody the role again"
+kill -9 "$(task_pid a vpnmgr)"
+PAIR_DEATHS=2
+told() { [ "$(starts a vpnmgr)" = 2 ] && is a Active; }
+eventually "A is active" told
+eventually "new sessions are taken" bed_ctl a \
+	'session add imsi 001018888888889 apn internet ip-address 10.45.0.202'
+
 say "The peer comes back with its state"
 mark b
 # shellcheck disable=SC2046

@@ -36,3 +36,6 @@ EXTRA_DIST += %D%/lib/packets.py \
 	%D%/39_disk_full.sh \
 	%D%/60_malformed.sh \
 	%D%/61_beats.sh
+
+## Storms of faults by lot
+EXTRA_DIST += %D%/90_chaos.sh %D%/lib/chaos.py %D%/lib/crowd.py
