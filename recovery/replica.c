@@ -305,6 +305,11 @@ void recovery_replica_flush(struct recovery_replica *r, bool on)
 {
 	r->flush = on;
 	r->pass_wanted |= on && r->dir == RECOVERY_DIR_SOURCE;
+	if (on)
+		return;
+	/* The answer to an end mark that was given up must not be taken for one to the next. */
+	r->end_wanted = false;
+	r->round_flags &= ~RECOVERY_DIGEST_FINAL;
 }
 
 static uint64_t bytes_of(const struct recovery_replica *r, uint32_t kind, bool del)

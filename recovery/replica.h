@@ -140,7 +140,8 @@ struct srp_time recovery_replica_due(const struct recovery_replica *r);
 
 /* --- planned switchover, audit ---------------------------------------------------------------- */
 
-/** From now on everything is sent, without limiter, session age or delay. */
+/** From now on everything is sent, without limiter, session age or delay; off: no more, and an end
+ *  mark that was not answered yet will not be. */
 void recovery_replica_flush(struct recovery_replica *r, bool on);
 /** How much is not acknowledged: objects waiting and in flight, and an estimate of their bytes. */
 void recovery_replica_backlog(const struct recovery_replica *r, uint64_t *objects, uint64_t *bytes);

@@ -286,6 +286,29 @@ static void planned_switchover(void)
 	kit_fini(&k);
 }
 
+/* The answer to the end mark of a switchover that was given up comes in the middle of the next. */
+static void end_mark_given_up(void)
+{
+	struct kit k = {0};
+
+	kit_level(&k, 4);
+	recovery_replica_flush(k.s[0].r, true);
+	recovery_replica_end(k.s[0].r, k.now);
+	(void)kit_send(&k, 0);
+	recovery_replica_flush(k.s[0].r, false);
+	toy_set_parent(&k.s[0].toy, 1, 77, k.now);
+	recovery_replica_flush(k.s[0].r, true);
+	recovery_replica_end(k.s[0].r, k.now);
+	(void)kit_send(&k, 1);
+	CU_ASSERT_EQUAL(k.s[0].ev[RECOVERY_EV_FLUSHED], 0);
+	kit_exchange(&k);
+	CU_ASSERT_EQUAL(k.s[0].ev[RECOVERY_EV_FLUSHED], 1);
+	CU_ASSERT_EQUAL(k.s[0].totals.flushes, 2);
+	CU_ASSERT_EQUAL(k.s[0].totals.flushes_failed, 0);
+	CU_ASSERT(kit_same(&k));
+	kit_fini(&k);
+}
+
 static void end_mark_fails(void)
 {
 	static uint8_t buf[KIT_BUF];
@@ -407,6 +430,7 @@ CU_TestInfo recovery_sync_tests[] = {
 	{"a stale term", stale_term},
 	{"planned switchover", planned_switchover},
 	{"an end mark that fails", end_mark_fails},
+	{"an end mark is given up", end_mark_given_up},
 	{"equal at every position", equal_at_every_position},
 	{"hellos that do not fit", hellos_that_do_not_fit},
 	{"a peer without a kind", peer_without_a_kind},
