@@ -166,7 +166,9 @@ int sessmgr_foreign(struct sessmgr *s, struct srp_mp_r *r)
 	memcpy(s->buf + 64, ip, p.len);
 	p.ip = s->buf + 64;
 	p.gso_size = chassis_tun_gso_size(p.vnet);
-	if (!s->stale && !s->frozen)
+	if (s->stale || s->frozen)
+		s->ctx->slab->task_ctr.drop_not_active++;
+	else
 		packet(s, (enum ecs_dir)dir, &p, false, chassis_now());
 	sessmgr_link_kick(s);
 	return SRP_OK;
