@@ -14,6 +14,8 @@ killed() { # CHASSIS TASK
 	PAIR_DEATHS=$((PAIR_DEATHS + 1))
 	eventually "the log names the signal" logged "$1" "$2 \(pid $pid\) was ended by signal 9"
 	eventually "it runs again" restarted "$1" "$2" 2
+}
+goes_on() {
 	eventually "the pair is level, the role where it was" equal a
 	check "every flow is answered" serves
 }
@@ -25,9 +27,14 @@ sessions a >"$BED/sessions"
 flows a >"$BED/flows"
 term=$(info a term)
 beats=$(counter a conn_up)
-for t in vpnmgr demuxmgr sct; do
-	killed a $t
+killed a vpnmgr
+goes_on
+killed b vpnmgr
+goes_on
+for t in demuxmgr sct; do
 	killed b $t
+	killed a $t
+	goes_on
 done
 say "What came of it"
 check "no switchover was made" [ -z "$(losses a)$(losses b)" ]
