@@ -85,6 +85,8 @@ struct chassis_srp_config {
 struct chassis_config {
 	char hostname[64];        /**< `system hostname`, default "chassis" */
 	uint32_t sessmgrs;        /**< `task facility sessmgr max N`, 1 to CHASSIS_SESSMGRS_MAX */
+	bool session_recovery;    /**< `require session recovery`, and its feature key is there */
+	uint32_t reserve_sessions, reserve_flows; /**< `session-recovery reserve`, for a standby sessmgr */
 	char logging[16];         /**< `logging stderr|syslog` (ours) */
 	int severity;             /**< syslog number, default 6 */
 	char state_file[CHASSIS_PATH_MAX]; /**< `srp state-file` (ours): the persisted term */

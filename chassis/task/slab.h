@@ -13,7 +13,7 @@
 #include "srp/role.h"
 #include "stats/segment.h"
 
-/** Tasks, as `ps` and the log name them. AAAMGR and the standby modes come with session recovery. */
+/** Tasks, as `ps` and the log name them. Sessmgrs and aaamgrs are numbered from 1; 0 is their standby. */
 #define CHASSIS_TASKS(X) \
 	X(SUPERVISOR, "chassisd") X(SCT, "sct") X(VPNMGR, "vpnmgr") X(DEMUXMGR, "demuxmgr") \
 	X(SESSMGR, "sessmgr") X(AAAMGR, "aaamgr")
@@ -52,9 +52,71 @@ struct chassis_role_slab {
 	uint64_t alive_us;        /**< when vpnmgr's loop ran last */
 };
 
+#define CHASSIS_QUARANTINE 16 /**< call-ids that killed their session manager twice */
+#define CHASSIS_CRASHES    64 /**< remembered for `show crash list` */
+#define CHASSIS_FRAMES_MAX 24 /**< return addresses of a backtrace */
+
+/** Why this chassis could not recover the sessions of a session manager that died now. The text is that
+ *  of `show session recovery status`. */
+#define CHASSIS_SR_STATES(X) \
+	X(OFF, "Session Recovery Is Not Enabled") \
+	X(READY, "Ready For Recovery") \
+	X(SESSMGR, "SESSMGR Not Ready For Recovery") \
+	X(AAAMGR, "AAAMGR Not Ready For Recovery") \
+	X(DEMUX, "DEMUX Not Ready For Recovery") \
+	X(VPNMGR, "VPNMGR Not Ready For Recovery")
+#define X(sym, text) CHASSIS_SR_##sym,
+enum chassis_sr_state { CHASSIS_SR_STATES(X) CHASSIS_SR__N };
+#undef X
+
+/** What a dying task writes from its signal handler. */
+struct chassis_crash_note {
+	uint32_t set;             /**< written last */
+	int32_t signal;
+	uint64_t addr;            /**< of the fault */
+	uint32_t nframes;
+	uint64_t frame[CHASSIS_FRAMES_MAX];
+};
+
+/** A death that was not ordered. */
+struct chassis_crash {
+	uint64_t wall_ms;
+	uint32_t task, instance, pid;
+	int32_t signal, status;   /**< signal 0: it has ended with the status */
+	uint32_t handling;        /**< call-id that it worked on, 0 none */
+	uint32_t killed;          /**< by the supervisor, for giving no beat */
+	uint64_t addr;
+	char backtrace[1024];     /**< one frame a line */
+	char core[192];           /**< path of the core file, or why there is none */
+};
+
+/** What the supervisor knows of session recovery and deaths. */
+struct chassis_sr_slab {
+	uint32_t enabled, state;  /**< state: enum chassis_sr_state */
+	uint64_t updated_us, changed_us;
+	char why[96];             /**< the first reason, where it is not ready */
+	uint32_t sessmgr_active, sessmgr_standby, aaamgr_active, aaamgr_standby, demux_active;
+	uint32_t quarantine[CHASSIS_QUARANTINE], nquarantine;
+	uint32_t ncrashes;        /**< ever; the ring holds the last CHASSIS_CRASHES */
+	struct chassis_crash crash[CHASSIS_CRASHES];
+};
+
 struct chassis_slab {
 	struct stats_slab head;   /**< sequence lock, owner, beat */
-	uint32_t task, instance;  /**< instance: 1..N of a sessmgr, else 0 */
+	uint32_t task, instance;  /**< instance: 1..N of a sessmgr or aaamgr, 0: the standby; else 0 */
+	/* session recovery */
+	uint32_t ready;           /**< a standby: warmed, may take an instance's place */
+	uint32_t recovering;      /**< a sessmgr: its sessions are being read from the store */
+	uint32_t sr_link;         /**< a sessmgr: enum recovery_link of its replica at aaamgr */
+	uint32_t sr_level;        /**< a sessmgr: aaamgr has had all of it once, and follows */
+	uint32_t handling;        /**< call-id of the packet or record that is worked on; 0 none */
+	uint64_t reserved_bytes;  /**< memory held by a standby for whom it may become */
+	uint32_t reserved_fds;
+	char not_ready[96];       /**< a standby: what it could not have */
+	uint64_t store_bytes, store_flows, store_sessions; /**< an aaamgr: in use */
+	uint64_t stats_since_us;  /**< statistics of this manager count from here */
+	struct chassis_crash_note crash_note;
+	struct chassis_sr_slab sr; /**< the supervisor's */
 	uint32_t starts;          /**< how often this task was started */
 	uint64_t sessions, flows, recoverable;
 	/* instance link, written by sessmgr, read by vpnmgr and sct */

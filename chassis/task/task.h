@@ -12,6 +12,8 @@
 
 #define CHASSIS_BEAT_MS      100   /**< each task writes its beat this often */
 #define CHASSIS_STUCK_MS     2000  /**< a beat older than this: the task is killed */
+#define CHASSIS_STORE_BYTES  (8ull << 30) /**< of an aaamgr, at most; memory only for what is there */
+#define CHASSIS_LEDGER_BYTES (2ull << 30) /**< of a sessmgr, likewise */
 #define CHASSIS_OPERATOR_PATH "/run/chassisd.sock" /**< of chassisctl, unless told otherwise */
 
 struct chassis_task_ctx;
@@ -39,13 +41,16 @@ struct chassis_shared {
 	int service_dev_fd;              /**< holds the device of the service addresses */
 	int steer_map_fd;
 	int state_fd;                    /**< the persisted term, preallocated */
+	int store_fd[CHASSIS_SESSMGRS_MAX + 1];  /**< memory of aaamgr i's store; -1 without session recovery */
+	int ledger_fd[CHASSIS_SESSMGRS_MAX + 1]; /**< memory of sessmgr i's volumes; -1 without */
 	struct chassis_tls *tls;         /**< certificate and key, read while they can be; NULL without
 	                                      SRP, and in the tasks that do not talk to the peer */
 	uint64_t incarnation;
 	char dev_acc[16], dev_core[16], dev_service[16]; /**< names of the devices */
 };
 
-/** Slot of a task's slab: supervisor 0, sct 1, vpnmgr 2, demuxmgr 3, sessmgr i at 3 + i. */
+/** Slot of a task's slab: supervisor 0, sct 1, vpnmgr 2, demuxmgr 3, sessmgr i at 4 + 2i, aaamgr i at
+ *  5 + 2i; instance 0 is the standby of its kind. */
 size_t chassis_slot(enum chassis_task task, unsigned instance);
 
 /** One row per task: how it is named, what it may do, and its main. */
@@ -56,6 +61,12 @@ struct chassis_task_row {
 	bool own_uid;                    /**< runs as the unprivileged user */
 	/** Sets up watchers on ctx->loop; 0 or a negative code. The loop then runs until STOP. */
 	int (*start)(struct chassis_task_ctx *ctx);
+	/** Started as instance 0, the standby of its kind: takes what it reserves, then idles. NULL: this
+	 *  task has no standby. */
+	int (*standby)(struct chassis_task_ctx *ctx);
+	/** A standby takes the place of a dead task: instance and slab are that one's now. As start, but
+	 *  what the dead one held is recovered. 0 or a negative code. */
+	int (*become)(struct chassis_task_ctx *ctx);
 	/** STOP was received: finish what must be finished, then call chassis_task_exit. */
 	void (*stop)(struct chassis_task_ctx *ctx);
 	/** A frame from another task. */
@@ -102,7 +113,7 @@ void chassis_log(int severity, const char *fmt, ...) __attribute__((format(print
 void chassis_log_init(const char *where, int severity, const char *task, unsigned instance);
 
 extern const struct chassis_task_row chassis_task_sct, chassis_task_vpnmgr, chassis_task_demuxmgr,
-	chassis_task_sessmgr;
+	chassis_task_sessmgr, chassis_task_aaamgr;
 
 /**
  * The supervisor's main: opens, forks, watches.
