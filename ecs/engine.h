@@ -48,10 +48,41 @@ struct ecs_engine_config {
 	uint32_t checkpoint_duration; /**< seconds of age before a session is checkpointed */
 	uint32_t pending_timeout;               /**< seconds, 60 */
 	size_t sessions_expected, flows_expected;
+	void *ledger;      /**< region for volumes that outlive the process; NULL: none (ledger.h) */
+	size_t ledger_len; /**< bytes of it, at least ECS_LEDGER_MIN; aligned to 64 */
+	bool ledger_fresh; /**< it is all zero: no predecessor has left anything in it */
 };
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now);
 void ecs_engine_free(struct ecs_engine *e);
+
+/**
+ * Memory for so many sessions (with what one commonly has: bearers, three volumes) and flows, each
+ * page of it touched, and tables that need not grow up to there. What analyzers need of memory at
+ * their first use is made as well. Before or while the engine holds sessions; a second call adds
+ * what is missing.
+ * @return 0, or SRP_ENOMEM: what was got until then stays
+ */
+int ecs_engine_reserve(struct ecs_engine *e, size_t sessions, size_t flows);
+/** Bytes that were touched by ecs_engine_reserve(). */
+size_t ecs_engine_reserved(const struct ecs_engine *e);
+
+/** Who a warmed engine becomes. */
+struct ecs_engine_identity {
+	uint8_t instance;
+	struct ecs_counters *counters;     /**< in the slab that is the task's from now on */
+	struct ecs_rule_stats *rule_stats; /**< likewise */
+	void *ledger;                      /**< as in struct ecs_engine_config */
+	size_t ledger_len;
+	bool ledger_fresh;
+};
+
+/**
+ * Takes an identity over, in O(1): its memory stays warm.
+ * @return 0; SRP_ESTATE: it is active or holds a session; SRP_ENOMEM: the ledger could not be opened,
+ *         the rest is done and volumes are kept on the heap
+ */
+int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id);
 
 /**
  * Active: timers run, packets are charged. Standby: the wheel stands still. Taking over marks flows
