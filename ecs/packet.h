@@ -68,5 +68,8 @@ const char *ecs_addr_text(const struct ecs_addr *a, char *out, size_t cap);
 int ecs_addr_parse(const char *s, struct ecs_addr *out);
 /** True for ::ffff:0:0/96. */
 bool ecs_addr_is4(const struct ecs_addr *a);
+/** The name by which the session of a subscriber's address is found before it is built
+ *  (srp_ckpt_kind.names): a number for each IPv4 address, and for each IPv6 /64. */
+uint64_t ecs_addr_name(const struct ecs_addr *a);
 
 #endif

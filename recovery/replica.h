@@ -64,6 +64,9 @@ struct recovery_config {
 	uint32_t instance;                /**< of the sessmgr; the peer's must be equal */
 	struct recovery_sink *sink; /**< what is applied through one replica becomes known to the
 					 others behind this; NULL where there is no other */
+	uint64_t hkey;  /**< key of the hashes, as another process had it; 0: drawn */
+	bool sole_link; /**< objects have one link, the first, whatever @c id says (a store: of its
+			     objects only what is before the second link belongs to recovery) */
 };
 
 /**
@@ -76,6 +79,28 @@ struct recovery_config {
 struct recovery_replica *recovery_replica_new(const struct recovery_config *conf);
 void recovery_replica_free(struct recovery_replica *r);
 
+/** Key of the hashes: as configured or drawn, or as the source has said in its hello. */
+uint64_t recovery_replica_hkey(const struct recovery_replica *r);
+
+/**
+ * Takes in an object that another process has replicated, and that was built here from its record:
+ * unknown to the peer, which may have it. The replica is not connected.
+ *
+ * @param hash  of the object as it is, under this replica's key; 0: not known, computed when it is
+ *              needed
+ */
+void recovery_replica_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o, uint64_t hash);
+/**
+ * Takes in a deletion that another process had made, and of which the peer may not know: it is sent
+ * when this end is the source, and no refill gives back an object that is as old. The replica is not
+ * connected. Nothing happens where the kind sends no deletions, or the object is there.
+ *
+ * @param kind  id of a kind of the registry
+ * @return true when it was taken in
+ */
+bool recovery_replica_bury(struct recovery_replica *r, uint8_t kind, const struct srp_ckpt_key *key,
+                           uint32_t term, uint32_t version);
+
 /** Limiter of the flow kinds; 0 none. */
 void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t burst);
 
@@ -85,6 +110,7 @@ void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t b
 struct recovery_sink {
 	struct srp_ckpt_sink sink; /**< first: the model's view */
 	uint32_t term;             /**< written into objects as they change */
+	bool filling; /**< objects are being built from a store: what the model tells of is no change */
 	struct recovery_replica *replica[SRP_REPLICA__N]; /**< NULL: absent */
 };
 /**

@@ -16,6 +16,7 @@
 
 #define SRP_CKPT_RECORD_MAX 8192u /**< longest encoded record, of any kind */
 #define SRP_CKPT_TAIL_MAX   256u  /**< unknown fields of a newer peer that are kept with an object */
+#define SRP_CKPT_NAMES_MAX  4     /**< other names of one object: srp_ckpt_kind.names */
 
 /** Destinations of a replica. */
 enum srp_replica_id {
@@ -86,6 +87,7 @@ struct srp_ckpt_ctx {
 	enum srp_replica_id replica;
 	bool canonical;            /**< encode without ages and stream ids: for hashing */
 	uint8_t ver;               /**< negotiated version of the kind */
+	uint32_t term, version;    /**< apply, remove: of the record, where it is one; else 0 */
 };
 
 /** A step of a walk over all objects of a kind; 0 goes on, else the walk stops. */
@@ -103,6 +105,10 @@ struct srp_ckpt_kind {
 	uint8_t nfields;          /**< fields after version, in ver_max */
 	uint8_t ver_min, ver_max;
 	uint16_t max_len;         /**< of one encoded record */
+	/** The fields that the canonical form leaves out (bit 0: the first after version), for one that
+	 *  holds records without knowing what they mean: of @c left_out it writes 0 (an empty array
+	 *  where the field is an array), of @c left_nil nil. All others are as in the record. */
+	uint64_t left_out, left_nil;
 
 	/** Writes the key of @p o. */
 	void (*key)(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out);
@@ -133,6 +139,15 @@ struct srp_ckpt_kind {
 	struct srp_ckpt_obj *(*find)(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key);
 	/** Visits all objects of the kind, for digests and audits. */
 	void (*walk)(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg);
+	/**
+	 * Reads from the fields of a record under which other names its object is looked up before it
+	 * is built (a session: its addresses), as 64-bit hashes; NULL: none. Only for a kind whose
+	 * objects have no parent. The record may be of anybody: what cannot be read gives no name.
+	 *
+	 * @param name  SRP_CKPT_NAMES_MAX places
+	 * @return how many were written
+	 */
+	int (*names)(struct srp_mp_r *r, unsigned nfields, uint64_t *name);
 };
 
 /** Where the model tells what it did; implemented by recovery, called by ecs. */
@@ -146,7 +161,8 @@ struct srp_ckpt_sink {
 };
 
 /**
- * Checks a registry once at start: unique ids and names, complete rows, limits.
+ * Checks a registry once at start: unique ids and names, complete rows, limits; that a field is left
+ * out in one way, and is there; that names are those of objects without a parent.
  * @return 0, SRP_EINVAL, SRP_ERANGE or SRP_EDUP
  */
 int srp_ckpt_check(const struct srp_ckpt_kind *const *tab, size_t n);
