@@ -323,6 +323,7 @@ const struct srp_ckpt_kind ecs_kind_bearer = {
 const struct srp_ckpt_kind ecs_kind_clp = {
 	.id = 4, .name = "UPDATE_CLPSTATS",
 	.rank = 1, .nkey = 1, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = CLP_LEN,
+	.left_out = 1u << 0 | 1u << 1, /* age, idleness */
 	.key = clp_key, .parent = clp_parent, .gate = clp_gate, .encode = clp_encode,
 	.apply = clp_apply, .remove = clp_remove, .find = clp_find, .walk = clp_walk,
 };

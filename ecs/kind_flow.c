@@ -422,6 +422,7 @@ const struct srp_ckpt_kind ecs_kind_flow = {
 	.id = 210, .del_id = 211, .name = "ACS_FLOW_INFO", .del_name = "DEL_ACS_FLOW_INFO",
 	.rank = 3, .limited = true, .nkey = 2, .nfields = 10, .ver_min = 1, .ver_max = 1,
 	.max_len = FLOW_LEN,
+	.left_nil = 1u << 5, .left_out = 1u << 8 | 1u << 9, /* idle timeout; age, idleness */
 	.key = flow_key, .parent = flow_parent, .gate = flow_gate, .encode = flow_encode,
 	.apply = flow_apply, .remove = flow_remove, .find = flow_find, .walk = flow_walk,
 };

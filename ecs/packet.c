@@ -360,6 +360,21 @@ bool ecs_addr_is4(const struct ecs_addr *a)
 	return memcmp(a->b, mapped, sizeof(mapped)) == 0;
 }
 
+uint64_t ecs_addr_name(const struct ecs_addr *a)
+{
+	bool is4 = ecs_addr_is4(a);
+	const uint8_t *b = is4 ? a->b + 12 : a->b;
+	uint64_t v = 0;
+
+	for (int i = 0; i < (is4 ? 4 : 8); i++)
+		v = v << 8 | b[i];
+	/* no /64 that is routed begins with 31 zeros and a one; each step has an inverse, so that
+	 * two addresses never have one name */
+	v ^= is4 ? (uint64_t)1 << 32 : 0;
+	v = (v ^ v >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return v ^ v >> 32;
+}
+
 const char *ecs_addr_text(const struct ecs_addr *a, char *out, size_t cap)
 {
 	bool is4 = ecs_addr_is4(a);
