@@ -35,9 +35,9 @@ void ecs_chain_fini(struct ecs_chain *c)
 	*c = (struct ecs_chain){0};
 }
 
-static void move_some(struct ecs_chain *c)
+static void move_some(struct ecs_chain *c, size_t buckets)
 {
-	size_t end = c->moved + MOVE_PER_STEP;
+	size_t end = buckets < c->old_mask ? c->moved + buckets : c->old_mask + 1;
 
 	for (; c->moved < end && c->moved <= c->old_mask; c->moved++) {
 		void *o = c->old[c->moved], *next;
@@ -70,12 +70,37 @@ static void grow(struct ecs_chain *c)
 	c->mask = n - 1;
 }
 
+int ecs_chain_reserve(struct ecs_chain *c, size_t expected, size_t *bytes)
+{
+	size_t n = c->mask + 1;
+	void **b;
+
+	if (expected > MAX_EXPECTED)
+		expected = MAX_EXPECTED;
+	while (n < expected)
+		n <<= 1;
+	b = malloc(n * sizeof(*b));
+	if (!b)
+		return SRP_ENOMEM;
+	memset(b, 0, n * sizeof(*b)); /* each page is touched, which calloc() would not do */
+	if (c->old)
+		move_some(c, SIZE_MAX);
+	c->old = c->cur;
+	c->old_mask = c->mask;
+	c->moved = 0;
+	c->cur = b;
+	c->mask = n - 1;
+	move_some(c, SIZE_MAX);
+	*bytes += n * sizeof(*b);
+	return 0;
+}
+
 void ecs_chain_insert(struct ecs_chain *c, void *obj)
 {
 	void **head;
 
 	if (c->old)
-		move_some(c);
+		move_some(c, MOVE_PER_STEP);
 	else if (c->count > c->mask)
 		grow(c);
 	head = ecs_chain_head(c, c->hash(obj, c->seed));

@@ -8,6 +8,7 @@
 #include "ecs/engine_impl.h"
 #include "ecs/frag.h"
 #include "ecs/kind.h"
+#include "ecs/ledger.h"
 #include "ecs/path.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -41,10 +42,14 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	e->refs = ecs_ruleref_new(conf->service, conf->sink);
 	e->flows = ecs_flow_table_new(conf->flows_expected, conf->seed);
 	e->wheel = ecs_wheel_new(ECS_WHEEL_TICK_MS, now);
-	if (!e->matcher || !e->refs || !e->flows || !e->wheel || ecs_sessions_init(e) != 0) {
+	if (!e->matcher || !e->refs || !e->flows || !e->wheel || ecs_sessions_init(e) != 0 ||
+	    ecs_usages_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
 	}
+	if (conf->ledger)
+		e->ledger = ecs_ledger_open(conf->ledger, conf->ledger_len, conf->ledger_fresh,
+		                            conf->seed);
 	ecs_wheel_stop(e->wheel, now);
 	return e;
 }
@@ -64,6 +69,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_chain_fini(&e->by_v4);
 	ecs_chain_fini(&e->by_v6);
 	ecs_chain_fini(&e->usages);
+	ecs_ledger_close(e->ledger);
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
 	ecs_frags_free(e->frags);
@@ -194,6 +200,8 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next)
 		resolve_session(e, ECS_CONTAINER(l, struct ecs_session, all), m, now);
 	free(m);
+	if (e->warm)
+		ecs_engine_warm(e);
 	return 0;
 }
 

@@ -87,6 +87,7 @@ struct ecs_delay {
 
 struct ecs_frags;
 struct ecs_app;
+struct ecs_ledger;
 
 struct ecs_engine {
 	struct ecs_engine_config conf;
@@ -96,8 +97,9 @@ struct ecs_engine {
 	struct ecs_wheel *wheel;
 	struct ecs_frags *frags;
 	struct ecs_app *app;           /**< nDPI; NULL until a rulebase asks for it */
+	struct ecs_ledger *ledger;     /**< NULL: volumes are on the heap alone */
 	struct ecs_chain by_callid, by_v4, by_v6;
-	struct ecs_chain usages;       /**< by key; made by usage.c at first use */
+	struct ecs_chain usages;       /**< by key */
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
 	struct srp_list turning;       /**< the same: of the turn that goes on */
@@ -115,6 +117,8 @@ struct ecs_engine {
 	uint32_t purge_at;             /**< call-id after which that walk goes on */
 	struct srp_time active_since;
 	struct srp_time next_usage;    /**< of the usage turn */
+	bool warm;                     /**< ecs_engine_reserve() was called */
+	size_t reserved;               /**< bytes it has touched */
 };
 
 /** Tells the sink of a change, on the active only. */
@@ -139,6 +143,9 @@ static inline void ecs_obj_anew(struct srp_ckpt_obj *o)
 	for (int i = 0; i < SRP_REPLICA__N; i++)
 		o->link[i] = (struct srp_ckpt_link){0};
 }
+
+/** Makes now what the service's analyzers need at their first use; without memory, then. (reserve.c) */
+void ecs_engine_warm(struct ecs_engine *e);
 
 /* --- sessions (session.c) --------------------------------------------------------------------- */
 
@@ -250,6 +257,9 @@ static inline bool ecs_flow_local(const struct ecs_flow *f)
 
 /* --- volumes (usage.c) ------------------------------------------------------------------------ */
 
+/** The index of volumes; 0 or SRP_ENOMEM. */
+int ecs_usages_init(struct ecs_engine *e);
+
 /**
  * Adds to a volume of a session (own slot of this chassis), making the object at first use, and
  * puts it on e->changed. Called up to three times per packet: what was used last is found first.
@@ -271,7 +281,12 @@ struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, ui
 /** Makes a volume of zero and links it; its key must not be there. NULL without memory. */
 struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                                   enum ecs_usage_of of, uint64_t id);
-/** Frees a usage of e->usage_pool and takes it off both its lists; @p tell as for the others. */
+/** Writes this chassis' slot to the ledger, where it has a place there: it was not charged but set. */
+void ecs_usage_keep(struct ecs_engine *e, struct ecs_usage *u);
+/** The subscriber's names have changed: the volumes of a session get other places in the ledger. */
+void ecs_usage_replace(struct ecs_engine *e, struct ecs_session *s);
+/** Frees a usage of e->usage_pool and takes it off both its lists; @p tell as for the others. Its
+ *  place in the ledger is killed: the caller prunes. */
 void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tell,
                     struct srp_time now);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/kind.h"
+#include "ecs/ledger.h"
 
 #define BEARER_FIRST 5u  /* EPS bearer identities */
 #define BEARER_LAST  15u
@@ -218,8 +219,10 @@ static int full_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 		rc = ecs_session_update(e, s, &f.spec, ctx->now);
 	} else {
 		rc = ecs_session_build(e, &f.spec, ctx->now, &s);
-		if (rc == 0)
+		if (rc == 0) {
 			e->conf.counters->sessions_applied++;
+			ecs_ledger_adopt(e, s);
+		}
 	}
 	if (rc)
 		return rc;
@@ -257,9 +260,31 @@ static void full_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 	ecs_kind_walk(ctx, offsetof(struct ecs_session, full), fn, arg);
 }
 
+/* The addresses: fields 4 and 5, behind the names. */
+static int full_names(struct srp_mp_r *r, unsigned nfields, uint64_t *name)
+{
+	struct ecs_session_spec spec = {.has4 = false};
+	int n = 0;
+
+	if (nfields < ecs_kind_full.nfields)
+		return 0;
+	for (int i = 0; i < 4; i++)
+		srp_mp_skip(r);
+	read_addresses(r, &spec);
+	if (r->err)
+		return 0;
+	if (spec.has4)
+		name[n++] = ecs_addr_name(&spec.v4);
+	if (spec.has6)
+		name[n++] = ecs_addr_name(&spec.v6);
+	return n;
+}
+
+/* Left out: bearers (field 7), age and idleness. */
 const struct srp_ckpt_kind ecs_kind_full = {
 	.id = 240, .del_id = 1, .name = "Full Checkpoint", .del_name = "INVALIDATE_CRR",
 	.rank = 1, .nkey = 1, .nfields = 10, .ver_min = 1, .ver_max = 1, .max_len = FULL_LEN,
+	.left_out = 1u << 7 | 1u << 8 | 1u << 9, .names = full_names,
 	.key = full_key, .gate = full_gate, .encode = full_encode, .apply = full_apply,
 	.remove = full_remove, .find = full_find, .walk = full_walk,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/kind.h"
+#include "ecs/ledger.h"
 
 /* key: call-id, bearer << 2 | what, id. Fields: the slot of chassis 0, the slot of chassis 1; each
  * nil (nothing charged there) or [packets up, packets down, bytes up, bytes down]. */
@@ -114,6 +115,7 @@ static void take(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_vol
 	unsigned mine = e->conf.chassis_bit & 1u;
 
 	raise(&u->own[mine], &slot[mine]);
+	ecs_usage_keep(e, u);
 	u->told = slot[mine];
 	if (memcmp(&u->told, &u->own[mine], sizeof(u->told)) != 0 && !ecs_list_on(&u->in_changed))
 		ecs_list_add_tail(&e->changed, &u->in_changed);
@@ -173,11 +175,13 @@ static struct srp_ckpt_obj *usage_find(const struct srp_ckpt_ctx *ctx,
 static int usage_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
 {
 	struct srp_ckpt_obj *o = usage_find(ctx, key);
+	struct ecs_engine *e = ctx->owner;
 
 	if (!o)
 		return SRP_ENOENT;
-	ecs_usage_drop(ctx->owner, ECS_CONTAINER(o, struct ecs_usage, ckpt), ECS_TELL_LISTS,
-	               ctx->now);
+	ecs_usage_drop(e, ECS_CONTAINER(o, struct ecs_usage, ckpt), ECS_TELL_LISTS, ctx->now);
+	if (e->ledger)
+		ecs_ledger_prune(e->ledger, (uint32_t)key->k[0]);
 	return 0;
 }
 

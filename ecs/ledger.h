@@ -63,11 +63,35 @@ struct ecs_ledger *ecs_ledger_open(void *mem, size_t len, bool fresh, uint64_t s
 /** Leaves the region as it is. */
 void ecs_ledger_close(struct ecs_ledger *l);
 
+#define ECS_LEDGER_SLOT    64u        /**< bytes of a slot */
+#define ECS_LEDGER_VOLUME  32u        /**< where in it the volume is */
+#define ECS_LEDGER_NOWHERE UINT32_MAX /**< ecs_usage.place: there was no room */
+
+struct ecs_ledger {
+	char *slots;
+	uint32_t *bucket;     /**< places: index of a slot + 1; 0 none */
+	uint64_t *high_word;
+	uint64_t seed;
+	uint32_t nslots, nbuckets;
+	uint32_t high;        /**< slots that were ever used */
+	uint32_t left_by;     /**< of these, when it was opened */
+	uint32_t swept;       /**< and of these, looked at by the sweep */
+	uint32_t free;        /**< chain of free slots: known to this process only */
+	struct ecs_ledger_stats stats;
+	struct ecs_ledger_lost lost;
+};
+
 /** A place for the volume @p u, with @p v to begin with; 0: there is no room (counted). */
 uint32_t ecs_ledger_add(struct ecs_ledger *l, const struct ecs_usage *u,
                         const struct ecs_volume *v);
+
 /** Where the volume of a place is kept. */
-struct ecs_volume *ecs_ledger_at(struct ecs_ledger *l, uint32_t place);
+static inline struct ecs_volume *ecs_ledger_at(const struct ecs_ledger *l, uint32_t place)
+{
+	return (struct ecs_volume *)(void *)(l->slots + (size_t)(place - 1) * ECS_LEDGER_SLOT +
+	                                     ECS_LEDGER_VOLUME);
+}
+
 /** The place is no more in use: it stays in its chain until ecs_ledger_prune() of its call-id. */
 void ecs_ledger_kill(struct ecs_ledger *l, uint32_t place);
 /** Takes what was killed out of the chain of @p callid and makes it free. */

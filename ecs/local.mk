@@ -11,9 +11,11 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/flow_table.c		\
 	%D%/frag.c	%D%/frag.h	\
 	%D%/http.c	%D%/http.h	\
+	%D%/ledger.c	%D%/ledger.h	\
 	%D%/packet.c	%D%/packet.h	\
 	%D%/path.c	%D%/path.h	\
 	%D%/pool.c	%D%/pool.h	\
+	%D%/reserve.c			\
 	%D%/session.c	%D%/session.h	\
 	%D%/stream.c	%D%/stream.h	\
 	%D%/tcp.c	%D%/tcp.h	\

@@ -5,6 +5,7 @@
 
 #include "ecs/app.h"
 #include "ecs/engine_impl.h"
+#include "ecs/ledger.h"
 
 #define DEFAULT_RULEBASE "default" /* serves subscribers without one */
 #define DEFAULT_BEARER   5u
@@ -262,6 +263,8 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 	} else if (spec->has6) {
 		s->spec.v6 = old.v6;
 	}
+	if (strcmp(old.imsi, spec->imsi) != 0 || strcmp(old.username, spec->username) != 0)
+		ecs_usage_replace(e, s);
 	ecs_session_resolve(e, s);
 	if (old.idle_timeout != spec->idle_timeout)
 		arm_idle(e, s);
@@ -285,6 +288,8 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	while (!ecs_list_empty(&s->usages))
 		ecs_usage_drop(e, ECS_CONTAINER(s->usages.next, struct ecs_usage, in_session),
 		               ECS_TELL_LISTS, now);
+	if (e->ledger)
+		ecs_ledger_prune(e->ledger, s->spec.callid);
 	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++)
 		if (s->bearer[i].used)
 			ecs_tell_deleted(e, &s->bearer[i].ckpt, ECS_TELL_LISTS, now);
@@ -418,6 +423,7 @@ int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec
 	if (err)
 		return err;
 	e->conf.counters->sessions_created++;
+	ecs_ledger_disown(e->ledger, spec->callid);
 	if (e->conf.checkpoint_duration == 0) {
 		s->ready_for_recovery = true;
 	} else {

@@ -2,6 +2,7 @@
 #include "ecs/usage.h"
 
 #include "ecs/engine_impl.h"
+#include "ecs/ledger.h"
 
 #define TURN_US SRP_SEC(1)
 #define SCAN    6 /* volumes looked at before the index: a packet charges up to three */
@@ -25,13 +26,18 @@ static bool is(const struct ecs_usage *u, uint8_t bearer, unsigned of, uint64_t 
 	return u->id == id && u->bearer == bearer && u->of == of;
 }
 
+int ecs_usages_init(struct ecs_engine *e)
+{
+	return ecs_chain_init(&e->usages, e->conf.sessions_expected,
+	                      offsetof(struct ecs_usage, by_key), usage_hash,
+	                      ecs_hash_mix(e->conf.seed, ECS_HASH_K2));
+}
+
 struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
                                  enum ecs_usage_of of, uint64_t id)
 {
 	struct ecs_usage *u;
 
-	if (!e->usages.cur)
-		return NULL;
 	u = *ecs_chain_head(&e->usages, hash_of(callid, bearer, of, id, e->usages.seed));
 	while (u && (!is(u, bearer, of, id) || u->session->spec.callid != callid))
 		u = u->by_key;
@@ -41,13 +47,8 @@ struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, ui
 struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                                   enum ecs_usage_of of, uint64_t id)
 {
-	struct ecs_usage *u;
+	struct ecs_usage *u = ecs_pool_get(&e->usage_pool);
 
-	if (!e->usages.cur && ecs_chain_init(&e->usages, e->conf.sessions_expected,
-	                                     offsetof(struct ecs_usage, by_key), usage_hash,
-	                                     ecs_hash_mix(e->conf.seed, ECS_HASH_K2)) != 0)
-		return NULL;
-	u = ecs_pool_get(&e->usage_pool);
 	if (!u)
 		return NULL;
 	u->ckpt.kind = &ecs_kind_usage;
@@ -82,6 +83,53 @@ static struct ecs_usage *lookup(struct ecs_engine *e, struct ecs_session *s, uin
 	return u;
 }
 
+/* A place at the first charge; where there is no room the volume dies with the process. */
+static void place(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_volume *v)
+{
+	u->place = ecs_ledger_add(e->ledger, u, v);
+	if (!u->place)
+		u->place = ECS_LEDGER_NOWHERE;
+}
+
+static void keep(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_volume *v,
+                 enum ecs_dir dir)
+{
+	struct ecs_volume *to;
+
+	if (u->place == 0) {
+		place(e, u, v);
+	} else if (u->place != ECS_LEDGER_NOWHERE) {
+		to = ecs_ledger_at(e->ledger, u->place);
+		to->pkts[dir] = v->pkts[dir];
+		to->bytes[dir] = v->bytes[dir];
+	}
+}
+
+void ecs_usage_keep(struct ecs_engine *e, struct ecs_usage *u)
+{
+	if (u->place != 0 && u->place != ECS_LEDGER_NOWHERE)
+		*ecs_ledger_at(e->ledger, u->place) = u->own[e->conf.chassis_bit & 1];
+}
+
+void ecs_usage_replace(struct ecs_engine *e, struct ecs_session *s)
+{
+	bool any = false;
+
+	for (struct srp_list *l = s->usages.next; e->ledger && l != &s->usages; l = l->next) {
+		struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+		uint32_t was = u->place;
+
+		if (was == 0 || was == ECS_LEDGER_NOWHERE)
+			continue;
+		/* first the new one: whoever comes after finds that of the name it knows */
+		place(e, u, &u->own[e->conf.chassis_bit & 1]);
+		ecs_ledger_kill(e->ledger, was);
+		any = true;
+	}
+	if (any)
+		ecs_ledger_prune(e->ledger, s->spec.callid);
+}
+
 void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                       enum ecs_usage_of of, uint64_t id, uint16_t stats, enum ecs_dir dir,
                       uint64_t pkts, uint64_t bytes, struct srp_time now)
@@ -98,6 +146,8 @@ void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t beare
 	v = &u->own[e->conf.chassis_bit & 1];
 	v->pkts[dir] += pkts;
 	v->bytes[dir] += bytes;
+	if (e->ledger)
+		keep(e, u, v, dir);
 	if (!ecs_list_on(&u->in_changed))
 		ecs_list_add_tail(&e->changed, &u->in_changed);
 }
@@ -140,6 +190,8 @@ void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tel
                     struct srp_time now)
 {
 	ecs_tell_deleted(e, &u->ckpt, tell, now);
+	if (u->place != 0 && u->place != ECS_LEDGER_NOWHERE)
+		ecs_ledger_kill(e->ledger, u->place);
 	ecs_list_del(&u->in_session);
 	ecs_list_del(&u->in_changed);
 	ecs_chain_remove(&e->usages, u);

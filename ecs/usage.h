@@ -29,6 +29,7 @@ struct ecs_usage {
 	uint16_t stats;                   /**< of: RULE: index of the local rule name */
 	uint8_t bearer;
 	uint8_t of;                       /**< enum ecs_usage_of */
+	uint32_t place;                   /**< in the ledger; 0 none yet */
 	struct ecs_volume own[2];         /**< by chassis bit */
 	struct ecs_volume told;           /**< this chassis' slot at the last turn */
 	struct ecs_usage *by_key;         /**< chain of the engine's index */
