@@ -4,13 +4,16 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/capture.c	%D%/capture.h	\
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
+	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
+	%D%/license.c	%D%/license.def	%D%/license.h	\
 	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
 	%D%/cli/answer.c	%D%/cli/answer.h	\
 	%D%/cli/exec.c	%D%/cli/exec.def	%D%/cli/exec.h	\
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
 	%D%/cli/pipe.c	%D%/cli/pipe.h	%D%/cli/shell.c	%D%/cli/shell.h	\
 	%D%/cli/show.h	%D%/cli/show_checkpoint.c	%D%/cli/show_ecs.c	\
-	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
+	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
+	%D%/cli/show_tasks.c	\
 	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	\
 	%D%/task/sct_op.c	%D%/task/sct_show.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
@@ -27,7 +30,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/title.c	%D%/task/title.h	%D%/task/watch.c	\
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
-	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/rows.h	\
+	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
 	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_tun.c	\
 	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\
 	%D%/task/vpn.h	%D%/task/vpn_link.c	%D%/task/vpn_net.c	%D%/task/vpn_net.h	\

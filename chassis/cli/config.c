@@ -208,15 +208,20 @@ static struct chassis_config *defaults(void)
 	snprintf(conf->logging, sizeof(conf->logging), "stderr");
 	conf->sessmgrs = 2;
 	conf->severity = 6;
+	conf->reserve_sessions = CFG_RESERVE_SESSIONS;
+	conf->reserve_flows = CFG_RESERVE_FLOWS;
 	cfg_srp_defaults(&conf->srp);
 	return conf;
 }
 
-struct chassis_config *chassis_config_parse(const char *text, size_t len, const char *file,
-                                            chassis_config_error_fn *err, void *arg)
+struct chassis_config *chassis_config_parse_with(const char *text, size_t len, const char *file,
+                                                 chassis_license_source_fn *source,
+                                                 void *source_arg, chassis_config_error_fn *err,
+                                                 void *arg)
 {
 	struct chassis_grammar *g;
-	struct cfg c = {.file = file, .err = err, .err_arg = arg};
+	struct cfg c = {.file = file, .source = source, .source_arg = source_arg, .err = err,
+	                .err_arg = arg};
 	size_t n;
 	const struct chassis_row *rows = cfg_rows(&n);
 	char why[160];
@@ -235,6 +240,12 @@ struct chassis_config *chassis_config_parse(const char *text, size_t len, const 
 		return c.conf;
 	chassis_config_free(c.conf);
 	return NULL;
+}
+
+struct chassis_config *chassis_config_parse(const char *text, size_t len, const char *file,
+                                            chassis_config_error_fn *err, void *arg)
+{
+	return chassis_config_parse_with(text, len, file, chassis_license_load, NULL, err, arg);
 }
 
 void chassis_config_free(struct chassis_config *c)

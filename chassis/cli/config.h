@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "chassis/license.h"
 #include "ecs/rule/service.h"
 
 #define CHASSIS_SESSMGRS_MAX 32
@@ -85,11 +86,15 @@ struct chassis_srp_config {
 struct chassis_config {
 	char hostname[64];        /**< `system hostname`, default "chassis" */
 	uint32_t sessmgrs;        /**< `task facility sessmgr max N`, 1 to CHASSIS_SESSMGRS_MAX */
+	char license_file[CHASSIS_PATH_MAX]; /**< `license key-file`; empty: no keys */
+	struct chassis_license license;      /**< what that file said when the line was read */
 	bool session_recovery;    /**< `require session recovery`, and its feature key is there */
 	uint32_t reserve_sessions, reserve_flows; /**< `session-recovery reserve`, for a standby sessmgr */
 	char logging[16];         /**< `logging stderr|syslog` (ours) */
 	int severity;             /**< syslog number, default 6 */
 	char state_file[CHASSIS_PATH_MAX]; /**< `srp state-file` (ours): the persisted term */
+	bool crash_cores;         /**< `crash enable` (ours): tasks that crash leave core files */
+	char crash_dir[CHASSIS_PATH_MAX]; /**< where; empty: CHASSIS_CRASH_DIR */
 	struct chassis_srp_config srp;
 	struct chassis_iface iface[CHASSIS_IFACES_MAX];
 	size_t niface;
@@ -105,7 +110,7 @@ struct chassis_config {
 typedef void chassis_config_error_fn(void *arg, const char *text);
 
 /**
- * Parses a whole file.
+ * Parses a whole file. Of the files that it names it opens none but that of the feature keys.
  *
  * @param text   its bytes, @p len of them; borrowed
  * @param file   its name, for errors
@@ -114,6 +119,11 @@ typedef void chassis_config_error_fn(void *arg, const char *text);
  */
 struct chassis_config *chassis_config_parse(const char *text, size_t len, const char *file,
                                             chassis_config_error_fn *err, void *arg);
+/** The same, with feature keys from @p source. */
+struct chassis_config *chassis_config_parse_with(const char *text, size_t len, const char *file,
+                                                 chassis_license_source_fn *source,
+                                                 void *source_arg, chassis_config_error_fn *err,
+                                                 void *arg);
 void chassis_config_free(struct chassis_config *c);
 /** Prints it as a file that parses back to itself. */
 void chassis_config_print(const struct chassis_config *c, FILE *out);

@@ -51,7 +51,9 @@ int cfg_require_acs(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 int cfg_context(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	(void)c, (void)m, (void)arg;
+	(void)arg;
+	if (!c->nonlocal_line && strcmp(chassis_match_text(m, "name"), "local") != 0)
+		c->nonlocal_line = c->line;
 	return SRP_OK;
 }
 

@@ -7,6 +7,9 @@
 
 #define CHASSIS_CONFIG_ERRORS_MAX 20 /**< errors that are reported of one file */
 #define CHASSIS_CONFIG_DEPTH      6
+/* `session-recovery reserve` where nothing is said */
+#define CFG_RESERVE_SESSIONS      20000
+#define CFG_RESERVE_FLOWS         60000
 
 #define CHASSIS_CLI_MODE(sym, prompt) CHASSIS_CLI_##sym,
 enum chassis_cli_mode {
@@ -42,6 +45,11 @@ struct cfg {
 	unsigned srp_line;         /**< where the interval was set that is checked in the end */
 	bool priority_used[128];   /**< in the block that was opened last, where there are some */
 	unsigned pool_line[CHASSIS_POOLS_MAX];
+	unsigned nonlocal_line;    /**< of the first context other than `local`; 0: none yet */
+	chassis_license_source_fn *source;
+	void *source_arg;
+	bool live;                 /**< lines of an operator, tried on a whole configuration */
+	bool trusted;              /**< the text was printed by this program: nothing is licensed anew */
 	chassis_config_error_fn *err;
 	void *err_arg;
 	unsigned errors;

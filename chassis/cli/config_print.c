@@ -86,7 +86,7 @@ static void interval(const struct print *p, const char *keyword, uint32_t ms)
 		line(p, 3, "%s %u", keyword, ms / 1000);
 }
 
-static void path(const struct print *p, const char *keyword, const char *text)
+static void path(const struct print *p, unsigned indent, const char *keyword, const char *text)
 {
 	char quoted[2 * CHASSIS_PATH_MAX + 1];
 	size_t n = 0;
@@ -99,7 +99,7 @@ static void path(const struct print *p, const char *keyword, const char *text)
 		quoted[n++] = *text;
 	}
 	quoted[n] = '\0';
-	line(p, 3, "%s \"%s\"", keyword, quoted);
+	line(p, indent, "%s \"%s\"", keyword, quoted);
 }
 
 /* What belongs to one chassis of the pair. */
@@ -114,11 +114,11 @@ static void srp_own(const struct print *p, const struct chassis_srp_config *s)
 	if (s->has_bind)
 		line(p, 3, "bind address %s", chassis_addr_text(&s->bind, text));
 	line(p, 3, "route-modifier initial %u", s->route_modifier);
-	path(p, "tls certificate", s->cert);
-	path(p, "tls key", s->key);
-	path(p, "tls ca", s->ca);
-	path(p, "tls peer-name", s->peer_name);
-	path(p, "state-file", p->c->state_file);
+	path(p, 3, "tls certificate", s->cert);
+	path(p, 3, "tls key", s->key);
+	path(p, 3, "tls ca", s->ca);
+	path(p, 3, "tls peer-name", s->peer_name);
+	path(p, 3, "state-file", p->c->state_file);
 }
 
 static void srp(const struct print *p, const struct chassis_srp_config *s)
@@ -196,6 +196,22 @@ static void put_service(void *arg, const char *text)
 	line(p, 1, "%s", text);
 }
 
+/* What must stand before contexts and services, and what else belongs to one chassis. */
+static void print_first(const struct print *p)
+{
+	const struct chassis_config *c = p->c;
+
+	path(p, 1, "license key-file", c->license_file);
+	if (c->session_recovery)
+		line(p, 1, "require session recovery");
+	line(p, 1, "session-recovery reserve sessions %u flows %u", c->reserve_sessions,
+	     c->reserve_flows);
+	if (c->crash_cores && c->crash_dir[0])
+		path(p, 1, "crash enable directory", c->crash_dir);
+	else if (c->crash_cores)
+		line(p, 1, "crash enable");
+}
+
 static void print_all(const struct print *p)
 {
 	static const char *const severities[] = {"emergency", "alert",  "critical", "error",
@@ -204,6 +220,7 @@ static void print_all(const struct print *p)
 
 	line(p, 0, "configure");
 	if (!p->common) {
+		print_first(p);
 		line(p, 1, "system hostname %s", c->hostname);
 		line(p, 1, "logging %s severity %s", c->logging, severities[c->severity & 7]);
 	}

@@ -40,7 +40,8 @@ static void round_trip(const struct chassis_config *c)
 	unsigned errors = 0;
 	size_t n1, n2;
 	char *first = print(c, &n1), *second;
-	struct chassis_config *again = chassis_config_parse(first, n1, "f", on_error, &errors);
+	struct chassis_config *again = chassis_config_parse_with(
+		first, n1, "f", chassis_license_assume, NULL, on_error, &errors);
 
 	if (!again)
 		abort();
@@ -78,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned errors = 0;
 	struct chassis_config *c =
-		chassis_config_parse((const char *)data, size, "f", on_error, &errors);
+		chassis_config_parse_with((const char *)data, size, "f", chassis_license_assume,
+					  NULL, on_error, &errors);
 	char text[512];
 
 	if (!c != (errors > 0))

@@ -1,0 +1,94 @@
+/* config_feature: feature keys, and what needs one. */
+#include <config.h>
+#include "chassis/cli/config_impl.h"
+
+#include <string.h>
+
+#include "srp/err.h"
+
+/* The daemon leaves its directory, and a saved file may be read from another one. */
+static int absolute(struct cfg *c, const char *path)
+{
+	if (path[0] == '/')
+		return SRP_OK;
+	return cfg_refuse(c, "path", "expected a path that begins with /");
+}
+
+/* Why a licence does not permit what is required; NULL: it does. */
+static const char *unlicensed(const struct chassis_license *l, enum chassis_feature f)
+{
+	switch (chassis_license_state(l, f, chassis_license_today())) {
+	case CHASSIS_LICENSE_ENABLED:
+		return NULL;
+	case CHASSIS_LICENSE_EXPIRED:
+		return "its key has expired";
+	default:
+		return "its key is not installed";
+	}
+}
+
+int cfg_license(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const char *path = chassis_match_text(m, "path");
+	struct chassis_license l = {{false}, {0}};
+	struct chassis_config *conf = c->conf;
+	char why[CHASSIS_LICENSE_WHY];
+
+	(void)arg;
+	if (path && absolute(c, path) != SRP_OK)
+		return SRP_EINVAL;
+	if (path && c->source(c->source_arg, path, &l, why, sizeof(why)) != SRP_OK)
+		return cfg_refuse(c, "path", "expected a feature-key file: %s", why);
+	if (conf->session_recovery && !c->trusted && unlicensed(&l, CHASSIS_LICENSE_SESSION_RECOVERY))
+		return cfg_refuse(c, path ? "path" : NULL,
+				  "expected a key for %s, which is required; or first `no require "
+				  "session recovery`",
+				  chassis_features[CHASSIS_LICENSE_SESSION_RECOVERY].name);
+	snprintf(conf->license_file, sizeof(conf->license_file), "%s", path ? path : "");
+	conf->license = l;
+	return SRP_OK;
+}
+
+int cfg_require_sr(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct chassis_config *conf = c->conf;
+	const char *why;
+
+	(void)arg;
+	if (chassis_match_has(m, "no")) {
+		conf->session_recovery = false;
+		return SRP_OK;
+	}
+	if (!c->live && c->nonlocal_line)
+		return cfg_refuse(c, NULL,
+				  "expected before every context but `local`: one begins at line %u",
+				  c->nonlocal_line);
+	why = c->trusted ? NULL : unlicensed(&conf->license, CHASSIS_LICENSE_SESSION_RECOVERY);
+	if (why)
+		return cfg_refuse(c, NULL, "expected a feature that has its key: %s is disabled, %s%s",
+				  chassis_features[CHASSIS_LICENSE_SESSION_RECOVERY].name, why,
+				  conf->license_file[0] ? "" : " by a `license key-file` before");
+	conf->session_recovery = true;
+	return SRP_OK;
+}
+
+int cfg_sr_reserve(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->conf->reserve_sessions =
+		(uint32_t)chassis_match_num(m, "sessions", CFG_RESERVE_SESSIONS);
+	c->conf->reserve_flows = (uint32_t)chassis_match_num(m, "flows", CFG_RESERVE_FLOWS);
+	return SRP_OK;
+}
+
+int cfg_crash(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const char *path = chassis_match_text(m, "path");
+
+	(void)arg;
+	if (path && absolute(c, path) != SRP_OK)
+		return SRP_EINVAL;
+	c->conf->crash_cores = !chassis_match_has(m, "no");
+	snprintf(c->conf->crash_dir, sizeof(c->conf->crash_dir), "%s", path ? path : "");
+	return SRP_OK;
+}
