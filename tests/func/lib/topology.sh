@@ -16,6 +16,9 @@ BED_SESSMGRS=${BED_SESSMGRS:-2}
 BED_HELLO_MS=${BED_HELLO_MS:-100}
 BED_DEAD_MS=${BED_DEAD_MS:-1000}
 BED_GRO=${BED_GRO:-no}
+BED_SR=${BED_SR:-no}                        # session recovery
+BED_SR_SESSIONS=${BED_SR_SESSIONS:-3000}    # that a standby session manager has room for
+BED_SR_FLOWS=${BED_SR_FLOWS:-9000}
 BED_RULEBASE=gold
 
 # One line per rule: name, kind, last part of the server's addresses.
@@ -229,6 +232,7 @@ bed_config() { # CHASSIS: writes its configuration
 	esac
 	cat >"$BED/$me.cfg" <<-END
 		configure
+		$(bed_config_recovery)
 		  system hostname chassis-$me
 		  task facility sessmgr max $BED_SESSMGRS
 		  logging stderr severity info
@@ -274,6 +278,15 @@ bed_config() { # CHASSIS: writes its configuration
 		  #exit
 	END
 	bed_config_charging >>"$BED/$me.cfg"
+}
+
+# Before any context.
+bed_config_recovery() {
+	[ "$BED_SR" = yes ] || return 0
+	printf '# features of the bed\nsession-recovery\nflow-recovery\n' >"$BED/features"
+	echo "  license key-file \"$BED/features\""
+	echo "  require session recovery"
+	echo "  session-recovery reserve sessions $BED_SR_SESSIONS flows $BED_SR_FLOWS"
 }
 
 bed_config_charging() {
