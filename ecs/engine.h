@@ -5,6 +5,7 @@
 #ifndef ECS_ENGINE_H
 #define ECS_ENGINE_H
 
+#include "ecs/call_debug.h"
 #include "ecs/session.h"
 
 struct ecs_engine;
@@ -33,6 +34,10 @@ struct ecs_engine_ops {
 	void (*session_down)(void *owner, const struct ecs_session *s, enum ecs_session_end why);
 	/** A flow is about to be freed; its session, rule, times and counts are still there. */
 	void (*flow_down)(void *owner, const struct ecs_flow *f);
+	/** A packet that the engine made itself (a redirect's answer, a reset) goes out: @p dir
+	 *  DOWNLINK to the subscriber, UPLINK to the server. Whole, with its checksums; borrowed. At
+	 *  most two for each packet that came in. NULL: there is nowhere to send to. */
+	void (*send)(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
 };
 
 struct ecs_engine_config {
@@ -128,6 +133,16 @@ int ecs_session_delete(struct ecs_engine *e, uint32_t callid, enum ecs_session_e
                        struct srp_time now);
 /** Begins and ends a control transaction (handoff): sets and clears ECS_PENDING_HANDOFF. */
 int ecs_session_control(struct ecs_engine *e, uint32_t callid, bool begin, struct srp_time now);
+/**
+ * Makes a dedicated bearer (EPS bearer identity 6 to 15) of a call, and checkpoints it. One that is
+ * there takes over @p qci and @p arp.
+ * @return 0; SRP_EROLE (not active), SRP_ENOSESS, SRP_ERANGE (the identity, or a QCI of 0)
+ */
+int ecs_bearer_create(struct ecs_engine *e, uint32_t callid, uint8_t ebi, uint8_t qci, uint8_t arp,
+                      struct srp_time now);
+/** Ends a dedicated bearer; SRP_ENOENT where there is none, SRP_ERANGE for the default bearer, else
+ *  as above. Its volumes stay with the call. */
+int ecs_bearer_delete(struct ecs_engine *e, uint32_t callid, uint8_t ebi, struct srp_time now);
 struct ecs_session *ecs_session_find(struct ecs_engine *e, uint32_t callid);
 struct ecs_session *ecs_session_by_addr(struct ecs_engine *e, const struct ecs_addr *a);
 /** Ends flows of a session, or of all with callid 0; returns how many. */
@@ -143,7 +158,12 @@ size_t ecs_engine_recoverable(const struct ecs_engine *e); /**< flows with a che
 struct ecs_ruleref_table *ecs_engine_refs(struct ecs_engine *e);
 const struct ecs_service *ecs_engine_service(const struct ecs_engine *e);
 bool ecs_flow_recovered(const struct ecs_engine *e, const struct ecs_flow *f);
-/** True when the session came by checkpoint, or was held through a time as standby. */
+/** `Recreated Session`: it was built from checkpoints (the peer's or the mirror's), or it was held
+ *  through a time as standby, or this chassis is the standby. `Original Session` is one that was set
+ *  up here and has been served here ever since. */
 bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s);
+/** What `show subscriber debug-info` says of a call line; constant time. */
+void ecs_session_debug(const struct ecs_engine *e, const struct ecs_session *s,
+                       struct ecs_session_debug *out, struct srp_time now);
 
 #endif
