@@ -8,11 +8,23 @@
 #include "chassis/task/slab.h"
 #include "stats/doc.h"
 
+#define CHASSIS_CARD_CPU "1/0" /**< the one card and cpu of a chassis that is one machine */
+
+/** What the kernel says of a process. */
+struct chassis_proc {
+	uint64_t cpu_ms;           /**< processor time since its start */
+	uint64_t age_ms;           /**< since its start */
+	uint64_t resident, virtual; /**< bytes */
+	uint32_t files;            /**< open descriptors; UINT32_MAX: not known */
+};
+
 /** What a show may look at. */
 struct chassis_view {
 	const struct chassis_config *config;
 	/** A consistent copy of a task's slab, valid until the next call; NULL: there is none. */
 	const struct chassis_slab *(*slab)(void *arg, enum chassis_task task, unsigned instance);
+	/** False: there is no such process, or it cannot be looked at. NULL: none can. */
+	bool (*proc)(void *arg, uint32_t pid, struct chassis_proc *out);
 	void *arg;
 	unsigned nsessmgr;
 	const struct srp_ckpt_kind *const *kinds;
@@ -28,8 +40,16 @@ void chassis_show_srp_statistics(const struct chassis_view *v, struct stats_doc 
 /** The row that vpnmgr answered. */
 void chassis_show_srp_info(struct stats_doc *d, const struct chassis_answer *a);
 void chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, unsigned instance);
-void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d);
+/** @p task: CHASSIS_TASK__N all; @p instance: UINT32_MAX all of it. */
+void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d, enum chassis_task task,
+                        uint32_t instance);
+void chassis_show_session_recovery(const struct chassis_view *v, struct stats_doc *d, bool verbose);
+void chassis_show_crashes(const struct chassis_view *v, struct stats_doc *d);
+/** False: there was no such crash, or it is forgotten. */
+bool chassis_show_crash(const struct chassis_view *v, struct stats_doc *d, uint64_t number);
 void chassis_show_version(struct stats_doc *d);
+/** Feature keys, of the day. */
+void chassis_show_license(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_config(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *d);
 

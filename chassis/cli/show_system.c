@@ -1,4 +1,4 @@
-/* show_system: the configuration, its errors, the tasks, the version. */
+/* show_system: the configuration, its errors, the version. */
 #include <config.h>
 #include "chassis/cli/show.h"
 
@@ -15,55 +15,6 @@ void chassis_show_version(struct stats_doc *d)
 	stats_doc_item(d, "version", "  Image Version", stats_string(PACKAGE_VERSION));
 	stats_doc_item(d, "description", "  Image Description", stats_string(PACKAGE_STRING));
 	stats_doc_close(d);
-}
-
-static const char *const task_names[CHASSIS_TASK__N] = {
-#define X(sym, text) [CHASSIS_TASK_##sym] = text,
-	CHASSIS_TASKS(X)
-#undef X
-};
-
-static void task_row(const struct chassis_view *v, struct stats_doc *d, enum chassis_task task,
-                     unsigned instance)
-{
-	const struct chassis_slab *s = v->slab(v->arg, task, instance);
-	uint64_t beat, age;
-
-	if (!s)
-		return;
-	beat = s->head.beat_us;
-	age = beat && v->now_us > beat ? (v->now_us - beat) / 1000 : 0;
-	stats_doc_row(d, (const struct stats_value[]){
-				 stats_string(task_names[task]), stats_uint(instance),
-				 stats_uint(s->head.owner), stats_uint(s->starts), stats_uint(age),
-				 stats_uint(s->sessions), stats_uint(s->flows),
-				 stats_uint(s->recoverable),
-				 stats_string(!s->head.owner || !beat ? "not started"
-					      : age > 2000            ? "stuck"
-								      : "good")});
-}
-
-void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d)
-{
-	static const struct stats_col cols[] = {{"task", "Task", 10, true},
-						{"instance", "Inst", 4, false},
-						{"pid", "Pid", 8, false},
-						{"starts", "Starts", 6, false},
-						{"beat_age_ms", "Beat(ms)", 8, false},
-						{"sessions", "Sessions", 9, false},
-						{"flows", "Flows", 9, false},
-						{"recoverable_flows", "Recoverable", 11, false},
-						{"status", "Status", 11, true}};
-	static const struct stats_table t = {"tasks", NULL, STATS_TABLE_PLAIN, cols, N(cols)};
-	static const enum chassis_task single[] = {CHASSIS_TASK_SUPERVISOR, CHASSIS_TASK_SCT,
-	                                           CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR};
-
-	stats_doc_table(d, &t);
-	for (size_t i = 0; i < N(single); i++)
-		task_row(v, d, single[i], 0);
-	for (unsigned i = 1; i <= v->nsessmgr; i++)
-		task_row(v, d, CHASSIS_TASK_SESSMGR, i);
-	stats_doc_table_end(d);
 }
 
 /* --- configuration -------------------------------------------------------------------------- */

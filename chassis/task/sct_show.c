@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "chassis/registry.h"
+#include "chassis/task/proc.h"
 #include "srp/err.h"
 
 #define TIME_S        10  /* for a command of which nothing else is said */
@@ -29,12 +30,18 @@ static const struct chassis_slab *slab_copy(void *arg, enum chassis_task task, u
 	return s->copy;
 }
 
+static bool proc(void *arg, uint32_t pid, struct chassis_proc *out)
+{
+	(void)arg;
+	return chassis_proc_read(pid, out);
+}
+
 static struct chassis_view view(struct sct_op *op)
 {
 	return (struct chassis_view){
 		.config = op->sct->ctx->shared->config, .slab = slab_copy, .arg = op->sct,
 		.nsessmgr = (unsigned)op->sct->ctx->shared->nsessmgr, .kinds = chassis_kinds,
-		.nkinds = chassis_nkinds, .now_us = chassis_now().us};
+		.nkinds = chassis_nkinds, .now_us = chassis_now().us, .proc = proc};
 }
 
 /* The instance that was named, 0 for all; false after a refusal. */
@@ -98,9 +105,45 @@ static void simple(struct sct_op *op,
 	}
 SIMPLE(srp_kinds, chassis_show_kinds)
 SIMPLE(srp_statistics, chassis_show_srp_statistics)
-SIMPLE(tasks, chassis_show_tasks)
+SIMPLE(crash_list, chassis_show_crashes)
 SIMPLE(configuration, chassis_show_config)
 SIMPLE(config_errors, chassis_show_config_errors)
+
+static void tasks(struct sct_op *op, const struct chassis_match *m)
+{
+	static const char *const names[] = {
+#define X(sym, text) [CHASSIS_TASK_##sym] = text,
+		CHASSIS_TASKS(X)
+#undef X
+	};
+	struct chassis_view v = view(op);
+	unsigned task = CHASSIS_TASK__N;
+
+	for (unsigned i = 0; i < CHASSIS_TASK__N; i++)
+		if (chassis_match_has(m, names[i]))
+			task = i;
+	chassis_show_tasks(&v, &op->doc, (enum chassis_task)task,
+	                   (uint32_t)chassis_match_num(m, "num", UINT32_MAX));
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+static void session_recovery(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+
+	chassis_show_session_recovery(&v, &op->doc, chassis_match_has(m, "verbose"));
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+static void crash(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+
+	if (chassis_show_crash(&v, &op->doc, chassis_match_num(m, "num", 0)))
+		sct_op_finish(op, SRP_OK, NULL);
+	else
+		sct_op_finish(op, SRP_ENOENT, "there is no crash of that number; `show crash list` has all");
+}
 
 static void version(struct sct_op *op, const struct chassis_match *m)
 {
@@ -296,6 +339,9 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_CONFIGURATION] = configuration,
 	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,
 	[CHASSIS_EXEC_TASKS] = tasks,
+	[CHASSIS_EXEC_SESSION_RECOVERY] = session_recovery,
+	[CHASSIS_EXEC_CRASH_LIST] = crash_list,
+	[CHASSIS_EXEC_CRASH] = crash,
 	[CHASSIS_EXEC_VERSION] = version,
 	[CHASSIS_EXEC_SESSION_ADD] = session_add,
 	[CHASSIS_EXEC_SESSION_DELETE] = session_delete,

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chassis/cli/exec.h"
 #include "chassis/cli/pipe.h"
 #include "chassis/cli/show.h"
 #include "chassis/registry.h"
+#include "chassis/task/proc.h"
 #include "json_check.h"
 #include "recovery/replica.h"
 #include "srp/err.h"
@@ -49,7 +51,7 @@ static const char conf_text[] =
 /* A chassis of two session managers, as its slabs tell. */
 struct bed {
 	struct chassis_config *conf;
-	struct chassis_slab *slab; /* vpnmgr, sessmgr 1, sessmgr 2 */
+	struct chassis_slab *slab; /* vpnmgr, sessmgr 1, sessmgr 2, supervisor, the standbys */
 	struct chassis_view view;
 };
 
@@ -59,18 +61,23 @@ static const struct chassis_slab *slab(void *arg, enum chassis_task task, unsign
 
 	if (task == CHASSIS_TASK_VPNMGR)
 		return &b->slab[0];
+	if (task == CHASSIS_TASK_SUPERVISOR)
+		return &b->slab[3];
+	if (!instance)
+		return task == CHASSIS_TASK_SESSMGR ? &b->slab[4]
+		       : task == CHASSIS_TASK_AAAMGR ? &b->slab[5] : NULL;
 	return task == CHASSIS_TASK_SESSMGR && instance <= 2 ? &b->slab[instance] : NULL;
 }
 
 static void bed_init(struct bed *b)
 {
 	b->conf = chassis_config_parse(conf_text, strlen(conf_text), "t", NULL, NULL);
-	b->slab = calloc(3, sizeof(*b->slab));
+	b->slab = calloc(6, sizeof(*b->slab));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->conf);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->slab);
 	b->view = (struct chassis_view){.config = b->conf, .slab = slab, .arg = b, .nsessmgr = 2,
 	                                .kinds = chassis_kinds, .nkinds = chassis_nkinds,
-	                                .now_us = 10000000};
+	                                .now_us = 100000000};
 }
 
 static void bed_free(struct bed *b)
@@ -230,6 +237,11 @@ static void ruledefs(const struct chassis_view *v, struct stats_doc *d)
 	chassis_show_ruledefs(v, d, 0);
 }
 
+static void tasks(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_tasks(v, d, CHASSIS_TASK__N, UINT32_MAX);
+}
+
 static void version(const struct chassis_view *v, struct stats_doc *d)
 {
 	(void)v;
@@ -259,7 +271,9 @@ static void test_shows(void)
 		 {"{\"name\":\"ta2\",\"flow_recovery\":\"Disabled\"}"}},
 		{conditions, {"Trigger Action Delay:   600\n", "Rule-name/GOR:          = rule01, contains AUP\n",
 		  "Any-match:              = TRUE\n"}, {"\"delay\":600"}},
-		{chassis_show_tasks, {"sessmgr       2"}, {"\"task\":\"sessmgr\",\"instance\":1"}},
+		{tasks, {" 1/0 sessmgr          2       0     --  100%      --      --    --   --        0 A not started\n"},
+		 {"\"facility\":\"sessmgr\",\"instance\":1"}},
+		{chassis_show_crashes, {"Total Crashes: 0\n"}, {"\"crashes\":[]", "\"total\":0"}},
 		{chassis_show_config, {"  system hostname h\n", "http host contains \"a b\"\n"}, {"\"configuration\":["}},
 		{chassis_show_config_errors, {"Displaying Active-charging system errors\n", "warning(s) in this section!\n",
 		  "Error   : No interface has side access"}, {"\"chassis\":[{\"kind\":\"Error"}},
@@ -294,6 +308,298 @@ static void test_shows(void)
 			free(o.text);
 		}
 	}
+	bed_free(&b);
+}
+
+/* --- session recovery ---------------------------------------------------------------------------- */
+
+/* Renders, compares with @p want where it is given; the JSON is valid and has @p json. */
+static void expect(const struct chassis_view *v, void (*show)(const struct chassis_view *v, struct stats_doc *d),
+                   const char *want, const char *json)
+{
+	for (int j = 0; j < 2; j++) {
+		struct out o = {0};
+		struct stats_doc d;
+
+		stats_doc_begin(&d, j ? STATS_DOC_JSON : STATS_DOC_TEXT, put, &o);
+		show(v, &d);
+		stats_doc_end(&d);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(o.text);
+		CU_ASSERT(!j || json_valid(o.text, o.n));
+		if (j ? strstr(o.text, json) == NULL : strcmp(o.text, want) != 0)
+			printf("\nexpected:\n%s\nis:\n%s\n", j ? json : want, o.text);
+		CU_ASSERT(j ? strstr(o.text, json) != NULL : strcmp(o.text, want) == 0);
+		free(o.text);
+	}
+}
+
+static void status(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_session_recovery(v, d, false);
+}
+
+static void verbose(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_session_recovery(v, d, true);
+}
+
+/* The samples of the chapter, and the row of seven instances. */
+static void test_recovery_status(void)
+{
+	struct chassis_sr_slab *sr;
+	struct bed b;
+
+	bed_init(&b);
+	sr = &b.slab[3].sr;
+	sr->enabled = 1;
+	sr->state = CHASSIS_SR_SESSMGR;
+	sr->updated_us = 98000001;
+	expect(&b.view, status, "Session Recovery Status:\n"
+	       "  Overall Status           : SESSMGR Not Ready For Recovery\n"
+	       "  Last Status Update      : 1 second ago\n",
+	       "\"overall_status\":\"SESSMGR Not Ready For Recovery\",\"last_update_s\":1");
+	sr->state = CHASSIS_SR_READY;
+	sr->updated_us = 92000000;
+	sr->sessmgr_active = sr->aaamgr_active = 7;
+	sr->sessmgr_standby = sr->aaamgr_standby = sr->demux_active = 1;
+	expect(&b.view, verbose, "Session Recovery Status:\n"
+	       "  Overall Status           : Ready For Recovery\n"
+	       "  Last Status Update      : 8 seconds ago\n"
+	       "\n"
+	       "              ----sessmgr---  ----aaamgr----  demux\n"
+	       "cpu state     active standby  active standby  active  status\n"
+	       "---- -------  ------ -------  ------ -------  ------  -------------------------\n"
+	       " 1/0 Active   7      1        7      1        1       Good\n",
+	       "\"cpu\":\"1/0\",\"state\":\"Active\",\"sessmgr_active\":7");
+	/* a time that has not come, and the one at which it is written */
+	sr->updated_us = UINT64_MAX;
+	sr->state = CHASSIS_SR__N;
+	expect(&b.view, status, "Session Recovery Status:\n"
+	       "  Overall Status           : Session Recovery Is Not Enabled\n"
+	       "  Last Status Update      : 0 seconds ago\n", "\"ready\":false");
+	bed_free(&b);
+}
+
+static void test_recovery_reasons(void)
+{
+	struct chassis_sr_slab *sr;
+	struct bed b;
+
+	bed_init(&b);
+	sr = &b.slab[3].sr;
+	sr->enabled = 1;
+	sr->state = CHASSIS_SR_AAAMGR;
+	sr->updated_us = b.view.now_us;
+	memset(sr->why, 'w', sizeof(sr->why)); /* not terminated */
+	snprintf(b.slab[4].not_ready, sizeof(b.slab[4].not_ready), "no memory for 20000 sessions");
+	snprintf(b.slab[5].not_ready, sizeof(b.slab[5].not_ready), "no room");
+	b.slab[1].recovering = 1;
+	b.slab[2].applied_role = SRP_ROLE_ACTIVE;
+	sr->quarantine[0] = 0x8000000a;
+	sr->nquarantine = 1;
+	expect(&b.view, verbose, "Session Recovery Status:\n"
+	       "  Overall Status           : AAAMGR Not Ready For Recovery\n"
+	       "  Last Status Update      : 0 seconds ago\n"
+	       "\n"
+	       "              ----sessmgr---  ----aaamgr----  demux\n"
+	       "cpu state     active standby  active standby  active  status\n"
+	       "---- -------  ------ -------  ------ -------  ------  -------------------------\n"
+	       " 1/0 Active   0      0        0      0        0       AAAMGR Not Ready\n"
+	       "\n"
+	       "Not ready for recovery:\n"
+	       "  wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww\n"
+	       "  standby sessmgr: no memory for 20000 sessions\n"
+	       "  standby aaamgr: no room\n"
+	       "  sessmgr 1: its sessions are being recovered\n"
+	       "  sessmgr 2: aaamgr 2 does not hold all of it yet\n"
+	       "\n"
+	       "Calls put aside, since session managers died of them:\n"
+	       "  8000000a\n",
+	       "{\"reason\":\"standby aaamgr: no room\"}");
+	/* level, or a standby chassis, where nothing is replicated: no reason */
+	b.slab[2].sr_level = 1;
+	b.slab[1].recovering = 0;
+	b.slab[4].not_ready[0] = b.slab[5].not_ready[0] = '\0';
+	sr->state = CHASSIS_SR_OFF;
+	snprintf(sr->why, sizeof(sr->why), "not configured");
+	sr->nquarantine = 0;
+	expect(&b.view, verbose, "Session Recovery Status:\n"
+	       "  Overall Status           : Session Recovery Is Not Enabled\n"
+	       "  Last Status Update      : 0 seconds ago\n"
+	       "\n"
+	       "              ----sessmgr---  ----aaamgr----  demux\n"
+	       "cpu state     active standby  active standby  active  status\n"
+	       "---- -------  ------ -------  ------ -------  ------  -------------------------\n"
+	       " 1/0 Active   0      0        0      0        0       Not Enabled\n"
+	       "\n"
+	       "Not ready for recovery:\n"
+	       "  not configured\n", "\"reasons\":[{\"reason\":\"not configured\"}]");
+	sr->nquarantine = UINT32_MAX;
+	sr->state = CHASSIS_SR_READY;
+	expect(&b.view, status, "Session Recovery Status:\n"
+	       "  Overall Status           : Ready For Recovery\n"
+	       "  Last Status Update      : 0 seconds ago\n", "\"ready\":true");
+	bed_free(&b);
+}
+
+static bool a_process(void *arg, uint32_t pid, struct chassis_proc *out)
+{
+	(void)arg;
+	*out = (struct chassis_proc){.cpu_ms = 1234, .age_ms = 10000, .resident = 1536 * 1024,
+	                             .virtual = 8ull << 30, .files = 17};
+	return pid != 99;
+}
+
+static void sessmgrs(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_tasks(v, d, CHASSIS_TASK_SESSMGR, UINT32_MAX);
+}
+
+static void standby(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_tasks(v, d, CHASSIS_TASK__N, 0);
+}
+
+#define TASKS_HEAD \
+	"                   task         cputime        memory     files sessions\n" \
+	" cpu facility      inst     pid   used  allc    used    held  used held     used S status\n" \
+	"---- ------------- ---- ------- ------ ----- ------- ------- ----- ---- -------- - ------\n"
+
+static void test_tasks(void)
+{
+	struct bed b;
+
+	bed_init(&b);
+	b.view.proc = a_process;
+	for (unsigned i = 0; i < 5; i++) {
+		b.slab[i].task = CHASSIS_TASK_SESSMGR;
+		b.slab[i].head.owner = 100 + i;
+		b.slab[i].head.beat_us = b.view.now_us - 50000;
+	}
+	b.slab[0].task = CHASSIS_TASK_VPNMGR;
+	b.slab[1].sessions = 12345;
+	b.slab[1].stats_since_us = b.view.now_us - 7000000;
+	b.slab[2].head.owner = 99; /* cannot be looked at */
+	b.slab[2].head.beat_us = b.view.now_us - 2001000;
+	b.slab[4].reserved_bytes = 100ull << 20;
+	b.slab[4].reserved_fds = 24;
+	expect(&b.view, sessmgrs, TASKS_HEAD
+	       " 1/0 sessmgr          0     104  12.3%  100%    1.5M  100.0M    17   24       -- S warming\n"
+	       " 1/0 sessmgr          1     101  12.3%  100%    1.5M      --    17   --    12345 A good\n"
+	       " 1/0 sessmgr          2      99     --  100%      --      --    --   --        0 A stuck\n",
+	       "\"sessions\":12345,\"flows\":0,\"recoverable_flows\":0,\"store_bytes\":0,\"store_sessions\":0,"
+	       "\"store_flows\":0,\"recovering\":false,\"statistics_age_s\":7");
+	b.slab[4].ready = 1;
+	b.slab[5].head.owner = 0; /* a standby that does not run is no task */
+	expect(&b.view, standby, TASKS_HEAD
+	       " 1/0 chassisd         0     103  12.3%  100%    1.5M      --    17   --       -- A good\n"
+	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n"
+	       " 1/0 sessmgr          0     104  12.3%  100%    1.5M  100.0M    17   24       -- S good\n",
+	       "\"task\":\"sessmgr\",\"standby\":true,\"starts\":0,\"beat_age_ms\":50,\"cpu_ms\":1234,"
+	       "\"process_age_ms\":10000,\"memory_bytes\":1572864");
+	snprintf(b.slab[4].not_ready, sizeof(b.slab[4].not_ready), "no memory");
+	expect(&b.view, standby, TASKS_HEAD
+	       " 1/0 chassisd         0     103  12.3%  100%    1.5M      --    17   --       -- A good\n"
+	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n"
+	       " 1/0 sessmgr          0     104  12.3%  100%    1.5M  100.0M    17   24       -- S not ready\n",
+	       "\"not_ready\":\"no memory\"");
+	bed_free(&b);
+}
+
+static void test_proc(void)
+{
+	static const char line[] =
+		"4711 (sess) mgr (1) S 1 -4 5 0 -1 4194304 10 20 30 40 150 50 1 2 -20 0 1 0 2000 8589934592 512 1";
+	struct chassis_proc p;
+
+	CU_ASSERT_FATAL(chassis_proc_stat(line, 100, 30000, &p));
+	CU_ASSERT_EQUAL(p.cpu_ms, 2000);
+	CU_ASSERT_EQUAL(p.age_ms, 10000);
+	CU_ASSERT_EQUAL(p.virtual, 8589934592);
+	CU_ASSERT_EQUAL(p.resident % 512, 0);
+	CU_ASSERT(p.resident >= 512 * 1024);
+	CU_ASSERT_FATAL(chassis_proc_stat(line, 100, 19999, &p));
+	CU_ASSERT_EQUAL(p.age_ms, 0);
+	CU_ASSERT(!chassis_proc_stat(line, 0, 30000, &p));
+	for (size_t n = 0; n < strlen(line) - 6; n++) {
+		char cut[sizeof(line)];
+
+		memcpy(cut, line, n);
+		cut[n] = '\0';
+		CU_ASSERT(!chassis_proc_stat(cut, 100, 30000, &p));
+	}
+	/* this process, and one that cannot be */
+	CU_ASSERT(chassis_proc_read((uint32_t)getpid(), &p));
+	CU_ASSERT(p.resident > 0 && p.virtual > p.resident && p.files > 0);
+	CU_ASSERT(!chassis_proc_read(UINT32_MAX, &p));
+}
+
+static void crashes(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_crashes(v, d);
+}
+
+static void crash_66(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_crash(v, d, 66));
+}
+
+static void test_crashes(void)
+{
+	struct chassis_sr_slab *sr;
+	struct chassis_crash *c;
+	struct stats_doc d;
+	struct out o = {0};
+	struct bed b;
+
+	bed_init(&b);
+	sr = &b.slab[3].sr;
+	sr->ncrashes = 2;
+	sr->crash[0] = (struct chassis_crash){.wall_ms = 1795231897000, .task = CHASSIS_TASK_SESSMGR, .instance = 2,
+	                                      .pid = 4711, .signal = 11, .handling = 0x8000000a, .addr = 0x10,
+	                                      .core = "not kept", .backtrace = "#0 0x1 f+1\n#1 0x2 g+2\n\n"};
+	sr->crash[1] = (struct chassis_crash){.wall_ms = 1795231898000, .task = CHASSIS_TASK__N, .pid = 4712,
+	                                      .status = 1, .killed = 1};
+	expect(&b.view, crashes,
+	       "#   Time                 Process   Inst Card/CPU/PID  Signal    Killed Callid   Core\n"
+	       "-   ----                 -------   ---- ------------  ------    ------ ------   ----\n"
+	       "1   2026-Nov-21+03:31:37 sessmgr      2 01/0/4711     SIGSEGV   N      8000000a not kept\n"
+	       "2   2026-Nov-21+03:31:38 unknown      0 01/0/4712     exit 1    Y      -        -\n"
+	       "\n"
+	       "Total Crashes: 2\n",
+	       "\"signal\":\"SIGSEGV\",\"killed_by_supervisor\":false,\"callid\":\"8000000a\"");
+	/* the ring is full: number 65 has taken the place of number 1, 66 that of number 2 */
+	sr->ncrashes = 66;
+	c = &sr->crash[1];
+	*c = sr->crash[0];
+	memset(c->backtrace, 'b', sizeof(c->backtrace));
+	c->backtrace[1] = '\n';
+	expect(&b.view, crash_66,
+	       "********************* CRASH #66 ***********************\n"
+	       "SW Version:           " PACKAGE_VERSION "\n"
+	       "Crash time (UTC):     2026-Nov-21+03:31:37\n"
+	       "Process:              sessmgr\n"
+	       "Instance:             2\n"
+	       "Card/Cpu:             1/0\n"
+	       "Pid:                  4711\n"
+	       "Fatal Signal:         SIGSEGV\n"
+	       "Fault Address:        0x10\n"
+	       "Killed:               N\n"
+	       "Working on callid:    8000000a\n"
+	       "Core file:            not kept\n"
+	       "Backtrace:\n"
+	       "  b\n"
+	       "  bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	       "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n",
+	       "\"backtrace\":[{\"frame\":\"b\"},");
+	stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
+	CU_ASSERT(!chassis_show_crash(&b.view, &d, 0));
+	CU_ASSERT(!chassis_show_crash(&b.view, &d, 2));
+	CU_ASSERT(!chassis_show_crash(&b.view, &d, 67));
+	CU_ASSERT(!chassis_show_crash(&b.view, &d, UINT64_MAX));
+	CU_ASSERT_EQUAL(o.n, 0);
+	CU_ASSERT(chassis_show_crash(&b.view, &d, 3));
+	free(o.text);
 	bed_free(&b);
 }
 
@@ -546,6 +852,11 @@ CU_TestInfo chassis_show_tests[] = {
 	{"one instance, verbose", test_instance},
 	{"shows as text and as JSON", test_shows},
 	{"shows by name", test_named},
+	{"session recovery status as in the chapter", test_recovery_status},
+	{"why session recovery is not ready", test_recovery_reasons},
+	{"task resources", test_tasks},
+	{"what the kernel says of a process", test_proc},
+	{"crashes", test_crashes},
 	{"rows of tasks, cut and newer", test_answer},
 	{"layouts of rows", test_rows},
 	{"show srp info", test_srp_info},
