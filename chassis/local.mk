@@ -4,7 +4,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/capture.c	%D%/capture.h	\
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
-	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
+	%D%/cli/config_edit.c	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
 	%D%/license.c	%D%/license.def	%D%/license.h	\
 	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
 	%D%/cli/answer.c	%D%/cli/answer.h	\
@@ -49,13 +49,13 @@ ecsreplay_LDADD = $(CHASSIS_LIBS) $(PCAP_LIBS)
 
 ## The manual is printed from the tables that the programs read themselves.
 noinst_PROGRAMS += %D%/manual
-%C%_manual_SOURCES = %D%/manual.c
+%C%_manual_SOURCES = %D%/manual.c %D%/requirements.def
 %C%_manual_LDADD = $(CHASSIS_LIBS)
-MANUAL = %D%/man/chassis-counters.7 %D%/man/chassisctl.8 %D%/man/chassisd.8 \
+MANUAL = %D%/man/chassis-counters.7 %D%/man/chassis-requirements.7 %D%/man/chassisctl.8 %D%/man/chassisd.8 \
 	%D%/man/chassisd.conf.5 %D%/man/ecsreplay.1
 nodist_man_MANS = $(MANUAL)
 CLEANFILES += $(MANUAL)
-EXTRA_DIST += %D%/man/chassis-counters.in %D%/man/chassisctl.in %D%/man/chassisd.in \
+EXTRA_DIST += %D%/man/chassis-counters.in %D%/man/chassis-requirements.in %D%/man/chassisctl.in %D%/man/chassisd.in \
 	%D%/man/chassisd.conf.in %D%/man/ecsreplay.in
 PAGE = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	chassis/manual$(EXEEXT) $(srcdir) $< > $@.tmp && mv $@.tmp $@

@@ -339,6 +339,27 @@ static void limits(void)
 	LIMIT(ECS_FLOW_CHKPT_PER_SESSMGR, "checkpointed flows of a session manager")
 }
 
+/* --- requirements ---------------------------------------------------------------------------- */
+
+static void requirements(void)
+{
+	static const struct {
+		const char *series, *statement, *where, *test;
+		unsigned number;
+	} row[] = {
+#define REQUIREMENT(series, number, statement, where, test) \
+	{#series, statement, where, test, number},
+#include "chassis/requirements.def"
+#undef REQUIREMENT
+	};
+
+	for (size_t i = 0; i < N(row); i++) {
+		printf(".It %s-%02u\n", row[i].series, row[i].number);
+		sentence(row[i].statement);
+		printf(".br\nIn: %s.\n.br\nTest: %s.\n", row[i].where, row[i].test);
+	}
+}
+
 /* --- the page -------------------------------------------------------------------------------- */
 
 static const struct {
@@ -348,7 +369,7 @@ static const struct {
 	{"CONFIG", config}, {"CONTROL", control}, {"ECS_COUNTERS", ecs_counters}, {"EXEC", exec},
 	{"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KIND_COUNTERS", kind_counters},
 	{"LADDER", ladder}, {"LIMITS", limits}, {"REASONS", reasons},
-	{"REPLICA_COUNTERS", replica_counters}, {"ROLES", roles}, {"SRP_COUNTERS", srp_counters},
+	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles}, {"SRP_COUNTERS", srp_counters},
 	{"TASKS", tasks}, {"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},
 };
 

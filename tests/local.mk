@@ -1,5 +1,5 @@
-TESTS += %D%/check-layering.sh %D%/check-manual.sh %D%/check-protocol.sh
-EXTRA_DIST += %D%/check-layering.sh %D%/check-manual.sh %D%/check-protocol.sh
+TESTS += %D%/check-layering.sh %D%/check-manual.sh %D%/check-protocol.sh %D%/requirements.sh
+EXTRA_DIST += %D%/check-layering.sh %D%/check-manual.sh %D%/check-protocol.sh %D%/requirements.sh
 AM_TESTS_ENVIRONMENT = export top_srcdir=$(top_srcdir);
 
 ## Per folder: one unit program that links that folder and what is left of it.

@@ -1,0 +1,52 @@
+#!/bin/sh
+# The table of requirements is whole: each number once, from 1 to the last of its series, and each has a
+# test that exists and carries the number. Where a row names a file of the source, it exists.
+set -u
+: "${top_srcdir:=.}"
+table=$top_srcdir/chassis/requirements.def
+bad=0
+
+# The series and the number of their last statement.
+series="SR 56"
+
+complain() { echo "requirements.def: $*"; bad=1; }
+
+tmp=$(mktemp) || exit 99
+trap 'rm -f "$tmp"' EXIT
+# series|number|where|test
+sed -n 's/^REQUIREMENT(\([A-Z]*\), *\([0-9]*\), *"[^"]*[^" ][^"]*", *"\([^"]*\)", *"\([^"]*\)")$/\1|\2|\3|\4/p' \
+	"$table" >"$tmp"
+[ "$(wc -l <"$tmp")" -eq "$(grep -c '^REQUIREMENT(' "$table")" ] || complain "a row was not understood"
+
+echo "$series" | while read -r name last; do
+	n=1
+	while [ "$n" -le "$last" ]; do
+		echo "$name|$n|"
+		n=$((n + 1))
+	done
+done | while read -r want; do
+	[ "$(grep -c "^$want" "$tmp")" -eq 1 ] || echo "$want"
+done >"$tmp.missing"
+while IFS='|' read -r name n _; do
+	complain "$name-$n does not stand there once"
+done <"$tmp.missing"
+rm -f "$tmp.missing"
+
+while IFS='|' read -r name n where test; do
+	id=$(printf '%s-%02d' "$name" "$n")
+	last=$(echo "$series" | sed -n "s/^$name //p")
+	[ -n "$last" ] && [ "$n" -ge 1 ] && [ "$n" -le "$last" ] || complain "$id is of no series"
+	if [ ! -f "$top_srcdir/$test" ]; then
+		complain "$id: there is no test $test"
+	elif ! grep -qw "$id" "$top_srcdir/$test"; then
+		complain "$id: $test does not name it"
+	fi
+	for f in $(echo "$where" | tr ',' ' '); do
+		case $f in
+		*/*) [ -f "$top_srcdir/$f" ] || complain "$id: there is no file $f" ;;
+		*\([1-8]\)) [ -f "$top_srcdir/chassis/man/${f%\(*}.in" ] || complain "$id: there is no page $f" ;;
+		*) complain "$id: what is $f?" ;;
+		esac
+	done
+done <"$tmp"
+exit $bad
