@@ -30,7 +30,11 @@ void cfg_error(struct cfg *c, unsigned line, const char *word, const char *text)
 
 	if (++c->errors > CHASSIS_CONFIG_ERRORS_MAX)
 		return;
-	if (word)
+	if (c->live && word)
+		snprintf(buf, sizeof(buf), "at '%.71s': %s", word, text);
+	else if (c->live)
+		snprintf(buf, sizeof(buf), "at end of line: %s", text);
+	else if (word)
 		snprintf(buf, sizeof(buf), "%.255s:%u: at '%.71s': %s", c->file, line, word, text);
 	else
 		snprintf(buf, sizeof(buf), "%.255s:%u: at end of line: %s", c->file, line, text);
@@ -45,12 +49,16 @@ const char *cfg_name(const struct cfg *c)
 
 /* --- blocks --------------------------------------------------------------------------------- */
 
-static void close_block(struct cfg *c)
+/* An operator stays in a block that is not whole yet, unless he leaves all. */
+static void close_block(struct cfg *c, bool whole)
 {
-	const struct cfg_block *b = &c->block[--c->depth];
+	const struct cfg_block *b = &c->block[c->depth - 1];
+	unsigned errors = c->errors;
 
 	if (b->mode == CHASSIS_CLI_SRP && !b->skip)
 		cfg_srp_check(c);
+	if (!whole || c->errors == errors)
+		c->depth--;
 }
 
 static void open_block(struct cfg *c, unsigned mode, const struct chassis_match *m, bool skip)
@@ -82,7 +90,7 @@ static bool leave(struct cfg *c, const struct chassis_line *l)
 		cfg_error(c, c->line, l->word[0], "expected an open block");
 	} else {
 		do {
-			close_block(c);
+			close_block(c, c->live && !end);
 		} while (end && c->depth > 1);
 	}
 	return true;
@@ -117,7 +125,7 @@ static void command(struct cfg *c, struct chassis_grammar *g, const struct chass
 	if (chassis_grammar_match(g, b->mode, l, &m, &guess, &e) != SRP_OK) {
 		if (!skip)
 			cfg_error(c, c->line, e.end ? NULL : e.word, e.text);
-		if (guess != SIZE_MAX && rows[guess].enter != rows[guess].mode &&
+		if (!c->live && guess != SIZE_MAX && rows[guess].enter != rows[guess].mode &&
 		    strcmp(l->word[0], "no") != 0)
 			open_block(c, rows[guess].enter, NULL, true);
 		return;
@@ -130,12 +138,13 @@ static void command(struct cfg *c, struct chassis_grammar *g, const struct chass
 	if (!skip && cfg_run(c, row, &m) != SRP_OK) {
 		refused(c, l);
 		skip = true;
+		c->stay |= c->live;
 	}
 	if (rows[row].enter != rows[row].mode && !c->stay)
 		open_block(c, rows[row].enter, &m, skip);
 }
 
-static void line(struct cfg *c, struct chassis_grammar *g, const char *text, size_t len)
+void cfg_line(struct cfg *c, struct chassis_grammar *g, const char *text, size_t len)
 {
 	struct chassis_line l;
 	struct chassis_cli_err e;
@@ -161,7 +170,7 @@ static void line(struct cfg *c, struct chassis_grammar *g, const char *text, siz
 		command(c, g, &l);
 }
 
-static void parse(struct cfg *c, struct chassis_grammar *g, const char *text, size_t len)
+void cfg_parse(struct cfg *c, struct chassis_grammar *g, const char *text, size_t len)
 {
 	const char *end = text + len;
 	char why[96];
@@ -173,7 +182,7 @@ static void parse(struct cfg *c, struct chassis_grammar *g, const char *text, si
 		size_t n = nl ? (size_t)(nl - text) : (size_t)(end - text);
 
 		c->line++;
-		line(c, g, text, n);
+		cfg_line(c, g, text, n);
 		text += n + (nl ? 1 : 0);
 	}
 	if (c->errors > CHASSIS_CONFIG_ERRORS_MAX)
@@ -185,12 +194,12 @@ static void parse(struct cfg *c, struct chassis_grammar *g, const char *text, si
 		cfg_error(c, c->line, NULL, why);
 	}
 	while (c->depth > 1)
-		close_block(c);
+		close_block(c, false);
 	cfg_file_check(c);
 }
 
 /* Freezes the service; a set of expressions may fail only as a whole. */
-static void commit(struct cfg *c)
+void cfg_commit(struct cfg *c)
 {
 	struct ecs_err e = {""};
 
@@ -198,7 +207,7 @@ static void commit(struct cfg *c)
 		cfg_error(c, c->line, "active-charging", e.text);
 }
 
-static struct chassis_config *defaults(void)
+struct chassis_config *cfg_defaults(void)
 {
 	struct chassis_config *conf = calloc(1, sizeof(*conf));
 
@@ -227,11 +236,11 @@ struct chassis_config *chassis_config_parse_with(const char *text, size_t len, c
 	char why[160];
 
 	g = chassis_grammar_new(rows, n, CHASSIS_CLI_MODE__N, why, sizeof(why));
-	c.conf = defaults();
+	c.conf = cfg_defaults();
 	if (g && c.conf) {
-		parse(&c, g, text, len);
+		cfg_parse(&c, g, text, len);
 		if (!c.errors)
-			commit(&c);
+			cfg_commit(&c);
 	} else {
 		cfg_error(&c, 0, "", g ? srp_strerror(SRP_ENOMEM) : why);
 	}

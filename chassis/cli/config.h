@@ -125,6 +125,46 @@ struct chassis_config *chassis_config_parse_with(const char *text, size_t len, c
                                                  void *source_arg, chassis_config_error_fn *err,
                                                  void *arg);
 void chassis_config_free(struct chassis_config *c);
+
+/* --- lines of an operator ------------------------------------------------------------------- */
+
+struct chassis_config_edit;
+
+/**
+ * Opens a copy of @p base for lines, in configuration mode.
+ *
+ * @return an edit, to be freed with chassis_config_edit_free; NULL: no memory
+ */
+struct chassis_config_edit *chassis_config_edit_new(const struct chassis_config *base);
+void chassis_config_edit_free(struct chassis_config_edit *e);
+/**
+ * Tries one line on the copy.
+ *
+ * @param source  asked for feature keys where the line names a file of them
+ * @param why     receives "at 'WORD': expected ..." (cap bytes) when it is refused; then nothing
+ *                has changed
+ * @return 0 or SRP_EINVAL
+ */
+int chassis_config_edit_line(struct chassis_config_edit *e, const char *text, size_t len,
+                             chassis_license_source_fn *source, void *source_arg, char *why,
+                             size_t cap);
+/** True after `end`, and after the `exit` that leaves configuration mode. */
+bool chassis_config_edit_left(const struct chassis_config_edit *e);
+/**
+ * Ends the edit; what needs the whole configuration is checked now.
+ * @return the new configuration, its service committed, to be freed with chassis_config_free; NULL
+ *         with @p why
+ */
+struct chassis_config *chassis_config_edit_end(struct chassis_config_edit *e, char *why,
+                                               size_t cap);
+/** What stands in brackets of the prompt: the mode that the next line is read in, and in which
+ *  context. */
+const char *chassis_config_edit_mode(const struct chassis_config_edit *e, const char **context);
+/** Called for each thing that can follow, as by chassis_grammar_next. */
+typedef void chassis_config_next_fn(void *arg, const char *word, bool keyword, const char *help);
+/** What may follow @p text in this mode; 0, or SRP_EINVAL with @p why where the text does not fit. */
+int chassis_config_edit_help(struct chassis_config_edit *e, const char *text, size_t len,
+                             chassis_config_next_fn *fn, void *arg, char *why, size_t cap);
 /** Prints it as a file that parses back to itself. */
 void chassis_config_print(const struct chassis_config *c, FILE *out);
 /** Digest of what both chassis must have equal (not addresses of one side, mode, priority, paths);

@@ -287,7 +287,8 @@ static int priority_once(struct cfg *c, const struct chassis_match *m)
 {
 	bool *used = &c->priority_used[chassis_match_num(m, "num", 0) & 127];
 
-	if (!no(m) && *used)
+	/* an operator may correct himself */
+	if (!no(m) && *used && !c->live)
 		return cfg_refuse(c, "num", "expected a priority that the block does not have yet");
 	*used = !no(m);
 	return SRP_OK;

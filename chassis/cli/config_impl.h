@@ -74,6 +74,14 @@ const char *cfg_name(const struct cfg *c);
 void cfg_srp_check(struct cfg *c);
 /** Checks that need the whole file. */
 void cfg_file_check(struct cfg *c);
+/** A configuration in which nothing is said; NULL: no memory. */
+struct chassis_config *cfg_defaults(void);
+/** One line of a file or of an operator; c->errors rises where it is refused. */
+void cfg_line(struct cfg *c, struct chassis_grammar *g, const char *text, size_t len);
+/** A whole file: its lines, then what is checked in the end. */
+void cfg_parse(struct cfg *c, struct chassis_grammar *g, const char *text, size_t len);
+/** Freezes the service. */
+void cfg_commit(struct cfg *c);
 /** The command table (config_table.c). */
 const struct chassis_row *cfg_rows(size_t *n);
 int cfg_run(struct cfg *c, size_t row, const struct chassis_match *m);
