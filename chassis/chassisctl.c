@@ -18,11 +18,24 @@ static void usage(FILE *out)
 {
 	fputs("usage: chassisctl [-s SOCKET] [-c COMMAND]...\n"
 	      "  -s SOCKET   of chassisd, default $CHASSISD_SOCKET or " CHASSIS_OPERATOR_PATH "\n"
-	      "  -c COMMAND  run a command and end; may be repeated\n"
+	      "  -c COMMAND  run a command, or several lines of them, and end; may be repeated\n"
 	      "  -h          this text\n"
 	      "  -V          version\n"
 	      "Without -c, commands are read from standard input; `?` lists what can be said.\n",
 	      out);
+}
+
+/* What was configured by the last lines counts as if they had said `end`. */
+static int finish(struct chassis_shell *s, int status)
+{
+	switch (chassis_shell_end(s)) {
+	case CHASSIS_SHELL_FAILED:
+		return EXIT_FAILURE;
+	case CHASSIS_SHELL_LOST:
+		return EXIT_LOST;
+	default:
+		return status;
+	}
 }
 
 /* Lines until `exit` or the end of the input. */
@@ -41,7 +54,7 @@ static int interactive(struct chassis_shell *s, bool tty)
 		if (!fgets(line, sizeof(line), stdin)) {
 			if (tty)
 				putchar('\n');
-			return status;
+			return finish(s, status);
 		}
 		rc = chassis_shell_run(s, line);
 		if (rc == CHASSIS_SHELL_EXIT)
@@ -53,21 +66,30 @@ static int interactive(struct chassis_shell *s, bool tty)
 	}
 }
 
+/* The line behind this one; NULL: there is none. */
+static const char *next_line(const char *line)
+{
+	line += strcspn(line, "\n");
+	return line[0] && line[1] ? line + 1 : NULL;
+}
+
 static int one_shot(struct chassis_shell *s, char **command, size_t n)
 {
 	int status = EXIT_SUCCESS;
 
 	for (size_t i = 0; i < n; i++) {
-		enum chassis_shell_result rc = chassis_shell_run(s, command[i]);
+		for (const char *line = command[i]; line; line = next_line(line)) {
+			enum chassis_shell_result rc = chassis_shell_run(s, line);
 
-		if (rc == CHASSIS_SHELL_EXIT)
-			break;
-		if (rc == CHASSIS_SHELL_LOST)
-			return EXIT_LOST;
-		if (rc == CHASSIS_SHELL_FAILED)
-			status = EXIT_FAILURE;
+			if (rc == CHASSIS_SHELL_EXIT)
+				return status;
+			if (rc == CHASSIS_SHELL_LOST)
+				return EXIT_LOST;
+			if (rc == CHASSIS_SHELL_FAILED)
+				status = EXIT_FAILURE;
+		}
 	}
-	return status;
+	return finish(s, status);
 }
 
 int main(int argc, char **argv)

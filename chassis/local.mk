@@ -14,7 +14,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/show.h	%D%/cli/show_checkpoint.c	%D%/cli/show_ecs.c	\
 	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
 	%D%/cli/show_tasks.c	\
-	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	\
+	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	%D%/task/sct_config.c	\
 	%D%/task/sct_op.c	%D%/task/sct_show.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
 	%D%/log.c	%D%/registry.c	%D%/registry.h	\
@@ -31,7 +31,8 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
-	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_tun.c	\
+	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	\
+	%D%/task/sess_recover.c	%D%/task/sess_sr.c	%D%/task/sess_tun.c	\
 	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\
 	%D%/task/vpn.h	%D%/task/vpn_link.c	%D%/task/vpn_net.c	%D%/task/vpn_net.h	\
 	%D%/task/vpn_oper.c	%D%/task/vpn_role.c	%D%/task/vpn_state.c	%D%/task/vpnmgr.c

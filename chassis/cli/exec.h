@@ -15,6 +15,7 @@ enum chassis_exec {
 enum chassis_exec_where {
 	CHASSIS_EXEC_SCT,
 	CHASSIS_EXEC_ASK,
+	CHASSIS_EXEC_SURE,
 	CHASSIS_EXEC_FILE,
 	CHASSIS_EXEC_SHELL
 };

@@ -14,6 +14,7 @@
 #include "chassis/cli/exec.h"
 #include "chassis/cli/pipe.h"
 #include "chassis/io/conn.h"
+#include "chassis/license.h"
 #include "chassis/task/task.h"
 #include "srp/err.h"
 #include "stats/doc.h"
@@ -24,6 +25,8 @@ struct chassis_shell {
 	struct ev_loop *loop;
 	struct chassis_conn *conn;   /* NULL: lost */
 	struct chassis_grammar *grammar;
+	struct chassis_grammar *lines; /* of configuration mode: those for which a file is opened */
+	bool config;                 /* the daemon is in configuration mode */
 	FILE *in, *out;
 	bool interactive, autoconfirm;
 	unsigned rows, shown;        /* of the terminal; printed since the last stop */
@@ -33,8 +36,10 @@ struct chassis_shell {
 	size_t nline;
 	bool answered;
 	int status;
-	char prompt[96];
+	char prompt[224];
 };
+
+static const struct chassis_row file_lines[] = {{.pattern = CHASSIS_LICENSE_COMMAND}};
 
 /* --- output --------------------------------------------------------------------------------- */
 
@@ -119,6 +124,7 @@ static int rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, i
 		int64_t status = srp_mp_int(&r);
 
 		srp_mp_str(&r, s->prompt, sizeof(s->prompt));
+		s->config = n > 2 && srp_mp_bool(&r);
 		if (n < 2 || r.err)
 			return SRP_EFORMAT;
 		s->status = status < 0 ? -1 : 0;
@@ -240,6 +246,14 @@ static enum chassis_shell_result with_file(struct chassis_shell *s, const char *
 	return rc;
 }
 
+/* False: a file is written that is not there yet, so nobody is asked. */
+static bool replaces(const struct chassis_match *m)
+{
+	const char *path = chassis_match_text(m, "path");
+
+	return !path || access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 static enum chassis_shell_result command(struct chassis_shell *s, const char *line)
 {
 	size_t len = s->pipe.command;
@@ -261,10 +275,33 @@ static enum chassis_shell_result command(struct chassis_shell *s, const char *li
 		    !sure(s))
 			return CHASSIS_SHELL_OK;
 		break;
+	case CHASSIS_EXEC_SURE:
+		if (!s->autoconfirm && !chassis_match_has(&m, "-noconfirm") && replaces(&m) &&
+		    !sure(s))
+			return failure(s, "not confirmed: nothing was done");
+		break;
 	case CHASSIS_EXEC_SCT:
 		break;
 	}
 	return ask(s, line, len, -1);
+}
+
+/* In configuration mode the daemon knows the words; the shell opens the file that a line names, as
+ * the daemon may not. */
+static enum chassis_shell_result config_line(struct chassis_shell *s, const char *line)
+{
+	const char *word = line + strspn(line, " \t");
+	struct chassis_line l;
+	struct chassis_cli_err e;
+	struct chassis_match m;
+
+	if (word[0] == '#' && strncmp(word, "#exit", 5) != 0)
+		return CHASSIS_SHELL_OK;
+	memset(&s->pipe, 0, sizeof(s->pipe));
+	if (chassis_line_split(&l, line, strlen(line), &e) == SRP_OK &&
+	    chassis_grammar_match(s->lines, 0, &l, &m, NULL, &e) == SRP_OK)
+		return with_file(s, line, strlen(line), chassis_match_text(&m, "path"));
+	return ask(s, line, strlen(line), -1);
 }
 
 enum chassis_shell_result chassis_shell_run(struct chassis_shell *s, const char *line)
@@ -278,6 +315,8 @@ enum chassis_shell_result chassis_shell_run(struct chassis_shell *s, const char 
 		return failure(s, "the line is too long");
 	memcpy(one, line, len);
 	one[len] = '\0';
+	if (s->config)
+		return config_line(s, one);
 	if (len && one[len - 1] == '?')
 		return help(s, one, len - 1);
 	if (one[strspn(one, " \t")] == '#')
@@ -289,6 +328,11 @@ enum chassis_shell_result chassis_shell_run(struct chassis_shell *s, const char 
 	rc = command(s, one);
 	chassis_pipe_free(&s->pipe);
 	return rc;
+}
+
+enum chassis_shell_result chassis_shell_end(struct chassis_shell *s)
+{
+	return s->config && s->conn ? chassis_shell_run(s, "end") : CHASSIS_SHELL_OK;
 }
 
 const char *chassis_shell_prompt(const struct chassis_shell *s)
@@ -342,7 +386,8 @@ struct chassis_shell *chassis_shell_new(const char *path, FILE *in, FILE *out, b
 	s->line = malloc(LINE_MAX_OUT);
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	s->grammar = chassis_exec_grammar(why, cap);
-	if (s->loop && s->line && s->grammar)
+	s->lines = chassis_grammar_new(file_lines, 1, 1, why, cap);
+	if (s->loop && s->line && s->grammar && s->lines)
 		s->conn = chassis_conn_new(s->loop, fd, NULL, false, &chassis_ipc_frames, &ops, s);
 	else
 		close(fd);
@@ -360,6 +405,7 @@ void chassis_shell_free(struct chassis_shell *s)
 		return;
 	chassis_conn_close(s->conn);
 	chassis_grammar_free(s->grammar);
+	chassis_grammar_free(s->lines);
 	if (s->loop) {
 		ev_run(s->loop, EVRUN_NOWAIT); /* what was closed is freed by the loop */
 		ev_loop_destroy(s->loop);

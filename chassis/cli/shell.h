@@ -27,6 +27,8 @@ enum chassis_shell_result {
 };
 /** Runs one line, which may end with `?` for help. */
 enum chassis_shell_result chassis_shell_run(struct chassis_shell *s, const char *line);
+/** There are no more lines: leaves configuration mode as `end` does. */
+enum chassis_shell_result chassis_shell_end(struct chassis_shell *s);
 /** What is printed before a line is read. */
 const char *chassis_shell_prompt(const struct chassis_shell *s);
 

@@ -10,7 +10,8 @@
 
 #include "srp/err.h"
 
-#define ACCEPTS 4 /* a wake-up */
+#define ACCEPTS 4   /* a wake-up */
+#define LAST_S  0.2 /* for answers that are on their way when the task is stopped */
 
 static void on_listen(struct ev_loop *loop, ev_io *w, int revents)
 {
@@ -36,6 +37,7 @@ static int start(struct chassis_task_ctx *ctx)
 		return SRP_ENOMEM;
 	ctx->priv = s;
 	s->ctx = ctx;
+	s->configured = ctx->shared->config;
 	s->copy = malloc(sizeof(*s->copy));
 	s->grammar = chassis_exec_grammar(why, sizeof(why));
 	if (!s->copy || !s->grammar) {
@@ -51,21 +53,41 @@ static int start(struct chassis_task_ctx *ctx)
 	return SRP_OK;
 }
 
+static void on_last(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct sct *s = w->data;
+
+	(void)loop;
+	(void)revents;
+	chassis_task_exit(s->ctx, EXIT_SUCCESS);
+}
+
 static void stop(struct chassis_task_ctx *ctx)
 {
 	struct sct *s = ctx->priv;
+	bool last = false;
 
 	ev_io_stop(ctx->loop, &s->listen);
-	chassis_task_exit(ctx, EXIT_SUCCESS);
+	/* who asked for the reload hears that it goes on */
+	for (size_t i = 0; i < SCT_OPERATORS; i++)
+		last |= s->op[i].conn && s->op[i].finished;
+	if (!last) {
+		chassis_task_exit(ctx, EXIT_SUCCESS);
+		return;
+	}
+	ev_timer_init(&s->last, on_last, LAST_S, 0.);
+	s->last.data = s;
+	ev_timer_start(ctx->loop, &s->last);
 }
 
 static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
               const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
-	(void)from;
 	(void)instance;
 	if (fd >= 0)
 		close(fd);
+	if (h->type == CHASSIS_IPC_SAVED && from == CHASSIS_TASK_SUPERVISOR)
+		return sct_config_saved(ctx->priv, h, body);
 	if (h->type != CHASSIS_IPC_ROW && h->type != CHASSIS_IPC_DONE)
 		return SRP_OK; /* roles and instances are read from the slabs */
 	return sct_job_rx(ctx->priv, h, body);

@@ -19,7 +19,10 @@
 struct sct;
 struct sct_op;
 
-enum sct_job_kind { SCT_JOB_NONE, SCT_JOB_ROWS, SCT_JOB_SRP, SCT_JOB_COMMAND, SCT_JOB_LOAD };
+/* WAIT: for the supervisor */
+enum sct_job_kind {
+	SCT_JOB_NONE, SCT_JOB_ROWS, SCT_JOB_SRP, SCT_JOB_COMMAND, SCT_JOB_LOAD, SCT_JOB_WAIT
+};
 
 /** Where a command goes and how its answers are judged. */
 struct sct_command {
@@ -74,6 +77,8 @@ struct sct_op {
 	bool finished;             /**< all of its answer is in out */
 	int status;
 	bool timestamps;
+	struct chassis_config_edit *edit; /**< in configuration mode; else NULL */
+	uint64_t edit_of;          /**< generation that it began with */
 	struct sct_job job;
 };
 
@@ -85,11 +90,25 @@ struct sct_asked {
 	unsigned tag;              /**< instance, or line of the file */
 };
 
+/** What the supervisor was asked and has not answered. */
+struct sct_asking {
+	enum chassis_ipc type;     /**< SAVE or RELOAD; 0: nothing */
+	unsigned op;
+	uint64_t serial;
+	uint64_t generation;       /**< that is saved */
+	bool start;                /**< to the file that the chassis starts from */
+};
+
 struct sct {
 	struct chassis_task_ctx *ctx;
+	const struct chassis_config *configured; /**< that of the start, and what was entered since */
+	struct chassis_config *entered;          /**< the same where something was; owned */
+	uint64_t generation, saved; /**< of the configured state; the one that was saved last */
+	struct sct_asking asking;
 	struct chassis_grammar *grammar;
 	struct chassis_slab *copy;
 	ev_io listen;
+	ev_timer last;
 	struct sct_op op[SCT_OPERATORS];
 	struct sct_asked asked[SCT_ASKED_MAX];
 	uint32_t next_id;
@@ -110,6 +129,23 @@ static inline size_t sct_op_waiting(const struct sct_op *op) { return op->out_le
 /** Runs one line; the answer may come later. @p fd: a passed file (taken), or -1. */
 void sct_run(struct sct_op *op, const char *line, size_t len, int fd);
 
+/* --- sct_config.c: configuration mode ------------------------------------------------------- */
+
+/** `configure`. */
+void sct_config_begin(struct sct_op *op);
+/** A line of an operator who is in configuration mode; @p fd: of a file that it names (borrowed), or
+ *  -1. */
+void sct_config_line(struct sct_op *op, const char *line, size_t len, int fd);
+/** Leaves configuration mode; what was entered is forgotten. */
+void sct_config_drop(struct sct_op *op);
+/** The configured state is @p next (taken) now. Returns what its operator is told of when it acts. */
+const char *sct_config_changed(struct sct *s, struct chassis_config *next);
+/** @p path: NULL: the file that the chassis started from. */
+void sct_config_save(struct sct_op *op, const char *path);
+void sct_config_reload(struct sct_op *op);
+/** SAVED: the supervisor's answer to both. */
+int sct_config_saved(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body);
+
 /* --- sct_job.c: what is asked of tasks ------------------------------------------------------ */
 
 void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid,
@@ -127,6 +163,8 @@ int sct_job_send(struct sct_op *op, enum chassis_task task, unsigned instance,
 		 enum chassis_command command, const struct srp_mp_w *args, uint32_t n,
 		 unsigned tag);
 void sct_job_timer(struct sct_op *op, unsigned seconds);
+/** Waits for something that ends the answer by itself, at most @p seconds. */
+void sct_job_wait(struct sct_op *op, unsigned seconds);
 int sct_job_rx(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body);
 /** A task is gone: what it was asked will not be answered. */
 void sct_job_gone(struct sct *s, enum chassis_task task, unsigned instance);

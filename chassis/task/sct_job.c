@@ -147,6 +147,12 @@ static void begin(struct sct_op *op, enum sct_job_kind kind)
 	op->job.kind = kind;
 }
 
+void sct_job_wait(struct sct_op *op, unsigned seconds)
+{
+	begin(op, SCT_JOB_WAIT);
+	sct_job_timer(op, seconds);
+}
+
 /* --- rows ----------------------------------------------------------------------------------- */
 
 static int send_query(struct sct_op *op)

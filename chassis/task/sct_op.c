@@ -98,12 +98,19 @@ static size_t put_frame(uint8_t *buf, size_t cap, uint8_t type, const struct srp
 static size_t put_result(struct sct_op *op, uint8_t *buf, size_t cap)
 {
 	struct srp_mp_w w = srp_mp_w_init(buf + SRP_FRAME_HDR_LEN, cap - SRP_FRAME_HDR_LEN);
-	char prompt[96];
+	const char *host = op->sct->ctx->shared->config->hostname, *mode, *context;
+	char prompt[224];
 
-	snprintf(prompt, sizeof(prompt), "[local]%s# ", op->sct->ctx->shared->config->hostname);
-	srp_mp_w_array(&w, 2);
+	if (op->edit) {
+		mode = chassis_config_edit_mode(op->edit, &context);
+		snprintf(prompt, sizeof(prompt), "[%s]%s(%s)# ", context, host, mode);
+	} else {
+		snprintf(prompt, sizeof(prompt), "[local]%s# ", host);
+	}
+	srp_mp_w_array(&w, 3);
 	srp_mp_w_int(&w, op->status);
 	srp_mp_w_str(&w, prompt);
+	srp_mp_w_bool(&w, op->edit != NULL);
 	op->busy = op->finished = op->cut = false;
 	op->out_len = op->out_off = 0;
 	return put_frame(buf, cap, CHASSIS_IPC_RESULT, &w);
@@ -161,6 +168,7 @@ static int op_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body
 static void op_free(struct sct_op *op)
 {
 	sct_job_cancel(op);
+	sct_config_drop(op);
 	free(op->out);
 	op->out = NULL;
 	op->out_len = op->out_off = op->out_cap = 0;

@@ -106,7 +106,6 @@ static void simple(struct sct_op *op,
 SIMPLE(srp_kinds, chassis_show_kinds)
 SIMPLE(srp_statistics, chassis_show_srp_statistics)
 SIMPLE(crash_list, chassis_show_crashes)
-SIMPLE(configuration, chassis_show_config)
 SIMPLE(config_errors, chassis_show_config_errors)
 
 static void tasks(struct sct_op *op, const struct chassis_match *m)
@@ -143,6 +142,46 @@ static void crash(struct sct_op *op, const struct chassis_match *m)
 		sct_op_finish(op, SRP_OK, NULL);
 	else
 		sct_op_finish(op, SRP_ENOENT, "there is no crash of that number; `show crash list` has all");
+}
+
+/* Shows of what is configured, which is not what runs before the next start. */
+static void configured(struct sct_op *op,
+                       void (*show)(const struct chassis_view *v, struct stats_doc *d))
+{
+	struct chassis_view v = view(op);
+
+	v.config = op->sct->configured;
+	show(&v, &op->doc);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+static void configuration(struct sct_op *op, const struct chassis_match *m)
+{
+	(void)m;
+	configured(op, chassis_show_config);
+}
+
+static void license_info(struct sct_op *op, const struct chassis_match *m)
+{
+	(void)m;
+	configured(op, chassis_show_license);
+}
+
+static void configure(struct sct_op *op, const struct chassis_match *m)
+{
+	(void)m;
+	sct_config_begin(op);
+}
+
+static void save(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_config_save(op, chassis_match_text(m, "path"));
+}
+
+static void reload(struct sct_op *op, const struct chassis_match *m)
+{
+	(void)m;
+	sct_config_reload(op);
 }
 
 static void version(struct sct_op *op, const struct chassis_match *m)
@@ -338,6 +377,10 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
 	[CHASSIS_EXEC_CONFIGURATION] = configuration,
 	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,
+	[CHASSIS_EXEC_LICENSE] = license_info,
+	[CHASSIS_EXEC_CONFIGURE] = configure,
+	[CHASSIS_EXEC_SAVE] = save,
+	[CHASSIS_EXEC_RELOAD] = reload,
 	[CHASSIS_EXEC_TASKS] = tasks,
 	[CHASSIS_EXEC_SESSION_RECOVERY] = session_recovery,
 	[CHASSIS_EXEC_CRASH_LIST] = crash_list,
@@ -383,7 +426,9 @@ void sct_run(struct sct_op *op, const char *line, size_t len, int fd)
 	struct chassis_line l;
 	struct chassis_match m;
 
-	if (chassis_line_split(&l, line, len, &e) != SRP_OK ||
+	if (op->edit) {
+		sct_config_line(op, line, len, fd);
+	} else if (chassis_line_split(&l, line, len, &e) != SRP_OK ||
 	    (l.n && chassis_grammar_match(op->sct->grammar, 0, &l, &m, NULL, &e) != SRP_OK)) {
 		refuse(op, &e);
 	} else if (!l.n) {
