@@ -388,6 +388,17 @@ void chassis_conn_close(struct chassis_conn *c)
 		destroy(c);
 }
 
+void chassis_conn_drain(struct chassis_conn *c)
+{
+	if (!c || c->state != CONN_UP)
+		return;
+	c->depth++;
+	do
+		chassis_conn_rx(c);
+	while (c->state == CONN_UP && c->rx_again);
+	leave(c);
+}
+
 void chassis_conn_kick(struct chassis_conn *c)
 {
 	if (c->state == CONN_UP && !ev_is_active(&c->wr))

@@ -45,6 +45,9 @@ struct chassis_conn *chassis_conn_new(struct ev_loop *loop, int fd, struct chass
 void chassis_conn_accept_fds(struct chassis_conn *c, bool on);
 /** Closes; ops->down is not called. Safe inside a callback. NULL is permitted. */
 void chassis_conn_close(struct chassis_conn *c);
+/** Reads all that has arrived, past the budget of a wake-up: where the other end is known to be dead, this is
+ *  all that will ever come. ops->rx and ops->down are called from within. NULL is permitted. */
+void chassis_conn_drain(struct chassis_conn *c);
 /** Something to send has appeared: ops->tx will be asked from the loop. */
 void chassis_conn_kick(struct chassis_conn *c);
 /**

@@ -13,6 +13,7 @@ void sessmgr_link_kick(struct sessmgr *s)
 {
 	if (s->peer)
 		chassis_peer_kick(s->peer);
+	sessmgr_sr_kick(s);
 }
 
 /* To the replica there are only two ends: who keeps the state and who copies it. The pending roles do
@@ -30,6 +31,7 @@ void sessmgr_link_role(struct sessmgr *s)
 	if (s->gr)
 		recovery_replica_role(s->gr, replica_role(s->role), s->term,
 		                      s->complete == CHASSIS_COMPLETE, chassis_now());
+	sessmgr_sr_role(s);
 	sessmgr_link_kick(s);
 }
 
@@ -274,7 +276,7 @@ static struct recovery_replica *new_replica(struct sessmgr *s)
 		.counters = s->ctx->slab->kind[SRP_REPLICA_GR],
 		.totals = &s->ctx->slab->replica[SRP_REPLICA_GR],
 		.rate = c->srp.rate, .burst = c->srp.burst, .lz4 = c->srp.lz4,
-		.instance = s->ctx->instance, .sink = &s->sink,
+		.instance = s->ctx->instance, .sink = &s->sink, .hkey = s->hkey,
 	};
 
 	arc4random_buf(&rc.random, sizeof(rc.random));
@@ -282,6 +284,17 @@ static struct recovery_replica *new_replica(struct sessmgr *s)
 }
 
 int sessmgr_link_start(struct sessmgr *s)
+{
+	if (!s->ctx->shared->config->srp.present)
+		return SRP_OK;
+	s->gr = new_replica(s);
+	if (!s->gr)
+		return SRP_ENOMEM;
+	s->sink.replica[SRP_REPLICA_GR] = s->gr;
+	return SRP_OK;
+}
+
+int sessmgr_link_connect(struct sessmgr *s)
 {
 	const struct chassis_config *c = s->ctx->shared->config;
 	const struct chassis_peer_config pc = {
@@ -293,12 +306,8 @@ int sessmgr_link_start(struct sessmgr *s)
 		.ops = &peer_ops, .owner = s,
 	};
 
-	if (!c->srp.present)
-		return SRP_OK;
-	s->gr = new_replica(s);
 	if (!s->gr)
-		return SRP_ENOMEM;
-	s->sink.replica[SRP_REPLICA_GR] = s->gr;
+		return SRP_OK;
 	ev_init(&s->due, on_due);
 	s->due.data = s;
 	snprintf(s->name, sizeof(s->name), "instance %u", s->ctx->instance);

@@ -74,6 +74,8 @@ static void session_up(void *owner, const struct ecs_session *c)
 {
 	struct sessmgr *s = owner;
 
+	if (s->sr.phase != SESSMGR_SERVES)
+		return; /* all are told when all are there */
 	/* The other list first: a call that goes and comes back must arrive in that order. */
 	flush(s, DOWN, 0);
 	add(s, UP, c);
@@ -84,6 +86,8 @@ static void session_down(void *owner, const struct ecs_session *c, enum ecs_sess
 	struct sessmgr *s = owner;
 
 	(void)why;
+	if (s->sr.phase != SESSMGR_SERVES)
+		return;
 	flush(s, UP, 0);
 	add(s, DOWN, c);
 }
@@ -122,6 +126,8 @@ void sessmgr_news_flush(struct sessmgr *s)
 
 void sessmgr_news_walk(struct sessmgr *s)
 {
+	if (s->sr.phase != SESSMGR_SERVES)
+		return;
 	begin(s, UP);
 	begin(s, DOWN);
 	s->news_lost = false;

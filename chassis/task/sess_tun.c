@@ -72,9 +72,23 @@ static void ask_demuxmgr(struct sessmgr *s, enum ecs_dir dir, const struct chass
 		s->ctx->slab->ecs.drop_no_session++;
 }
 
+/* A session that is not rebuilt yet is rebuilt now. */
+static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p,
+                              struct srp_time now)
+{
+	struct ecs_packet parsed;
+
+	if (s->sr.phase != SESSMGR_FILLS || ecs_packet_parse(p->ip, p->len, dir, &parsed) < 0 ||
+	    !sessmgr_recover_addr(s, ecs_packet_subscriber(&parsed), now))
+		return ECS_NO_SESSION;
+	return ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now);
+}
+
 static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p, bool ask,
                    struct srp_time now)
 {
+	enum ecs_verdict verdict;
+
 	if (!srp_role_permit[s->role].forwards) {
 		/* Late packets of a planned switchover go back where they came from: the routes of that
 		 * device lead to the active chassis now. */
@@ -86,7 +100,10 @@ static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun
 		}
 		return;
 	}
-	switch (ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now)) {
+	verdict = ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now);
+	if (verdict == ECS_NO_SESSION)
+		verdict = bring(s, dir, p, now);
+	switch (verdict) {
 	case ECS_FORWARD:
 		write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), p);
 		break;
@@ -177,7 +194,7 @@ int sessmgr_foreign(struct sessmgr *s, struct srp_mp_r *r)
 void sessmgr_tun_reading(struct sessmgr *s, bool on)
 {
 	for (int i = 0; i < 2; i++) {
-		if (on && !s->frozen && !s->stale && s->tun[i].fd >= 0)
+		if (on && !s->frozen && !s->stale && s->sr.phase != SESSMGR_WAITS && s->tun[i].fd >= 0)
 			ev_io_start(s->ctx->loop, &s->tun[i]);
 		else
 			ev_io_stop(s->ctx->loop, &s->tun[i]);

@@ -3,9 +3,12 @@
 #include "config.h"
 #include "chassis/task/sessmgr.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "chassis/task/calls.h"
 #include "srp/err.h"
@@ -24,6 +27,7 @@ void sessmgr_publish(struct sessmgr *s)
 	slab->recoverable = ecs_engine_recoverable(s->engine);
 	slab->complete = s->complete;
 	slab->applied_role = s->role;
+	sessmgr_sr_publish(s);
 	if (!s->gr)
 		return;
 	recovery_replica_status(s->gr, &st);
@@ -61,9 +65,10 @@ void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
  * already is told its role again and again: what it lacks does not come to it by that. */
 static void note_owner(struct sessmgr *s, enum srp_role role, bool elsewhere)
 {
-	if (role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE)
+	s->sr.elsewhere = elsewhere;
+	if (role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || s->sr.phase != SESSMGR_SERVES)
 		return;
-	if (s->ctx->slab->starts > 1 && s->complete == CHASSIS_FILLING && s->role == SRP_ROLE_INIT) {
+	if (!s->ctx->shared->config->session_recovery && s->ctx->slab->starts > 1 && s->complete == CHASSIS_FILLING && s->role == SRP_ROLE_INIT) {
 		s->ctx->slab->task_ctr.restarted_empty++;
 		chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost%s",
 		            elsewhere ? " unless the peer still holds them" : "");
@@ -82,7 +87,8 @@ static void judge_complete(struct sessmgr *s, struct srp_time now)
 {
 	struct recovery_status st;
 
-	if (s->role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || !s->gr)
+	if (s->role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || !s->gr ||
+	    s->sr.phase != SESSMGR_SERVES)
 		return;
 	recovery_replica_status(s->gr, &st);
 	if (st.link != RECOVERY_LINK_DOWN)
@@ -130,6 +136,7 @@ static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 			recovery_replica_flush(s->gr, false);
 	}
 	sessmgr_link_role(s);
+	sessmgr_recover_advance(s);
 	sessmgr_tun_reading(s, true);
 	sessmgr_tell_vpnmgr(s);
 	return SRP_OK;
@@ -167,7 +174,8 @@ static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
 	chassis_spec_get(r, &spec);
 	if (n < 1 + CHASSIS_SPEC_FIELDS || r->err)
 		return SRP_EFORMAT;
-	rc = srp_role_permit[s->role].new_sessions
+	rc = s->sr.phase != SESSMGR_SERVES ? SRP_EBUSY
+	     : srp_role_permit[s->role].new_sessions
 		? ecs_session_create(s->engine, &spec, chassis_now(), &c) : SRP_EROLE;
 	session_done_text(s, id, rc, spec.callid, rc == SRP_ENORULE ? "no such rulebase" : NULL);
 	sessmgr_link_kick(s);
@@ -182,8 +190,8 @@ static void end_some(struct sessmgr *s)
 	struct ecs_session *c = NULL;
 	int rc = srp_role_permit[s->role].new_sessions ? SRP_OK : SRP_EROLE;
 
-	if (!s->end_all.on)
-		return;
+	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES)
+		return; /* what is not there yet must end, too */
 	while (rc == 0 && (c = ecs_session_next(s->engine, s->end_all.after)) != NULL &&
 	       srp_time_since(start, now) < SESSMGR_STEP_US) {
 		s->end_all.after = c->spec.callid;
@@ -207,6 +215,7 @@ static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 	if (!srp_role_permit[s->role].owns_timers) {
 		session_done(s, id, SRP_EROLE, callid); /* who only follows ends nothing by itself */
 	} else if (callid) {
+		(void)sessmgr_recover_callid(s, callid, chassis_now());
 		session_done(s, id, ecs_session_delete(s->engine, callid, why, chassis_now()), callid);
 	} else if (s->end_all.on) {
 		session_done(s, id, SRP_EBUSY, 0);
@@ -225,11 +234,14 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	struct sessmgr *s = ctx->priv;
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
 
-	(void)from;
 	(void)instance;
-	(void)fd;
+	if (fd >= 0)
+		close(fd);
+	if (from == CHASSIS_TASK_AAAMGR && h->type != CHASSIS_IPC_SR_STORE)
+		return SRP_ETYPE;
 	switch (h->type) {
 	case CHASSIS_IPC_ROLE:        return rx_role(s, &r);
+	case CHASSIS_IPC_SR_STORE:    return sessmgr_recover_store(s, &r);
 	case CHASSIS_IPC_SESSION_NEW: return rx_session_new(s, &r);
 	case CHASSIS_IPC_SESSION_END: return rx_session_end(s, &r);
 	case CHASSIS_IPC_FOREIGN:     return sessmgr_foreign(s, &r);
@@ -248,7 +260,8 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
 {
 	struct sessmgr *s = ctx->priv;
 
-	(void)instance;
+	if (task == CHASSIS_TASK_AAAMGR && instance == ctx->instance)
+		sessmgr_sr_peer(s, up);
 	if (task == CHASSIS_TASK_DEMUXMGR && up)
 		sessmgr_news_walk(s);
 	if (task == CHASSIS_TASK_VPNMGR && up)
@@ -266,6 +279,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
 	end_some(s);
 	sessmgr_clear_some(s);
+	sessmgr_recover_sweep(s);
 	sessmgr_steps(s);
 	sessmgr_news_flush(s);
 	sessmgr_link_kick(s);
@@ -294,6 +308,7 @@ static void on_publish(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	judge_complete(w->data, chassis_now());
+	sessmgr_sr_link(w->data);
 	sessmgr_publish(w->data);
 }
 
@@ -318,6 +333,24 @@ static struct ecs_service *empty_service(void)
 	return svc;
 }
 
+/* Memory for volumes that outlives this process; NULL without session recovery. */
+static void *ledger_map(const struct chassis_task_ctx *ctx)
+{
+	int fd = ctx->shared->ledger_fd[ctx->instance];
+	void *p;
+
+	if (!ctx->shared->config->session_recovery || fd < 0)
+		return NULL;
+	p = mmap(NULL, CHASSIS_LEDGER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (p == MAP_FAILED) {
+		chassis_log(LOG_ERR, "volumes since the last checkpoint die with this process: %s",
+		            strerror(errno));
+		return NULL;
+	}
+	(void)madvise(p, CHASSIS_LEDGER_BYTES, MADV_DONTDUMP);
+	return p;
+}
+
 static struct ecs_engine *new_engine(struct sessmgr *s)
 {
 	const struct chassis_config *c = s->ctx->shared->config;
@@ -328,6 +361,8 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 		.chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
 		.checkpoint_duration = c->srp.session_duration, .pending_timeout = c->srp.pending_s,
 		.sessions_expected = 4096, .flows_expected = 16384,
+		.ledger = s->ctx->instance ? ledger_map(s->ctx) : NULL,
+		.ledger_len = CHASSIS_LEDGER_BYTES, .ledger_fresh = s->ctx->slab->starts <= 1,
 	};
 
 	if (!ec.service)
@@ -336,34 +371,129 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 	return ecs_engine_new(&ec, chassis_now());
 }
 
-static int start(struct chassis_task_ctx *ctx)
+/* What a session manager has, whoever it will be. */
+static struct sessmgr *sessmgr_new(struct chassis_task_ctx *ctx)
 {
-	const struct chassis_srp_config *srp = &ctx->shared->config->srp;
 	struct sessmgr *s = calloc(1, sizeof(*s));
-	double alive_s;
-	int rc;
 
 	if (!s)
-		return SRP_ENOMEM;
+		return NULL;
 	ctx->priv = s;
 	s->ctx = ctx;
-	s->alive = chassis_now();
 	recovery_sink_init(&s->sink);
-	rc = sessmgr_news_start(s);
-	s->engine = rc == 0 ? new_engine(s) : NULL;
+	if (sessmgr_news_start(s) < 0)
+		return NULL; /* the process ends */
+	s->engine = new_engine(s);
 	if (!s->engine)
-		return SRP_ENOMEM;
+		return NULL;
 	ecs_engine_active(s->engine, false, chassis_now());
-	sessmgr_news_walk(s);
-	rc = sessmgr_tun_start(s);
-	if (rc == 0)
+	return s;
+}
+
+int sessmgr_replicas(struct sessmgr *s)
+{
+	int rc = SRP_OK;
+
+	while (!s->hkey)
+		arc4random_buf(&s->hkey, sizeof(s->hkey));
+	if (!s->gr)
 		rc = sessmgr_link_start(s);
-	s->dead_us = srp->present ? SRP_MS(srp->dead_ms) : 0;
-	alive_s = srp->present && srp->dead_ms < 200 ? srp->dead_ms / 4000. : 0.05;
+	if (rc == SRP_OK && !s->sr.replica)
+		rc = sessmgr_sr_start(s);
+	return rc;
+}
+
+int sessmgr_serve(struct sessmgr *s)
+{
+	int rc = sessmgr_replicas(s);
+
+	if (rc == SRP_OK)
+		rc = sessmgr_link_connect(s);
+	if (rc == SRP_OK)
+		sessmgr_link_role(s);
+	return rc;
+}
+
+/* @p again: another process has had this instance before. */
+static int begin(struct sessmgr *s, bool again)
+{
+	const struct chassis_config *c = s->ctx->shared->config;
+	double alive_s = c->srp.present && c->srp.dead_ms < 200 ? c->srp.dead_ms / 4000. : 0.05;
+	int rc;
+
+	s->alive = chassis_now();
+	s->dead_us = c->srp.present ? SRP_MS(c->srp.dead_ms) : 0;
+	if (c->session_recovery && again)
+		sessmgr_recover_start(s);
+	else
+		sessmgr_news_walk(s);
+	rc = sessmgr_tun_start(s);
+	if (rc == SRP_OK && s->sr.phase == SESSMGR_SERVES)
+		rc = sessmgr_serve(s);
 	start_timer(s, &s->tick, on_tick, TICK_S);
 	start_timer(s, &s->alive_timer, on_alive, alive_s);
 	start_timer(s, &s->publish, on_publish, PUBLISH_S);
 	return rc;
+}
+
+static int start(struct chassis_task_ctx *ctx)
+{
+	struct sessmgr *s = sessmgr_new(ctx);
+
+	return s ? begin(s, ctx->slab->starts > 1) : SRP_ENOMEM;
+}
+
+static int standby(struct chassis_task_ctx *ctx)
+{
+	const struct chassis_config *c = ctx->shared->config;
+	struct chassis_slab *slab = ctx->slab;
+	struct sessmgr *s = sessmgr_new(ctx);
+
+	if (!s)
+		return SRP_ENOMEM;
+	if (ecs_engine_reserve(s->engine, c->reserve_sessions, c->reserve_flows) < 0)
+		snprintf(slab->not_ready, sizeof(slab->not_ready), "no memory for %u sessions and %u flows",
+		         c->reserve_sessions, c->reserve_flows);
+	slab->reserved_bytes = ecs_engine_reserved(s->engine);
+	return SRP_OK;
+}
+
+/* What is kept of each manager begins anew with its process; what is charged does not, nor what tells of
+ * the losses. */
+static void stats_anew(struct chassis_slab *slab)
+{
+	struct chassis_task_counters old = slab->task_ctr;
+
+	memset(&slab->ecs, 0, sizeof(slab->ecs));
+	memset(&slab->task_ctr, 0, sizeof(slab->task_ctr));
+#define KEEP(name) slab->task_ctr.name = old.name
+	KEEP(restarted_empty);
+	KEEP(sr_recovered);
+	KEEP(sr_refused);
+	KEEP(sr_skipped);
+	KEEP(sr_lost_sessions);
+	KEEP(sr_lost_bytes);
+#undef KEEP
+	slab->stats_since_us = chassis_now().us;
+}
+
+static int become(struct chassis_task_ctx *ctx)
+{
+	struct sessmgr *s = ctx->priv;
+	struct ecs_engine_identity id = {
+		.instance = (uint8_t)ctx->instance, .counters = &ctx->slab->ecs,
+		.rule_stats = ctx->slab->rule, .ledger_len = CHASSIS_LEDGER_BYTES,
+	};
+	int rc;
+
+	stats_anew(ctx->slab);
+	id.ledger = ledger_map(ctx);
+	rc = ecs_engine_assume(s->engine, &id);
+	if (rc == SRP_ENOMEM)
+		chassis_log(LOG_ERR, "volumes since the last checkpoint die with this process: no memory");
+	else if (rc < 0)
+		return rc;
+	return begin(s, true);
 }
 
 static void stop(struct chassis_task_ctx *ctx)
@@ -371,6 +501,7 @@ static void stop(struct chassis_task_ctx *ctx)
 	struct sessmgr *s = ctx->priv;
 
 	sessmgr_tun_reading(s, false);
+	sessmgr_sr_stop(s);
 	chassis_peer_free(s->peer);
 	chassis_task_exit(ctx, EXIT_SUCCESS);
 }
@@ -380,8 +511,11 @@ const struct chassis_task_row chassis_task_sessmgr = {
 	.name = "sessmgr",
 	.own_uid = true,
 	.start = start,
+	.standby = standby,
+	.become = become,
 	.stop = stop,
 	.rx = rx,
 	.peer = peer,
-	.peers = {CHASSIS_TASK_SCT, CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR, CHASSIS_TASK_SUPERVISOR},
+	.peers = {CHASSIS_TASK_SCT, CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR, CHASSIS_TASK_AAAMGR,
+	          CHASSIS_TASK_SUPERVISOR},
 };

@@ -10,13 +10,46 @@
 #include "chassis/task/peer.h"
 #include "chassis/task/switch.h"
 #include "chassis/task/task.h"
+#include "recovery/fill.h"
 #include "recovery/replica.h"
+
+/** Where a session manager that took a dead one's place is with its sessions. */
+enum sessmgr_phase {
+	SESSMGR_SERVES,
+	SESSMGR_WAITS, /**< to hear its role, and what the store holds: reads no packets */
+	SESSMGR_FILLS  /**< builds what the store holds, and forwards meanwhile */
+};
+
+/** The mirror of the instance at aaamgr, and the recovery from it. */
+struct sessmgr_sr {
+	struct recovery_replica *replica; /* NULL: session recovery is off, or not begun */
+	struct chassis_conn *conn;
+	bool go_on;               /* what aaamgr holds is a state that we had: only differences travel */
+	bool voided;              /* aaamgr has been told that what it holds is true no more */
+	struct srp_time closed;   /* the stream was lost then: not made again at once */
+	unsigned turn;            /* of the loop, in which ... */
+	size_t left;              /* ... so many bytes may still be encoded */
+	ev_timer due, wait;
+	/* the recovery */
+	enum sessmgr_phase phase;
+	bool elsewhere;           /* the peer holds our sessions, too */
+	bool store_known;         /* aaamgr has said what it holds, or has had time enough */
+	struct srp_time began;
+	void *mem;                /* the store, mapped to be read */
+	struct recovery_view *view;
+	struct recovery_fill *fill;
+	ev_prepare step;
+	ev_idle awake;            /* keeps the loop from sleeping while step has work */
+	bool sweep;               /* volumes of sessions that did not come back are to be counted */
+};
 
 struct sessmgr {
 	struct chassis_task_ctx *ctx;
 	struct ecs_engine *engine;
 	struct recovery_sink sink;
 	struct recovery_replica *gr;
+	struct sessmgr_sr sr;
+	uint64_t hkey;            /* of both replicas: hashes are computed once */
 	struct chassis_peer *peer;
 	struct chassis_beats *beats;
 	enum srp_role role;
@@ -67,13 +100,43 @@ void sessmgr_tun_reading(struct sessmgr *s, bool on);
 int sessmgr_foreign(struct sessmgr *s, struct srp_mp_r *r);
 
 /* sess_link.c: the replica at the peer. */
+/** Makes the replica. */
 int sessmgr_link_start(struct sessmgr *s);
+/** Connects it: not before there is something to compare. */
+int sessmgr_link_connect(struct sessmgr *s);
 void sessmgr_link_kick(struct sessmgr *s);
 /** Tells the replica role, term and completeness as they are now. */
 void sessmgr_link_role(struct sessmgr *s);
 /** Checks whether a step of a switchover is done, and answers it. */
 void sessmgr_steps(struct sessmgr *s);
 void sessmgr_step(struct sessmgr *s, enum chassis_step step);
+
+/* sess_sr.c: the replica at aaamgr. */
+int sessmgr_sr_start(struct sessmgr *s);
+void sessmgr_sr_kick(struct sessmgr *s);
+/** Tells it the role as it is now; without the right to one, aaamgr is told to forget what it holds. */
+void sessmgr_sr_role(struct sessmgr *s);
+/** Makes the stream to aaamgr, where there should be one and is none. */
+void sessmgr_sr_link(struct sessmgr *s);
+/** The line to aaamgr is there, or is gone. */
+void sessmgr_sr_peer(struct sessmgr *s, bool up);
+void sessmgr_sr_publish(struct sessmgr *s);
+void sessmgr_sr_stop(struct sessmgr *s);
+
+/* sess_recover.c: from the store of aaamgr, in the place of a dead session manager. */
+/** Waits for role and store. */
+void sessmgr_recover_start(struct sessmgr *s);
+/** Goes on where what was waited for may have come. */
+void sessmgr_recover_advance(struct sessmgr *s);
+/** SR_STORE: [what the store is]. */
+int sessmgr_recover_store(struct sessmgr *s, struct srp_mp_r *r);
+/** Builds the session of an address, or of a call-id, out of its turn; true: it is there now. */
+bool sessmgr_recover_addr(struct sessmgr *s, const struct ecs_addr *a, struct srp_time now);
+bool sessmgr_recover_callid(struct sessmgr *s, uint32_t callid, struct srp_time now);
+/** True where session managers have died of this call: it is not touched again. */
+bool sessmgr_quarantined(const struct sessmgr *s, uint32_t callid);
+/** The instance has all that it will get back: what is missing is counted, in steps. */
+void sessmgr_recover_sweep(struct sessmgr *s);
 
 /* sess_query.c: what sct asks. */
 int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r);
@@ -91,5 +154,9 @@ void sessmgr_news_walk(struct sessmgr *s);
 void sessmgr_publish(struct sessmgr *s);
 void sessmgr_tell_vpnmgr(struct sessmgr *s);
 void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c);
+/** Makes the replicas, where they are not there yet; 0 or a negative code. */
+int sessmgr_replicas(struct sessmgr *s);
+/** Serves from now on: with its replicas, which are connected. 0 or a negative code. */
+int sessmgr_serve(struct sessmgr *s);
 
 #endif
