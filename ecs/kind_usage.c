@@ -117,8 +117,12 @@ static void take(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_vol
 	raise(&u->own[mine], &slot[mine]);
 	ecs_usage_keep(e, u);
 	u->told = slot[mine];
-	if (memcmp(&u->told, &u->own[mine], sizeof(u->told)) != 0 && !ecs_list_on(&u->in_changed))
-		ecs_list_add_tail(&e->changed, &u->in_changed);
+	if (memcmp(&u->told, &u->own[mine], sizeof(u->told)) != 0) {
+		if (!ecs_list_on(&u->in_changed))
+			ecs_list_add_tail(&e->changed, &u->in_changed);
+	} else if (!e->active) {
+		ecs_list_del(&u->in_changed); /* from the ledger: the record says the same */
+	}
 	if (from == SRP_REPLICA_GR)
 		u->own[!mine] = slot[!mine];
 	else
