@@ -26,10 +26,13 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/io/tun.c	%D%/io/tun.h	\
 	%D%/task/base.h	%D%/task/guard.c	%D%/task/guard.h	%D%/task/ipc.c	%D%/task/life.c	\
 	%D%/task/open.c	%D%/task/privilege.c	%D%/task/privilege.h	%D%/task/seccomp.c	\
+	%D%/task/crash.c	%D%/task/crash.h	\
+	%D%/task/sup_crash.c	%D%/task/sup_oper.c	%D%/task/sup_sr.c	%D%/task/sup_standby.c	\
 	%D%/task/spawn.c	%D%/task/supervisor.c	%D%/task/supervisor_impl.h	%D%/task/task.c	\
 	%D%/task/title.c	%D%/task/title.h	%D%/task/watch.c	\
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
+	%D%/task/demux_wait.c	%D%/task/demux_wait.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
 	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	\
 	%D%/task/sess_recover.c	%D%/task/sess_sr.c	%D%/task/sess_tun.c	\
@@ -41,6 +44,8 @@ CHASSIS_LIBS = %D%/libchassis.a $(RECOVERY_LIBS) $(ECS_LIBS) $(SRP_LIBS) $(OPENS
 sbin_PROGRAMS += chassisd
 chassisd_SOURCES = %D%/main.c
 chassisd_LDADD = $(CHASSIS_LIBS)
+## A backtrace names the functions of the program itself.
+chassisd_LDFLAGS = $(AM_LDFLAGS) -rdynamic
 
 bin_PROGRAMS += chassisctl ecsreplay
 chassisctl_SOURCES = %D%/chassisctl.c

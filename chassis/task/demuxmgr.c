@@ -9,6 +9,7 @@
 #include "chassis/io/tun.h"
 #include "chassis/task/calls.h"
 #include "chassis/task/commands.h"
+#include "chassis/task/demux_wait.h"
 #include "chassis/task/peer.h"
 #include "chassis/task/task.h"
 #include "chassis/task/hash.h"
@@ -17,6 +18,7 @@
 #define REQUESTS_MAX 65536u /* outstanding requests to the sessmgrs */
 #define ASIDE_S      0.5    /* how often the end of displaced sessions is asked for */
 #define ASIDE_TURN   1000u  /* of them at once */
+#define WAIT_S       0.01   /* how often those that wait for a recovery are looked at */
 #define YOUNGER_US   SRP_SEC(2) /* ages come by checkpoint in seconds */
 
 /* A request that a sessmgr has not answered yet. */
@@ -27,6 +29,7 @@ struct request {
 	unsigned instance;
 	unsigned waits_for;    /* answers still to come (deletion of all) */
 	bool creates;
+	bool in_doubt;         /* its session manager has died: the successor tells whether it was done */
 	UT_hash_handle hh;
 };
 
@@ -40,6 +43,8 @@ struct demuxmgr {
 	bool told[CHASSIS_SESSMGRS_MAX + 1]; /* the instance has told all its calls */
 	uint32_t walk[CHASSIS_SESSMGRS_MAX + 1]; /* number of the walk in which it tells them */
 	ev_timer aside;
+	ev_timer look;       /* at what waits */
+	struct demux_wait waiting;
 	unsigned aside_left; /* that may be asked for in this turn */
 };
 
@@ -81,17 +86,20 @@ static bool usable(void *arg, unsigned instance)
 
 /* New sessions wait until every instance that lives has told what it holds: an address that looks
  * free could be one of theirs. */
-static const char *not_now(struct demuxmgr *d)
+static bool recovering(const struct demuxmgr *d)
+{
+	for (unsigned i = 1; i <= d->ctx->shared->nsessmgr; i++)
+		if (!d->told[i] ||
+		    !d->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i)]->complete)
+			return true;
+	return false;
+}
+
+static const char *not_now(const struct demuxmgr *d)
 {
 	if (!srp_role_permit[d->role].new_sessions)
 		return "this chassis is not active";
-	for (unsigned i = 1; i <= d->ctx->shared->nsessmgr; i++) {
-		if (!d->told[i])
-			return "recovery in progress";
-		if (!d->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i)]->complete)
-			return "recovery in progress";
-	}
-	return NULL;
+	return recovering(d) ? "recovery in progress" : NULL;
 }
 
 static struct request *request_new(struct demuxmgr *d)
@@ -218,6 +226,19 @@ static const char *read_add(struct demuxmgr *d, struct srp_mp_r *r, struct ecs_s
 	return spec->has4 || spec->has6 ? NULL : "a session needs an address";
 }
 
+/* True when the request waits for the end of a recovery. */
+static bool wait_for_it(struct demuxmgr *d, uint32_t id, const struct srp_mp_r *r)
+{
+	if (!d->ctx->shared->config->session_recovery || !srp_role_permit[d->role].new_sessions ||
+	    demux_wait_put(&d->waiting, id, r->p, srp_mp_left(r), chassis_now()) < 0)
+		return false;
+	if (!ev_is_active(&d->look)) {
+		ev_timer_set(&d->look, WAIT_S, WAIT_S);
+		ev_timer_start(d->ctx->loop, &d->look);
+	}
+	return true;
+}
+
 static void session_add(struct demuxmgr *d, uint32_t id, struct srp_mp_r *r)
 {
 	struct ecs_session_spec spec;
@@ -225,6 +246,8 @@ static void session_add(struct demuxmgr *d, uint32_t id, struct srp_mp_r *r)
 	unsigned instance;
 	int rc = SRP_EROLE;
 
+	if (text && wait_for_it(d, id, r))
+		return;
 	if (!text) {
 		rc = SRP_EINVAL;
 		text = read_add(d, r, &spec);
@@ -235,6 +258,31 @@ static void session_add(struct demuxmgr *d, uint32_t id, struct srp_mp_r *r)
 		d->ctx->slab->task_ctr.sessions_refused++;
 		done(d, id, rc, text, 0);
 	}
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct demuxmgr *d = w->data;
+	const struct demux_waiting *q;
+	struct srp_time now = chassis_now();
+
+	(void)revents;
+	while ((q = demux_wait_first(&d->waiting)) != NULL) {
+		const char *text = not_now(d);
+		struct srp_mp_r r = srp_mp_r_init(q->body, q->len);
+
+		if (!text) {
+			session_add(d, q->id, &r);
+		} else if (recovering(d) && srp_role_permit[d->role].new_sessions &&
+		           !demux_wait_late(q, now)) {
+			return;
+		} else {
+			d->ctx->slab->task_ctr.sessions_refused++;
+			done(d, q->id, SRP_EROLE, text, 0);
+		}
+		demux_wait_pop(&d->waiting);
+	}
+	ev_timer_stop(loop, w);
 }
 
 /* @p q NULL: nobody waits, another session has the address. */
@@ -399,15 +447,35 @@ static void unsteer(void *arg, const struct chassis_call *call)
 	steer(arg, call, false);
 }
 
+/* What a dead session manager was asked for, and did not answer: its successor has it, or has it not. */
+static void settle_doubt(struct demuxmgr *d, struct request *q)
+{
+	const struct chassis_call *call = chassis_calls_find(d->calls, q->callid);
+	bool there = call && call->instance == q->instance && call->told == d->walk[q->instance];
+
+	if (there)
+		d->ctx->slab->task_ctr.sessions_placed++;
+	else
+		d->ctx->slab->task_ctr.sessions_refused++;
+	done(d, q->sct_id, there ? SRP_OK : SRP_ECLOSED, there ? "" : "the session manager died",
+	     there ? q->callid : 0);
+	request_free(d, q);
+}
+
 /* The instance has told all it holds: what it was thought to hold besides is gone, but for what it
  * was asked for and has not made yet. */
 static void all_told(struct demuxmgr *d, unsigned instance)
 {
 	struct request *q, *tmp;
 
-	HASH_ITER(hh, d->requests, q, tmp)
-		if (q->creates && q->instance == instance)
+	HASH_ITER(hh, d->requests, q, tmp) {
+		if (!q->creates || q->instance != instance)
+			continue;
+		if (q->in_doubt)
+			settle_doubt(d, q);
+		else
 			chassis_calls_touch(d->calls, q->callid, d->walk[instance]);
+	}
 	(void)chassis_calls_sweep(d->calls, instance, d->walk[instance], unsteer, d);
 	d->told[instance] = true;
 }
@@ -557,16 +625,22 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	return SRP_OK;
 }
 
-/* A sessmgr is gone: its calls with it, until it tells what it holds; its requests have failed. */
+/* A sessmgr is gone: its calls with it, until it tells what it holds; its requests have failed. Where its
+ * successor recovers them they are its calls still: their addresses are not free, and are steered to it. */
 static void sessmgr_gone(struct demuxmgr *d, unsigned instance)
 {
+	bool comes_back = d->ctx->shared->config->session_recovery && srp_role_permit[d->role].sr_replica;
+	size_t n = comes_back ? 0 : chassis_calls_drop(d->calls, instance, unsteer, d);
 	struct request *q, *tmp;
-	size_t n = chassis_calls_drop(d->calls, instance, unsteer, d);
 
 	d->told[instance] = false;
 	HASH_ITER(hh, d->requests, q, tmp) {
 		if (q->instance && q->instance != instance)
 			continue;
+		if (comes_back && q->creates) {
+			q->in_doubt = true;
+			continue;
+		}
 		if (q->instance || --q->waits_for == 0) {
 			done(d, q->sct_id, SRP_ECLOSED, "the session manager died", 0);
 			request_free(d, q);
@@ -601,6 +675,9 @@ static int start(struct chassis_task_ctx *ctx)
 	ev_timer_init(&d->aside, on_aside, ASIDE_S, ASIDE_S);
 	d->aside.data = d;
 	ev_timer_start(ctx->loop, &d->aside);
+	demux_wait_init(&d->waiting);
+	ev_init(&d->look, on_look);
+	d->look.data = d;
 	return d->calls ? SRP_OK : SRP_ENOMEM;
 }
 

@@ -53,7 +53,8 @@ static int rx_instance(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
 	stale = srp_mp_bool(r);
 	if (n < 4 || r->err)
 		return SRP_EFORMAT;
-	if (complete == CHASSIS_COMPLETE)
+	if (complete == CHASSIS_COMPLETE ||
+	    (complete == CHASSIS_STARTED_EMPTY && v->conf->session_recovery))
 		v->lost[instance] = false;
 	if (v->suspect) {
 		v->suspect = false;
@@ -85,8 +86,8 @@ static int rx_switched(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
 	return SRP_OK;
 }
 
-/* A session manager of the active died: its calls live at the peer only. Where the peer is ready it
- * takes the role; where not, service goes on here with what is left (DESIGN 1). */
+/* A session manager of the active died: without session recovery its calls live at the peer only. Where
+ * the peer is ready it takes the role; where not, service goes on here with what is left (DESIGN 1). */
 static void sessmgr_gone(struct vpnmgr *v, unsigned instance)
 {
 	char why[120];
@@ -94,6 +95,9 @@ static void sessmgr_gone(struct vpnmgr *v, unsigned instance)
 	v->lost[instance] = true;
 	vpn_step_lost(v, instance);
 	if (v->role.phase != SRP_PHASE_ACTIVE)
+		return;
+	/* Its successor builds them from the mirror, and asks the peer for the rest. */
+	if (v->conf->session_recovery)
 		return;
 	if (!vpn_peer_holds(v, instance)) {
 		chassis_log(LOG_ERR, "sessmgr:%u died and the peer does not hold its sessions: they are lost",
