@@ -8,7 +8,10 @@
 #include "chassis/task/guard.h"
 #include "chassis/task/task.h"
 
-#define CHASSIS_SLAB_LAYOUT 1
+#define CHASSIS_SLAB_LAYOUT 2
+
+/** How `ps` and the log name the standby of a kind: the kind, then this. */
+#define CHASSIS_STANDBY_SUFFIX ":standby"
 
 /** What a fresh process gets to become a task. */
 struct chassis_task_birth {
@@ -17,6 +20,7 @@ struct chassis_task_birth {
 	struct chassis_shared *shared;
 	struct chassis_guard *guard; /**< locked by the task for the time of its life */
 	int line;                    /**< to the supervisor */
+	bool standby;                /**< of its kind: calls row->standby instead of row->start */
 	pid_t parent;
 };
 
@@ -25,6 +29,8 @@ noreturn void chassis_task_main(const struct chassis_task_birth *b);
 
 /** Task and instance of a slot; false where there is no such slot among @p nsessmgr instances. */
 bool chassis_slot_task(size_t slot, size_t nsessmgr, enum chassis_task *task, unsigned *instance);
+/** True where there are instances of this task, and one more that is their standby. */
+bool chassis_task_many(enum chassis_task task);
 /** True when @p a names @p b among its peers, or the other way round. */
 bool chassis_task_related(const struct chassis_task_row *a, const struct chassis_task_row *b);
 
@@ -35,7 +41,7 @@ struct chassis_line_msg {
 	uint64_t serial;
 };
 struct srp_mp_w chassis_line_put(const struct chassis_line_msg *m, uint8_t *buf, size_t cap);
-/** 0, or SRP_EFORMAT, SRP_ERANGE... @p out is written on success only. */
+/** 0, or SRP_EFORMAT, SRP_ERANGE... @p out is written on success only. Standbys have no lines. */
 int chassis_line_get(const uint8_t *body, size_t len, size_t nsessmgr, struct chassis_line_msg *out);
 
 #endif

@@ -136,6 +136,12 @@ void chassis_guard_hold(struct chassis_guard *g)
 		state_set(g->page, HELD);
 }
 
+void chassis_guard_let_go(struct chassis_guard *g)
+{
+	if (g && atomic_load(&g->page->state) == HELD)
+		(void)pthread_mutex_unlock(&g->page->mutex);
+}
+
 void chassis_guard_forget(struct chassis_guard *g)
 {
 	if (g)

@@ -17,6 +17,9 @@ struct chassis_guard;
 struct chassis_guard *chassis_guard_new(int event_fd);
 /** In the child, first of all: holds it until death. */
 void chassis_guard_hold(struct chassis_guard *g);
+/** In the child, when it dies: nothing is done any more that a successor could not do beside it. Safe in
+ *  a signal handler. */
+void chassis_guard_let_go(struct chassis_guard *g);
 /** In a child: this page is none of its business. */
 void chassis_guard_forget(struct chassis_guard *g);
 /** True when the holder is known to be dead. */

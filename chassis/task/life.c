@@ -24,6 +24,7 @@ struct life {
 	struct sup_opened opened;
 	ev_signal term, intr, hup;
 	ev_timer cert;
+	bool reload;
 	int told; /* where the process that the operator started waits to hear; -1: it is this one
 		   */
 };
@@ -159,6 +160,7 @@ static int live(struct life *l)
 		[CHASSIS_TASK_VPNMGR] = &chassis_task_vpnmgr,
 		[CHASSIS_TASK_DEMUXMGR] = &chassis_task_demuxmgr,
 		[CHASSIS_TASK_SESSMGR] = &chassis_task_sessmgr,
+		[CHASSIS_TASK_AAAMGR] = &chassis_task_aaamgr,
 	};
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	int status = EXIT_FAILURE;
@@ -177,6 +179,7 @@ static int live(struct life *l)
 		(void)chassis_supervisor_start(l->sup); /* what fails ends in the loop, too */
 		ev_run(loop, 0);
 		status = l->sup->status;
+		l->reload = l->sup->reload && status == EXIT_SUCCESS;
 		watchers(l, loop, false);
 		chassis_supervisor_free(l->sup);
 	}
@@ -206,10 +209,11 @@ int chassis_supervisor_run(const char *config_file, const char *operator_path, c
 {
 	struct life *l = calloc(1, sizeof(*l));
 	int status = EXIT_FAILURE;
-	bool opened = false;
+	bool opened = false, again = false;
 
 	if (!l)
 		return status;
+	sup_program_note();
 	l->told = -1;
 	l->opened.config = chassis_config_load(config_file);
 	if (!l->opened.config)
@@ -225,11 +229,17 @@ int chassis_supervisor_run(const char *config_file, const char *operator_path, c
 	}
 	chassis_log_init(l->opened.config->logging, l->opened.config->severity, "chassisd", 0);
 	chassis_title_set("supervisor", 0);
+	sup_crash_dir(l->opened.config);
 	status = live(l);
 	chassis_log(LOG_NOTICE, "the chassis has ended");
+	again = l->reload;
 out:
 	if (opened)
 		sup_close(&l->opened);
+	if (again) {
+		sup_program_again(config_file, operator_path, suffix);
+		status = EXIT_FAILURE;
+	}
 	tell_starter(l, (unsigned char)status);
 	chassis_config_free(l->opened.config);
 	free(l);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,7 +24,6 @@
 #include "chassis/io/tun.h"
 #include "srp/err.h"
 
-#define CONFIG_BYTES_MAX (16L * 1024 * 1024)
 #define BACKLOG          16
 #define STATE_BYTES      4096
 #define STEER_ENTRIES    (4u * 1024 * 1024) /* addresses; memory only for those that are there */
@@ -60,30 +60,36 @@ static char *read_file(const char *file, size_t *len)
 
 	if (!f)
 		return NULL;
-	if (fseek(f, 0, SEEK_END) == 0 && (n = ftell(f)) >= 0 && n <= CONFIG_BYTES_MAX) {
+	if (fseek(f, 0, SEEK_END) == 0 && (n = ftell(f)) >= 0 && n <= SUP_CONFIG_MAX) {
 		rewind(f);
 		text = malloc((size_t)n + 1);
 		*len = text ? fread(text, 1, (size_t)n, f) : 0;
-	} else if (n > CONFIG_BYTES_MAX) {
+	} else if (n > SUP_CONFIG_MAX) {
 		errno = EFBIG;
 	}
 	fclose(f);
 	return text;
 }
 
-struct chassis_config *chassis_config_load(const char *file)
+struct chassis_config *chassis_config_read(const char *file, chassis_config_error_fn *err, void *arg)
 {
 	struct chassis_config *c;
 	size_t len = 0;
-	char *text = read_file(file, &len);
+	char *text = read_file(file, &len), why[PATH_MAX + 64];
 
 	if (!text) {
-		fprintf(stderr, "%s: %s\n", file, strerror(errno));
+		snprintf(why, sizeof(why), "%s: %s", file, strerror(errno));
+		err(arg, why);
 		return NULL;
 	}
-	c = chassis_config_parse(text, len, file, print_error, NULL);
+	c = chassis_config_parse(text, len, file, err, arg);
 	free(text);
 	return c;
+}
+
+struct chassis_config *chassis_config_load(const char *file)
+{
+	return chassis_config_read(file, print_error, NULL);
 }
 
 /* --- memory -------------------------------------------------------------------------------- */
@@ -93,13 +99,13 @@ void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c)
 	memset(sh, 0, sizeof(*sh));
 	sh->config = c;
 	sh->nsessmgr = c ? c->sessmgrs : 1;
-	sh->nslabs = 4 + sh->nsessmgr;
+	sh->nslabs = chassis_slot(CHASSIS_TASK_AAAMGR, (unsigned)sh->nsessmgr) + 1;
 	sh->listen_control = sh->operator_fd = sh->service_dev_fd = sh->steer_map_fd =
 		sh->state_fd = -1;
 	for (size_t i = 0; i < CHASSIS_SESSMGRS_MAX; i++)
 		sh->listen_instance[i] = sh->tun_acc[i] = sh->tun_core[i] = -1;
 	for (size_t i = 0; i <= CHASSIS_SESSMGRS_MAX; i++)
-		sh->beat_fd[i] = -1;
+		sh->beat_fd[i] = sh->store_fd[i] = sh->ledger_fd[i] = -1;
 	/* A chassis is another one after every start: whoever knew it must know that. */
 	while (getrandom(&sh->incarnation, sizeof(sh->incarnation), 0) != sizeof(sh->incarnation) ||
 	       !sh->incarnation)
@@ -134,6 +140,40 @@ void sup_slabs_close(struct chassis_shared *sh)
 			munmap(sh->slab[i], sizeof(struct chassis_slab));
 	free(sh->slab);
 	sh->slab = NULL;
+}
+
+/* Memory that outlives the tasks that use it. It cannot be made smaller under them: that would kill who
+ * has mapped it. */
+static int memory_open(const char *kind, unsigned instance, uint64_t bytes)
+{
+	char name[32];
+	int fd, e;
+
+	snprintf(name, sizeof(name), "%s:%u", kind, instance);
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -1;
+	if (ftruncate(fd, (off_t)bytes) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	e = errno;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
+int sup_memory_open(struct chassis_shared *sh, char *why, size_t cap)
+{
+	if (!sh->config || !sh->config->session_recovery)
+		return SRP_OK;
+	for (unsigned i = 1; i <= sh->nsessmgr; i++) {
+		sh->store_fd[i] = memory_open("store", i, CHASSIS_STORE_BYTES);
+		sh->ledger_fd[i] = memory_open("ledger", i, CHASSIS_LEDGER_BYTES);
+		if (sh->store_fd[i] < 0 || sh->ledger_fd[i] < 0)
+			return fail(why, cap, SRP_EIO, "memory of session recovery: %s",
+				    strerror(errno));
+	}
+	return SRP_OK;
 }
 
 /* --- sockets ------------------------------------------------------------------------------- */
@@ -346,6 +386,8 @@ int sup_open(struct sup_opened *o, const char *operator_path, const char *suffix
 	if (rc < 0)
 		snprintf(why, cap, "out of memory");
 	if (rc == SRP_OK)
+		rc = sup_memory_open(&o->shared, why, cap);
+	if (rc == SRP_OK)
 		rc = open_operator(o, operator_path, why, cap);
 	if (rc == SRP_OK)
 		rc = open_state(o, why, cap);
@@ -386,8 +428,11 @@ void sup_close(struct sup_opened *o)
 		shut(&sh->tun_acc[i]);
 		shut(&sh->tun_core[i]);
 	}
-	for (size_t i = 0; i <= CHASSIS_SESSMGRS_MAX; i++)
+	for (size_t i = 0; i <= CHASSIS_SESSMGRS_MAX; i++) {
 		shut(&sh->beat_fd[i]);
+		shut(&sh->store_fd[i]);
+		shut(&sh->ledger_fd[i]);
+	}
 	shut(&sh->listen_control);
 	shut(&sh->service_dev_fd);
 	shut(&sh->state_fd);

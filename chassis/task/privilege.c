@@ -2,6 +2,7 @@
 #include "chassis/task/privilege.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "chassis/task/base.h"
 #include "srp/err.h"
 
 #define NOBODY 65534u
@@ -28,14 +30,18 @@ enum need {
 	NEED_TUN_OWN        = 1 << 4, /* the queues of its instance */
 	NEED_STEER          = 1 << 5,
 	NEED_STATE          = 1 << 6,
-	NEED_TLS            = 1 << 7
+	NEED_TLS            = 1 << 7,
+	NEED_STORE_OWN      = 1 << 8, /* of its instance; a sessmgr reads it only */
+	NEED_LEDGER_OWN     = 1 << 9
 };
 
 static const unsigned task_needs[CHASSIS_TASK__N] = {
 	[CHASSIS_TASK_SCT] = NEED_OPERATOR,
 	[CHASSIS_TASK_VPNMGR] = NEED_LISTEN_CONTROL | NEED_BEAT_OWN | NEED_STATE | NEED_TLS,
 	[CHASSIS_TASK_DEMUXMGR] = NEED_STEER,
-	[CHASSIS_TASK_SESSMGR] = NEED_LISTEN_OWN | NEED_BEAT_OWN | NEED_TUN_OWN | NEED_TLS,
+	[CHASSIS_TASK_SESSMGR] = NEED_LISTEN_OWN | NEED_BEAT_OWN | NEED_TUN_OWN | NEED_TLS |
+				 NEED_STORE_OWN | NEED_LEDGER_OWN,
+	[CHASSIS_TASK_AAAMGR] = NEED_STORE_OWN,
 };
 
 static int by_number(const void *a, const void *b)
@@ -74,6 +80,24 @@ static void judge(struct keeper *k, int *fd, bool wanted)
 		*fd = -1;
 }
 
+/* A standby may become any instance of its kind. */
+static bool is_own(enum chassis_task task, unsigned instance, unsigned i)
+{
+	return chassis_task_many(task) && !instance ? i > 0 : i == instance;
+}
+
+static void judge_instance(struct keeper *k, struct chassis_shared *shared, unsigned i, bool own)
+{
+	judge(k, &shared->beat_fd[i], k->needs & NEED_BEAT_OWN && own);
+	judge(k, &shared->store_fd[i], k->needs & NEED_STORE_OWN && own);
+	judge(k, &shared->ledger_fd[i], k->needs & NEED_LEDGER_OWN && own);
+	if (!i)
+		return;
+	judge(k, &shared->listen_instance[i - 1], k->needs & NEED_LISTEN_OWN && own);
+	judge(k, &shared->tun_acc[i - 1], k->needs & NEED_TUN_OWN && own);
+	judge(k, &shared->tun_core[i - 1], k->needs & NEED_TUN_OWN && own);
+}
+
 size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task task,
                                 unsigned instance, int *keep)
 {
@@ -85,14 +109,7 @@ size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task
 	judge(&k, &shared->state_fd, k.needs & NEED_STATE);
 	judge(&k, &shared->service_dev_fd, false);
 	for (unsigned i = 0; i <= CHASSIS_SESSMGRS_MAX; i++)
-		judge(&k, &shared->beat_fd[i], k.needs & NEED_BEAT_OWN && i == instance);
-	for (unsigned i = 0; i < CHASSIS_SESSMGRS_MAX; i++) {
-		bool own = i + 1 == instance;
-
-		judge(&k, &shared->listen_instance[i], k.needs & NEED_LISTEN_OWN && own);
-		judge(&k, &shared->tun_acc[i], k.needs & NEED_TUN_OWN && own);
-		judge(&k, &shared->tun_core[i], k.needs & NEED_TUN_OWN && own);
-	}
+		judge_instance(&k, shared, i, is_own(task, instance, i));
 	if (shared->tls && !(k.needs & NEED_TLS)) {
 		chassis_tls_free(shared->tls);
 		shared->tls = NULL;
@@ -100,12 +117,59 @@ size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task
 	return k.n;
 }
 
-int chassis_privilege_slabs(struct chassis_shared *shared, size_t own)
+static void drop(int *fd)
 {
-	for (size_t i = 0; i < shared->nslabs; i++)
-		if (i != own &&
-		    mprotect(shared->slab[i], sizeof(struct chassis_slab), PROT_READ) < 0)
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void chassis_privilege_narrow(struct chassis_shared *shared, enum chassis_task task, unsigned instance)
+{
+	for (unsigned i = 0; i <= CHASSIS_SESSMGRS_MAX; i++) {
+		if (is_own(task, instance, i))
+			continue;
+		drop(&shared->beat_fd[i]);
+		drop(&shared->store_fd[i]);
+		drop(&shared->ledger_fd[i]);
+		if (!i)
+			continue;
+		drop(&shared->listen_instance[i - 1]);
+		drop(&shared->tun_acc[i - 1]);
+		drop(&shared->tun_core[i - 1]);
+	}
+}
+
+void chassis_privilege_store(struct chassis_shared *shared, enum chassis_task task)
+{
+	char path[40];
+
+	for (unsigned i = 0; i <= CHASSIS_SESSMGRS_MAX && task == CHASSIS_TASK_SESSMGR; i++) {
+		int fd;
+
+		if (shared->store_fd[i] < 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", shared->store_fd[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue; /* no /proc: it keeps what it has, and maps it for reading */
+		(void)dup3(fd, shared->store_fd[i], O_CLOEXEC);
+		close(fd);
+	}
+}
+
+int chassis_privilege_slabs(struct chassis_shared *shared, enum chassis_task task, unsigned instance)
+{
+	for (size_t slot = 0; slot < shared->nslabs; slot++) {
+		enum chassis_task t = CHASSIS_TASK_SUPERVISOR;
+		unsigned i = 0;
+		bool own = chassis_slot_task(slot, shared->nsessmgr, &t, &i) && t == task &&
+			   (i == instance || is_own(task, instance, i));
+
+		if (!own &&
+		    mprotect(shared->slab[slot], sizeof(struct chassis_slab), PROT_READ) < 0)
 			return SRP_EIO;
+	}
 	return SRP_OK;
 }
 
@@ -154,11 +218,40 @@ static void drop_capabilities(uint64_t mask, int *rc, char *why, size_t cap)
 	}
 }
 
-int chassis_privilege_drop(const struct chassis_task_row *row, pid_t parent, char *why, size_t cap)
+/* What is mapped between processes is left out: stores and ledgers are large, and outlive the task. */
+static void core_filter(void)
 {
-	const struct rlimit no_core = {0, 0};
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "0x31", 4);
+	close(fd);
+}
+
+/* A core file holds the key and what subscribers do: there is one only where the operator wants it. */
+static void core_files(const struct chassis_config *conf, int *rc, char *why, size_t cap)
+{
+	rlim_t n = conf && conf->crash_cores ? RLIM_INFINITY : 0;
+	const struct rlimit limit = {n, n};
+
+	if (n) {
+		const char *dir = conf->crash_dir[0] ? conf->crash_dir : CHASSIS_CRASH_DIR;
+
+		core_filter();
+		if (chdir(dir) < 0)
+			note(rc, why, cap, dir);
+	}
+	if (setrlimit(RLIMIT_CORE, &limit) < 0)
+		note(rc, why, cap, "core files");
+}
+
+int chassis_privilege_drop(const struct chassis_task_row *row, const struct chassis_config *conf,
+                           pid_t parent, char *why, size_t cap)
+{
 	int rc = SRP_OK;
 
+	core_files(conf, &rc, why, cap);
 	for (unsigned c = 0; c < 64 && prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
 		if (!(row->capabilities >> c & 1u) && permitted() >> CAP_SETPCAP & 1u)
 			(void)prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
@@ -167,9 +260,8 @@ int chassis_privilege_drop(const struct chassis_task_row *row, pid_t parent, cha
 	drop_capabilities(row->capabilities, &rc, why, cap);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		note(&rc, why, cap, "no_new_privs");
-	/* A core file would hold the key and what subscribers do. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
-		note(&rc, why, cap, "core files");
+	if (prctl(PR_SET_DUMPABLE, conf && conf->crash_cores ? 1 : 0, 0, 0, 0) < 0)
+		note(&rc, why, cap, "dumpable");
 	/* Last: a change of the user clears it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		note(&rc, why, cap, "parent death signal");

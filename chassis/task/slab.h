@@ -71,10 +71,10 @@ enum chassis_sr_state { CHASSIS_SR_STATES(X) CHASSIS_SR__N };
 
 /** What a dying task writes from its signal handler. */
 struct chassis_crash_note {
-	uint32_t set;             /**< written last */
+	uint32_t set;             /**< written before the frames: taking them may fault again */
 	int32_t signal;
 	uint64_t addr;            /**< of the fault */
-	uint32_t nframes;
+	uint32_t nframes;         /**< written last */
 	uint64_t frame[CHASSIS_FRAMES_MAX];
 };
 
@@ -96,7 +96,9 @@ struct chassis_sr_slab {
 	uint64_t updated_us, changed_us;
 	char why[96];             /**< the first reason, where it is not ready */
 	uint32_t sessmgr_active, sessmgr_standby, aaamgr_active, aaamgr_standby, demux_active;
-	uint32_t quarantine[CHASSIS_QUARANTINE], nquarantine;
+	uint32_t quarantine[CHASSIS_QUARANTINE];
+	uint32_t nquarantine;     /**< ever; the ring holds the last CHASSIS_QUARANTINE */
+	uint32_t giving_up;       /**< a crash loop: the role is handed over although not all is well */
 	uint32_t ncrashes;        /**< ever; the ring holds the last CHASSIS_CRASHES */
 	struct chassis_crash crash[CHASSIS_CRASHES];
 };

@@ -58,9 +58,19 @@ void sup_tell_gone(struct chassis_supervisor *s, size_t slot)
 	for (size_t i = 1; i < s->shared->nslabs; i++) {
 		s->line[slot][i] = s->line[i][slot] = 0;
 		s->broken[slot][i] = s->broken[i][slot] = false;
-		if (i != slot && s->slot[i].live)
+		if (i != slot && s->slot[i].live && !s->slot[i].standby)
 			tell(s->slot[i].live, CHASSIS_IPC_GONE, &s->slot[slot], 0, -1);
 	}
+}
+
+static bool talk(const struct sup_slot *x, const struct sup_slot *y)
+{
+	if (x == y || !x->live || !y->live || x->standby || y->standby ||
+	    !chassis_task_related(x->row, y->row))
+		return false;
+	/* A store is that of one session manager. */
+	return !chassis_task_many(x->row->task) || !chassis_task_many(y->row->task) ||
+	       x->instance == y->instance;
 }
 
 static void line_make(struct chassis_supervisor *s, size_t a, size_t b)
@@ -68,7 +78,7 @@ static void line_make(struct chassis_supervisor *s, size_t a, size_t b)
 	struct sup_slot *x = &s->slot[a], *y = &s->slot[b];
 	int sv[2];
 
-	if (a == b || !x->live || !y->live || !chassis_task_related(x->row, y->row))
+	if (!talk(x, y))
 		return;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) < 0) {
 		chassis_log(LOG_ERR, "socketpair: %s", strerror(errno));
@@ -141,10 +151,13 @@ static void ready(struct sup_child *c)
 	struct chassis_supervisor *s = c->sup;
 
 	c->ready = true;
+	c->becoming = false;
+	sup_sr_judge(s, chassis_now());
 	if (s->all_ready || s->stage != SUP_RUN)
 		return;
 	for (size_t i = 1; i < s->shared->nslabs; i++)
-		if (!s->slot[i].live || !s->slot[i].live->ready)
+		if (s->slot[i].wanted && !s->slot[i].standby &&
+		    (!s->slot[i].live || !s->slot[i].live->ready))
 			return;
 	s->all_ready = true;
 	if (s->on_ready)
@@ -154,6 +167,7 @@ static void ready(struct sup_child *c)
 static int on_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
 	struct sup_child *c = owner;
+	bool sct = c->sup->slot[c->slot].row->task == CHASSIS_TASK_SCT;
 
 	switch (h->type) {
 	case CHASSIS_IPC_HOLD:
@@ -164,6 +178,14 @@ static int on_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body
 	case CHASSIS_IPC_GONE:
 		if (fd < 0)
 			return line_broken(c, h, body);
+		break;
+	case CHASSIS_IPC_SAVE:
+		if (sct)
+			return sup_save(c, h, body, fd);
+		break;
+	case CHASSIS_IPC_RELOAD:
+		if (sct && fd < 0)
+			return sup_reload(c, h, body);
 		break;
 	default:
 		break;
@@ -194,7 +216,8 @@ static void become(struct chassis_supervisor *s, struct sup_child *self, int lin
 {
 	const struct chassis_task_birth b = {
 		.row = s->slot[self->slot].row, .instance = s->slot[self->slot].instance,
-		.shared = s->shared, .guard = self->guard, .line = line, .parent = parent};
+		.standby = s->slot[self->slot].standby, .shared = s->shared, .guard = self->guard,
+		.line = line, .parent = parent};
 	struct sup_child *c;
 
 	TAILQ_FOREACH(c, &s->children, link)
@@ -234,9 +257,25 @@ static struct sup_child *child_new(struct chassis_supervisor *s, size_t slot)
 	return c;
 }
 
-int sup_spawn(struct chassis_supervisor *s, size_t slot)
+void sup_slab_begin(struct chassis_supervisor *s, size_t slot)
 {
 	struct chassis_slab *slab = s->shared->slab[slot];
+
+	slab->task = s->slot[slot].row->task;
+	slab->instance = s->slot[slot].instance;
+	slab->starts++;
+	slab->sessions = slab->flows = slab->recoverable = 0;
+	slab->link = slab->complete = slab->applied_role = 0;
+	slab->backlog_objects = slab->backlog_bytes = slab->verified_us = 0;
+	slab->ready = slab->recovering = slab->sr_link = slab->sr_level = slab->handling = 0;
+	slab->reserved_bytes = slab->reserved_fds = 0;
+	slab->not_ready[0] = '\0';
+	slab->store_bytes = slab->store_flows = slab->store_sessions = 0;
+	slab->crash_note.set = 0;
+}
+
+int sup_spawn(struct chassis_supervisor *s, size_t slot)
+{
 	struct sup_child *c;
 	pid_t self = getpid();
 	int sv[2];
@@ -249,13 +288,7 @@ int sup_spawn(struct chassis_supervisor *s, size_t slot)
 		close(sv[1]);
 		return SRP_ENOMEM;
 	}
-	slab->task = s->slot[slot].row->task;
-	slab->instance = s->slot[slot].instance;
-	slab->starts++;
-	/* What the dead process was tells nothing of this one. */
-	slab->sessions = slab->flows = slab->recoverable = 0;
-	slab->link = slab->complete = slab->applied_role = 0;
-	slab->backlog_objects = slab->backlog_bytes = slab->verified_us = 0;
+	sup_slab_begin(s, slot);
 	c->born = chassis_now();
 	c->pid = fork();
 	if (c->pid == 0)

@@ -6,6 +6,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "chassis/task/crash.h"
 #include "srp/err.h"
 
 struct chassis_supervisor *chassis_supervisor_new(struct ev_loop *loop,
@@ -13,6 +14,7 @@ struct chassis_supervisor *chassis_supervisor_new(struct ev_loop *loop,
 						  const struct chassis_task_row *const *rows)
 {
 	struct chassis_supervisor *s = calloc(1, sizeof(*s));
+	bool recovery = shared->config && shared->config->session_recovery;
 
 	if (!s || shared->nslabs > SUP_SLOTS_MAX) {
 		free(s);
@@ -25,9 +27,15 @@ struct chassis_supervisor *chassis_supervisor_new(struct ev_loop *loop,
 		s->hold[i] = -1;
 	for (size_t i = 1; i < shared->nslabs; i++) {
 		enum chassis_task task = CHASSIS_TASK_SUPERVISOR;
+		struct sup_slot *slot = &s->slot[i];
 
-		(void)chassis_slot_task(i, shared->nsessmgr, &task, &s->slot[i].instance);
-		s->slot[i].row = rows[task];
+		(void)chassis_slot_task(i, shared->nsessmgr, &task, &slot->instance);
+		slot->row = rows[task];
+		slot->standby = chassis_task_many(task) && !slot->instance;
+		slot->wanted = slot->row && (recovery || task != CHASSIS_TASK_AAAMGR);
+		if (slot->standby)
+			slot->wanted = recovery && slot->row && slot->row->standby &&
+				       slot->row->become;
 	}
 	s->guard_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->guard_fd < 0) {
@@ -59,9 +67,15 @@ int chassis_supervisor_start(struct chassis_supervisor *s)
 {
 	int rc = SRP_OK;
 
+	chassis_crash_warm();
 	sup_watch_start(s);
-	for (size_t i = 1; i < s->shared->nslabs && rc == SRP_OK; i++)
-		rc = sup_spawn(s, i);
+	for (size_t i = 1; i < s->shared->nslabs && rc == SRP_OK; i++) {
+		if (s->slot[i].standby)
+			s->slot[i].vacant = chassis_now(); /* after the others */
+		else if (s->slot[i].wanted)
+			rc = sup_spawn(s, i);
+	}
+	sup_sr_judge(s, chassis_now());
 	if (rc < 0)
 		chassis_supervisor_abandon(s, EXIT_FAILURE);
 	return rc;
@@ -91,6 +105,17 @@ void chassis_supervisor_abandon(struct chassis_supervisor *s, int status)
 	s->status = status;
 	kill_all(s);
 	chassis_supervisor_advance(s);
+}
+
+void chassis_supervisor_give_up(struct chassis_supervisor *s)
+{
+	if (!s->all_ready || !s->slot[chassis_slot(CHASSIS_TASK_VPNMGR, 0)].live) {
+		chassis_supervisor_abandon(s, EXIT_FAILURE);
+		return;
+	}
+	s->status = EXIT_FAILURE;
+	s->shared->slab[0]->sr.giving_up = 1;
+	chassis_supervisor_stop(s);
 }
 
 void chassis_supervisor_stop(struct chassis_supervisor *s)
@@ -124,6 +149,7 @@ void chassis_supervisor_advance(struct chassis_supervisor *s)
 		chassis_log(LOG_WARNING, "some tasks do not end by themselves: they are killed");
 		kill_all(s);
 	}
+	sup_sr_judge(s, chassis_now());
 	if (!running(s))
 		ev_break(s->loop, EVBREAK_ALL);
 }

@@ -1,6 +1,8 @@
 /* supervisor_impl: what the parts of the supervisor share. supervisor.c: start and stop; life.c: the
  * chassis around them; spawn.c: processes and the lines between them; watch.c: who is dead, stuck, or
- * dies too often; open.c: what is opened once and kept for the life of the chassis. */
+ * dies too often; sup_standby.c: who waits to take the place of the dead; sup_crash.c: what is known of a
+ * death; sup_sr.c: whether the next one would be survived; sup_oper.c: save and reload; open.c: what is
+ * opened once and kept for the life of the chassis. */
 #ifndef CHASSIS_TASK_SUPERVISOR_IMPL_H
 #define CHASSIS_TASK_SUPERVISOR_IMPL_H
 
@@ -9,7 +11,7 @@
 #include "chassis/task/base.h"
 #include "chassis/task/task.h"
 
-#define SUP_SLOTS_MAX (4u + CHASSIS_SESSMGRS_MAX)
+#define SUP_SLOTS_MAX (4u + 2u * (CHASSIS_SESSMGRS_MAX + 1u))
 #define SUP_HOLDS_MAX (1u + CHASSIS_SESSMGRS_MAX) /**< descriptors kept for vpnmgr */
 #define SUP_CRASHES   5        /**< more of them ... */
 #define SUP_CRASH_S   60       /**< ... in this time: the chassis gives up, the peer takes over */
@@ -17,8 +19,20 @@
 #define SUP_GAP_MS    500      /**< a tick this late: the supervisor stood still, so may have all */
 #define SUP_HANDOVER_MS 3000   /**< for vpnmgr to hand over the role */
 #define SUP_STOP_MS   5000     /**< then what is left is killed */
+#define SUP_WARM_MS   2000     /**< a new standby waits this long at most for a recovery that goes on */
+#define SUP_RETRY_MS  30000    /**< a standby that could not have what it reserves is made anew */
+#define SUP_CONFIG_MAX (16 * 1024 * 1024) /**< bytes of a configuration */
+#define SUP_SUSPECTS  64       /**< call-ids remembered for having killed once */
 
 struct chassis_supervisor;
+
+/** What was seen when a process died, kept until its status is known. */
+struct sup_death {
+	bool seen, accident;
+	uint64_t wall_ms;
+	uint32_t handling;
+	struct chassis_crash_note note;
+};
 
 /** A process: the live one of a slot, or one whose successor runs already. */
 struct sup_child {
@@ -32,12 +46,19 @@ struct sup_child {
 	struct chassis_guard *guard;
 	struct srp_time born;
 	bool ready, killed;
+	bool becoming; /**< a standby until now */
+	bool ordered;  /**< told to end: its death is no accident */
+	struct sup_death death;
 };
 
 /** A task of the chassis, whichever process it is now. */
 struct sup_slot {
 	const struct chassis_task_row *row;
 	unsigned instance;
+	bool wanted;   /**< started at all */
+	bool standby;
+	struct srp_time vacant; /**< a standby's: since when there is none */
+	struct srp_time retry;  /**< ... and not before this */
 	struct sup_child *live;
 	struct srp_time death[SUP_CRASHES]; /**< the last ones, in a ring */
 	size_t deaths;
@@ -61,7 +82,10 @@ struct chassis_supervisor {
 	enum sup_stage stage;
 	struct srp_time stop_began;
 	int status;
-	bool all_ready;
+	bool all_ready;                                /**< all but the standbys have started once */
+	bool reload;                                   /**< when all has ended, the program begins again */
+	struct { uint32_t callid, deaths; } suspect[SUP_SUSPECTS];
+	size_t nsuspects;                              /**< ever */
 	void (*on_ready)(void *arg);                   /**< all tasks have started; once */
 	void *on_ready_arg;
 };
@@ -80,6 +104,8 @@ void chassis_supervisor_free(struct chassis_supervisor *s);
 int chassis_supervisor_start(struct chassis_supervisor *s);
 /** Ends all tasks in order (vpnmgr first), then breaks the loop. */
 void chassis_supervisor_stop(struct chassis_supervisor *s);
+/** Ends all tasks in order with a failure: the peer is given the role first, even if not all is well. */
+void chassis_supervisor_give_up(struct chassis_supervisor *s);
 /** Kills all tasks, then breaks the loop; chassisd ends with @p status. */
 void chassis_supervisor_abandon(struct chassis_supervisor *s, int status);
 /** Goes on with the stages of stopping. */
@@ -93,6 +119,8 @@ void sup_connect(struct chassis_supervisor *s, size_t slot);
 void sup_repair(struct chassis_supervisor *s);
 /** Tells all live tasks that a slot's process is gone. */
 void sup_tell_gone(struct chassis_supervisor *s, size_t slot);
+/** Prepares a slab for another process: what its dead owner was tells nothing of the next. */
+void sup_slab_begin(struct chassis_supervisor *s, size_t slot);
 /** Sends a frame without content. */
 void sup_order(struct sup_child *c, uint8_t type);
 void sup_kill(struct sup_child *c);
@@ -100,10 +128,63 @@ void sup_kill(struct sup_child *c);
 void sup_child_free(struct sup_child *c);
 
 /* watch.c */
+/** How the log names a slot; returns @p buf. */
+const char *sup_who(const struct chassis_supervisor *s, size_t slot, char *buf, size_t cap);
 void sup_died(struct sup_child *c);
 void sup_exited(struct ev_loop *loop, ev_io *w, int revents);
 void sup_watch_start(struct chassis_supervisor *s);
 void sup_watch_stop(struct chassis_supervisor *s);
+
+/* sup_standby.c */
+/** The ready standby of its kind takes the place of a slot's dead process; false: there is none. */
+bool sup_take_over(struct chassis_supervisor *s, size_t slot);
+/** A standby is gone; one that dies too often is left for a while. @p loop: it does. */
+void sup_standby_gone(struct chassis_supervisor *s, size_t slot, bool ordered, bool loop);
+/** Forks the standbys that are not there, when it disturbs nobody. */
+void sup_standbys(struct chassis_supervisor *s, struct srp_time now);
+
+/* sup_crash.c */
+/** The process is dead: remembers what its slab says of that, and puts aside what has killed twice. */
+void sup_crash_see(struct sup_child *c);
+/** Its status is known: one more in the list of crashes. */
+void sup_crash_record(struct sup_child *c, int status);
+/**
+ * Where the kernel puts a core file, as a pattern for glob(3).
+ *
+ * @param pattern   that of the kernel, core(5)
+ * @param dir       where the process worked
+ * @param uses_pid  core_uses_pid is set
+ * @return 0; -1: it goes to a program, or @p cap is too small
+ */
+int sup_crash_pattern(const char *pattern, const char *dir, bool uses_pid, pid_t pid, int sig, char *out,
+                      size_t cap);
+/** Makes the directory of core files, where the configuration wants them. */
+void sup_crash_dir(const struct chassis_config *c);
+
+/* sup_sr.c */
+/** Judges whether the death of any session manager would be survived now, and says so in the slab. */
+void sup_sr_judge(struct chassis_supervisor *s, struct srp_time now);
+
+/* sup_oper.c */
+/**
+ * Which file a save means.
+ *
+ * @param asked  empty: the configuration's own; else a path below its directory
+ * @param dir    receives the directory of the configuration, links followed
+ * @param name   receives the path below it
+ * @return 0; SRP_ERANGE: not below it; SRP_EIO: the configuration's own cannot be found
+ */
+int sup_save_path(const char *config_file, const char *asked, char dir[], char name[]);
+/** Copies all of the regular file @p from to where @p asked means; 0, or a code and @p why. */
+int sup_save_file(const struct chassis_shared *sh, const char *asked, int from, char *why, size_t cap);
+/** SAVE of sct: writes the text from @p fd (closed here) and answers. 0, or the frame is not right. */
+int sup_save(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body, int fd);
+/** RELOAD of sct: refused, or everything ends in order, and then the program begins again. */
+int sup_reload(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body);
+/** Remembers which program this is; before anything could replace its file. */
+void sup_program_note(void);
+/** Begins the program again, in this process. Returns only where that fails. */
+void sup_program_again(const char *config_file, const char *operator_path, const char *suffix);
 
 /* open.c */
 struct chassis_steer;
@@ -116,11 +197,15 @@ struct sup_opened {
 	bool swept; /**< leftovers were removed, and what is made now is removed at the end */
 };
 
+/** Reads and parses a configuration; NULL after an error that @p err was called with. */
+struct chassis_config *chassis_config_read(const char *file, chassis_config_error_fn *err, void *arg);
 /** Reads and parses the configuration; errors go to standard error. NULL after one. */
 struct chassis_config *chassis_config_load(const char *file);
 /** Shared memory of all tasks, before anything is opened; 0 or SRP_ENOMEM. */
 int sup_slabs_open(struct chassis_shared *sh);
 void sup_slabs_close(struct chassis_shared *sh);
+/** Memory of the stores and ledgers, where the configuration has session recovery; 0 or SRP_EIO. */
+int sup_memory_open(struct chassis_shared *sh, char *why, size_t cap);
 /** Marks all descriptors as not there. */
 void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c);
 /**

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chassis/task/base.h"
+#include "chassis/task/crash.h"
 #include "chassis/task/privilege.h"
 #include "chassis/task/title.h"
 #include "srp/err.h"
@@ -31,6 +32,7 @@ struct chassis_task_base {
 	uint64_t tick_us;
 	struct srp_time slept, woke; /* when the loop went to sleep last, and rose */
 	uint64_t gap_us;             /* largest since it was asked for */
+	bool standby;                /* of its kind, until it becomes an instance */
 	bool stopping, done;
 	int status;
 };
@@ -43,7 +45,8 @@ size_t chassis_slot(enum chassis_task task, unsigned instance)
 	case CHASSIS_TASK_SCT:      return 1;
 	case CHASSIS_TASK_VPNMGR:   return 2;
 	case CHASSIS_TASK_DEMUXMGR: return 3;
-	case CHASSIS_TASK_SESSMGR:  return 3u + instance;
+	case CHASSIS_TASK_SESSMGR:  return 4u + 2u * (size_t)instance;
+	case CHASSIS_TASK_AAAMGR:   return 5u + 2u * (size_t)instance;
 	default:                    return 0;
 	}
 }
@@ -53,11 +56,19 @@ bool chassis_slot_task(size_t slot, size_t nsessmgr, enum chassis_task *task, un
 	static const enum chassis_task single[] = {CHASSIS_TASK_SUPERVISOR, CHASSIS_TASK_SCT,
 	                                           CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR};
 
-	if (slot > 3 + nsessmgr)
+	if (slot > 5 + 2 * nsessmgr)
 		return false;
-	*task = slot <= 3 ? single[slot] : CHASSIS_TASK_SESSMGR;
-	*instance = slot <= 3 ? 0 : (unsigned)(slot - 3);
+	if (slot <= 3)
+		*task = single[slot];
+	else
+		*task = slot % 2 ? CHASSIS_TASK_AAAMGR : CHASSIS_TASK_SESSMGR;
+	*instance = slot <= 3 ? 0 : (unsigned)(slot / 2 - 2);
 	return true;
+}
+
+bool chassis_task_many(enum chassis_task task)
+{
+	return task == CHASSIS_TASK_SESSMGR || task == CHASSIS_TASK_AAAMGR;
 }
 
 static bool names(const struct chassis_task_row *a, enum chassis_task b)
@@ -89,7 +100,6 @@ int chassis_line_get(const uint8_t *body, size_t len, size_t nsessmgr, struct ch
 	struct srp_mp_r r = srp_mp_r_init(body, len);
 	struct chassis_line_msg m;
 	uint32_t n = srp_mp_array(&r, 3);
-	bool many;
 	int rc;
 
 	if (!r.err && n != 3)
@@ -100,8 +110,7 @@ int chassis_line_get(const uint8_t *body, size_t len, size_t nsessmgr, struct ch
 	rc = srp_mp_finish(&r);
 	if (rc < 0)
 		return rc;
-	many = m.task == CHASSIS_TASK_SESSMGR;
-	if (many != (m.instance > 0) || !chassis_slot(m.task, m.instance))
+	if (chassis_task_many(m.task) != (m.instance > 0) || !chassis_slot(m.task, m.instance))
 		return SRP_ERANGE;
 	*out = m;
 	return SRP_OK;
@@ -162,6 +171,7 @@ static int line_new(struct chassis_task_base *b, const struct chassis_line_msg *
 	l->conn = chassis_conn_new(b->ctx.loop, fd, NULL, false, &chassis_ipc_frames, &peer_ops, l);
 	if (!l->conn)
 		return SRP_ENOMEM;
+	chassis_conn_accept_fds(l->conn, b->ctx.row->task == CHASSIS_TASK_AAAMGR);
 	if (b->ctx.row->peer)
 		b->ctx.row->peer(&b->ctx, m->task, m->instance, true);
 	return SRP_OK;
@@ -172,11 +182,13 @@ static void stop(struct chassis_task_base *b)
 	if (b->stopping)
 		return;
 	b->stopping = true;
-	if (b->ctx.row->stop)
+	if (b->ctx.row->stop && !b->standby)
 		b->ctx.row->stop(&b->ctx);
 	else
 		chassis_task_exit(&b->ctx, EXIT_SUCCESS);
 }
+
+static int become(struct chassis_task_base *b, const uint8_t *body, size_t len);
 
 static int supervisor_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
@@ -198,6 +210,9 @@ static int supervisor_rx(void *owner, const struct srp_frame_hdr *h, const uint8
 		break;
 	case CHASSIS_IPC_STOP:
 		stop(b);
+		break;
+	case CHASSIS_IPC_BECOME:
+		rc = become(b, body, h->len);
 		break;
 	default:
 		return b->ctx.row->rx(&b->ctx, CHASSIS_TASK_SUPERVISOR, 0, h, body, fd);
@@ -331,6 +346,13 @@ uint64_t chassis_task_gap_us(struct chassis_task_ctx *ctx)
 	return turn > us ? turn : us;
 }
 
+static void beats_stop(struct chassis_task_base *b)
+{
+	ev_timer_stop(b->ctx.loop, &b->tick);
+	ev_prepare_stop(b->ctx.loop, &b->before);
+	ev_check_stop(b->ctx.loop, &b->after);
+}
+
 static void beats_start(struct chassis_task_base *b)
 {
 	const struct chassis_config *c = b->ctx.shared->config;
@@ -338,6 +360,8 @@ static void beats_start(struct chassis_task_base *b)
 
 	if (c && c->srp.present && c->srp.dead_ms / 8 < ms)
 		ms = c->srp.dead_ms / 8 ? c->srp.dead_ms / 8 : 1;
+	if (b->standby)
+		ms = CHASSIS_IDLE_BEAT_MS;
 	b->tick_us = SRP_MS(ms);
 	b->woke = b->slept = chassis_now();
 	ev_timer_init(&b->tick, on_tick, 0., (double)ms / 1e3);
@@ -373,9 +397,16 @@ static void descriptors_close(const struct chassis_task_birth *birth)
 	int keep[CHASSIS_KEEP_MAX];
 	size_t n = chassis_privilege_shared(birth->shared, birth->row->task, birth->instance, keep);
 
+	chassis_privilege_store(birth->shared, birth->row->task);
 	keep[n++] = birth->line;
 	closelog(); /* or libc would write its lines into whatever gets that number next */
 	chassis_privilege_close(keep, n);
+}
+
+static void slabs_protect(struct chassis_shared *shared, enum chassis_task task, unsigned instance)
+{
+	if (chassis_privilege_slabs(shared, task, instance) < 0)
+		chassis_log(LOG_WARNING, "the counters of other tasks stay writable");
 }
 
 static void less_privileged(const struct chassis_task_birth *birth)
@@ -383,10 +414,9 @@ static void less_privileged(const struct chassis_task_birth *birth)
 	char why[160];
 	int rc;
 
-	if (chassis_privilege_slabs(birth->shared,
-				    chassis_slot(birth->row->task, birth->instance)) < 0)
-		chassis_log(LOG_WARNING, "the counters of other tasks stay writable");
-	rc = chassis_privilege_drop(birth->row, birth->parent, why, sizeof(why));
+	slabs_protect(birth->shared, birth->row->task, birth->instance);
+	rc = chassis_privilege_drop(birth->row, birth->shared->config, birth->parent, why,
+				    sizeof(why));
 	if (rc == SRP_ECLOSED)
 		_exit(EXIT_FAILURE);
 	if (rc < 0)
@@ -406,6 +436,7 @@ static struct chassis_task_base *base_new(const struct chassis_task_birth *birth
 		.row = birth->row, .instance = birth->instance, .shared = sh, .base = b,
 		.slab = sh->slab[chassis_slot(birth->row->task, birth->instance)],
 		.loop = ev_loop_new(EVFLAG_AUTO)};
+	b->standby = birth->standby;
 	b->line = calloc(sh->nslabs, sizeof(*b->line));
 	if (!b->ctx.loop || !b->line)
 		return NULL; /* the process ends: what it holds goes with it */
@@ -430,30 +461,75 @@ static void say_ready(struct chassis_task_base *b)
 	(void)chassis_task_send(&b->ctx, CHASSIS_TASK_SUPERVISOR, 0, CHASSIS_IPC_READY, &w, -1);
 }
 
-noreturn void chassis_task_main(const struct chassis_task_birth *birth)
+/* How `ps` and the log name it from now on. */
+static void name_set(const struct chassis_task_base *b)
 {
-	const struct chassis_config *c = birth->shared->config;
-	struct chassis_task_base *b;
+	const struct chassis_config *c = b->ctx.shared->config;
+	const struct chassis_task_row *row = b->ctx.row;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s%s", row->name, b->standby ? CHASSIS_STANDBY_SUFFIX : "");
+	chassis_title_set(name, b->ctx.instance);
+	chassis_log_init(c ? c->logging : "stderr", c ? c->severity : LOG_INFO, name,
+	                 b->ctx.instance);
+}
+
+static void begin(struct chassis_task_base *b, int (*fn)(struct chassis_task_ctx *))
+{
 	int rc;
 
-	chassis_guard_hold(birth->guard);
-	signals_reset();
-	chassis_title_set(birth->row->name, birth->instance);
-	descriptors_close(birth);
-	chassis_log_init(c ? c->logging : "stderr", c ? c->severity : LOG_INFO, birth->row->name,
-	                 birth->instance);
-	less_privileged(birth);
-	b = base_new(birth);
-	if (!b)
-		_exit(EXIT_FAILURE);
+	chassis_crash_slab(b->ctx.slab);
 	stats_slab_adopt(&b->ctx.slab->head, (uint32_t)getpid(), chassis_now().us);
 	beats_start(b);
-	rc = birth->row->start(&b->ctx);
+	rc = fn(&b->ctx);
 	if (rc < 0) {
 		chassis_log(LOG_CRIT, "cannot start: %s", srp_strerror(rc));
 		_exit(EXIT_FAILURE);
 	}
+	if (b->standby && !b->ctx.slab->not_ready[0])
+		b->ctx.slab->ready = 1;
 	say_ready(b);
+}
+
+/* The place of a dead task: its name, its slab, its descriptors, and none of the others'. */
+static int become(struct chassis_task_base *b, const uint8_t *body, size_t len)
+{
+	struct chassis_task_ctx *ctx = &b->ctx;
+	struct srp_mp_r r = srp_mp_r_init(body, len);
+	uint32_t n = srp_mp_array(&r, 2);
+	uint64_t task = srp_mp_uint(&r, CHASSIS_TASK__N - 1);
+	unsigned instance = (unsigned)srp_mp_uint(&r, ctx->shared->nsessmgr);
+	int rc = srp_mp_finish(&r);
+
+	if (rc < 0)
+		return rc;
+	if (n != 2 || !b->standby || task != ctx->row->task || !instance)
+		return SRP_ERANGE;
+	beats_stop(b);
+	b->standby = false;
+	ctx->instance = instance;
+	ctx->slab = ctx->shared->slab[chassis_slot(ctx->row->task, instance)];
+	name_set(b);
+	chassis_privilege_narrow(ctx->shared, ctx->row->task, instance);
+	slabs_protect(ctx->shared, ctx->row->task, instance);
+	begin(b, ctx->row->become);
+	return SRP_OK;
+}
+
+noreturn void chassis_task_main(const struct chassis_task_birth *birth)
+{
+	struct chassis_task_base *b;
+
+	chassis_guard_hold(birth->guard);
+	signals_reset();
+	descriptors_close(birth);
+	b = base_new(birth);
+	if (!b)
+		_exit(EXIT_FAILURE);
+	name_set(b);
+	chassis_crash_start(b->ctx.slab, birth->guard);
+	less_privileged(birth);
+	begin(b, birth->standby ? birth->row->standby : birth->row->start);
 	if (!b->done)
 		ev_run(b->ctx.loop, 0);
 	for (size_t i = 0; i < b->ctx.shared->nslabs; i++)

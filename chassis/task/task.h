@@ -12,8 +12,11 @@
 
 #define CHASSIS_BEAT_MS      100   /**< each task writes its beat this often */
 #define CHASSIS_STUCK_MS     2000  /**< a beat older than this: the task is killed */
+#define CHASSIS_IDLE_BEAT_MS 1000  /**< a standby writes its beat this often */
+#define CHASSIS_IDLE_STUCK_MS 5000 /**< a standby whose beat is older is killed */
 #define CHASSIS_STORE_BYTES  (8ull << 30) /**< of an aaamgr, at most; memory only for what is there */
 #define CHASSIS_LEDGER_BYTES (2ull << 30) /**< of a sessmgr, likewise */
+#define CHASSIS_CRASH_DIR    "/var/crash" /**< core files, unless told otherwise */
 #define CHASSIS_OPERATOR_PATH "/run/chassisd.sock" /**< of chassisctl, unless told otherwise */
 
 struct chassis_task_ctx;
@@ -61,8 +64,9 @@ struct chassis_task_row {
 	bool own_uid;                    /**< runs as the unprivileged user */
 	/** Sets up watchers on ctx->loop; 0 or a negative code. The loop then runs until STOP. */
 	int (*start)(struct chassis_task_ctx *ctx);
-	/** Started as instance 0, the standby of its kind: takes what it reserves, then idles. NULL: this
-	 *  task has no standby. */
+	/** Started as instance 0, the standby of its kind: takes what it reserves, then idles. Says in
+	 *  slab->not_ready what it could not have; where that stays empty, slab->ready is set after it.
+	 *  Gets no lines, and no call of stop. NULL: this task has no standby. */
 	int (*standby)(struct chassis_task_ctx *ctx);
 	/** A standby takes the place of a dead task: instance and slab are that one's now. As start, but
 	 *  what the dead one held is recovered. 0 or a negative code. */
@@ -74,7 +78,9 @@ struct chassis_task_row {
 	          const struct srp_frame_hdr *h, const uint8_t *body, int fd);
 	/** A line to another task is there (again), or is gone. NULL: of no interest. */
 	void (*peer)(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned instance, bool up);
-	enum chassis_task peers[CHASSIS_TASK__N]; /**< whom it talks to, SUPERVISOR ends the list */
+	/** Whom it talks to, SUPERVISOR ends the list. A sessmgr and an aaamgr get a line between them where
+	 *  their instance is the same. */
+	enum chassis_task peers[CHASSIS_TASK__N];
 };
 
 struct chassis_task_ctx {

@@ -460,6 +460,11 @@ void vpn_dead_rearm(struct vpnmgr *v)
 {
 	struct srp_time at, now = chassis_now();
 
+	/* Who is nothing yet waits for nobody's death, and would wake for it all the time. */
+	if (v->role.phase < SRP_PHASE_STANDBY) {
+		ev_timer_stop(v->ctx->loop, &v->dead_timer);
+		return;
+	}
 	v->silence.delivered.us = last_delivery(v);
 	at = srp_role_dead_at(&v->silence);
 	v->dead_timer.repeat = at.us > now.us ? (double)(at.us - now.us) / 1e6 : 0.0005;

@@ -271,14 +271,18 @@ static void stop(struct chassis_task_ctx *ctx)
 {
 	static ev_timer stop_timer;
 	struct vpnmgr *v = ctx->priv;
+	/* A task of this chassis cannot be kept alive: the peer is better off even where not all is level. */
+	bool force = ctx->shared->slab[0]->sr.giving_up && v->conn.state >= SRP_CONN_SYNC &&
+		     v->hello_known && v->hello.role == SRP_ROLE_STANDBY;
 	char why[120];
 
-	if (v->role.phase != SRP_PHASE_ACTIVE || !vpn_ready(v, why, sizeof(why))) {
+	if (v->role.phase != SRP_PHASE_ACTIVE || !(force || vpn_ready(v, why, sizeof(why)))) {
 		finish(v);
 		return;
 	}
 	chassis_log(LOG_NOTICE, "shutting down: the role goes to the peer first");
 	v->stopping = true;
+	v->force = force;
 	v->flush_ms = 2000;
 	v->switch_start = chassis_now();
 	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_SHUTDOWN);

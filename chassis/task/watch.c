@@ -11,12 +11,14 @@
 
 #define TICK_S 0.1
 
-static const char *who(const struct chassis_supervisor *s, size_t slot, char *buf, size_t cap)
+const char *sup_who(const struct chassis_supervisor *s, size_t slot, char *buf, size_t cap)
 {
-	if (s->slot[slot].instance)
-		snprintf(buf, cap, "%s:%u", s->slot[slot].row->name, s->slot[slot].instance);
+	const struct sup_slot *x = &s->slot[slot];
+
+	if (x->instance)
+		snprintf(buf, cap, "%s:%u", x->row->name, x->instance);
 	else
-		snprintf(buf, cap, "%s", s->slot[slot].row->name);
+		snprintf(buf, cap, "%s%s", x->row->name, x->standby ? CHASSIS_STANDBY_SUFFIX : "");
 	return buf;
 }
 
@@ -31,35 +33,52 @@ static bool crash_loop(struct sup_slot *slot, struct srp_time now)
 	return loop;
 }
 
+/* Somebody is there in its place at once: the standby, which has waited for this, or a new process. */
+static void replace(struct chassis_supervisor *s, size_t slot, const char *name)
+{
+	int rc;
+
+	if (sup_take_over(s, slot))
+		return;
+	rc = sup_spawn(s, slot);
+	if (rc == SRP_OK)
+		return;
+	chassis_log(LOG_CRIT, "%s cannot be started: %s", name, srp_strerror(rc));
+	chassis_supervisor_abandon(s, 1);
+}
+
 void sup_died(struct sup_child *c)
 {
 	struct chassis_supervisor *s = c->sup;
 	struct sup_slot *slot = &s->slot[c->slot];
+	bool loop;
 	char name[48];
-	int rc;
 
 	if (slot->live != c)
 		return;
 	slot->live = NULL;
 	chassis_conn_close(c->line);
 	c->line = NULL;
-	sup_tell_gone(s, c->slot);
+	sup_crash_see(c);
+	if (!slot->standby)
+		sup_tell_gone(s, c->slot);
 	if (s->stage != SUP_RUN)
 		return;
-	who(s, c->slot, name, sizeof(name));
-	if (crash_loop(slot, chassis_now())) {
+	sup_who(s, c->slot, name, sizeof(name));
+	loop = !c->ordered && crash_loop(slot, chassis_now());
+	if (slot->standby) {
+		sup_standby_gone(s, c->slot, c->ordered, loop);
+	} else if (loop) {
 		chassis_log(LOG_CRIT,
 			    "%s has died more than %d times in %d seconds: this chassis gives up",
 			    name, SUP_CRASHES, SUP_CRASH_S);
-		chassis_supervisor_abandon(s, 1);
+		chassis_supervisor_give_up(s);
 		return;
+	} else {
+		chassis_log(LOG_ERR, "%s (pid %d) is dead and is started again", name, (int)c->pid);
+		replace(s, c->slot, name);
 	}
-	chassis_log(LOG_ERR, "%s (pid %d) is dead and is started again", name, (int)c->pid);
-	rc = sup_spawn(s, c->slot);
-	if (rc < 0) {
-		chassis_log(LOG_CRIT, "%s cannot be started: %s", name, srp_strerror(rc));
-		chassis_supervisor_abandon(s, 1);
-	}
+	sup_sr_judge(s, chassis_now());
 }
 
 static void log_exit(const struct sup_child *c, int st)
@@ -68,7 +87,7 @@ static void log_exit(const struct sup_child *c, int st)
 	int level = s->stage != SUP_RUN ? LOG_INFO : LOG_ERR;
 	char name[48];
 
-	who(s, c->slot, name, sizeof(name));
+	sup_who(s, c->slot, name, sizeof(name));
 	if (WIFSIGNALED(st))
 		chassis_log(level, "%s (pid %d) was ended by signal %d (%s)", name, (int)c->pid,
 		            WTERMSIG(st), strsignal(WTERMSIG(st)));
@@ -89,6 +108,7 @@ void sup_exited(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	log_exit(c, st);
 	sup_died(c);
+	sup_crash_record(c, st);
 	sup_child_free(c);
 	chassis_supervisor_advance(s);
 }
@@ -110,25 +130,30 @@ static void on_guard(struct ev_loop *loop, ev_io *w, int revents)
 	}
 }
 
+static uint64_t patience_us(const struct sup_slot *slot, const struct sup_child *c)
+{
+	if (!c->ready && !c->becoming)
+		return SRP_MS(SUP_START_MS);
+	return SRP_MS(slot->standby ? CHASSIS_IDLE_STUCK_MS : CHASSIS_STUCK_MS);
+}
+
 static void stuck(struct chassis_supervisor *s, struct srp_time now)
 {
 	for (size_t i = 1; i < s->shared->nslabs; i++) {
 		struct sup_child *c = s->slot[i].live;
 		struct srp_time beat = {stats_slab_last_beat(&s->shared->slab[i]->head)};
-		uint64_t limit;
 		char name[48];
 
 		if (!c || c->killed)
 			continue;
-		limit = SRP_MS(c->ready ? CHASSIS_STUCK_MS : SUP_START_MS);
 		if (beat.us < c->born.us)
 			beat = c->born;
 		if (beat.us < s->fresh.us)
 			beat = s->fresh;
-		if (srp_time_since(beat, now) <= limit)
+		if (srp_time_since(beat, now) <= patience_us(&s->slot[i], c))
 			continue;
 		chassis_log(LOG_ERR, "%s (pid %d) gave no beat for %llu ms: it is killed",
-		            who(s, i, name, sizeof(name)), (int)c->pid,
+		            sup_who(s, i, name, sizeof(name)), (int)c->pid,
 		            (unsigned long long)(srp_time_since(beat, now) / 1000));
 		sup_kill(c);
 	}
@@ -159,6 +184,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	if (s->stage == SUP_RUN) {
 		stuck(s, now);
 		sup_repair(s);
+		sup_standbys(s, now);
+		sup_sr_judge(s, now);
 	}
 	chassis_supervisor_advance(s);
 }

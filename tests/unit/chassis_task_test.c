@@ -18,7 +18,10 @@
 #include "chassis/task/supervisor_impl.h"
 #include "srp/err.h"
 
-#define SLOTS 6 /* supervisor, sct, vpnmgr, demuxmgr, two sessmgrs */
+#define SLOTS 10 /* four, and sessmgr and aaamgr 0 to 2; only the sessmgrs 1 and 2 are started */
+#define S1    6  /* sessmgr:1 */
+#define S2    8
+#define TASKS 5
 #define HANG_S 60.
 
 /* What the processes under test note for the test to see. */
@@ -243,7 +246,7 @@ static bool ready(void)
 
 static bool echoed(void)
 {
-	return notes->echoes[2] && notes->echoes[3] && notes->echoes[4] && notes->echoes[5];
+	return notes->echoes[2] && notes->echoes[3] && notes->echoes[S1] && notes->echoes[S2];
 }
 
 static void start_all(void)
@@ -269,8 +272,11 @@ static void slots(void)
 		CU_ASSERT(chassis_slot_task(i, 2, &task, &instance));
 		CU_ASSERT_EQUAL(chassis_slot(task, instance), i);
 	}
-	CU_ASSERT_EQUAL(task, CHASSIS_TASK_SESSMGR);
+	CU_ASSERT_EQUAL(task, CHASSIS_TASK_AAAMGR);
 	CU_ASSERT_EQUAL(instance, 2);
+	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_SESSMGR, 1), S1);
+	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_SESSMGR, 0), 4);
+	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_AAAMGR, 0), 5);
 	CU_ASSERT(!chassis_slot_task(SLOTS, 2, &task, &instance));
 	CU_ASSERT(chassis_task_related(&r_sct, &r_vpn));
 	CU_ASSERT(chassis_task_related(&r_vpn, &r_sct));
@@ -297,8 +303,9 @@ static void line_messages(void)
 	CU_ASSERT(out.task == m.task && out.instance == 2 && out.serial == UINT64_MAX);
 	for (int t = 0; t <= CHASSIS_TASK__N; t++)
 		for (unsigned i = 0; i < 2; i++) {
-			bool good = t == CHASSIS_TASK_SESSMGR ? i == 1
-				: i == 0 && t != CHASSIS_TASK_SUPERVISOR && t < CHASSIS_TASK_AAAMGR;
+			bool many = t == CHASSIS_TASK_SESSMGR || t == CHASSIS_TASK_AAAMGR;
+			bool good = t != CHASSIS_TASK_SUPERVISOR && t < CHASSIS_TASK__N &&
+				    i == (many ? 1u : 0u);
 
 			bad = (struct chassis_line_msg){(enum chassis_task)t, i, 1};
 			w = chassis_line_put(&bad, buf, sizeof(buf));
@@ -312,7 +319,12 @@ static void talk_and_stop(void)
 	begin();
 	start_all();
 	for (size_t i = 1; i < SLOTS; i++) {
-		CU_ASSERT_EQUAL(shared.slab[i]->starts, 1);
+		bool there = i <= 3 || i == S1 || i == S2;
+
+		CU_ASSERT_EQUAL(shared.slab[i]->starts, there);
+		CU_ASSERT_EQUAL(sup->slot[i].live != NULL, there);
+		if (!there)
+			continue;
 		CU_ASSERT_EQUAL(chassis_slot((enum chassis_task)shared.slab[i]->task,
 					     shared.slab[i]->instance),
 				i);
@@ -321,11 +333,11 @@ static void talk_and_stop(void)
 				(uint32_t)sup->slot[i].live->pid);
 	}
 	/* exactly the lines that the rows name */
-	CU_ASSERT_EQUAL(notes->up[1][4], 1);
-	CU_ASSERT_EQUAL(notes->up[4][1], 1);
-	CU_ASSERT_EQUAL(notes->up[4][3], 1);
-	CU_ASSERT_EQUAL(notes->up[4][2], 0);
-	CU_ASSERT_EQUAL(notes->up[4][5], 0);
+	CU_ASSERT_EQUAL(notes->up[1][S1], 1);
+	CU_ASSERT_EQUAL(notes->up[S1][1], 1);
+	CU_ASSERT_EQUAL(notes->up[S1][3], 1);
+	CU_ASSERT_EQUAL(notes->up[S1][2], 0);
+	CU_ASSERT_EQUAL(notes->up[S1][S2], 0);
 	CU_ASSERT_EQUAL(notes->execve_errno, EPERM);
 	stop_all();
 	CU_ASSERT_EQUAL(notes->stop_order[2], 1); /* vpnmgr first, alone */
@@ -337,26 +349,26 @@ static pid_t victim;
 
 static bool restarted(void)
 {
-	return sup->slot[4].live && sup->slot[4].live->pid != victim && notes->echoes[4] >= 2 &&
-	       notes->up[3][4] == 2;
+	return sup->slot[S1].live && sup->slot[S1].live->pid != victim && notes->echoes[S1] >= 2 &&
+	       notes->up[3][S1] == 2;
 }
 
 static void killed(void)
 {
 	begin();
 	start_all();
-	victim = sup->slot[4].live->pid;
+	victim = sup->slot[S1].live->pid;
 	CU_ASSERT_EQUAL(kill(victim, SIGKILL), 0);
 	CU_ASSERT(until(restarted));
-	CU_ASSERT_EQUAL(notes->starts[4], 2);
-	CU_ASSERT_EQUAL(shared.slab[4]->starts, 2);
-	CU_ASSERT_EQUAL(notes->up[1][4], 2);
-	CU_ASSERT_EQUAL(notes->gone[1][4], 1);
-	CU_ASSERT_EQUAL(notes->gone[3][4], 1);
-	CU_ASSERT_EQUAL(notes->gone[1][5], 0);
-	CU_ASSERT_EQUAL(notes->starts[5], 1);
+	CU_ASSERT_EQUAL(notes->starts[S1], 2);
+	CU_ASSERT_EQUAL(shared.slab[S1]->starts, 2);
+	CU_ASSERT_EQUAL(notes->up[1][S1], 2);
+	CU_ASSERT_EQUAL(notes->gone[1][S1], 1);
+	CU_ASSERT_EQUAL(notes->gone[3][S1], 1);
+	CU_ASSERT_EQUAL(notes->gone[1][S2], 0);
+	CU_ASSERT_EQUAL(notes->starts[S2], 1);
 	/* all lines lead to the new process */
-	CU_ASSERT_EQUAL(notes->up[4][1], 2);
+	CU_ASSERT_EQUAL(notes->up[S1][1], 2);
 	stop_all();
 	end();
 }
@@ -364,19 +376,19 @@ static void killed(void)
 static void first_start_fails(void)
 {
 	begin();
-	notes->fail_start = 5;
+	notes->fail_start = S2;
 	(void)chassis_supervisor_start(sup);
 	CU_ASSERT(until(none_left));
 	CU_ASSERT_EQUAL(sup->status, 1);
 	CU_ASSERT(!is_ready);
-	CU_ASSERT_EQUAL(notes->starts[5], SUP_CRASHES + 1);
+	CU_ASSERT_EQUAL(notes->starts[S2], SUP_CRASHES + 1);
 	CU_ASSERT_EQUAL(notes->stopped[2], 0);
 	end();
 }
 
 static bool repaired(void)
 {
-	return notes->up[1][4] + notes->up[1][5] == 3 && notes->echoes[4] + notes->echoes[5] == 3;
+	return notes->up[1][S1] + notes->up[1][S2] == 3 && notes->echoes[S1] + notes->echoes[S2] == 3;
 }
 
 /* sct refuses an answer: the line ends, both say so, one new line is made. */
@@ -386,10 +398,10 @@ static void broken_line(void)
 	notes->bad_frame = 1;
 	start_all();
 	CU_ASSERT(until(repaired));
-	CU_ASSERT_EQUAL(notes->gone[1][4] + notes->gone[1][5], 1);
-	CU_ASSERT_EQUAL(notes->starts[4] + notes->starts[5], 2);
+	CU_ASSERT_EQUAL(notes->gone[1][S1] + notes->gone[1][S2], 1);
+	CU_ASSERT_EQUAL(notes->starts[S1] + notes->starts[S2], 2);
 	stop_all();
-	CU_ASSERT_EQUAL(notes->up[1][4] + notes->up[1][5], 3);
+	CU_ASSERT_EQUAL(notes->up[1][S1] + notes->up[1][S2], 3);
 	end();
 }
 
@@ -403,7 +415,7 @@ static bool none_dying(void)
 
 	TAILQ_FOREACH(c, &sup->children, link)
 		n++;
-	return n == SLOTS - 1;
+	return n == TASKS;
 }
 
 static bool vpn_twice(void)
@@ -447,7 +459,7 @@ static void held(void)
 
 static bool two_dead(void)
 {
-	return notes->starts[1] == 2 && notes->starts[4] == 2;
+	return notes->starts[1] == 2 && notes->starts[S1] == 2;
 }
 
 /* A task that was stopped, and one that was sent what a terminal sends to all. */
@@ -455,13 +467,13 @@ static void signals(void)
 {
 	begin();
 	start_all();
-	kill(sup->slot[5].live->pid, SIGTERM);
-	kill(sup->slot[5].live->pid, SIGINT);
-	kill(sup->slot[4].live->pid, SIGABRT);
+	kill(sup->slot[S2].live->pid, SIGTERM);
+	kill(sup->slot[S2].live->pid, SIGINT);
+	kill(sup->slot[S1].live->pid, SIGABRT);
 	kill(sup->slot[1].live->pid, SIGSTOP);
 	kill(sup->slot[1].live->pid, SIGKILL);
 	CU_ASSERT(until(two_dead));
-	CU_ASSERT_EQUAL(notes->starts[5], 1);
+	CU_ASSERT_EQUAL(notes->starts[S2], 1);
 	stop_all();
 	end();
 }
@@ -483,15 +495,15 @@ static int in_child(void (*fn)(void))
 static void write_own(void)
 {
 	signal(SIGSEGV, SIG_DFL);
-	if (chassis_privilege_slabs(&shared, 4) < 0)
+	if (chassis_privilege_slabs(&shared, CHASSIS_TASK_SESSMGR, 1) < 0)
 		_exit(1);
-	shared.slab[4]->sessions = 7;
+	shared.slab[S1]->sessions = 7;
 }
 
 static void write_other(void)
 {
 	write_own();
-	shared.slab[5]->sessions = 7;
+	shared.slab[S2]->sessions = 7;
 }
 
 static void close_some(void)
@@ -534,12 +546,12 @@ static void privileges(void)
 	begin();
 	st = in_child(write_own);
 	CU_ASSERT(WIFEXITED(st) && WEXITSTATUS(st) == 0);
-	CU_ASSERT_EQUAL(shared.slab[4]->sessions, 7);
+	CU_ASSERT_EQUAL(shared.slab[S1]->sessions, 7);
 	st = in_child(write_other);
 	/* a sanitizer turns the fault into an exit */
 	CU_ASSERT((WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV) ||
 		  (WIFEXITED(st) && WEXITSTATUS(st)));
-	CU_ASSERT_EQUAL(shared.slab[5]->sessions, 0);
+	CU_ASSERT_EQUAL(shared.slab[S2]->sessions, 0);
 	st = in_child(close_some);
 	CU_ASSERT(WIFEXITED(st) && WEXITSTATUS(st) == 0);
 	st = in_child(keep_own);
