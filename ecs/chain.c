@@ -68,6 +68,7 @@ static void grow(struct ecs_chain *c)
 	c->moved = 0;
 	c->cur = b;
 	c->mask = n - 1;
+	c->touched = false;
 }
 
 int ecs_chain_reserve(struct ecs_chain *c, size_t expected, size_t *bytes)
@@ -79,6 +80,8 @@ int ecs_chain_reserve(struct ecs_chain *c, size_t expected, size_t *bytes)
 		expected = MAX_EXPECTED;
 	while (n < expected)
 		n <<= 1;
+	if (n == c->mask + 1 && c->touched)
+		return 0;
 	b = malloc(n * sizeof(*b));
 	if (!b)
 		return SRP_ENOMEM;
@@ -91,6 +94,7 @@ int ecs_chain_reserve(struct ecs_chain *c, size_t expected, size_t *bytes)
 	c->cur = b;
 	c->mask = n - 1;
 	move_some(c, SIZE_MAX);
+	c->touched = true;
 	*bytes += n * sizeof(*b);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef ECS_CHAIN_H
 #define ECS_CHAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct ecs_chain {
 	size_t next;              /**< offset of the object's chain pointer */
 	ecs_chain_hash_fn *hash;
 	uint64_t seed;
+	bool touched;             /**< cur is from ecs_chain_reserve() */
 };
 
 /** @p expected objects; @p next is the offset of the object's `next` pointer. 0 or SRP_ENOMEM. */

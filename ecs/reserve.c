@@ -7,6 +7,7 @@
 #include "ecs/frag.h"
 #include "ecs/ledger.h"
 
+#define RESERVE_MAX    ((size_t)1 << 26)
 #define USAGES_EACH    3u   /* volumes of a session: its own, of a rule, of a content-id */
 #define ANALYSES_SHARE 8u   /* of the flows, that many-th part is being analyzed at one time */
 
@@ -26,7 +27,7 @@ int ecs_engine_reserve(struct ecs_engine *e, size_t sessions, size_t flows)
 	size_t *b = &e->reserved;
 	int rc;
 
-	if (sessions > SIZE_MAX / USAGES_EACH)
+	if (sessions > RESERVE_MAX || flows > RESERVE_MAX)
 		return SRP_ENOMEM;
 	e->warm = true;
 	ecs_engine_warm(e);

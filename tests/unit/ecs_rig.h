@@ -270,7 +270,7 @@ static inline const struct ecs_rule_stats *stats_of(const struct rig *r, const c
 	return &r->stats[n];
 }
 
-static const char *rule_of(const struct conn *c)
+static inline const char *rule_of(const struct conn *c)
 {
 	const struct ecs_flow *f = flow_of(c);
 	const struct ecs_ruleref *ref = f ? ecs_ruleref_get(c->r->e->refs, f->ref) : NULL;
