@@ -56,6 +56,7 @@ struct ecs_engine_config {
 	void *ledger;      /**< region for volumes that outlive the process; NULL: none (ledger.h) */
 	size_t ledger_len; /**< bytes of it, at least ECS_LEDGER_MIN; aligned to 64 */
 	bool ledger_fresh; /**< it is all zero: no predecessor has left anything in it */
+	uint32_t *handling; /**< the call-id of each packet's session is noted here; NULL: nowhere */
 };
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now);
@@ -77,7 +78,8 @@ struct ecs_engine_identity {
 	uint8_t instance;
 	struct ecs_counters *counters;     /**< in the slab that is the task's from now on */
 	struct ecs_rule_stats *rule_stats; /**< likewise */
-	void *ledger;                      /**< as in struct ecs_engine_config */
+	uint32_t *handling;                /**< as in struct ecs_engine_config, like what follows */
+	void *ledger;
 	size_t ledger_len;
 	bool ledger_fresh;
 };

@@ -561,6 +561,8 @@ enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, 
 	w.s = ecs_session_by_addr(e, ecs_packet_subscriber(&p));
 	if (!w.s)
 		return ECS_NO_SESSION;
+	if (e->conf.handling)
+		*e->conf.handling = w.s->spec.callid;
 	count_in(e->conf.counters, dir, w.pkts, w.bytes);
 	return session_packet(e, &w);
 }

@@ -63,6 +63,7 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
 	e->conf.instance = id->instance;
 	e->conf.counters = id->counters;
 	e->conf.rule_stats = id->rule_stats;
+	e->conf.handling = id->handling;
 	e->conf.ledger = id->ledger;
 	e->conf.ledger_len = id->ledger_len;
 	e->conf.ledger_fresh = id->ledger_fresh;

@@ -103,6 +103,7 @@ static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun
 	verdict = ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now);
 	if (verdict == ECS_NO_SESSION)
 		verdict = bring(s, dir, p, now);
+	s->ctx->slab->handling = 0;
 	switch (verdict) {
 	case ECS_FORWARD:
 		write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), p);

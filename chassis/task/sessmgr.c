@@ -358,7 +358,7 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 		.service = c->service ? c->service : empty_service(),
 		.sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
 		.counters = &s->ctx->slab->ecs, .rule_stats = s->ctx->slab->rule,
-		.chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
+		.handling = &s->ctx->slab->handling, .chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
 		.checkpoint_duration = c->srp.session_duration, .pending_timeout = c->srp.pending_s,
 		.sessions_expected = 4096, .flows_expected = 16384,
 		.ledger = s->ctx->instance ? ledger_map(s->ctx) : NULL,
@@ -482,7 +482,8 @@ static int become(struct chassis_task_ctx *ctx)
 	struct sessmgr *s = ctx->priv;
 	struct ecs_engine_identity id = {
 		.instance = (uint8_t)ctx->instance, .counters = &ctx->slab->ecs,
-		.rule_stats = ctx->slab->rule, .ledger_len = CHASSIS_LEDGER_BYTES,
+		.rule_stats = ctx->slab->rule, .handling = &ctx->slab->handling,
+		.ledger_len = CHASSIS_LEDGER_BYTES,
 	};
 	int rc;
 
