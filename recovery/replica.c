@@ -203,6 +203,7 @@ void recovery_replica_down(struct recovery_replica *r, struct srp_time now)
 	r->nrefusals = 0;
 	r->ack_due = false;
 	r->outq_len = r->outq_pos = 0;
+	recovery_questions_forget(r);
 }
 
 enum recovery_link recovery_replica_link(const struct recovery_replica *r)

@@ -42,9 +42,21 @@ enum recovery_event {
 	RECOVERY_EV_AUDIT /**< an audit has ended, or found a silent change: @c why names it */
 };
 
+#define RECOVERY_QUESTIONS    16   /**< of one end without an answer */
+#define RECOVERY_QUESTION_MAX 64   /**< bytes */
+#define RECOVERY_ANSWER_MAX   1024 /**< bytes */
+
 struct recovery_ops {
 	/** @p why: a short text for the log, or NULL. Must not re-enter the replica. */
 	void (*event)(void *owner, enum recovery_event ev, const char *why);
+	/** The peer's owner asks: bytes that nobody has looked at. The answer goes to @p answer;
+	 *  returns its length, at most @p cap, 0: nothing to say. NULL: never anything. Must not
+	 *  re-enter the replica. */
+	size_t (*question)(void *owner, const uint8_t *question, size_t len, uint8_t *answer, size_t cap,
+	                   struct srp_time now);
+	/** The answer to recovery_replica_ask: bytes that nobody has looked at; @p len 0: the peer has
+	 *  nothing to say. Must not re-enter the replica. */
+	void (*answer)(void *owner, uint32_t id, const uint8_t *answer, size_t len, struct srp_time now);
 };
 
 /** What is configured, and does not change while the process lives unless set again. */
@@ -176,6 +188,17 @@ void recovery_replica_end(struct recovery_replica *r, struct srp_time now);
 /** Starts an audit (from the receiver: asks the source for one): both sides recompute hashes from
  *  the objects, compare, repair. Told by RECOVERY_EV_AUDIT: each silent change, and the end. */
 void recovery_replica_audit(struct recovery_replica *r, struct srp_time now);
+
+/**
+ * Asks the owner of the other end. The answer, if there is one, comes by recovery_ops.answer; the asker
+ * sets a time for it.
+ *
+ * @param id  the number of the question, not 0
+ * @return 0; SRP_ESTATE: not connected, or not agreed yet; SRP_EBUSY: RECOVERY_QUESTIONS are without
+ *         an answer; SRP_ERANGE: empty or too long; SRP_EFULL, SRP_ENOMEM
+ */
+int recovery_replica_ask(struct recovery_replica *r, const uint8_t *question, size_t len,
+                         struct srp_time now, uint32_t *id);
 
 /** Figures for show commands. */
 struct recovery_status {

@@ -217,6 +217,13 @@ struct recovery_replica {
 	uint64_t audit_silent;
 	struct srp_time verified;
 
+	/* questions of ours without an answer; id 0: a free place */
+	struct recovery_question {
+		uint32_t id;
+		struct srp_time at;
+	} question[RECOVERY_QUESTIONS];
+	uint32_t question_id;
+
 	/* bytes */
 	uint8_t *outq;
 	size_t outq_len, outq_pos, outq_cap;
@@ -410,6 +417,11 @@ void recovery_event(struct recovery_replica *r, enum recovery_event ev, const ch
 	                          struct srp_time now);
 #include "recovery/frame.def"
 #undef RECOVERY_FRAME
+
+/* --- questions (question.c) ------------------------------------------------------------------- */
+
+/** The connection is gone: nobody answers any more. */
+void recovery_questions_forget(struct recovery_replica *r);
 
 /* --- hello, comparison, audit (hello.c, digest.c, compare.c, audit.c) ------------------------- */
 

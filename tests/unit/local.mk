@@ -68,6 +68,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/recovery_counters_test.c \
 	%D%/recovery_gates_test.c \
 	%D%/recovery_lists_test.c \
+	%D%/recovery_question_test.c \
 	%D%/recovery_sink_test.c \
 	%D%/recovery_sync_test.c \
 	%D%/recovery_wire_test.c

@@ -23,6 +23,11 @@ struct kit_side {
 	unsigned ev[KIT_EVENTS];
 	char why[128];
 	int rc; /* of the last frame that it read */
+	/* questions: what it was asked, what it says, what it was told */
+	uint8_t asked[RECOVERY_QUESTION_MAX], say[RECOVERY_ANSWER_MAX], told[RECOVERY_ANSWER_MAX];
+	size_t nasked, nsay, ntold;
+	unsigned answers;
+	uint32_t answered; /* number of the last one */
 };
 
 struct kit {
@@ -41,9 +46,36 @@ static inline void kit_event(void *owner, enum recovery_event ev, const char *wh
 	(void)snprintf(e->why, sizeof(e->why), "%s", why ? why : "");
 }
 
+static inline size_t kit_question(void *owner, const uint8_t *q, size_t len, uint8_t *answer, size_t cap,
+                                  struct srp_time now)
+{
+	struct kit_side *e = owner;
+
+	(void)now;
+	CU_ASSERT_FATAL(len <= sizeof(e->asked) && e->nsay <= cap);
+	memcpy(e->asked, q, len);
+	e->nasked = len;
+	memcpy(answer, e->say, e->nsay);
+	return e->nsay;
+}
+
+static inline void kit_answer(void *owner, uint32_t id, const uint8_t *answer, size_t len,
+                              struct srp_time now)
+{
+	struct kit_side *e = owner;
+
+	(void)now;
+	CU_ASSERT_FATAL(len <= sizeof(e->told));
+	memcpy(e->told, answer, len);
+	e->ntold = len;
+	e->answered = id;
+	e->answers++;
+}
+
 static inline void kit_birth(struct kit *k, int i)
 {
-	static const struct recovery_ops ops = {.event = kit_event};
+	static const struct recovery_ops ops = {
+		.event = kit_event, .question = kit_question, .answer = kit_answer};
 	struct kit_side *e = &k->s[i];
 	struct recovery_config conf = {
 		.id = k->id, .kinds = toy_kinds, .nkinds = TOY_KINDS, .ckpt_owner = &e->toy,

@@ -49,6 +49,12 @@ static void converse(struct kit *k, struct tape *t, int keep)
 	toy_set_parent(&k->s[0].toy, 2, 5, k->now);
 	recovery_replica_audit(k->s[0].r, k->now);
 	recovery_replica_audit(k->s[1].r, k->now);
+	for (int i = 0; i < 2; i++) {
+		uint32_t id;
+
+		k->s[i].nsay = 5;
+		CU_ASSERT_EQUAL(recovery_replica_ask(k->s[i].r, (const uint8_t *)"what", 4, k->now, &id), SRP_OK);
+	}
 	for (int i = 0; i < 12; i++, k->now.us += 100000) {
 		record_one(k, 0, t, keep);
 		record_one(k, 1, t, keep);
@@ -117,7 +123,7 @@ static void each_frame(void (*fn)(struct kit *k, int reader, const uint8_t *fram
 			kit_fini(&k);
 		}
 	}
-	for (int i = RECOVERY_FT_HELLO; i <= RECOVERY_FT_FILLED; i++) {
+	for (int i = RECOVERY_FT_HELLO; i <= RECOVERY_FT_ANSWER; i++) {
 		CU_ASSERT(types[i]);
 		if (!types[i])
 			printf("no frame of type %d\n", i);
