@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ecs/analyze.h"
+#include "ecs/call.h"
 #include "ecs/engine_impl.h"
 #include "ecs/frag.h"
 #include "ecs/kind.h"
@@ -20,6 +21,7 @@ static void init_pools(struct ecs_engine *e)
 	ecs_pool_init(&e->usage_pool, sizeof(struct ecs_usage));
 	ecs_pool_init(&e->delay_pool, sizeof(struct ecs_delay));
 	ecs_pool_init(&e->analysis_pool, sizeof(struct ecs_analysis));
+	ecs_pool_init(&e->more_pool, sizeof(struct ecs_call_more));
 }
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now)
@@ -42,8 +44,9 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	e->refs = ecs_ruleref_new(conf->service, conf->sink);
 	e->flows = ecs_flow_table_new(conf->flows_expected, conf->seed);
 	e->wheel = ecs_wheel_new(ECS_WHEEL_TICK_MS, now);
-	if (!e->matcher || !e->refs || !e->flows || !e->wheel || ecs_sessions_init(e) != 0 ||
-	    ecs_usages_init(e) != 0) {
+	e->nobody = ecs_pool_get(&e->more_pool);
+	if (!e->nobody || !e->matcher || !e->refs || !e->flows || !e->wheel ||
+	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
 	}
@@ -81,6 +84,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_pool_fini(&e->usage_pool);
 	ecs_pool_fini(&e->delay_pool);
 	ecs_pool_fini(&e->analysis_pool);
+	ecs_pool_fini(&e->more_pool);
 	free(e);
 }
 

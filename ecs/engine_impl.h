@@ -107,7 +107,8 @@ struct ecs_engine {
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
-	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool;
+	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool, more_pool;
+	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
 	size_t nsessions, nanalyses;
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */
 	uint16_t gen; /**< +1 at each takeover: objects of another gen are recovered */
@@ -184,7 +185,7 @@ struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool ma
 
 /** The indexes of sessions; 0 or SRP_ENOMEM. */
 int ecs_sessions_init(struct ecs_engine *e);
-/** Looks up rulebase and scheme of a session in the present service. */
+/** Authorises a session anew in the present service: looks up rulebase and scheme. */
 void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s);
 /** Notes a packet: idleness, and now and then UPDATE_CLPSTATS. */
 void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);

@@ -1,6 +1,7 @@
 #include "config.h"
 #include "ecs/session.h"
 
+#include "ecs/call.h"
 #include "ecs/kind.h"
 
 #define BEARER_FIRST 5u  /* EPS bearer identities; the first is the default bearer */
@@ -50,8 +51,7 @@ static struct srp_ckpt_obj *call_parent(const struct srp_ckpt_obj *o)
 
 static enum srp_gate call_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
 {
-	(void)ctx;
-	return ecs_kind_gate(of_call(o));
+	return ecs_kind_gate(of_call(o), ctx);
 }
 
 static int call_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -143,8 +143,7 @@ static struct srp_ckpt_obj *bearer_parent(const struct srp_ckpt_obj *o)
 
 static enum srp_gate bearer_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
 {
-	(void)ctx;
-	return ecs_kind_gate(of_bearer(o)->session);
+	return ecs_kind_gate(of_bearer(o)->session, ctx);
 }
 
 static int bearer_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -177,7 +176,9 @@ static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	arp = (uint8_t)srp_mp_uint(r, UINT8_MAX);
 	if (r->err)
 		return r->err;
-	b = ecs_session_bearer(s, (uint8_t)key->k[1], true);
+	b = ecs_session_bearer(s, (uint8_t)key->k[1], false);
+	if (!b)
+		b = ecs_session_add_bearer(ctx->owner, s, (uint8_t)key->k[1]);
 	if (!b)
 		return SRP_EFULL;
 	b->qci = qci;
@@ -208,13 +209,16 @@ static int bearer_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_k
 
 	if (!o)
 		return SRP_ENOENT;
-	ecs_tell_deleted(ctx->owner, o, ECS_TELL_LISTS, ctx->now);
 	/* the default bearer is part of the session and stays, as one that was never told of: that
 	 * is what a peer has of it whose session came by a full checkpoint alone */
-	if (key->k[1] == BEARER_FIRST)
+	if (key->k[1] == BEARER_FIRST) {
+		ecs_tell_deleted(ctx->owner, o, ECS_TELL_LISTS, ctx->now);
 		ecs_obj_anew(o);
-	else
-		ECS_CONTAINER(o, struct ecs_bearer, ckpt)->used = false;
+	} else {
+		struct ecs_bearer *b = ECS_CONTAINER(o, struct ecs_bearer, ckpt);
+
+		ecs_session_end_bearer(ctx->owner, b->session, b, ECS_TELL_LISTS, ctx->now);
+	}
 	return 0;
 }
 
@@ -227,7 +231,7 @@ static void bearer_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, vo
 		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
 
 		next = l->next;
-		for (size_t i = 0; i < ECS_BEARERS_MAX && s->ready_for_recovery; i++)
+		for (size_t i = 0; i < ECS_BEARERS_MAX && ecs_kind_covered(s, ctx); i++)
 			if (s->bearer[i].used && fn(&s->bearer[i].ckpt, arg) != 0)
 				return;
 	}
@@ -247,8 +251,7 @@ static struct srp_ckpt_obj *clp_parent(const struct srp_ckpt_obj *o)
 
 static enum srp_gate clp_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
 {
-	(void)ctx;
-	return ecs_kind_gate(of_clp(o));
+	return ecs_kind_gate(of_clp(o), ctx);
 }
 
 static int clp_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -306,11 +309,39 @@ static void clp_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void 
 	ecs_kind_walk(ctx, offsetof(struct ecs_session, clp), fn, arg);
 }
 
+static void call_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                        const struct srp_ckpt_pass *p)
+{
+	if (o)
+		ecs_call_passed(ECS_CONTAINER(o, struct ecs_session, call), ECS_CALL_MICRO, p);
+	else
+		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+}
+
+static void bearer_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                          const struct srp_ckpt_pass *p)
+{
+	if (o)
+		ecs_call_passed(ECS_CONTAINER(o, struct ecs_bearer, ckpt)->session, ECS_CALL_MICRO, p);
+	else
+		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+}
+
+static void clp_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                       const struct srp_ckpt_pass *p)
+{
+	if (o)
+		ecs_call_passed(ECS_CONTAINER(o, struct ecs_session, clp), ECS_CALL_MICRO, p);
+	else
+		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+}
+
 const struct srp_ckpt_kind ecs_kind_call = {
 	.id = 179, .del_id = 188, .name = "ACS_CALL_INFO", .del_name = "DEL_ACS_CALL_INFO",
 	.rank = 1, .nkey = 1, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
 	.key = call_key, .parent = call_parent, .gate = call_gate, .encode = call_encode,
 	.apply = call_apply, .remove = call_remove, .find = call_find, .walk = call_walk,
+	.passed = call_passed,
 };
 
 const struct srp_ckpt_kind ecs_kind_bearer = {
@@ -318,6 +349,7 @@ const struct srp_ckpt_kind ecs_kind_bearer = {
 	.rank = 1, .nkey = 2, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = BEARER_LEN,
 	.key = bearer_key, .parent = bearer_parent, .gate = bearer_gate, .encode = bearer_encode,
 	.apply = bearer_apply, .remove = bearer_remove, .find = bearer_find, .walk = bearer_walk,
+	.passed = bearer_passed,
 };
 
 const struct srp_ckpt_kind ecs_kind_clp = {
@@ -326,4 +358,5 @@ const struct srp_ckpt_kind ecs_kind_clp = {
 	.left_out = 1u << 0 | 1u << 1, /* age, idleness */
 	.key = clp_key, .parent = clp_parent, .gate = clp_gate, .encode = clp_encode,
 	.apply = clp_apply, .remove = clp_remove, .find = clp_find, .walk = clp_walk,
+	.passed = clp_passed,
 };

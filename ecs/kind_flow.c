@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ecs/call.h"
 #include "ecs/kind.h"
 #include "ecs/tcp.h"
 
@@ -69,8 +70,7 @@ static struct srp_ckpt_obj *flow_parent(const struct srp_ckpt_obj *o)
 
 static enum srp_gate flow_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
 {
-	(void)ctx;
-	return ecs_kind_gate(of(o)->session);
+	return ecs_kind_gate(of(o)->session, ctx);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -405,7 +405,7 @@ static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
 
 		ns = ls->next;
-		if (!s->ready_for_recovery)
+		if (!ecs_kind_covered(s, ctx))
 			continue;
 		for (lf = s->flows.next; lf != &s->flows; lf = nf) {
 			struct ecs_flow *f = ECS_CONTAINER(lf, struct ecs_flow, in_session);
@@ -418,6 +418,15 @@ static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 	}
 }
 
+static void flow_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                        const struct srp_ckpt_pass *p)
+{
+	if (o)
+		ecs_call_passed(ECS_CONTAINER(o, struct ecs_flow, ckpt)->session, ECS_CALL_MICRO, p);
+	else
+		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+}
+
 const struct srp_ckpt_kind ecs_kind_flow = {
 	.id = 210, .del_id = 211, .name = "ACS_FLOW_INFO", .del_name = "DEL_ACS_FLOW_INFO",
 	.rank = 3, .limited = true, .nkey = 2, .nfields = 10, .ver_min = 1, .ver_max = 1,
@@ -425,4 +434,5 @@ const struct srp_ckpt_kind ecs_kind_flow = {
 	.left_nil = 1u << 5, .left_out = 1u << 8 | 1u << 9, /* idle timeout; age, idleness */
 	.key = flow_key, .parent = flow_parent, .gate = flow_gate, .encode = flow_encode,
 	.apply = flow_apply, .remove = flow_remove, .find = flow_find, .walk = flow_walk,
+	.passed = flow_passed,
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ecs/call.h"
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
 
@@ -36,8 +37,7 @@ static void full_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
 
 static enum srp_gate full_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
 {
-	(void)ctx;
-	return ecs_kind_gate(of_full(o));
+	return ecs_kind_gate(of_full(o), ctx);
 }
 
 static int full_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -184,12 +184,13 @@ static void set_bearers(struct ecs_engine *e, struct ecs_session *s, const struc
 
 		if (!b->used || (keep & 1u << b->id))
 			continue;
-		ecs_tell_deleted(e, &b->ckpt, ECS_TELL_LISTS, now);
-		b->used = false;
+		ecs_session_end_bearer(e, s, b, ECS_TELL_LISTS, now);
 	}
 	for (uint32_t i = 0; i < f->nbearers; i++) {
-		struct ecs_bearer *b = ecs_session_bearer(s, f->bearer[i].id, true);
+		struct ecs_bearer *b = ecs_session_bearer(s, f->bearer[i].id, false);
 
+		if (!b)
+			b = ecs_session_add_bearer(e, s, f->bearer[i].id);
 		if (!b)
 			continue; /* cannot be: as many places as ids */
 		b->qci = f->bearer[i].qci;
@@ -281,10 +282,20 @@ static int full_names(struct srp_mp_r *r, unsigned nfields, uint64_t *name)
 }
 
 /* Left out: bearers (field 7), age and idleness. */
+static void full_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                        const struct srp_ckpt_pass *p)
+{
+	if (o)
+		ecs_call_passed(ECS_CONTAINER(o, struct ecs_session, full), ECS_CALL_FULL, p);
+	else
+		ecs_call_passed_key(ECS_CALL_FULL, key, p);
+}
+
 const struct srp_ckpt_kind ecs_kind_full = {
 	.id = 240, .del_id = 1, .name = "Full Checkpoint", .del_name = "INVALIDATE_CRR",
 	.rank = 1, .nkey = 1, .nfields = 10, .ver_min = 1, .ver_max = 1, .max_len = FULL_LEN,
 	.left_out = 1u << 7 | 1u << 8 | 1u << 9, .names = full_names,
 	.key = full_key, .gate = full_gate, .encode = full_encode, .apply = full_apply,
 	.remove = full_remove, .find = full_find, .walk = full_walk,
+	.passed = full_passed,
 };

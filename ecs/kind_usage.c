@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ecs/call.h"
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
 
@@ -34,8 +35,7 @@ static struct srp_ckpt_obj *usage_parent(const struct srp_ckpt_obj *o)
 
 static enum srp_gate usage_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
 {
-	(void)ctx;
-	return ecs_kind_gate(of(o)->session);
+	return ecs_kind_gate(of(o)->session, ctx);
 }
 
 static void write_slot(const struct ecs_volume *v, struct srp_mp_w *w)
@@ -198,7 +198,7 @@ static void usage_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, voi
 		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
 
 		ns = ls->next;
-		if (!s->ready_for_recovery)
+		if (!ecs_kind_covered(s, ctx))
 			continue;
 		for (lu = s->usages.next; lu != &s->usages; lu = nu) {
 			struct ecs_usage *u = ECS_CONTAINER(lu, struct ecs_usage, in_session);
@@ -210,9 +210,19 @@ static void usage_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, voi
 	}
 }
 
+static void usage_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                         const struct srp_ckpt_pass *p)
+{
+	if (o)
+		ecs_call_passed(ECS_CONTAINER(o, struct ecs_usage, ckpt)->session, ECS_CALL_MICRO, p);
+	else
+		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+}
+
 const struct srp_ckpt_kind ecs_kind_usage = {
 	.id = 212, .name = "ACS_USAGE_INFO",
 	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
 	.key = usage_key, .parent = usage_parent, .gate = usage_gate, .encode = usage_encode,
 	.apply = usage_apply, .remove = usage_remove, .find = usage_find, .walk = usage_walk,
+	.passed = usage_passed,
 };

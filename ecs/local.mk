@@ -2,6 +2,9 @@ noinst_LIBRARIES += %D%/libecs.a
 %C%_libecs_a_SOURCES = \
 	%D%/analyze.c	%D%/analyze.h	\
 	%D%/app.c	%D%/app.h	\
+	%D%/call.c	%D%/call.h	\
+	%D%/call_debug.h		\
+	%D%/call_machine.c	%D%/call_machine.def	%D%/call_machine.h	\
 	%D%/chain.c	%D%/chain.h	\
 	%D%/charge.c			\
 	%D%/counters.c	%D%/counters.def	\

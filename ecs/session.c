@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/app.h"
+#include "ecs/call.h"
 #include "ecs/engine_impl.h"
 #include "ecs/ledger.h"
 
@@ -134,7 +135,7 @@ struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid)
 
 bool ecs_session_recovered(const struct ecs_engine *e, const struct ecs_session *s)
 {
-	return s->recovered || s->gen != e->gen;
+	return !s->original || s->gen != e->gen || !e->active;
 }
 
 static bool spec_ok(const struct ecs_session_spec *spec)
@@ -172,11 +173,20 @@ static void unlink_addrs(struct ecs_engine *e, struct ecs_session *s)
 		ecs_chain_remove(&e->by_v6, s);
 }
 
-void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s)
+/* Looks the rulebase up; false: there is none of that name. */
+static bool find_rulebase(struct ecs_engine *e, struct ecs_session *s)
 {
 	const char *rb = s->spec.rulebase[0] ? s->spec.rulebase : DEFAULT_RULEBASE;
 
 	s->rulebase = ecs_service_find_rulebase(e->conf.service, rb);
+	return s->rulebase >= 0;
+}
+
+/* Binds what the rulebase says, and the service-scheme. */
+static void bind(struct ecs_engine *e, struct ecs_session *s)
+{
+	const char *rb = s->spec.rulebase[0] ? s->spec.rulebase : DEFAULT_RULEBASE;
+
 	s->scheme = ecs_service_find_scheme(e->conf.service, rb, s->spec.apn);
 	s->needs = (struct ecs_needs){0};
 	s->handshaking = 0;
@@ -188,6 +198,21 @@ void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s)
 		e->app = ecs_app_new();
 }
 
+/* Looks up in the service what a call in service may use. */
+static void authorize(struct ecs_engine *e, struct ecs_session *s)
+{
+	ecs_call_step(e, s, ECS_CALL_EV_AUTH_REQ);
+	ecs_call_step(e, s,
+	              find_rulebase(e, s) ? ECS_CALL_EV_AUTH_SUCCESS : ECS_CALL_EV_AUTH_FAILURE);
+	bind(e, s);
+}
+
+void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s)
+{
+	authorize(e, s);
+	ecs_call_step(e, s, ECS_CALL_EV_UPDATE_SESS_CONFIG);
+}
+
 static void arm_idle(struct ecs_engine *e, struct ecs_session *s)
 {
 	if (s->spec.idle_timeout)
@@ -196,19 +221,13 @@ static void arm_idle(struct ecs_engine *e, struct ecs_session *s)
 		ecs_wheel_disarm(e->wheel, &s->idle);
 }
 
-int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec,
-                      struct srp_time now, struct ecs_session **out)
+static struct ecs_session *session_new(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                                       struct srp_time now)
 {
-	struct ecs_session *s;
-	struct ecs_bearer *b;
+	struct ecs_session *s = ecs_pool_get(&e->session_pool);
 
-	if (!spec_ok(spec))
-		return SRP_EINVAL;
-	if (ecs_session_find(e, spec->callid) || held(e, spec, NULL))
-		return SRP_EDUP;
-	s = ecs_pool_get(&e->session_pool);
 	if (!s)
-		return SRP_ENOMEM;
+		return NULL;
 	s->spec = *spec;
 	s->full.kind = &ecs_kind_full;
 	s->call.kind = &ecs_kind_call;
@@ -219,20 +238,106 @@ int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec,
 	s->created = s->last = s->clp_told = now;
 	s->gen = e->gen;
 	s->consistent = true;
+	s->rulebase = s->scheme = -1;
 	ecs_list_init(&s->flows);
 	ecs_list_init(&s->waiting);
 	ecs_list_init(&s->usages);
-	ecs_session_resolve(e, s);
-	b = ecs_session_bearer(s, DEFAULT_BEARER, true);
-	b->qci = spec->qci;
-	b->arp = spec->arp;
-	ecs_chain_insert(&e->by_callid, s);
-	link_addrs(e, s);
+	return s;
+}
+
+static void connect_line(struct ecs_session *s)
+{
+	struct ecs_bearer *b = ecs_session_bearer(s, DEFAULT_BEARER, true);
+
+	b->qci = s->spec.qci;
+	b->arp = s->spec.arp;
+}
+
+/* The session is whole: packets find it from here on. */
+static void steer(struct ecs_engine *e, struct ecs_session *s)
+{
 	ecs_list_add_tail(&e->all, &s->all);
 	e->nsessions++;
 	arm_idle(e, s);
 	if (e->conf.ops && e->conf.ops->session_up)
 		e->conf.ops->session_up(e->conf.owner, s);
+	ecs_call_step(e, s, ECS_CALL_EV_LOWER_LAYER_UP);
+}
+
+int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                      struct srp_time now, struct ecs_session **out)
+{
+	struct ecs_session *s;
+
+	if (!spec_ok(spec))
+		return SRP_EINVAL;
+	if (ecs_session_find(e, spec->callid) || held(e, spec, NULL))
+		return SRP_EDUP;
+	s = session_new(e, spec, now);
+	if (!s)
+		return SRP_ENOMEM;
+	ecs_call_recreated(&s->machine);
+	connect_line(s);
+	ecs_chain_insert(&e->by_callid, s);
+	link_addrs(e, s);
+	steer(e, s);
+	authorize(e, s);
+	*out = s;
+	return 0;
+}
+
+/* Takes the addresses and the rulebase of a new call; a failure moves the machine to its end. */
+static int set_up(struct ecs_engine *e, struct ecs_session *s)
+{
+	ecs_call_step(e, s, ECS_CALL_EV_AUTH_REQ);
+	if (held(e, &s->spec, s)) {
+		ecs_call_step(e, s, ECS_CALL_EV_IPADDR_ALLOC_FAILURE);
+		return SRP_EDUP;
+	}
+	link_addrs(e, s);
+	ecs_call_step(e, s, ECS_CALL_EV_IPADDR_ALLOC_SUCCESS);
+	if (!find_rulebase(e, s)) {
+		unlink_addrs(e, s);
+		ecs_call_step(e, s, ECS_CALL_EV_AUTH_FAILURE);
+		return SRP_ENORULE;
+	}
+	ecs_call_step(e, s, ECS_CALL_EV_AUTH_SUCCESS);
+	bind(e, s);
+	ecs_call_step(e, s, ECS_CALL_EV_UPDATE_SESS_CONFIG);
+	return 0;
+}
+
+/* A new call, step by step. */
+static int new_call(struct ecs_engine *e, const struct ecs_session_spec *spec, struct srp_time now,
+                    struct ecs_session **out)
+{
+	struct ecs_call_machine m = {0};
+	struct ecs_session *s;
+	int err;
+
+	if (!spec_ok(spec))
+		return SRP_EINVAL;
+	if (ecs_session_find(e, spec->callid))
+		return SRP_EDUP;
+	(void)ecs_call_event(&m, ECS_CALL_EV_NEWCALL);
+	s = session_new(e, spec, now);
+	if (!s)
+		return SRP_ENOMEM;
+	s->machine = m;
+	ecs_call_step(e, s, ECS_CALL_EV_ANSWER_CALL);
+	connect_line(s);
+	ecs_call_step(e, s, ECS_CALL_EV_LINE_CONNECTED);
+	ecs_chain_insert(&e->by_callid, s);
+	ecs_call_step(e, s, ECS_CALL_EV_LINK_CONTROL_UP);
+	err = set_up(e, s);
+	if (err) {
+		ecs_chain_remove(&e->by_callid, s);
+		ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
+		ecs_pool_put(&e->session_pool, s);
+		return err;
+	}
+	s->original = true;
+	steer(e, s);
 	*out = s;
 	return 0;
 }
@@ -260,12 +365,13 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 		link_addrs(e, s);
 		if (e->conf.ops && e->conf.ops->session_up)
 			e->conf.ops->session_up(e->conf.owner, s);
+		ecs_call_step(e, s, ECS_CALL_EV_IPADDR_ALLOC_SUCCESS);
 	} else if (spec->has6) {
 		s->spec.v6 = old.v6;
 	}
 	if (strcmp(old.imsi, spec->imsi) != 0 || strcmp(old.username, spec->username) != 0)
 		ecs_usage_replace(e, s);
-	ecs_session_resolve(e, s);
+	authorize(e, s);
 	if (old.idle_timeout != spec->idle_timeout)
 		arm_idle(e, s);
 	return 0;
@@ -274,6 +380,7 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_session_end why,
                       enum ecs_tell tell, struct srp_time now)
 {
+	ecs_call_step(e, s, ECS_CALL_EV_DISCONNECT);
 	if (e->conf.ops && e->conf.ops->session_down)
 		e->conf.ops->session_down(e->conf.owner, s, why);
 	e->conf.counters->sessions_ended++;
@@ -305,6 +412,8 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	ecs_list_del(&s->in_young);
 	ecs_list_del(&s->starved);
 	e->nsessions--;
+	ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
+	ecs_call_forget(e, s);
 	ecs_pool_put(&e->session_pool, s);
 	if (e->active)
 		ecs_recoverable_freed(e, now);
@@ -409,19 +518,16 @@ void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp
 int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec,
                        struct srp_time now, struct ecs_session **out)
 {
-	const char *rb = spec->rulebase[0] ? spec->rulebase : DEFAULT_RULEBASE;
 	struct ecs_session *s;
 	int err;
 
 	if (!e->active)
 		return SRP_EROLE;
-	if (!spec_ok(spec))
-		return SRP_EINVAL;
-	if (ecs_service_find_rulebase(e->conf.service, rb) < 0)
-		return SRP_ENORULE;
-	err = ecs_session_build(e, spec, now, &s);
-	if (err)
+	err = new_call(e, spec, now, &s);
+	if (err) {
+		e->conf.counters->calls_failed++;
 		return err;
+	}
 	e->conf.counters->sessions_created++;
 	ecs_ledger_disown(e->ledger, spec->callid);
 	if (e->conf.checkpoint_duration == 0) {

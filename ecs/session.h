@@ -2,6 +2,7 @@
 #ifndef ECS_SESSION_H
 #define ECS_SESSION_H
 
+#include "ecs/call_debug.h"
 #include "ecs/flow.h"
 #include "ecs/usage.h"
 
@@ -40,10 +41,22 @@ struct ecs_session_spec {
 	uint32_t idle_timeout;            /**< of the session, seconds; 0 none */
 };
 
+/** How checkpoints of a call fare on their way to one destination. */
+struct ecs_call_figure {
+	uint32_t attempts, successes;
+	uint32_t seq;       /**< low half of the sequence of what was handed on last */
+	uint16_t waiting;   /**< handed on, and no answer yet */
+	uint16_t epoch;     /**< of the transport: what waits of another one was lost */
+	struct srp_time last_attempt, last_success;
+};
+
+struct ecs_call_more;
+
 struct ecs_session {
 	struct srp_ckpt_obj full; /**< Full Checkpoint, 240; its deletion INVALIDATE_CRR, 1 */
 	struct srp_ckpt_obj call;         /**< ACS_CALL_INFO, 179; DEL_ACS_CALL_INFO 188 */
 	struct srp_ckpt_obj clp;          /**< UPDATE_CLPSTATS, 4 */
+	struct ecs_call_figure figure[SRP_REPLICA__N][ECS_CALL_CKPT__N]; /**< next to the key */
 	struct ecs_session_spec spec;
 	/* what every packet touches, next to the addresses of the spec */
 	struct ecs_session *by_v4, *by_v6, *by_callid; /**< hash chains */
@@ -56,7 +69,7 @@ struct ecs_session {
 	uint8_t handshaking;              /**< ECS_HS_* of its rulebase */
 	bool ready_for_recovery;          /**< old enough to be checkpointed */
 	bool consistent;                  /**< all that its records name resolves here */
-	bool recovered;                   /**< came by checkpoint and was taken over */
+	bool original;                    /**< set up here; see ecs_session_recovered() */
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
 	struct ecs_bearer bearer[ECS_BEARERS_MAX];
 	struct srp_list all;              /**< of the engine */
@@ -74,6 +87,8 @@ struct ecs_session {
 	uint32_t flow_ids;                /**< ids up to here are spoken for: what the peer knows */
 	int scheme;                       /**< index, -1 none */
 	struct srp_time pending_since;
+	struct ecs_call_machine machine;
+	struct ecs_call_more *more;       /**< counted aside; NULL: nothing was */
 };
 
 extern const struct srp_ckpt_kind ecs_kind_full;   /**< 240 / 1 */

@@ -88,6 +88,23 @@ struct srp_ckpt_ctx {
 	bool canonical;            /**< encode without ages and stream ids: for hashing */
 	uint8_t ver;               /**< negotiated version of the kind */
 	uint32_t term, version;    /**< apply, remove: of the record, where it is one; else 0 */
+	const struct srp_ckpt_kind *kind; /**< whose function is called */
+};
+
+/** What became of a record on its way to a destination. */
+enum srp_ckpt_passing {
+	SRP_CKPT_SENT,   /**< handed to the transport */
+	SRP_CKPT_ACKED,
+	SRP_CKPT_REFUSED
+};
+
+struct srp_ckpt_pass {
+	enum srp_ckpt_passing what;
+	enum srp_replica_id replica;
+	uint32_t seq;   /**< low half: of the record; ACKED: all up to here is acknowledged */
+	uint16_t epoch; /**< another one: what was on its way before and not answered was lost */
+	struct srp_time now;
+	void *owner;    /**< as in struct srp_ckpt_ctx */
 };
 
 /** A step of a walk over all objects of a kind; 0 goes on, else the walk stops. */
@@ -139,6 +156,14 @@ struct srp_ckpt_kind {
 	struct srp_ckpt_obj *(*find)(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key);
 	/** Visits all objects of the kind, for digests and audits. */
 	void (*walk)(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg);
+	/**
+	 * Counts what the transport does with a record of @p o, or with the deletion under @p key (@p
+	 * o is NULL then). Called for each record sent and answered, so it must be cheap; it changes
+	 * nothing that is replicated. A record that was overtaken by a change of its object while it
+	 * was on its way has no call of its own when it is answered. NULL: nobody counts.
+	 */
+	void (*passed)(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+	               const struct srp_ckpt_pass *p);
 	/**
 	 * Reads from the fields of a record under which other names its object is looked up before it
 	 * is built (a session: its addresses), as 64-bit hashes; NULL: none. Only for a kind whose

@@ -38,6 +38,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_engine_test.c %D%/ecs_rig.h \
 	%D%/ecs_flow_test.c \
 	%D%/ecs_fresh_test.c \
+	%D%/ecs_call_test.c \
 	%D%/ecs_session_test.c \
 	%D%/ecs_flow_table_test.c \
 	%D%/ecs_kind_flow_test.c \
@@ -79,9 +80,11 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_announce_test.c \
 	%D%/chassis_calls_test.c \
 	%D%/chassis_capture_test.c \
+	%D%/chassis_config_edit_test.c \
 	%D%/chassis_config_test.c \
 	%D%/chassis_conn_test.c \
 	%D%/chassis_grammar_test.c \
+	%D%/chassis_license_test.c \
 	%D%/chassis_registry_test.c \
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \

@@ -1,0 +1,172 @@
+#include "config.h"
+#include "ecs/call.h"
+
+#include "srp/err.h"
+
+#define DEFAULT_BEARER 5u
+
+void ecs_call_step(struct ecs_engine *e, struct ecs_session *s, enum ecs_call_event ev)
+{
+	if (!ecs_call_event(&s->machine, ev))
+		e->conf.counters->call_events_refused++;
+}
+
+struct ecs_call_more *ecs_call_count(struct ecs_engine *e, struct ecs_session *s)
+{
+	if (!s->more)
+		s->more = ecs_pool_get(&e->more_pool);
+	return s->more ? s->more : e->nobody;
+}
+
+void ecs_call_forget(struct ecs_engine *e, struct ecs_session *s)
+{
+	if (s->more)
+		ecs_pool_put(&e->more_pool, s->more);
+	s->more = NULL;
+}
+
+/* --- checkpoints ------------------------------------------------------------------------------ */
+
+/* Acknowledgements are cumulative: with the last record all that waits is answered. One that was
+ * overtaken by a change of its object has no answer of its own and is settled so. */
+static void answered(struct ecs_call_figure *f, const struct srp_ckpt_pass *p)
+{
+	uint16_t n = 1;
+
+	if (f->waiting == 0)
+		return;
+	if ((int32_t)(p->seq - f->seq) >= 0 && p->what == SRP_CKPT_ACKED)
+		n = f->waiting;
+	f->waiting = (uint16_t)(f->waiting - n);
+	if (p->what != SRP_CKPT_ACKED)
+		return;
+	f->successes += n;
+	f->last_success = p->now;
+}
+
+void ecs_call_passed(struct ecs_session *s, enum ecs_call_ckpt_of of,
+                     const struct srp_ckpt_pass *p)
+{
+	struct ecs_call_figure *f = &s->figure[p->replica][of];
+
+	if (f->epoch != p->epoch) {
+		f->epoch = p->epoch;
+		f->waiting = 0;
+	}
+	if (p->what != SRP_CKPT_SENT) {
+		answered(f, p);
+		return;
+	}
+	f->attempts++;
+	if (f->waiting < UINT16_MAX)
+		f->waiting++;
+	f->seq = p->seq;
+	f->last_attempt = p->now;
+}
+
+void ecs_call_passed_key(enum ecs_call_ckpt_of of, const struct srp_ckpt_key *key,
+                         const struct srp_ckpt_pass *p)
+{
+	struct ecs_session *s = ecs_session_find(p->owner, (uint32_t)key->k[0]);
+
+	if (s)
+		ecs_call_passed(s, of, p);
+}
+
+/* --- dedicated bearers ------------------------------------------------------------------------ */
+
+struct ecs_bearer *ecs_session_add_bearer(struct ecs_engine *e, struct ecs_session *s, uint8_t id)
+{
+	bool dedicated = id != DEFAULT_BEARER;
+	struct ecs_bearer *b;
+
+	if (dedicated)
+		ecs_call_step(e, s, ECS_CALL_EV_REQ_SUB_SESSION);
+	b = ecs_session_bearer(s, id, true);
+	if (b && dedicated) {
+		ecs_call_step(e, s, ECS_CALL_EV_RSP_SUB_SESSION);
+		ecs_call_step(e, s, ECS_CALL_EV_ADD_SUB_SESSION);
+	}
+	return b;
+}
+
+void ecs_session_end_bearer(struct ecs_engine *e, struct ecs_session *s, struct ecs_bearer *b,
+                            enum ecs_tell tell, struct srp_time now)
+{
+	ecs_tell_deleted(e, &b->ckpt, tell, now);
+	b->used = false;
+	if (b->id != DEFAULT_BEARER)
+		ecs_call_step(e, s, ECS_CALL_EV_DEL_SUB_SESSION);
+}
+
+static int bearer_of(struct ecs_engine *e, uint32_t callid, uint8_t ebi, struct ecs_session **out)
+{
+	if (!e->active)
+		return SRP_EROLE;
+	if (ebi <= DEFAULT_BEARER || ebi >= DEFAULT_BEARER + ECS_BEARERS_MAX)
+		return SRP_ERANGE;
+	*out = ecs_session_find(e, callid);
+	return *out ? 0 : SRP_ENOSESS;
+}
+
+int ecs_bearer_create(struct ecs_engine *e, uint32_t callid, uint8_t ebi, uint8_t qci, uint8_t arp,
+                      struct srp_time now)
+{
+	struct ecs_bearer *b;
+	struct ecs_session *s;
+	int rc = qci == 0 ? SRP_ERANGE : bearer_of(e, callid, ebi, &s);
+
+	if (rc)
+		return rc;
+	b = ecs_session_bearer(s, ebi, false);
+	if (b && b->qci == qci && b->arp == arp)
+		return 0;
+	if (!b)
+		b = ecs_session_add_bearer(e, s, ebi);
+	if (!b)
+		return SRP_EFULL;
+	b->qci = qci;
+	b->arp = arp;
+	ecs_tell_changed(e, &b->ckpt, now);
+	return 0;
+}
+
+int ecs_bearer_delete(struct ecs_engine *e, uint32_t callid, uint8_t ebi, struct srp_time now)
+{
+	struct ecs_bearer *b;
+	struct ecs_session *s;
+	int rc = bearer_of(e, callid, ebi, &s);
+
+	if (rc)
+		return rc;
+	b = ecs_session_bearer(s, ebi, false);
+	if (!b)
+		return SRP_ENOENT;
+	ecs_session_end_bearer(e, s, b, ECS_TELL, now);
+	return 0;
+}
+
+/* --- looking at it ---------------------------------------------------------------------------- */
+
+void ecs_session_debug(const struct ecs_engine *e, const struct ecs_session *s,
+                       struct ecs_session_debug *out, struct srp_time now)
+{
+	*out = (struct ecs_session_debug){.recreated = ecs_session_recovered(e, s),
+	                                  .state = s->machine.state,
+	                                  .refused = s->machine.refused};
+	out->nsteps = ecs_call_trace(&s->machine, out->step, ECS_CALL_TRACE_MAX);
+	for (int i = 0; i < SRP_REPLICA__N; i++)
+		for (int k = 0; k < ECS_CALL_CKPT__N; k++) {
+			const struct ecs_call_figure *f = &s->figure[i][k];
+
+			out->ckpt[i][k] = (struct ecs_call_ckpt){f->attempts, f->successes,
+			                                         f->last_attempt, f->last_success};
+		}
+	if (s->more) {
+		out->reorder = s->more->reorder;
+		out->reassembly = s->more->reassembly;
+		out->redirect = s->more->redirect;
+	}
+	out->redirect.allowed = ECS_REDIRECTS_MAX;
+	(void)now;
+}
