@@ -41,7 +41,7 @@ int cfg_license(struct cfg *c, const struct chassis_match *m, size_t arg)
 		return cfg_refuse(c, "path", "expected a feature-key file: %s", why);
 	if (conf->session_recovery && !c->trusted && unlicensed(&l, CHASSIS_LICENSE_SESSION_RECOVERY))
 		return cfg_refuse(c, path ? "path" : NULL,
-				  "expected a key for %s, which is required; or first `no require "
+				  "expected a key for %s, which is required; else first `no require "
 				  "session recovery`",
 				  chassis_features[CHASSIS_LICENSE_SESSION_RECOVERY].name);
 	snprintf(conf->license_file, sizeof(conf->license_file), "%s", path ? path : "");
@@ -65,9 +65,10 @@ int cfg_require_sr(struct cfg *c, const struct chassis_match *m, size_t arg)
 				  c->nonlocal_line);
 	why = c->trusted ? NULL : unlicensed(&conf->license, CHASSIS_LICENSE_SESSION_RECOVERY);
 	if (why)
-		return cfg_refuse(c, NULL, "expected a feature that has its key: %s is disabled, %s%s",
+		return cfg_refuse(c, NULL,
+				  "expected a feature that is licensed: %s is disabled, %s%s",
 				  chassis_features[CHASSIS_LICENSE_SESSION_RECOVERY].name, why,
-				  conf->license_file[0] ? "" : " by a `license key-file` before");
+				  conf->license_file[0] ? "" : " (`license key-file`)");
 	conf->session_recovery = true;
 	return SRP_OK;
 }

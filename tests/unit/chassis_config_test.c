@@ -22,10 +22,25 @@ static void on_error(void *arg, const char *text)
 	snprintf(e->last, sizeof(e->last), "%s", text);
 }
 
+/* Feature-key files that the tests name. */
+static int keys(void *arg, const char *path, struct chassis_license *out, char *why, size_t cap)
+{
+	const char *text = strcmp(path, "/bad") == 0     ? "nothing\n"
+			   : strcmp(path, "/other") == 0 ? "flow-recovery\n"
+			   : strcmp(path, "/old") == 0   ? "session-recovery expires 2001-01-01\n"
+							 : "session-recovery\n";
+
+	(void)arg;
+	if (strcmp(path, "/absent") != 0)
+		return chassis_license_parse(text, strlen(text), out, why, cap);
+	snprintf(why, cap, "not there");
+	return -1;
+}
+
 static struct chassis_config *parse(const char *text, struct errors *e)
 {
 	*e = (struct errors){0};
-	return chassis_config_parse(text, strlen(text), "f", on_error, e);
+	return chassis_config_parse_with(text, strlen(text), "f", keys, NULL, on_error, e);
 }
 
 static char *printed(const struct chassis_config *c)
@@ -188,6 +203,17 @@ static void test_good_lines(void)
 	} good[] = {
 		{CONF, "system hostname h"}, {CONF, "task facility sessmgr max 32"},
 		{CONF, "logging syslog severity debug"}, {CONF, "no require active-charging"},
+		{CONF, "license key-file /k"}, {CONF, "license key-file \"/a b\\\\c\""},
+		{CONF, "license key-file /k\nrequire session recovery"},
+		{CONF, "license key-file /k\ncontext local\nexit\nrequire session recovery"},
+		{CONF, "license key-file /k\nrequire session recovery\nlicense key-file /l"},
+		{CONF, "license key-file /k\nno license key-file"},
+		{CONF, "no require session recovery"},
+		{CONF, "session-recovery reserve sessions 1 flows 1"},
+		{CONF, "session-recovery reserve sessions 1000000 flows 4000000"},
+		{CONF, "default session-recovery reserve"},
+		{CONF, "crash enable"}, {CONF, "crash enable directory /var/cores"},
+		{CONF, "crash enable directory /c\nno crash enable"},
 		{CTX, "ip pool p 10.0.0.0/8 public 3 srp-activate"},
 		{CTX, "ip pool p 10.0.0.0 255.255.255.0 static"},
 		{CTX, "ipv6 pool p 2001:db8::/64"},
@@ -259,6 +285,21 @@ static void test_bad_lines(void)
 		{CONF, "logging file", "f:2: at 'file': expected stderr or syslog"},
 		{CONF, "frobnicate", "f:2: at 'frobnicate': expected system, task, logging"},
 		{CONF, "exit now", "f:2: at 'now': expected end of line"},
+		{CONF, "license key-file keys", "f:2: at 'keys': expected a path that begins with /"},
+		{CONF, "license key-file /absent", "f:2: at '/absent': expected a feature-key file: not there"},
+		{CONF, "license key-file /bad", "f:2: at '/bad': expected a feature-key file: line 1: expected the key word of a feature"},
+		{CONF, "require session recovery", "f:2: at 'recovery': expected a feature that is licensed: Session Recovery is disabled, its key is not installed (`license key-file`)"},
+		{CONF, "require session recovery\nlicense key-file /k", "f:2: at 'recovery': expected a feature that is licensed"},
+		{CONF, "license key-file /other\nrequire session recovery", "f:3: at 'recovery': expected a feature that is licensed: Session Recovery is disabled, its key is not installed"},
+		{CONF, "license key-file /old\nrequire session recovery", "f:3: at 'recovery': expected a feature that is licensed: Session Recovery is disabled, its key has expired"},
+		{CONF, "license key-file /k\ncontext x\nexit\nrequire session recovery", "f:5: at 'recovery': expected before every context but `local`: one begins at line 3"},
+		{CONF, "license key-file /k\nrequire session recovery\nno license key-file", "f:4: at 'key-file': expected a key for Session Recovery, which is required"},
+		{CONF, "license key-file /k\nrequire session recovery\nlicense key-file /other", "f:4: at '/other': expected a key for Session Recovery, which is required"},
+		{CONF, "session-recovery reserve sessions 0 flows 1", "f:2: at '0': expected a number from 1 to 1000000"},
+		{CONF, "session-recovery reserve sessions 1000001 flows 1", "f:2: at '1000001': expected a number from 1 to 1000000"},
+		{CONF, "session-recovery reserve sessions 1 flows 4000001", "f:2: at '4000001': expected a number from 1 to 4000000"},
+		{CONF, "crash enable directory cores", "f:2: at 'cores': expected a path that begins with /"},
+		{CTX, "require session recovery", "f:3: at 'require': expected interface"},
 		{CONF, "active-charging service 1234567890123456", "f:2: at '1234567890123456': expected a name of 1 to 15 characters"},
 		{CONF, "active-charging service a\nexit\nactive-charging service b\nexit", "f:4: at 'b': expected a: there is one service only"},
 		{CONF, "require active-charging", "f:3: at 'active-charging': expected an active-charging service"},
@@ -486,6 +527,9 @@ static void test_defaults(void)
 	CU_ASSERT_STRING_EQUAL(c->hostname, "chassis");
 	CU_ASSERT_EQUAL(c->sessmgrs, 2);
 	CU_ASSERT_EQUAL(c->severity, 6);
+	CU_ASSERT(!c->session_recovery && !c->license_file[0] && !c->crash_cores);
+	CU_ASSERT_EQUAL(c->reserve_sessions, 20000);
+	CU_ASSERT_EQUAL(c->reserve_flows, 60000);
 	CU_ASSERT(c->srp.present);
 	CU_ASSERT_STRING_EQUAL(c->srp.context, "x");
 	CU_ASSERT_EQUAL(c->srp.mode, CHASSIS_BACKUP);
@@ -529,6 +573,33 @@ static void test_pools(void)
 	chassis_config_free(c);
 }
 
+/* What session recovery needs is said before any context and service, wherever it was given. */
+static void test_session_recovery_first(void)
+{
+	struct errors e;
+	struct chassis_config *c = parse("configure\nactive-charging service s\nexit\ncontext local\n"
+					 "interface i\nend\nconfigure\nlicense key-file /k\n"
+					 "require session recovery\nend\n", &e);
+	char *text;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT(c->session_recovery);
+	CU_ASSERT_STRING_EQUAL(c->license_file, "/k");
+	text = printed(c);
+	CU_ASSERT(strncmp(text, "configure\n  license key-file \"/k\"\n  require session recovery\n",
+			  60) == 0);
+	free(text);
+	chassis_config_free(c);
+	c = parse("configure\nlicense key-file /k\nrequire session recovery\n"
+		  "no require session recovery\nend\n", &e);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT(!c->session_recovery);
+	text = printed(c);
+	CU_ASSERT_PTR_NULL(strstr(text, "require"));
+	free(text);
+	chassis_config_free(c);
+}
+
 /* What may differ does not change the digest; what must not does. */
 static void test_digest(void)
 {
@@ -541,6 +612,9 @@ static void test_digest(void)
 		{"priority 5", "priority 6", true}, {"10.0.0.1/24", "10.0.0.2/24", true},
 		{"interface e", "interface f", true}, {"configure", "configure\nsystem hostname z", true},
 		{"priority 5", "tls key /k", true}, {"priority 5", "bind address 10.0.0.1", true},
+		{"configure", "configure\nlicense key-file /k\nrequire session recovery", true},
+		{"configure", "configure\nsession-recovery reserve sessions 5 flows 5", true},
+		{"configure", "configure\ncrash enable directory /c", true},
 		{"max 2", "max 3", false}, {"10.0.0.1/24", "10.0.0.1/24 srp-activate", false},
 		{"priority 5", "dead-interval 31", false}, {"priority 5", "checkpoint rate-limit 5", false},
 		{"context x", "context x\nip pool p 10.0.0.0/8", false},
@@ -606,6 +680,7 @@ CU_TestInfo chassis_config_tests[] = {
 	{"limits", test_many},
 	{"defaults", test_defaults},
 	{"pools", test_pools},
+	{"session recovery stands first", test_session_recovery_first},
 	{"digest", test_digest},
 	{"cut and changed files", test_cut},
 	CU_TEST_INFO_NULL,
