@@ -332,6 +332,8 @@ static void adopt_slot(struct ecs_engine *e, struct ecs_session *s, uint32_t pla
 	}
 	u->own[e->conf.chassis_bit & 1] = t->v;
 	u->place = place;
+	if (!s->place || place < s->place)
+		s->place = place;
 	ecs_list_add_tail(&e->changed, &u->in_changed);
 	l->stats.used++;
 	l->stats.adopted++;

@@ -92,6 +92,15 @@ static inline struct ecs_volume *ecs_ledger_at(const struct ecs_ledger *l, uint3
 	                                     ECS_LEDGER_VOLUME);
 }
 
+/** A packet will be charged to volumes at and after @p place: they are fetched meanwhile. */
+static inline void ecs_ledger_expect(const struct ecs_ledger *l, uint32_t place)
+{
+	const char *p = l->slots + (size_t)(place - 1) * ECS_LEDGER_SLOT + ECS_LEDGER_VOLUME;
+
+	for (unsigned i = 0; i < 3; i++) /* whatever is there: nothing is read */
+		__builtin_prefetch(p + i * ECS_LEDGER_SLOT, 1);
+}
+
 /** The place is no more in use: it stays in its chain until ecs_ledger_prune() of its call-id. */
 void ecs_ledger_kill(struct ecs_ledger *l, uint32_t place);
 /** Takes what was killed out of the chain of @p callid and makes it free. */

@@ -5,6 +5,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/frag.h"
+#include "ecs/ledger.h"
 #include "ecs/tcp.h"
 #include "srp/err.h"
 
@@ -516,6 +517,8 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 {
 	const struct ecs_packet *p = w->p;
 
+	if (e->ledger && w->s->place)
+		ecs_ledger_expect(e->ledger, w->s->place);
 	ecs_session_traffic(e, w->s, w->now);
 	if (p->frag == ECS_FRAG_LATER) {
 		follow_first(e, w);

@@ -61,6 +61,7 @@ struct ecs_session {
 	/* what every packet touches, next to the addresses of the spec */
 	struct ecs_session *by_v4, *by_v6, *by_callid; /**< hash chains */
 	struct srp_list usages;           /**< ecs_usage.in_session */
+	uint32_t place;                   /**< in the ledger, of a volume: others are beside it */
 	struct srp_time last, created;    /**< last: packet */
 	struct srp_time clp_told;         /**< when UPDATE_CLPSTATS was told last */
 	struct ecs_needs needs;           /**< of its rulebase */

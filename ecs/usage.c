@@ -89,6 +89,8 @@ static void place(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_vo
 	u->place = ecs_ledger_add(e->ledger, u, v);
 	if (!u->place)
 		u->place = ECS_LEDGER_NOWHERE;
+	else if (!u->session->place)
+		u->session->place = u->place;
 }
 
 static void keep(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_volume *v,
