@@ -71,7 +71,7 @@ static bool retry_with_parent(struct recovery_replica *r, struct recovery_kind *
                               struct srp_ckpt_link *l)
 {
 	struct srp_ckpt_obj *p = rk->k->parent ? rk->k->parent(recovery_obj_of(r, l)) : NULL;
-	struct srp_ckpt_link *pl = p ? &p->link[r->conf.id] : NULL;
+	struct srp_ckpt_link *pl = p ? &p->link[r->slot] : NULL;
 	struct recovery_kind *prk;
 
 	if (!pl || (l->flags & SRP_LINK_F_CHANGED))
@@ -91,16 +91,23 @@ static bool retry_with_parent(struct recovery_replica *r, struct recovery_kind *
 	return true;
 }
 
-static void settle(struct recovery_replica *r, struct srp_ckpt_link *l, int refused)
+/* @p seq: all up to there has been answered. */
+static void settle(struct recovery_replica *r, struct srp_ckpt_link *l, int refused, uint64_t seq,
+                   struct srp_time now)
 {
+	enum srp_ckpt_passing what = refused ? SRP_CKPT_REFUSED : SRP_CKPT_ACKED;
 	struct recovery_kind *rk;
 
 	if (l->flags & SRP_LINK_F_TOMB) {
+		struct recovery_tomb *t = recovery_tomb_of(l);
+
+		recovery_passed(r, &r->kind[t->kind], NULL, &t->key, what, seq, now);
 		recovery_list_del(&l->node);
-		recovery_tomb_drop(r, recovery_tomb_of(l));
+		recovery_tomb_drop(r, t);
 		return;
 	}
 	rk = recovery_kind_of(r, recovery_obj_of(r, l));
+	recovery_passed(r, rk, recovery_obj_of(r, l), NULL, what, seq, now);
 	recovery_link_leave(r, rk, l);
 	if (!refused) {
 		recovery_link_settle(r, rk, l, &rk->settled);
@@ -115,7 +122,7 @@ static void settle(struct recovery_replica *r, struct srp_ckpt_link *l, int refu
 }
 
 /* All up to @p seq is acknowledged, or refused for this reason. */
-static void upto(struct recovery_replica *r, uint64_t seq, int refused)
+static void upto(struct recovery_replica *r, uint64_t seq, int refused, struct srp_time now)
 {
 	count_upto(r, seq, refused ? offsetof(struct recovery_kind_counters, refused)
 	                           : offsetof(struct recovery_kind_counters, acked));
@@ -124,7 +131,7 @@ static void upto(struct recovery_replica *r, uint64_t seq, int refused)
 
 		if ((int32_t)((uint32_t)seq - l->seq) < 0)
 			break;
-		settle(r, l, refused);
+		settle(r, l, refused, seq, now);
 	}
 	r->acked = seq;
 }
@@ -133,6 +140,7 @@ void recovery_return(struct recovery_replica *r)
 {
 	count_upto(r, r->sent, offsetof(struct recovery_kind_counters, returned));
 	r->acked = r->sent;
+	r->epoch++;
 	while (!recovery_list_empty(&r->inflight)) {
 		struct srp_ckpt_link *l = recovery_link_of(r->inflight.next);
 		struct recovery_kind *rk;
@@ -160,7 +168,6 @@ int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_t
 	uint64_t stream, seq, at = r->acked;
 	uint32_t n;
 
-	(void)now;
 	if (srp_mp_array(m, 3) != 3)
 		srp_mp_fail(m, SRP_EFORMAT);
 	stream = srp_mp_uint(m, UINT64_MAX);
@@ -187,11 +194,11 @@ int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_t
 		at = ref[i].first + ref[i].n - 1;
 	}
 	for (uint32_t i = 0; i < n / 3; i++) {
-		upto(r, ref[i].first - 1, SRP_OK);
-		upto(r, ref[i].first + ref[i].n - 1, ref[i].code);
+		upto(r, ref[i].first - 1, SRP_OK, now);
+		upto(r, ref[i].first + ref[i].n - 1, ref[i].code, now);
 		r->refusals++;
 	}
-	upto(r, seq, SRP_OK);
+	upto(r, seq, SRP_OK, now);
 	if (r->congested && r->sent - r->acked <= r->conf.inflight_max / 2) {
 		r->congested = false;
 		r->pass_wanted = true;

@@ -28,7 +28,7 @@ void recovery_audit_stop(struct recovery_replica *r)
 static void silent(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o,
                    uint64_t hash)
 {
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 	struct srp_ckpt_key key = {{0}};
 	char why[128];
 

@@ -9,7 +9,7 @@
  * deletion, it is sent all the same, before the new object. */
 static void meet_tomb(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o)
 {
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 	struct srp_ckpt_key key = {{0}};
 	struct recovery_tomb *t;
 	enum recovery_reason why;
@@ -41,7 +41,7 @@ static void meet_tomb(struct recovery_replica *r, struct recovery_kind *rk, stru
 void recovery_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o)
 {
 	struct recovery_kind *rk = recovery_kind_of(r, o);
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 
 	if (l->state == SRP_LINK_DIRTY)
 		return;
@@ -56,9 +56,27 @@ void recovery_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o)
 	recovery_link_settle(r, rk, l, &rk->fresh);
 }
 
+void recovery_replica_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o, uint64_t hash)
+{
+	struct recovery_kind *rk = recovery_kind_of(r, o);
+	struct srp_ckpt_link *l = &o->link[r->slot];
+
+	if (l->state == SRP_LINK_DIRTY && recovery_reason_of(l) == RECOVERY_WAIT)
+		recovery_row_of(r, rk, false)->cancelled++;
+	recovery_link_leave(r, rk, l);
+	recovery_uncount(rk, l);
+	l->flags = SRP_LINK_F_PEER_MAY_HAVE;
+	l->gen = 0;
+	if (hash) {
+		l->gen = rk->void_below; /* never 0; below what is known to the peer */
+		recovery_count(rk, l, hash);
+	}
+	recovery_link_settle(r, rk, l, hash ? &rk->settled : &rk->fresh);
+}
+
 void recovery_forget(struct recovery_replica *r, struct srp_ckpt_obj *o)
 {
-	if (o->link[r->conf.id].flags & SRP_LINK_F_PEER_MAY_HAVE)
+	if (o->link[r->slot].flags & SRP_LINK_F_PEER_MAY_HAVE)
 		r->need_digest = true;
 	recovery_deleted(r, o, false, (struct srp_time){0});
 }
@@ -68,7 +86,7 @@ void recovery_forget(struct recovery_replica *r, struct srp_ckpt_obj *o)
 static void hold(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o,
                  enum srp_gate gate)
 {
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 
 	if (gate == SRP_GATE_CONGESTED)
 		r->congested = true;
@@ -89,7 +107,7 @@ void recovery_changed(struct recovery_replica *r, struct srp_ckpt_obj *o, struct
 {
 	struct recovery_kind *rk = recovery_kind_of(r, o);
 	struct recovery_kind_counters *row = recovery_row_of(r, rk, false);
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 	enum srp_gate gate;
 
 	row->changes++;
@@ -117,7 +135,7 @@ void recovery_changed(struct recovery_replica *r, struct srp_ckpt_obj *o, struct
 static void bury(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o,
                  enum srp_gate gate)
 {
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 	struct recovery_kind_counters *row = recovery_row_of(r, rk, true);
 	struct srp_ckpt_key key = {{0}};
 	struct recovery_tomb *t;
@@ -148,7 +166,7 @@ void recovery_deleted(struct recovery_replica *r, struct srp_ckpt_obj *o, bool t
                       struct srp_time now)
 {
 	struct recovery_kind *rk = recovery_kind_of(r, o);
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 	enum srp_gate gate = SRP_GATE_INVALIDATE;
 
 	if (l->state != SRP_LINK_NONE) {
@@ -228,7 +246,7 @@ void recovery_retry_refused(struct recovery_replica *r)
 
 void recovery_repair(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o)
 {
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 
 	if (l->state != SRP_LINK_SETTLED && l->state != SRP_LINK_INFLIGHT)
 		return; /* waits already, or is known to be refused */

@@ -135,7 +135,7 @@ static bool wanted(struct recovery_replica *r, struct recovery_kind *rk,
 {
 	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct srp_ckpt_obj *o = rk->k->find(&ctx, key);
-	struct srp_ckpt_link *l = o ? &o->link[r->conf.id] : NULL;
+	struct srp_ckpt_link *l = o ? &o->link[r->slot] : NULL;
 
 	if (!l || l->state == SRP_LINK_NONE)
 		return true;
@@ -209,7 +209,7 @@ int recovery_rx_purge(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 
 		recovery_r_key(m, rk->k, &key);
 		o = m->err ? NULL : rk->k->find(&ctx, &key);
-		if (!o || recovery_remove(r, rk, o, &key, now))
+		if (!o || recovery_remove(r, rk, o, &key, &ctx))
 			continue;
 		recovery_row_of(r, rk, false)->extra_deleted++;
 		r->conf.totals->extra_deleted++;

@@ -367,7 +367,7 @@ static bool purge(struct recovery_replica *r, struct recovery_kind *rk,
 {
 	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct srp_ckpt_obj *o = rk->k->find(&ctx, key);
-	struct srp_ckpt_link *l = o ? &o->link[r->conf.id] : NULL;
+	struct srp_ckpt_link *l = o ? &o->link[r->slot] : NULL;
 
 	if (!l || l->state == SRP_LINK_NONE)
 		return true;

@@ -28,7 +28,7 @@ enum srp_gate recovery_gate(struct recovery_replica *r, struct recovery_kind *rk
                             const struct srp_ckpt_obj *o, bool del, struct srp_time now)
 {
 	const struct srp_ckpt_obj *parent = rk->k->parent ? rk->k->parent(o) : NULL;
-	const struct srp_ckpt_link *pl = parent ? &parent->link[r->conf.id] : NULL;
+	const struct srp_ckpt_link *pl = parent ? &parent->link[r->slot] : NULL;
 	bool gone = pl && pl->state == SRP_LINK_NONE && (pl->flags & SRP_LINK_F_TOMB);
 
 	if (!del && pl && !gone && !(pl->flags & SRP_LINK_F_PEER_MAY_HAVE) &&

@@ -9,7 +9,7 @@ struct srp_ckpt_ctx recovery_ctx(const struct recovery_replica *r, const struct 
                                  struct srp_time now, bool canonical)
 {
 	return (struct srp_ckpt_ctx){.now = now, .owner = r->conf.ckpt_owner, .replica = r->conf.id,
-	                             .canonical = canonical, .ver = rk->ver};
+	                             .canonical = canonical, .ver = rk->ver, .kind = rk->k};
 }
 
 /* Eight bytes, big endian. */

@@ -53,16 +53,15 @@ static void tell_siblings(struct recovery_replica *r, struct srp_ckpt_obj *o, bo
 }
 
 int recovery_remove(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o,
-                    const struct srp_ckpt_key *key, struct srp_time now)
+                    const struct srp_ckpt_key *key, const struct srp_ckpt_ctx *ctx)
 {
-	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
-	struct srp_ckpt_link *l = &o->link[r->conf.id];
+	struct srp_ckpt_link *l = &o->link[r->slot];
 	int rc;
 
 	r->applying = true;
 	tell_siblings(r, o, true);
-	recovery_deleted(r, o, false, now);
-	rc = rk->k->remove(&ctx, key);
+	recovery_deleted(r, o, false, ctx->now);
+	rc = rk->k->remove(ctx, key);
 	r->applying = false;
 	if (rc == SRP_OK || rc == SRP_ENOENT)
 		return SRP_OK;
@@ -72,12 +71,12 @@ int recovery_remove(struct recovery_replica *r, struct recovery_kind *rk, struct
 	return rc;
 }
 
-/* -1, 0, 1: the object is older, as old, newer than (term, version). */
-static int compare(const struct srp_ckpt_obj *o, uint32_t term, uint32_t version)
+/* -1, 0, 1: what is here (its term and version first) is older, as old, newer. */
+static int compare(uint32_t my_term, uint32_t my_version, uint32_t term, uint32_t version)
 {
-	if (o->term != term)
-		return o->term < term ? -1 : 1;
-	return o->version == version ? 0 : o->version < version ? -1 : 1;
+	if (my_term != term)
+		return my_term < term ? -1 : 1;
+	return my_version == version ? 0 : my_version < version ? -1 : 1;
 }
 
 /* Being refilled, this side keeps what is as new here, or newer. */
@@ -87,8 +86,12 @@ static bool keep_ours(struct recovery_replica *r, struct recovery_kind *rk,
 {
 	struct recovery_kind_counters *row = recovery_row_of(r, rk, false);
 	const struct srp_ckpt_obj *o = rk->k->find(ctx, key);
-	int cmp = o ? compare(o, term, version) : -1;
+	const struct recovery_tomb *t = o ? NULL : recovery_tomb_find(r, rk, key);
+	int cmp = o ? compare(o->term, o->version, term, version)
+	        : t ? compare(t->term, t->version, term, version) : -1;
 
+	if (t && cmp == 0)
+		cmp = 1; /* what was deleted here does not come back */
 	if (cmp < 0)
 		return false;
 	++*(cmp ? &row->older : &row->duplicates);
@@ -99,10 +102,10 @@ static int apply(struct recovery_replica *r, struct recovery_kind *rk,
 		 const struct srp_ckpt_key *key, struct srp_mp_r *m, unsigned nfields,
 		 struct srp_time now)
 {
-	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
+	struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct recovery_kind_counters *row = recovery_row_of(r, rk, false);
-	uint32_t term = (uint32_t)srp_mp_uint(m, UINT32_MAX);
-	uint32_t version = (uint32_t)srp_mp_uint(m, UINT32_MAX);
+	uint32_t term = ctx.term = (uint32_t)srp_mp_uint(m, UINT32_MAX);
+	uint32_t version = ctx.version = (uint32_t)srp_mp_uint(m, UINT32_MAX);
 	struct srp_ckpt_obj *o = NULL;
 	struct srp_ckpt_link *l;
 	int rc;
@@ -116,9 +119,10 @@ static int apply(struct recovery_replica *r, struct recovery_kind *rk,
 	r->applying = false;
 	if (rc)
 		return rc;
-	l = &o->link[r->conf.id];
+	recovery_tomb_cancel(r, rk, key);
+	l = &o->link[r->slot];
 	if (l->state != SRP_LINK_NONE) {
-		int cmp = compare(o, term, version);
+		int cmp = compare(o->term, o->version, term, version);
 
 		row->replaced += cmp > 0;
 		row->duplicates += cmp == 0;
@@ -140,11 +144,11 @@ static int apply(struct recovery_replica *r, struct recovery_kind *rk,
 static int erase(struct recovery_replica *r, struct recovery_kind *rk,
 		 const struct srp_ckpt_key *key, struct srp_mp_r *m, struct srp_time now)
 {
-	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
+	struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct srp_ckpt_obj *o;
 
-	(void)srp_mp_uint(m, UINT32_MAX);
-	(void)srp_mp_uint(m, UINT32_MAX);
+	ctx.term = (uint32_t)srp_mp_uint(m, UINT32_MAX);
+	ctx.version = (uint32_t)srp_mp_uint(m, UINT32_MAX);
 	if (m->err)
 		return m->err;
 	if (r->dir == RECOVERY_DIR_MERGE)
@@ -154,7 +158,7 @@ static int erase(struct recovery_replica *r, struct recovery_kind *rk,
 		recovery_row_of(r, rk, true)->duplicates++;
 		return SRP_OK;
 	}
-	return recovery_remove(r, rk, o, key, now);
+	return recovery_remove(r, rk, o, key, &ctx);
 }
 
 /* A refused record leaves what is here as it was, but out of the digest, as the source does. */
@@ -163,7 +167,7 @@ static void known_refused(struct recovery_replica *r, struct recovery_kind *rk,
 {
 	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
 	struct srp_ckpt_obj *o = rk->k->find(&ctx, key);
-	struct srp_ckpt_link *l = o ? &o->link[r->conf.id] : NULL;
+	struct srp_ckpt_link *l = o ? &o->link[r->slot] : NULL;
 
 	if (!l || l->state != SRP_LINK_SETTLED)
 		return;

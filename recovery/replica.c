@@ -80,7 +80,8 @@ struct recovery_replica *recovery_replica_new(const struct recovery_config *conf
 	if (!r->conf.inflight_max)
 		r->conf.inflight_max = RECOVERY_INFLIGHT_DFLT;
 	r->rnd = conf->random;
-	r->hkey = recovery_random(r);
+	r->slot = conf->sole_link ? 0 : (uint8_t)conf->id;
+	r->hkey = conf->hkey ? conf->hkey : recovery_random(r);
 	r->stream = recovery_random(r);
 	r->cur = 2;
 	r->run_cap = 1024;
@@ -117,6 +118,11 @@ void recovery_replica_free(struct recovery_replica *r)
 	free(r->orphan);
 	free(r->outq);
 	free(r);
+}
+
+uint64_t recovery_replica_hkey(const struct recovery_replica *r)
+{
+	return r->hkey;
 }
 
 void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t burst)
@@ -164,6 +170,8 @@ void recovery_replica_role(struct recovery_replica *r, enum srp_role role, uint3
 		r->applied_stream = r->applied = 0;
 		r->nrefusals = 0;
 		r->ack_due = false;
+	} else if (!sends) {
+		(void)recovery_tomb_forget(r, true); /* taken in before there was a role */
 	}
 	if (r->link == RECOVERY_LINK_DOWN)
 		return;
@@ -401,7 +409,7 @@ static int add_hash(struct srp_ckpt_obj *o, void *arg)
 {
 	struct recompute *c = arg;
 
-	if (recovery_counted(c->rk, &o->link[c->r->conf.id])) {
+	if (recovery_counted(c->rk, &o->link[c->r->slot])) {
 		c->root ^= recovery_obj_hash(c->r, c->rk, o, c->now);
 		c->count++;
 	}

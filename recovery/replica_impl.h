@@ -151,6 +151,7 @@ struct recovery_replica {
 	uint8_t order[RECOVERY_KINDS_MAX]; /**< indexes by rank */
 	uint8_t by_id[256], by_del[256];   /**< index + 1; 0 none */
 	uint64_t rnd;
+	uint8_t slot; /**< which link of an object is ours */
 
 	/* role */
 	enum srp_role role;
@@ -173,6 +174,7 @@ struct recovery_replica {
 
 	/* as source */
 	uint64_t stream, sent, acked;
+	uint16_t epoch; /**< +1 whenever what was in flight was returned */
 	uint64_t hkey;
 	struct srp_list inflight;
 	struct recovery_run *run; /**< ring */
@@ -277,7 +279,7 @@ static inline struct recovery_tomb *recovery_tomb_of(struct srp_ckpt_link *l)
 static inline struct srp_ckpt_obj *recovery_obj_of(const struct recovery_replica *r,
                                                    struct srp_ckpt_link *l)
 {
-	return (struct srp_ckpt_obj *)(void *)((char *)(l - r->conf.id) -
+	return (struct srp_ckpt_obj *)(void *)((char *)(l - r->slot) -
 	                                       offsetof(struct srp_ckpt_obj, link));
 }
 static inline struct recovery_kind *recovery_kind_of(struct recovery_replica *r,
@@ -297,6 +299,18 @@ static inline enum recovery_reason recovery_reason_of(const struct srp_ckpt_link
 static inline bool recovery_known(const struct recovery_kind *rk, const struct srp_ckpt_link *l)
 {
 	return l->state != SRP_LINK_NONE && l->gen >= rk->lo;
+}
+/** Tells a kind that counts what became of a record of @p o, or of the deletion under @p key. */
+static inline void recovery_passed(const struct recovery_replica *r,
+                                   const struct recovery_kind *rk, struct srp_ckpt_obj *o,
+                                   const struct srp_ckpt_key *key, enum srp_ckpt_passing what,
+                                   uint64_t seq, struct srp_time now)
+{
+	const struct srp_ckpt_pass p = {.what = what, .replica = r->conf.id, .seq = (uint32_t)seq,
+	                                .epoch = r->epoch, .now = now, .owner = r->conf.ckpt_owner};
+
+	if (rk->k->passed)
+		rk->k->passed(o, key, &p);
 }
 static inline bool recovery_is_source(const struct recovery_replica *r)
 {
@@ -352,6 +366,9 @@ struct recovery_tomb *recovery_tomb_new(struct recovery_replica *r, struct recov
                                         const struct srp_ckpt_key *key);
 struct recovery_tomb *recovery_tomb_find(struct recovery_replica *r, const struct recovery_kind *rk,
                                          const struct srp_ckpt_key *key);
+/** Forgets the one of this key, if it waits: the object is there again. */
+void recovery_tomb_cancel(struct recovery_replica *r, struct recovery_kind *rk,
+                          const struct srp_ckpt_key *key);
 /** Forgets a tombstone that is on no list. */
 void recovery_tomb_drop(struct recovery_replica *r, struct recovery_tomb *t);
 /** Takes a waiting one off its list; @return its reason. */
@@ -440,7 +457,7 @@ bool recovery_tx_extra(struct recovery_replica *r, struct recovery_out *out);
 uint64_t recovery_objects(const struct recovery_replica *r);
 /** Removes an object at the source's word. 0, or why it is still there. */
 int recovery_remove(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o,
-                    const struct srp_ckpt_key *key, struct srp_time now);
+                    const struct srp_ckpt_key *key, const struct srp_ckpt_ctx *ctx);
 /** The kind with this id that both ends know, or NULL. */
 struct recovery_kind *recovery_kind_by_id(struct recovery_replica *r, unsigned id);
 /** Ends any walk and any comparison. */

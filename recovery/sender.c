@@ -146,7 +146,7 @@ static const struct srp_ckpt_obj *missing_parent(const struct recovery_replica *
 {
 	const struct srp_ckpt_obj *p = rk->k->parent ? rk->k->parent(o) : NULL;
 
-	if (!p || recovery_known(&r->kind[r->by_id[p->kind->id] - 1], &p->link[r->conf.id]))
+	if (!p || recovery_known(&r->kind[r->by_id[p->kind->id] - 1], &p->link[r->slot]))
 		return NULL;
 	return p;
 }
@@ -198,6 +198,7 @@ static enum step send_obj(struct recovery_replica *r, struct recovery_out *out,
 		l->flags |= SRP_LINK_F_PEER_MAY_HAVE;
 		l->seq = (uint32_t)r->sent;
 		recovery_link_inflight(r, rk, l);
+		recovery_passed(r, rk, o, NULL, SRP_CKPT_SENT, r->sent, out->now);
 		l->flags &= (uint8_t)~SRP_LINK_F_CHANGED; /* here: was refused, and is tried once
 							     more */
 		l->flags |= why == RECOVERY_NACK ? SRP_LINK_F_CHANGED : 0;
@@ -241,6 +242,7 @@ static enum step send_tomb(struct recovery_replica *r, struct recovery_out *out,
 	t->link.seq = (uint32_t)r->sent;
 	t->link.state = SRP_LINK_INFLIGHT;
 	recovery_list_add(&r->inflight, &t->link.node);
+	recovery_passed(r, rk, NULL, &t->key, SRP_CKPT_SENT, r->sent, out->now);
 	return STEP_SENT;
 }
 

@@ -3,6 +3,8 @@
 
 static bool applying(const struct recovery_sink *s)
 {
+	if (s->filling)
+		return true;
 	for (int i = 0; i < SRP_REPLICA__N; i++)
 		if (s->replica[i] && s->replica[i]->applying)
 			return true;
@@ -27,7 +29,8 @@ static void deleted(struct srp_ckpt_sink *sink, struct srp_ckpt_obj *o, bool tel
 {
 	struct recovery_sink *s = (struct recovery_sink *)(void *)sink;
 
-	if (tell && !applying(s)) {
+	tell = tell && !applying(s);
+	if (tell) {
 		o->version++;
 		o->term = s->term;
 	}

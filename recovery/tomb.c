@@ -123,6 +123,42 @@ void recovery_tomb_dirty(struct recovery_replica *r, struct recovery_tomb *t, st
 	count_reason(r, t, why, 1);
 }
 
+void recovery_tomb_cancel(struct recovery_replica *r, struct recovery_kind *rk,
+                          const struct srp_ckpt_key *key)
+{
+	struct recovery_tomb *t = recovery_tomb_find(r, rk, key);
+
+	if (!t)
+		return;
+	if (recovery_tomb_leave(r, t) == RECOVERY_WAIT)
+		recovery_row_of(r, rk, true)->cancelled++;
+	recovery_tomb_drop(r, t);
+}
+
+bool recovery_replica_bury(struct recovery_replica *r, uint8_t kind, const struct srp_ckpt_key *key,
+                           uint32_t term, uint32_t version)
+{
+	struct recovery_kind *rk = r->by_id[kind] ? &r->kind[r->by_id[kind] - 1] : NULL;
+	struct srp_ckpt_ctx ctx;
+	struct recovery_tomb *t;
+
+	if (!rk || !rk->k->del_id)
+		return false;
+	ctx = recovery_ctx(r, rk, (struct srp_time){0}, false);
+	if (rk->k->find(&ctx, key) || recovery_tomb_find(r, rk, key))
+		return false;
+	t = recovery_tomb_new(r, rk, key);
+	if (!t) {
+		r->need_digest = true;
+		r->conf.totals->tombs_dropped++;
+		return false;
+	}
+	t->term = term;
+	t->version = version;
+	recovery_tomb_dirty(r, t, &rk->tdirty, RECOVERY_PERIOD);
+	return true;
+}
+
 uint64_t recovery_tomb_forget(struct recovery_replica *r, bool demoted)
 {
 	uint64_t n = 0;
