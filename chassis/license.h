@@ -17,7 +17,7 @@
 #define CHASSIS_LICENSE_BYTES_MAX 65536 /**< of a feature-key file */
 #define CHASSIS_LICENSE_WHY       112   /**< text of a refusal */
 
-/** The configuration command that names the file; the shell opens it for the daemon. */
+/** The row of config.def that names the file: the shell opens it for the daemon. */
 #define CHASSIS_LICENSE_COMMAND "license key-file <path>"
 
 #define CHASSIS_LICENSE(sym, word, name, part, key) CHASSIS_LICENSE_##sym,

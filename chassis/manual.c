@@ -339,6 +339,14 @@ static void limits(void)
 	LIMIT(ECS_FLOW_CHKPT_PER_SESSMGR, "checkpointed flows of a session manager")
 }
 
+static void features(void)
+{
+	for (size_t i = 0; i < CHASSIS_LICENSE__N; i++)
+		printf(".It Li %s\n%s, part number %s; %s.\n", chassis_features[i].word,
+		       chassis_features[i].name, chassis_features[i].part,
+		       chassis_features[i].needs_key ? "needs its key" : "needs no key here");
+}
+
 /* --- requirements ---------------------------------------------------------------------------- */
 
 static void requirements(void)
@@ -367,7 +375,7 @@ static const struct {
 	void (*print)(void);
 } tables[] = {
 	{"CONFIG", config}, {"CONTROL", control}, {"ECS_COUNTERS", ecs_counters}, {"EXEC", exec},
-	{"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KIND_COUNTERS", kind_counters},
+	{"FEATURES", features}, {"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KIND_COUNTERS", kind_counters},
 	{"LADDER", ladder}, {"LIMITS", limits}, {"REASONS", reasons},
 	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles}, {"SRP_COUNTERS", srp_counters},
 	{"TASKS", tasks}, {"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},

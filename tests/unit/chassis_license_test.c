@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chassis/cli/config_impl.h"
 #include "chassis/cli/show.h"
 #include "chassis/license.h"
 #include "json_check.h"
@@ -28,6 +29,17 @@ static void test_rows(void)
 			CU_ASSERT_STRING_NOT_EQUAL(chassis_features[i].part, chassis_features[k].part);
 		}
 	}
+}
+
+/* The shell knows the line for which it opens the file: it is a row of the configuration. */
+static void test_command(void)
+{
+	size_t n, found = 0;
+	const struct chassis_row *rows = cfg_rows(&n);
+
+	for (size_t i = 0; i < n; i++)
+		found += strcmp(rows[i].pattern, CHASSIS_LICENSE_COMMAND) == 0;
+	CU_ASSERT_EQUAL(found, 1);
 }
 
 static void test_good(void)
@@ -250,6 +262,7 @@ static void test_show(void)
 
 CU_TestInfo chassis_license_tests[] = {
 	{"features are distinct", test_rows},
+	{"the line that the shell knows", test_command},
 	{"files that are taken", test_good},
 	{"files that are refused, and why", test_bad},
 	{"cut files", test_cut},
