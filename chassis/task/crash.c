@@ -63,6 +63,9 @@ static void on_crash(int sig, siginfo_t *info, void *context)
 {
 	volatile struct chassis_crash_note *note = &self.slab->crash_note;
 
+	/* What somebody sent is no fault of the call that is worked on. */
+	if (info->si_code == SI_USER || info->si_code == SI_QUEUE)
+		self.slab->handling = 0;
 	/* A fault while the first one is noted ends it here. */
 	if (!note->set) {
 		note->signal = sig;
