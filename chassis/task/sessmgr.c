@@ -34,7 +34,7 @@ void sessmgr_publish(struct sessmgr *s)
 	slab->link = st.link;
 	slab->verified_us = st.verified.us;
 	recovery_replica_backlog(s->gr, &slab->backlog_objects, &slab->backlog_bytes);
-	if (chassis_peer_conn(s->peer))
+	if (s->peer && chassis_peer_conn(s->peer))
 		chassis_conn_bytes(chassis_peer_conn(s->peer), &slab->link_rx_bytes, &slab->link_tx_bytes);
 }
 
