@@ -12,9 +12,9 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
 	%D%/cli/pipe.c	%D%/cli/pipe.h	%D%/cli/shell.c	%D%/cli/shell.h	\
 	%D%/cli/show.h	%D%/cli/show_checkpoint.c	%D%/cli/show_ecs.c	\
-	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
+	%D%/cli/show_debug.c	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
 	%D%/cli/show_tasks.c	\
-	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	%D%/task/sct_config.c	\
+	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	%D%/task/sct_config.c	%D%/task/sct_entered.c	\
 	%D%/task/sct_op.c	%D%/task/sct_show.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
 	%D%/log.c	%D%/registry.c	%D%/registry.h	\
@@ -31,6 +31,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/spawn.c	%D%/task/supervisor.c	%D%/task/supervisor_impl.h	%D%/task/task.c	\
 	%D%/task/title.c	%D%/task/title.h	%D%/task/watch.c	\
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
+	%D%/task/aaa_query.c	%D%/task/aaa_query.h	%D%/task/call_line.c	%D%/task/call_line.h	%D%/task/sess_debug.c	\
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
 	%D%/task/demux_wait.c	%D%/task/demux_wait.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\

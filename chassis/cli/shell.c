@@ -246,12 +246,13 @@ static enum chassis_shell_result with_file(struct chassis_shell *s, const char *
 	return rc;
 }
 
-/* False: a file is written that is not there yet, so nobody is asked. */
+/* False: a file is written that is not there yet, so nobody is asked. Where a path begins that has no
+ * / in front, the daemon knows. */
 static bool replaces(const struct chassis_match *m)
 {
 	const char *path = chassis_match_text(m, "path");
 
-	return !path || access(path, F_OK) == 0 || errno != ENOENT;
+	return !path || path[0] != '/' || access(path, F_OK) == 0 || errno != ENOENT;
 }
 
 static enum chassis_shell_result command(struct chassis_shell *s, const char *line)

@@ -100,7 +100,7 @@ void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c)
 	sh->config = c;
 	sh->nsessmgr = c ? c->sessmgrs : 1;
 	sh->nslabs = chassis_slot(CHASSIS_TASK_AAAMGR, (unsigned)sh->nsessmgr) + 1;
-	sh->listen_control = sh->operator_fd = sh->service_dev_fd = sh->steer_map_fd =
+	sh->listen_control = sh->operator_fd = sh->entered_fd = sh->service_dev_fd = sh->steer_map_fd =
 		sh->state_fd = -1;
 	for (size_t i = 0; i < CHASSIS_SESSMGRS_MAX; i++)
 		sh->listen_instance[i] = sh->tun_acc[i] = sh->tun_core[i] = -1;
@@ -164,6 +164,9 @@ static int memory_open(const char *kind, unsigned instance, uint64_t bytes)
 
 int sup_memory_open(struct chassis_shared *sh, char *why, size_t cap)
 {
+	sh->entered_fd = memory_open("entered", 0, CHASSIS_ENTERED_BYTES);
+	if (sh->entered_fd < 0)
+		return fail(why, cap, SRP_EIO, "memory of what is entered: %s", strerror(errno));
 	if (!sh->config || !sh->config->session_recovery)
 		return SRP_OK;
 	for (unsigned i = 1; i <= sh->nsessmgr; i++) {
@@ -440,6 +443,7 @@ void sup_close(struct sup_opened *o)
 		(void)unlink(o->operator_path);
 	o->operator_path[0] = '\0';
 	shut(&sh->operator_fd);
+	shut(&sh->entered_fd);
 	chassis_tls_free(sh->tls);
 	sh->tls = NULL;
 	sup_slabs_close(sh);

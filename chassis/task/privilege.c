@@ -105,6 +105,7 @@ size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task
 
 	judge(&k, &shared->listen_control, k.needs & NEED_LISTEN_CONTROL);
 	judge(&k, &shared->operator_fd, k.needs & NEED_OPERATOR);
+	judge(&k, &shared->entered_fd, k.needs & NEED_OPERATOR);
 	judge(&k, &shared->steer_map_fd, k.needs & NEED_STEER);
 	judge(&k, &shared->state_fd, k.needs & NEED_STATE);
 	judge(&k, &shared->service_dev_fd, false);

@@ -45,6 +45,7 @@ static int start(struct chassis_task_ctx *ctx)
 			chassis_log(LOG_CRIT, "commands: %s", why);
 		return SRP_ENOMEM;
 	}
+	sct_entered_take(s);
 	if (ctx->shared->operator_fd < 0)
 		return SRP_OK;
 	ev_io_init(&s->listen, on_listen, ctx->shared->operator_fd, EV_READ);

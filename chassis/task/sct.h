@@ -21,7 +21,7 @@ struct sct_op;
 
 /* WAIT: for the supervisor */
 enum sct_job_kind {
-	SCT_JOB_NONE, SCT_JOB_ROWS, SCT_JOB_SRP, SCT_JOB_COMMAND, SCT_JOB_LOAD, SCT_JOB_WAIT
+	SCT_JOB_NONE, SCT_JOB_ROWS, SCT_JOB_SRP, SCT_JOB_CALL, SCT_JOB_COMMAND, SCT_JOB_LOAD, SCT_JOB_WAIT
 };
 
 /** Where a command goes and how its answers are judged. */
@@ -54,6 +54,8 @@ struct sct_job {
 	unsigned instance, last;   /**< being asked; the last to ask */
 	uint64_t cursor;
 	uint32_t callid;
+	char filter[96];           /**< which sessions, where not by callid */
+	unsigned calls;            /**< shown so far */
 	bool page_due;
 	/* command */
 	struct sct_command command;
@@ -96,7 +98,7 @@ struct sct_asking {
 	unsigned op;
 	uint64_t serial;
 	uint64_t generation;       /**< that is saved */
-	bool start;                /**< to the file that the chassis starts from */
+	char path[CHASSIS_PATH_MAX]; /**< empty: the file that the chassis starts from */
 };
 
 struct sct {
@@ -145,12 +147,23 @@ void sct_config_save(struct sct_op *op, const char *path);
 void sct_config_reload(struct sct_op *op);
 /** SAVED: the supervisor's answer to both. */
 int sct_config_saved(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body);
+/** A configuration as text of @p len bytes, to be freed with free(); NULL: no memory. */
+char *sct_config_text(const struct chassis_config *c, size_t *len);
+
+/* --- sct_entered.c: the configured state outlives this task ---------------------------------- */
+
+/** Writes the configured state where the next sct finds it. */
+void sct_entered_keep(struct sct *s);
+/** Takes over what an earlier sct left there; the configured state is that of the start if nothing. */
+void sct_entered_take(struct sct *s);
 
 /* --- sct_job.c: what is asked of tasks ------------------------------------------------------ */
 
 void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid,
 		  unsigned instance);
 void sct_job_srp(struct sct_op *op);
+/** A call and its other copy: of @p callid, or where that is 0 all of @p filter. */
+void sct_job_call(struct sct_op *op, uint32_t callid, const char *filter);
 /** @p w: the arguments behind [id, command], @p n of them. */
 void sct_job_command(struct sct_op *op, const struct sct_command *c, const struct srp_mp_w *w,
                      uint32_t n);

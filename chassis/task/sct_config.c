@@ -21,10 +21,11 @@ const char *sct_config_changed(struct sct *s, struct chassis_config *next)
 	chassis_config_free(s->entered);
 	s->configured = s->entered = next;
 	s->generation++;
+	sct_entered_keep(s);
 	return "This change takes effect after `save configuration` and `reload`.";
 }
 
-static char *printed(const struct chassis_config *c, size_t *len)
+char *sct_config_text(const struct chassis_config *c, size_t *len)
 {
 	char *text = NULL;
 	FILE *out = open_memstream(&text, len);
@@ -41,7 +42,7 @@ static char *printed(const struct chassis_config *c, size_t *len)
 static bool same(const struct chassis_config *a, const struct chassis_config *b)
 {
 	size_t na = 0, nb = 0;
-	char *ta = printed(a, &na), *tb = printed(b, &nb);
+	char *ta = sct_config_text(a, &na), *tb = sct_config_text(b, &nb);
 	bool yes = ta && tb && na == nb && memcmp(ta, tb, na) == 0;
 
 	free(ta);
@@ -170,7 +171,7 @@ static int text_file(const char *text, size_t len)
 
 /* Asks the supervisor; one such question at a time, as its answer carries no number. */
 static void ask(struct sct_op *op, enum chassis_ipc type, const struct srp_mp_w *w, int fd,
-                bool start)
+                const char *path)
 {
 	struct sct *s = op->sct;
 	int rc = SRP_EBUSY;
@@ -181,8 +182,8 @@ static void ask(struct sct_op *op, enum chassis_ipc type, const struct srp_mp_w 
 		sct_op_finish(op, rc, rc == SRP_EBUSY ? "another operator saves or reloads" : NULL);
 		return;
 	}
-	s->asking = (struct sct_asking){type, (unsigned)(op - s->op), op->serial, s->generation,
-	                                start};
+	s->asking = (struct sct_asking){type, (unsigned)(op - s->op), op->serial, s->generation, ""};
+	snprintf(s->asking.path, sizeof(s->asking.path), "%s", path);
 	sct_job_wait(op, TIME_S);
 }
 
@@ -194,11 +195,7 @@ void sct_config_save(struct sct_op *op, const char *path)
 	char *text;
 	int fd;
 
-	if (path && path[0] != '/') {
-		sct_op_finish(op, SRP_EINVAL, "expected a path that begins with /");
-		return;
-	}
-	text = printed(op->sct->configured, &len);
+	text = sct_config_text(op->sct->configured, &len);
 	fd = text ? text_file(text, len) : -1;
 	free(text);
 	if (fd < 0) {
@@ -207,7 +204,7 @@ void sct_config_save(struct sct_op *op, const char *path)
 	}
 	srp_mp_w_array(&w, 1);
 	srp_mp_w_str(&w, path ? path : "");
-	ask(op, CHASSIS_IPC_SAVE, &w, fd, !path);
+	ask(op, CHASSIS_IPC_SAVE, &w, fd, path ? path : "");
 	close(fd);
 }
 
@@ -217,7 +214,7 @@ void sct_config_reload(struct sct_op *op)
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 
 	srp_mp_w_array(&w, 0);
-	ask(op, CHASSIS_IPC_RELOAD, &w, -1, true);
+	ask(op, CHASSIS_IPC_RELOAD, &w, -1, "");
 }
 
 int sct_config_saved(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body)
@@ -235,14 +232,17 @@ int sct_config_saved(struct sct *s, const struct srp_frame_hdr *h, const uint8_t
 	if (!a.type)
 		return SRP_OK;
 	s->asking = (struct sct_asking){0};
-	if (status >= 0 && a.type == CHASSIS_IPC_SAVE && a.start)
+	if (status >= 0 && a.type == CHASSIS_IPC_SAVE && !a.path[0]) {
 		s->saved = a.generation;
+		sct_entered_keep(s);
+	}
 	if (!op->conn || op->serial != a.serial || op->job.kind != SCT_JOB_WAIT)
 		return SRP_OK; /* he did not wait for it */
 	if (status < 0)
 		snprintf(text, sizeof(text), "%s", why[0] ? why : srp_strerror((int)status));
 	else if (a.type == CHASSIS_IPC_SAVE)
-		snprintf(text, sizeof(text), "Configuration saved to %s", why);
+		snprintf(text, sizeof(text), "Configuration saved to %s",
+			 a.path[0] ? a.path : s->ctx->shared->config_file);
 	else
 		snprintf(text, sizeof(text), "The chassis reloads%s",
 			 s->saved == s->generation ? "" : "; changes that were not saved are lost");

@@ -116,7 +116,7 @@ static mode_t target_mode(const struct chassis_config *conf, int dir, const char
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? MODE_NEW : 0;
 	if (!S_ISREG(st.st_mode) || same(&st, srp->cert) || same(&st, srp->key) ||
-	    same(&st, srp->ca) || same(&st, conf->state_file))
+	    same(&st, srp->ca) || same(&st, conf->state_file) || same(&st, conf->license_file))
 		return 0;
 	return st.st_mode & 0777;
 }

@@ -15,6 +15,7 @@
 #define CHASSIS_IDLE_BEAT_MS 1000  /**< a standby writes its beat this often */
 #define CHASSIS_IDLE_STUCK_MS 5000 /**< a standby whose beat is older is killed */
 #define CHASSIS_STORE_BYTES  (8ull << 30) /**< of an aaamgr, at most; memory only for what is there */
+#define CHASSIS_ENTERED_BYTES (16ull * 1024 * 1024 + 4096) /**< a configuration's text and a head */
 #define CHASSIS_LEDGER_BYTES (2ull << 30) /**< of a sessmgr, likewise */
 #define CHASSIS_CRASH_DIR    "/var/crash" /**< core files, unless told otherwise */
 #define CHASSIS_OPERATOR_PATH "/run/chassisd.sock" /**< of chassisctl, unless told otherwise */
@@ -40,6 +41,7 @@ struct chassis_shared {
 	int listen_instance[CHASSIS_SESSMGRS_MAX]; /**< TCP, port + i */
 	int beat_fd[CHASSIS_SESSMGRS_MAX + 1];     /**< UDP, port + i */
 	int operator_fd;                 /**< Unix stream socket of chassisctl */
+	int entered_fd;                  /**< memory of what operators entered, for the next sct */
 	int tun_acc[CHASSIS_SESSMGRS_MAX], tun_core[CHASSIS_SESSMGRS_MAX];
 	int service_dev_fd;              /**< holds the device of the service addresses */
 	int steer_map_fd;
