@@ -18,6 +18,41 @@ struct ecs_call_more *ecs_call_count(struct ecs_engine *e, struct ecs_session *s
 	return s->more ? s->more : e->nobody;
 }
 
+void ecs_call_reordered(struct ecs_engine *e, struct ecs_session *s)
+{
+	const struct ecs_call_reorder *from = &e->streams.count;
+	struct ecs_call_reorder *to = &ecs_call_count(e, s)->reorder;
+
+#define X(name, help) to->name += from->name;
+	ECS_CALL_REORDERS(X)
+#undef X
+	e->streams.count = (struct ecs_call_reorder){0};
+	e->streams.counted = false;
+}
+
+void ecs_call_fragments(void *engine, uint32_t callid, enum ecs_frag_news news)
+{
+	struct ecs_session *s = ecs_session_find(engine, callid);
+	struct ecs_call_reassembly *c;
+
+	if (!s)
+		return;
+	c = &ecs_call_count(engine, s)->reassembly;
+	if (news == ECS_FRAG_BEGUN) {
+		c->in_progress++;
+		return;
+	}
+	if (c->in_progress > 0)
+		c->in_progress--;
+	switch (news) {
+	case ECS_FRAG_WHOLE:   c->success++; break;
+	case ECS_FRAG_LATE:    c->timeout++; break;
+	case ECS_FRAG_CROWDED: c->no_buffers++; break;
+	case ECS_FRAG_BROKEN:
+	case ECS_FRAG_BEGUN:   c->other++; break;
+	}
+}
+
 void ecs_call_forget(struct ecs_engine *e, struct ecs_session *s)
 {
 	if (s->more)

@@ -4,6 +4,7 @@
 #define ECS_CALL_H
 
 #include "ecs/engine_impl.h"
+#include "ecs/frag.h"
 
 /** Figures that most calls never need: made at the first of them. */
 struct ecs_call_more {
@@ -16,6 +17,10 @@ struct ecs_call_more {
 void ecs_call_step(struct ecs_engine *e, struct ecs_session *s, enum ecs_call_event ev);
 /** The figures of @p s to be counted in; never NULL: without memory, those of nobody. */
 struct ecs_call_more *ecs_call_count(struct ecs_engine *e, struct ecs_session *s);
+/** Takes over what was counted of a stream of @p s. */
+void ecs_call_reordered(struct ecs_engine *e, struct ecs_session *s);
+/** Counts what became of a fragmented datagram of a call: an ecs_frag_fn, @p engine its argument. */
+void ecs_call_fragments(void *engine, uint32_t callid, enum ecs_frag_news news);
 /** Frees what call.c keeps of a session that ends. */
 void ecs_call_forget(struct ecs_engine *e, struct ecs_session *s);
 /** What the transport did with a record: of the Full Checkpoint, or another of the call. */

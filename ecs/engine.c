@@ -39,6 +39,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->young);
 	ecs_list_init(&e->starved);
 	ecs_list_init(&e->held);
+	e->streams.held_max = ECS_STREAMS_BYTES_MAX;
 	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
 	e->matcher = ecs_matcher_new(conf->service);
 	e->refs = ecs_ruleref_new(conf->service, conf->sink);
@@ -104,6 +105,8 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		return;
 	}
 	ecs_usage_turn(e, now);
+	if (e->frags)
+		ecs_frags_clear(e->frags);
 	ecs_wheel_stop(e->wheel, now);
 	e->active = false;
 	e->purging = true;
@@ -287,6 +290,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 		return purge(e, now, budget);
 	more = ecs_wheel_run(e->wheel, now, budget, on_timer, e) == budget;
 	if (ecs_usage_step(e, now, budget))
+		more = true;
+	if (e->frags && ecs_frags_expire(e->frags, now, budget) == budget)
 		more = true;
 	return more && budget > 0;
 }

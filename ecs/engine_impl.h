@@ -12,6 +12,7 @@
 #include "ecs/engine.h"
 #include "ecs/pool.h"
 #include "ecs/recoverable.h"
+#include "ecs/stream.h"
 
 #define ECS_WHEEL_TICK_MS 100u
 #define ECS_CLP_EVERY_S   10u      /**< at most one UPDATE_CLPSTATS per session in that time */
@@ -108,6 +109,7 @@ struct ecs_engine {
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool, more_pool;
+	struct ecs_streams streams;    /**< what flows being analyzed share */
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
 	size_t nsessions, nanalyses;
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/analyze.h"
+#include "ecs/call.h"
 #include "ecs/engine_impl.h"
 #include "ecs/tcp.h"
 
@@ -81,6 +82,8 @@ void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f)
 	f->app = a->l7.app;
 	f->app_master = a->l7.app_master;
 	ecs_analysis_fini(a);
+	if (e->streams.counted)
+		ecs_call_reordered(e, f->session);
 	ecs_pool_put(&e->analysis_pool, a);
 	e->nanalyses--;
 	f->session->nanalyses--;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/analyze.h"
+#include "ecs/call.h"
 #include "ecs/frag.h"
 #include "ecs/ledger.h"
 #include "ecs/tcp.h"
@@ -145,6 +146,7 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
 		ecs_pool_put(&e->analysis_pool, a);
 		return;
 	}
+	a->stream.all = &e->streams;
 	a->l7.app = f->app;
 	a->l7.app_master = f->app_master;
 	e->nanalyses++;
@@ -157,8 +159,12 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
 	struct ecs_analysis *a = f->analysis;
-	unsigned r = ecs_analyze(a, e->app, w->p, e->conf.counters, w->now);
+	unsigned r;
 
+	e->streams.now = w->now;
+	r = ecs_analyze(a, e->app, w->p, e->conf.counters, w->now);
+	if (e->streams.counted)
+		ecs_call_reordered(e, w->s);
 	if (f->app != a->l7.app || f->app_master != a->l7.app_master) {
 		f->app = a->l7.app;
 		f->app_master = a->l7.app_master;
@@ -216,6 +222,8 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 		if (!cached(e, w)) {
 			/* its rule has left the configuration: from here on by L3/L4 lines */
 			f->flags |= ECS_FLOW_F_L34;
+			if (f->analysis)
+				ecs_stream_let_go(&f->analysis->stream, true);
 			ecs_flow_unanalyze(e, f);
 			decide(e, w);
 		} else if (moved && !f->analysis && line_is_l34(e, w->line)) {
@@ -379,10 +387,17 @@ static void follow_first(struct ecs_engine *e, struct ecs_way *w)
 		e->conf.counters->fragment_no_first += w->pkts;
 }
 
-static void note_first(struct ecs_engine *e, const struct ecs_way *w)
+/* Follows the datagram that a fragment is a part of. */
+static void note_fragment(struct ecs_engine *e, const struct ecs_way *w)
 {
 	if (!e->frags)
-		e->frags = ecs_frags_new(e->conf.seed);
+		e->frags = ecs_frags_new(e->conf.seed, ecs_call_fragments, e);
+	if (e->frags)
+		ecs_frags_seen(e->frags, w->p, w->s->spec.callid, w->now);
+}
+
+static void note_first(struct ecs_engine *e, const struct ecs_way *w)
+{
 	if (e->frags)
 		ecs_frags_first(e->frags, w->p, w->s->spec.callid, w->f->id, w->now);
 }
@@ -520,6 +535,8 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 	if (e->ledger && w->s->place)
 		ecs_ledger_expect(e->ledger, w->s->place);
 	ecs_session_traffic(e, w->s, w->now);
+	if (p->frag != ECS_FRAG_NONE)
+		note_fragment(e, w);
 	if (p->frag == ECS_FRAG_LATER) {
 		follow_first(e, w);
 	} else if (p->icmp_error) {

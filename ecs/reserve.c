@@ -3,6 +3,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/app.h"
+#include "ecs/call.h"
 #include "ecs/engine_impl.h"
 #include "ecs/frag.h"
 #include "ecs/ledger.h"
@@ -16,7 +17,7 @@ void ecs_engine_warm(struct ecs_engine *e)
 	const struct ecs_service *svc = e->conf.service;
 
 	if (!e->frags)
-		e->frags = ecs_frags_new(e->conf.seed);
+		e->frags = ecs_frags_new(e->conf.seed, ecs_call_fragments, e);
 	for (int i = 0; !e->app && ecs_service_rulebase_name(svc, i); i++)
 		if (ecs_service_needs(svc, i).app)
 			e->app = ecs_app_new();

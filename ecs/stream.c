@@ -16,6 +16,15 @@ static int32_t seq_diff(uint32_t a, uint32_t b)
 	return (int32_t)(a - b);
 }
 
+/* Counts where somebody wants to know: each row of ECS_CALL_REORDERS by its name. */
+#define COUNT(s, row, n)                                      \
+	do {                                                  \
+		if ((s)->all) {                               \
+			(s)->all->count.row += (uint32_t)(n); \
+			(s)->all->counted = true;             \
+		}                                             \
+	} while (0)
+
 static struct ecs_stream_seg *pop(struct ecs_stream *s)
 {
 	struct ecs_stream_seg *g = s->held;
@@ -23,13 +32,26 @@ static struct ecs_stream_seg *pop(struct ecs_stream *s)
 	s->held = g->next;
 	s->nheld--;
 	s->held_bytes -= g->len;
+	if (s->all)
+		s->all->held -= g->len;
 	return g;
+}
+
+void ecs_stream_let_go(struct ecs_stream *s, bool svc_change)
+{
+	if (!s->held)
+		return;
+	if (svc_change)
+		COUNT(s, flush_svc_change, s->nheld);
+	else
+		COUNT(s, drop, s->nheld);
+	while (s->held)
+		free(pop(s));
 }
 
 void ecs_stream_fini(struct ecs_stream *s)
 {
-	while (s->held)
-		free(pop(s));
+	ecs_stream_let_go(s, false);
 }
 
 void ecs_stream_syn(struct ecs_stream *s, uint32_t seq)
@@ -49,6 +71,9 @@ static void deliver(struct ecs_stream *s, uint32_t seq, const uint8_t *data, siz
 	if (old >= len)
 		return;
 	s->next += (uint32_t)(len - old);
+	s->nfar = 0;
+	if (s->all)
+		s->since = s->all->now;
 	fn(arg, data + old, len - old);
 }
 
@@ -62,15 +87,19 @@ static void deliver_held(struct ecs_stream *s, ecs_stream_fn *fn, void *arg)
 	}
 }
 
-static bool hold(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len)
+enum held { HELD, HELD_FULL, HELD_NO_MEMORY };
+
+static enum held hold(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len)
 {
 	struct ecs_stream_seg *g, **at = &s->held;
 
 	if (s->nheld == ECS_STREAM_HELD_MAX || len > ECS_STREAM_BYTES_MAX - s->held_bytes)
-		return false;
+		return HELD_FULL;
+	if (s->all && len > s->all->held_max - s->all->held)
+		return HELD_NO_MEMORY;
 	g = malloc(sizeof(*g) + len);
 	if (!g)
-		return false;
+		return HELD_NO_MEMORY;
 	g->seq = seq;
 	g->len = (uint32_t)len;
 	memcpy(g->data, data, len);
@@ -78,9 +107,14 @@ static bool hold(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t
 		at = &(*at)->next;
 	g->next = *at;
 	*at = g;
+	if (s->all) {
+		if (!s->nheld)
+			s->since = s->all->now;
+		s->all->held += len;
+	}
 	s->nheld++;
 	s->held_bytes += len;
-	return true;
+	return HELD;
 }
 
 static void jump(struct ecs_stream *s, uint32_t seq, ecs_stream_fn *fn, void *arg)
@@ -91,10 +125,13 @@ static void jump(struct ecs_stream *s, uint32_t seq, ecs_stream_fn *fn, void *ar
 	s->next = seq;
 }
 
-/* Gives up waiting for what is missing before a segment that cannot be held. */
-static void skip_gap(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len,
-                     ecs_stream_fn *fn, void *arg)
+/* Gives up waiting for what is missing before a segment that cannot be held. @return how many are
+ * analyzed behind a gap */
+static unsigned skip_gap(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len,
+                         ecs_stream_fn *fn, void *arg)
 {
+	unsigned was = s->nheld;
+
 	while (s->held && seq_diff(s->held->seq, seq) < 0) {
 		jump(s, s->held->seq, fn, arg);
 		deliver_held(s, fn, arg);
@@ -102,6 +139,43 @@ static void skip_gap(struct ecs_stream *s, uint32_t seq, const uint8_t *data, si
 	jump(s, seq, fn, arg);
 	deliver(s, seq, data, len, fn, arg);
 	deliver_held(s, fn, arg);
+	return was - s->nheld + 1;
+}
+
+/* What is missing has not come in time. */
+static void expire(struct ecs_stream *s, ecs_stream_fn *fn, void *arg)
+{
+	COUNT(s, timer_expiry, 1);
+	COUNT(s, flush_timer, s->nheld);
+	while (s->held) {
+		jump(s, s->held->seq, fn, arg);
+		deliver_held(s, fn, arg);
+	}
+}
+
+/* A segment ahead of what is expected. */
+static void ahead(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len,
+                  ecs_stream_fn *fn, void *arg)
+{
+	enum held h;
+	unsigned n;
+
+	COUNT(s, arrived, 1);
+	/* one by itself is none of this connection's; where so many are, the stream went on unseen */
+	if (seq_diff(seq, s->next) > (int32_t)ECS_STREAM_RANGE && ++s->nfar <= ECS_STREAM_HELD_MAX) {
+		COUNT(s, flush_out_of_range, 1);
+		return;
+	}
+	h = hold(s, seq, data, len);
+	if (h == HELD)
+		return;
+	n = skip_gap(s, seq, data, len, fn, arg);
+	if (h == HELD_FULL) {
+		COUNT(s, flush_queue_full, n);
+	} else {
+		COUNT(s, no_buffers, 1);
+		COUNT(s, flush_no_buffers, n);
+	}
 }
 
 void ecs_stream_push(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len,
@@ -113,9 +187,11 @@ void ecs_stream_push(struct ecs_stream *s, uint32_t seq, const uint8_t *data, si
 		s->started = true;
 		s->next = seq;
 	}
+	if (s->held && s->all && seq_diff(seq, s->next) > 0 &&
+	    srp_time_since(s->since, s->all->now) >= SRP_MS(ECS_STREAM_WAIT_MS))
+		expire(s, fn, arg);
 	if (seq_diff(seq, s->next) > 0) {
-		if (!hold(s, seq, data, len))
-			skip_gap(s, seq, data, len, fn, arg);
+		ahead(s, seq, data, len, fn, arg);
 		return;
 	}
 	deliver(s, seq, data, len, fn, arg);

@@ -334,7 +334,7 @@ static void addresses(void)
 
 static void fragments_follow_their_first(void)
 {
-	struct ecs_frags *t = ecs_frags_new(7);
+	struct ecs_frags *t = ecs_frags_new(7, NULL, NULL);
 	struct srp_time now = {SRP_SEC(1000)};
 	struct ecs_packet p = {.version = 4, .proto = 17, .frag_id = 5};
 	uint32_t callid = 0, id = 0;

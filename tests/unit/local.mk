@@ -39,6 +39,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_flow_test.c \
 	%D%/ecs_fresh_test.c \
 	%D%/ecs_call_test.c \
+	%D%/ecs_reorder_test.c \
 	%D%/ecs_session_test.c \
 	%D%/ecs_flow_table_test.c \
 	%D%/ecs_kind_flow_test.c \
@@ -86,6 +87,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_grammar_test.c \
 	%D%/chassis_license_test.c \
 	%D%/chassis_registry_test.c \
+	%D%/chassis_standby_test.c \
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
