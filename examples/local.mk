@@ -1,5 +1,5 @@
 
-EXTRA_DIST += %D%/pair-a.conf %D%/pair-b.conf
+EXTRA_DIST += %D%/pair-a.conf %D%/pair-b.conf %D%/features
 noinst_PROGRAMS += %D%/outside %D%/probe
 %C%_outside_SOURCES = %D%/outside.c
 %C%_probe_SOURCES = %D%/probe.c

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""mainjob: real traffic through a pair of chassis, both switchovers, and what they cost.
+"""mainjob: real traffic through a pair of chassis, the death of its session managers, both switchovers,
+and what they cost.
 
 Called by quickstart.sh on a bed whose network, servers and certificates are there. Every figure of
 the chassis is compared with counts taken outside, at the subscribers' interface and the servers':
@@ -32,6 +33,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/func/lib"))
 from bed import Bed, BedError, CONT, STOP, send_queues, signal_all, wait_for  # noqa: E402
 from clients import SERVER, Probes, Traffic, v4, v6  # noqa: E402
+from recovery import Tasks  # noqa: E402
 
 L7 = ("web", "files", "secure", "streams")
 DEFAULT = "any"          # the rule of everything else, and of handshakes before the first payload
@@ -58,6 +60,8 @@ class Run:
         self.probes = Probes(bed)
         self.paused = []
         self.report = []
+        self.recovery = None
+        self.tasks = Tasks(bed)
 
     # --- pausing and reading ---
 
@@ -210,6 +214,44 @@ class Run:
         self.traffic.resume()
         return row
 
+    # --- session recovery ---
+
+    def recover(self, chassis):
+        """kill -9 of each session manager in turn, in the middle of everything."""
+        say(f"session recovery on chassis {chassis}: kill -9 of each session manager")
+        self.tasks.wait_ready(chassis)
+        before = self.measure(chassis)
+        self.go_on()
+        self.traffic.resume()
+        self.flowing(10)
+        time.sleep(1.0)
+        broken, running = len(self.traffic.broken), self.traffic.check_long()
+        deaths = []
+        for i in range(1, self.info(chassis)["sessmgrs"] + 1):
+            self.tasks.wait_ready(chassis)
+            deaths.append(self.death(chassis, i))
+        self.flowing(15)
+        self.tasks.wait_ready(chassis)
+        time.sleep(1.0)
+        self.traffic.check_long()
+        after = self.measure(chassis)
+        self.recovery = self.judge("session recovery", before, after)
+        self.recovery.update({"chassis": chassis, "deaths": deaths,
+                              "transfers_broken": len(self.traffic.broken) - broken,
+                              "long_transfers_through": min(running, self.traffic.check_long()),
+                              "still_active": self.state(chassis) == "active"})
+        self.go_on()
+        self.traffic.resume()
+
+    def death(self, chassis, instance):
+        number, standby = len(self.tasks.events(chassis)), self.tasks.pid(chassis, "sessmgr")
+        pid = self.tasks.kill(chassis, ("sessmgr", instance))[0]
+        e = self.tasks.wait_event(chassis, number)
+        say(f"  sessmgr:{instance} (pid {pid}) is dead, {standby} took its place: "
+            f"{e.recovered} sessions in {e.ms} ms")
+        return {"instance": instance, "pid": pid, "standby_pid": standby,
+                "new_pid": self.tasks.pid(chassis, "sessmgr", instance), **e._asdict()}
+
     def judge(self, kind, before, after):
         rules, mis, short = {}, 0, 0
         names = {"start": DEFAULT, "other": DEFAULT}
@@ -308,6 +350,7 @@ class Run:
         self.wait_synchronised("a", "b", 20)
         self.flowing(10)
         say("traffic flows: downloads over HTTP and TLS, iperf3 both ways, DNS, ping, the probe")
+        self.recover("a")
         self.switch("planned", "a", "b")
         self.wait_synchronised("b", "a", 20)
         self.switch("unplanned", "b", "a")
@@ -329,7 +372,7 @@ class Run:
 
 
 def promises(row, total):
-    """What was promised of a switchover and was not kept."""
+    """What was promised of a switchover, or of the death of session managers, and was not kept."""
     bad = []
 
     def want(name, value):
@@ -343,6 +386,16 @@ def promises(row, total):
     if row["kind"] == "planned":
         for name in ("lost_up", "lost_down", "uncharged_bytes"):
             want(name, 0)
+    elif row["kind"] == "session recovery":
+        want("uncharged_bytes", 0)
+        want("still_active", True)
+        for d in row["deaths"]:
+            if d["new_pid"] != d["standby_pid"]:
+                bad.append(f"sessmgr:{d['instance']} is {d['new_pid']}, not {d['standby_pid']}, "
+                           "which was the standby")
+        # What a process has in its hands when it is killed: a packet each at most.
+        if row["lost_up"] + row["lost_down"] > len(row["deaths"]):
+            bad.append(f"{row['lost_up']} packets up and {row['lost_down']} down were lost")
     if row["long_transfers_through"] == 0:
         bad.append("no long transfer lasted through it")
     if row["sessions_before"] < total:
@@ -361,20 +414,35 @@ def table(row):
     return lines
 
 
+def figures(r):
+    """What a switchover or a recovery cost, in lines."""
+    return [f"  packets lost: {r['lost_up']} up of {r['probe_sent_up']}, "
+            f"{r['lost_down']} down of {r['probe_sent_down']}; "
+            f"longest gap: {r['gap_up_ms']} ms up, {r['gap_down_ms']} ms down",
+            f"  sessions {r['sessions_before']} -> {r['sessions_after']}, "
+            f"flows {r['flows_before']} -> {r['flows_after']}, "
+            f"transfers broken: {r['transfers_broken']} of {r['long_transfers_through']}",
+            f"  mischarged {r['mischarged_bytes']} bytes, "
+            f"uncharged {r['uncharged_bytes']} bytes",
+            *(f"  not kept: {f}" for f in r["flows_not_kept"]),
+            *table(r), ""]
+
+
+def recovery_lines(r):
+    lines = [f"Session recovery, chassis {r['chassis']}: kill -9 of each session manager",
+             f"  {'task':10} {'pid':>8} {'standby':>8} {'fetched':>8} {'recovered':>9} "
+             f"{'call lines':>10} {'ms':>5}"]
+    for d in r["deaths"]:
+        lines.append(f"  sessmgr:{d['instance']:<2} {d['pid']:>8} {d['standby_pid']:>8} "
+                     f"{d['fetched']:>8} {d['recovered']:>9} {d['lines']:>10} {d['ms']:>5}")
+    return lines + figures(r)
+
+
 def summary(run, bad):
-    lines = ["", "The main job: a pair of chassis, real traffic, three switchovers", ""]
+    lines = ["", "The main job: a pair of chassis, real traffic, session recovery, three switchovers", ""]
+    lines += recovery_lines(run.recovery) if run.recovery else []
     for i, r in enumerate(run.report):
-        lines += [f"{i + 1}. {r['kind']}, chassis {r['from']} to chassis {r['to']}",
-                  f"  packets lost: {r['lost_up']} up of {r['probe_sent_up']}, "
-                  f"{r['lost_down']} down of {r['probe_sent_down']}; "
-                  f"longest gap: {r['gap_up_ms']} ms up, {r['gap_down_ms']} ms down",
-                  f"  sessions {r['sessions_before']} -> {r['sessions_after']}, "
-                  f"flows {r['flows_before']} -> {r['flows_after']}, "
-                  f"transfers broken: {r['transfers_broken']}",
-                  f"  mischarged {r['mischarged_bytes']} bytes, "
-                  f"uncharged {r['uncharged_bytes']} bytes",
-                  *(f"  not kept: {f}" for f in r["flows_not_kept"]),
-                  *table(r), ""]
+        lines += [f"{i + 1}. {r['kind']}, chassis {r['from']} to chassis {r['to']}", *figures(r)]
     done = run.traffic.done
     lines.append("requests: " + ", ".join(f"{k} {v}" for k, v in sorted(done.items())) +
                  f"; {len(run.traffic.used)} addresses of subscribers; "
@@ -427,6 +495,8 @@ def main():
     finally:
         signal_all(run.paused, CONT)
     total = args.subscribers
+    bad += [f"session recovery: {b}" for b in promises(run.recovery, total)] if run.recovery \
+        else ["the session managers were not killed"]
     for i, row in enumerate(run.report):
         bad += [f"switchover {i + 1}: {b}" for b in promises(row, total)]
     if len(run.report) < 3:
@@ -441,6 +511,7 @@ def main():
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump({"ok": not bad, "not_kept": bad, "switchovers": run.report,
+                       "session_recovery": run.recovery,
                        "requests": run.traffic.done, "addresses": len(run.traffic.used),
                        "broken": run.traffic.broken,
                        "seconds": round(time.monotonic() - began, 1)}, f, indent=1)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The main job on one machine: builds the program, lets two chassis forward and charge real traffic
-# between network namespaces, switches over, planned and unplanned, and reports what it cost.
+# between network namespaces, kills its session managers, switches over, planned and unplanned, and
+# reports what it cost.
 #
 # Usage: examples/quickstart.sh [--no-build] [--build DIR] [--json FILE] [--text FILE] [--keep] [--dry]
 #   --no-build   takes what DIR holds; installs nothing
@@ -14,7 +15,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build make=yes keep=no pass=()
 
 usage() {
-	sed -n '2,13s/^# \{0,1\}//p' "$0"
+	sed -n '2,14s/^# \{0,1\}//p' "$0"
 	exit 2
 }
 
@@ -53,7 +54,7 @@ if [ "$make" = yes ]; then
 	rm -f "$log"
 fi
 
-export BED_BUILD=$build
+export BED_BUILD=$build BED_SR=yes
 # shellcheck source=tests/func/lib/topology.sh
 . "$top/tests/func/lib/topology.sh"
 

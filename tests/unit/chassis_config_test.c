@@ -147,6 +147,8 @@ static void test_examples(void)
 		free(text);
 	}
 	CU_ASSERT_EQUAL(chassis_config_digest(c[0]), chassis_config_digest(c[1]));
+	CU_ASSERT(c[0]->session_recovery && c[1]->session_recovery);
+	CU_ASSERT_STRING_EQUAL(c[0]->license_file, "/etc/chassisd/features");
 	CU_ASSERT_EQUAL(c[0]->srp.mode, CHASSIS_PRIMARY);
 	CU_ASSERT_EQUAL(c[1]->srp.mode, CHASSIS_BACKUP);
 	CU_ASSERT_EQUAL(c[0]->srp.hello_ms, 100);
