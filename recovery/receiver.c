@@ -176,6 +176,13 @@ static void known_refused(struct recovery_replica *r, struct recovery_kind *rk,
 	recovery_link_refused(rk, l);
 }
 
+/* Rules are nobody's: the owner is asked about records of sessions only. */
+static bool left_out(const struct recovery_replica *r, const struct recovery_kind *rk,
+                     const struct srp_ckpt_key *key)
+{
+	return r->conf.skip && rk->k->rank && r->conf.skip(r->conf.ops_owner, key->k[0]);
+}
+
 /* One whole record, of @p len bytes. @return 0, or why it is refused */
 static int record(struct recovery_replica *r, struct srp_mp_r *m, bool stale, struct srp_time now)
 {
@@ -205,8 +212,10 @@ static int record(struct recovery_replica *r, struct srp_mp_r *m, bool stale, st
 		rc = SRP_ESHORT;
 	} else {
 		recovery_r_key(m, rk->k, &key);
-		rc = m->err ? m->err : del ? erase(r, rk, &key, m, now)
-		                           : apply(r, rk, &key, m, n - 3u - rk->k->nkey, now);
+		rc = m->err ? m->err
+		     : left_out(r, rk, &key) ? SRP_EPEER
+		     : del ? erase(r, rk, &key, m, now)
+		           : apply(r, rk, &key, m, n - 3u - rk->k->nkey, now);
 		if (rc && !m->err && !del)
 			known_refused(r, rk, &key, now);
 	}

@@ -76,6 +76,9 @@ struct recovery_config {
 	uint32_t instance;                /**< of the sessmgr; the peer's must be equal */
 	struct recovery_sink *sink; /**< what is applied through one replica becomes known to the
 					 others behind this; NULL where there is no other */
+	/** Asked for each record of a session before it is applied (so it may note which one is worked on),
+	 *  with ops_owner; true: it is refused. NULL: none is. */
+	bool (*skip)(void *owner, uint64_t session);
 	uint64_t hkey;  /**< key of the hashes, as another process had it; 0: drawn */
 	bool sole_link; /**< objects have one link, the first, whatever @c id says (a store: of its
 			     objects only what is before the second link belongs to recovery) */

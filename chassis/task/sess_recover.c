@@ -114,7 +114,7 @@ static void fill_end(struct sessmgr *s)
 
 /* --- the fill ----------------------------------------------------------------------------------------------- */
 
-bool sessmgr_quarantined(const struct sessmgr *s, uint32_t callid)
+static bool quarantined(const struct sessmgr *s, uint32_t callid)
 {
 	const struct chassis_sr_slab *sr = &s->ctx->shared->slab[0]->sr;
 	uint32_t n = sr->nquarantine;
@@ -125,12 +125,12 @@ bool sessmgr_quarantined(const struct sessmgr *s, uint32_t callid)
 	return false;
 }
 
-static bool skip(void *owner, uint64_t session)
+bool sessmgr_skip(void *owner, uint64_t session)
 {
 	struct sessmgr *s = owner;
 
 	s->ctx->slab->handling = (uint32_t)session;
-	return sessmgr_quarantined(s, (uint32_t)session);
+	return quarantined(s, (uint32_t)session);
 }
 
 static void on_idle(struct ev_loop *loop, ev_idle *w, int revents)
@@ -185,7 +185,7 @@ static int fill_begin(struct sessmgr *s)
 	struct sessmgr_sr *sr = &s->sr;
 	struct recovery_fill_config fc = {
 		.kinds = chassis_kinds, .nkinds = chassis_nkinds, .ckpt_owner = s->engine,
-		.sink = &s->sink, .skip = skip, .owner = s,
+		.sink = &s->sink, .skip = sessmgr_skip, .owner = s,
 	};
 	int rc = store_open(s);
 
