@@ -46,9 +46,14 @@ int ecs_kind_session(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *
 	return 0;
 }
 
-enum srp_gate ecs_kind_gate(const struct ecs_session *s)
+bool ecs_kind_covered(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx)
 {
-	return s->ready_for_recovery ? SRP_GATE_OPEN : SRP_GATE_NOT_READY;
+	return s->ready_for_recovery || ctx->replica == SRP_REPLICA_SR;
+}
+
+enum srp_gate ecs_kind_gate(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx)
+{
+	return ecs_kind_covered(s, ctx) ? SRP_GATE_OPEN : SRP_GATE_NOT_READY;
 }
 
 static bool resolves(struct ecs_engine *e, const struct ecs_flow *f)
@@ -124,7 +129,7 @@ void ecs_kind_walk(const struct srp_ckpt_ctx *ctx, size_t member, srp_ckpt_walk_
 		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
 
 		next = l->next;
-		if (!s->ready_for_recovery)
+		if (!ecs_kind_covered(s, ctx))
 			continue;
 		if (fn((struct srp_ckpt_obj *)(void *)((char *)s + member), arg) != 0)
 			return;

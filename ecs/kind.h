@@ -26,7 +26,10 @@ void ecs_kind_read_name(struct srp_mp_r *r, char *out, size_t cap, bool empty);
 int ecs_kind_session(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                      struct ecs_session **out);
 /** SRP_GATE_NOT_READY while the session is too young. */
-enum srp_gate ecs_kind_gate(const struct ecs_session *s);
+enum srp_gate ecs_kind_gate(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx);
+/** False while the replica does not hold what is of this session: the peer chassis gets it when it is old
+ *  enough, the mirror on this one from the start. */
+bool ecs_kind_covered(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx);
 /** Judges whether all that a session's records name resolves here, and sets or clears the reason
  *  `switchover`. @p f: only this flow has changed; NULL: look at all. */
 void ecs_kind_judge(struct ecs_engine *e, struct ecs_session *s, const struct ecs_flow *f,
