@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/librecovery.a
 	%D%/digest.c	%D%/gates.c	%D%/hash.c	%D%/hello.c	%D%/list.c	\
 	%D%/orphan.c	%D%/question.c	%D%/receiver.c	%D%/sender.c	%D%/sink.c	%D%/tomb.c	\
 	%D%/replica.c	%D%/replica.h	%D%/replica_impl.h	\
-	%D%/store.c	%D%/store.h	%D%/store_impl.h	%D%/store_kind.c	%D%/view.c	\
+	%D%/store.c	%D%/store.h	%D%/store_impl.h	%D%/store_kind.c	%D%/store_query.c	%D%/view.c	\
 	%D%/fill.c	%D%/fill.h	\
 	%D%/wire.c	%D%/frame.def
 RECOVERY_LIBS = %D%/librecovery.a $(SRP_LIBS) $(LZ4_LIBS)

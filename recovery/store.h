@@ -85,6 +85,16 @@ void recovery_store_level(struct recovery_store *s, bool level);
 
 void recovery_store_stats(const struct recovery_store *s, struct recovery_store_stats *out);
 
+/** What a store holds of one session. */
+struct recovery_store_session {
+	uint32_t roots;               /**< the record that the others go with: 0 or 1 */
+	uint32_t others;
+	struct srp_time root_last, last; /**< arrival of the newest of each, exact to a ms; 0: none */
+};
+/** Looks up the session whose keys begin with @p k0; false: nothing of it is here. */
+bool recovery_store_session(const struct recovery_store *s, uint64_t k0,
+                            struct recovery_store_session *out);
+
 /* --- reading, in another process -------------------------------------------------------------- */
 
 /** What a region is good for; the numbers are those that aaamgr says. */

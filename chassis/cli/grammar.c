@@ -147,9 +147,15 @@ static enum fit fits(const struct chassis_node *n, const char *word, bool quoted
 	return isalnum((unsigned char)word[len - 1]) ? FIT_PREFIX : FIT_NONE;
 }
 
+/* To who types less, "subscriber" and "subscribers" are one word. */
 static bool same_word(const struct chassis_node *a, const struct chassis_node *b)
 {
-	return a->op == b->op && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+	size_t len = a->len < b->len ? a->len : b->len;
+
+	if (a->op != b->op || memcmp(a->text, b->text, len) != 0)
+		return false;
+	return a->len == b->len || (a->len == len + 1 && a->text[len] == 's') ||
+	       (b->len == len + 1 && b->text[len] == 's');
 }
 
 /* Writes what the threads wait for: "expected a, b or c". */

@@ -32,6 +32,18 @@ struct chassis_view {
 	uint64_t now_us;
 };
 
+struct chassis_call_line;
+
+/** A call with both of its copies. */
+struct chassis_call_show {
+	unsigned number;           /**< of those that one answer shows, from 1 */
+	unsigned instance;
+	const struct chassis_call_line *primary, *peer; /**< peer: NULL, then @c why */
+	const char *why;
+	bool gr, sr;               /**< checkpoints go to a peer chassis; to a mirror */
+};
+void chassis_show_call(struct stats_doc *d, const struct chassis_call_show *c);
+
 /** @p instance: 1..nsessmgr, 0 all. */
 void chassis_show_checkpoint(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
                              bool verbose);

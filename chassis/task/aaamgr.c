@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "chassis/registry.h"
+#include "chassis/task/aaa_query.h"
 #include "chassis/task/task.h"
 #include "recovery/replica.h"
 #include "recovery/store.h"
@@ -82,7 +83,13 @@ static void on_event(void *owner, enum recovery_event ev, const char *why)
 	}
 }
 
-static const struct recovery_ops replica_ops = {.event = on_event};
+static size_t on_question(void *owner, const uint8_t *question, size_t len, uint8_t *answer, size_t cap,
+                          struct srp_time now)
+{
+	return chassis_aaa_answer(((struct aaamgr *)owner)->store, question, len, answer, cap, now);
+}
+
+static const struct recovery_ops replica_ops = {.event = on_event, .question = on_question};
 
 static void plan(struct aaamgr *a)
 {

@@ -60,4 +60,8 @@
 enum chassis_query { CHASSIS_QUERIES(X) CHASSIS_QUERY__N };
 #undef X
 
+/** One more query, of sessmgr, whose rows are no list of columns: a call with both copies,
+ *  [instance, call line, why there is no other one, the other one]; chassis/task/call_line.h. */
+#define CHASSIS_QUERY_DEBUG CHASSIS_QUERY__N
+
 #endif

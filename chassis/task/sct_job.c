@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chassis/task/call_line.h"
 #include "srp/err.h"
 
 #define PAGE_ROWS  200u
@@ -112,6 +113,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	switch (j->kind) {
 	case SCT_JOB_ROWS:
 	case SCT_JOB_SRP:
+	case SCT_JOB_CALL:
 		name_of(j->task, j->instance, who, sizeof(who));
 		refusal(j, SRP_ETIMEOUT, "%s did not answer in time: the answer is not complete",
 			who);
@@ -159,7 +161,7 @@ static int send_query(struct sct_op *op)
 {
 	struct sct_job *j = &op->job;
 	struct sct_asked *a = ask(op, j->instance);
-	uint8_t buf[128];
+	uint8_t buf[192];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 	int rc;
 
@@ -171,7 +173,7 @@ static int send_query(struct sct_op *op)
 	srp_mp_w_uint(&w, j->cursor);
 	srp_mp_w_uint(&w, PAGE_ROWS);
 	srp_mp_w_uint(&w, j->callid);
-	srp_mp_w_str(&w, "");
+	srp_mp_w_str(&w, j->filter);
 	rc = chassis_task_send(op->sct->ctx, j->task, j->instance, CHASSIS_IPC_QUERY, &w, -1);
 	if (rc < 0) {
 		a->id = 0;
@@ -182,12 +184,28 @@ static int send_query(struct sct_op *op)
 	return SRP_OK;
 }
 
+/* Asks for pages of rows, one task after the other. */
+static bool pages(const struct sct_job *j)
+{
+	return j->kind == SCT_JOB_ROWS || j->kind == SCT_JOB_CALL;
+}
+
+static void nobody(struct sct_job *j)
+{
+	if (j->callid)
+		refusal(j, SRP_ENOENT, "there is no subscriber with callid %08x", (unsigned)j->callid);
+	else
+		refusal(j, SRP_ENOENT, "there is no subscriber with %s", j->filter);
+}
+
 static void rows_end(struct sct_op *op)
 {
 	struct sct_job *j = &op->job;
 
 	if (j->kind == SCT_JOB_ROWS)
 		chassis_show_rows_end(&j->show, &op->doc);
+	else if (j->kind == SCT_JOB_CALL && !j->calls)
+		nobody(j);
 	sct_op_finish(op, j->status, j->status < 0 ? j->text : NULL);
 }
 
@@ -209,7 +227,7 @@ static void rows_next(struct sct_op *op)
 
 void sct_job_drained(struct sct_op *op)
 {
-	if (op->job.kind == SCT_JOB_ROWS && op->job.page_due && sct_op_waiting(op) < SCT_OUT_LOW)
+	if (pages(&op->job) && op->job.page_due && sct_op_waiting(op) < SCT_OUT_LOW)
 		rows_next(op);
 }
 
@@ -238,11 +256,58 @@ void sct_job_srp(struct sct_op *op)
 	rows_next(op);
 }
 
+void sct_job_call(struct sct_op *op, uint32_t callid, const char *filter)
+{
+	struct sct_job *j = &op->job;
+
+	begin(op, SCT_JOB_CALL);
+	j->query = CHASSIS_QUERY_DEBUG;
+	j->task = CHASSIS_TASK_SESSMGR;
+	j->callid = callid;
+	snprintf(j->filter, sizeof(j->filter), "%s", filter);
+	j->instance = 1;
+	j->last = (unsigned)op->sct->ctx->shared->nsessmgr;
+	rows_next(op);
+}
+
+/* [instance, call line, why there is no other one, the other one] */
+static void call(struct sct_op *op, struct srp_mp_r *r)
+{
+	const struct chassis_config *conf = op->sct->ctx->shared->config;
+	struct chassis_call_show show = {.number = ++op->job.calls, .gr = conf->srp.present,
+	                                 .sr = conf->session_recovery};
+	struct chassis_call_line primary, peer;
+	const uint8_t *line[2];
+	uint32_t n = srp_mp_array(r, 8);
+	size_t len[2];
+	char why[128];
+
+	show.instance = (unsigned)srp_mp_uint(r, CHASSIS_SESSMGRS_MAX);
+	line[0] = srp_mp_bin(r, 1, CHASSIS_CALL_LINE_MAX, &len[0]);
+	srp_mp_str(r, why, sizeof(why));
+	line[1] = srp_mp_bin(r, 0, CHASSIS_CALL_LINE_MAX, &len[1]);
+	if (n < 4 || r->err || chassis_call_line_get(line[0], len[0], &primary) != SRP_OK ||
+	    (len[1] && chassis_call_line_get(line[1], len[1], &peer) != SRP_OK)) {
+		refusal(&op->job, SRP_EFORMAT, "a call line could not be read");
+		return;
+	}
+	show.primary = &primary;
+	show.peer = len[1] ? &peer : NULL;
+	show.why = why;
+	chassis_show_call(&op->doc, &show);
+	if (op->job.callid)
+		op->job.status = SRP_OK; /* who could not be asked cannot have it */
+}
+
 static void row(struct sct_op *op, struct srp_mp_r *r)
 {
 	struct sct_job *j = &op->job;
 	struct chassis_answer a;
 
+	if (j->kind == SCT_JOB_CALL) {
+		call(op, r);
+		return;
+	}
 	if (chassis_answer_read(j->query, r, &a) != SRP_OK) {
 		refusal(j, SRP_EFORMAT, "a row could not be read");
 		return;
@@ -268,8 +333,10 @@ static void rows_done(struct sct_op *op, int status, const char *text, uint64_t 
 	j->cursor = cursor;
 	if (!cursor)
 		j->instance++;
+	if (j->callid && j->calls)
+		j->instance = j->last + 1; /* there is one call of that callid */
 	j->page_due = true;
-	if (j->kind != SCT_JOB_ROWS || sct_op_waiting(op) < SCT_OUT_LOW)
+	if (!pages(j) || sct_op_waiting(op) < SCT_OUT_LOW)
 		rows_next(op);
 }
 
@@ -390,6 +457,7 @@ static void answered(struct sct_op *op, struct sct_asked *a, int status, const c
 	switch (op->job.kind) {
 	case SCT_JOB_ROWS:
 	case SCT_JOB_SRP:
+	case SCT_JOB_CALL:
 		rows_done(op, status, text, more);
 		break;
 	case SCT_JOB_COMMAND:
@@ -417,7 +485,7 @@ int sct_job_rx(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body
 	if (n < 2 || r.err)
 		return SRP_EFORMAT;
 	if (h->type == CHASSIS_IPC_ROW) {
-		if (op && (op->job.kind == SCT_JOB_ROWS || op->job.kind == SCT_JOB_SRP))
+		if (op && (pages(&op->job) || op->job.kind == SCT_JOB_SRP))
 			row(op, &r);
 		return SRP_OK;
 	}
@@ -443,9 +511,8 @@ void sct_job_gone(struct sct *s, enum chassis_task task, unsigned instance)
 
 		if (!op)
 			continue;
-		of = j->kind == SCT_JOB_ROWS || j->kind == SCT_JOB_SRP ? j->task
-		     : j->kind == SCT_JOB_LOAD                         ? CHASSIS_TASK_DEMUXMGR
-					       : task_of(j->command.command);
+		of = j->kind == SCT_JOB_COMMAND ? task_of(j->command.command)
+		     : j->kind == SCT_JOB_LOAD  ? CHASSIS_TASK_DEMUXMGR : j->task;
 		if (of == task && (task != CHASSIS_TASK_SESSMGR || q->tag == instance))
 			answered(op, q, SRP_ECLOSED, "was restarted", 0);
 	}

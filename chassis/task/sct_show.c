@@ -259,6 +259,17 @@ static void subscribers(struct sct_op *op, const struct chassis_match *m)
 		     callid_of(m), 0);
 }
 
+static void debug_info(struct sct_op *op, const struct chassis_match *m)
+{
+	static const char *const keys[] = {"msid", "username"};
+	char filter[96] = "";
+
+	for (size_t i = 0; i < 2; i++)
+		if (chassis_match_has(m, keys[i]))
+			snprintf(filter, sizeof(filter), "%s %s", keys[i], chassis_match_text(m, keys[i]));
+	sct_job_call(op, callid_of(m), filter);
+}
+
 /* --- commands ------------------------------------------------------------------------------- */
 
 static const char *text_or(const struct chassis_match *m, const char *key, const char *none)
@@ -375,6 +386,7 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_TRIGGER_ACTION] = trigger_action,
 	[CHASSIS_EXEC_TRIGGER_COND] = trigger_cond,
 	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
+	[CHASSIS_EXEC_DEBUG_INFO] = debug_info,
 	[CHASSIS_EXEC_CONFIGURATION] = configuration,
 	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,
 	[CHASSIS_EXEC_LICENSE] = license_info,

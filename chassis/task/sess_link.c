@@ -134,7 +134,9 @@ static void on_event(void *owner, enum recovery_event ev, const char *why)
 	}
 }
 
-static const struct recovery_ops ops = {.event = on_event};
+static const struct recovery_ops ops = {
+	.event = on_event, .question = sessmgr_debug_question, .answer = sessmgr_debug_answer_gr,
+};
 
 /* --- the connection -------------------------------------------------------------------------------- */
 
@@ -211,6 +213,7 @@ static int peer_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *bo
 
 	s->ctx->slab->peer_rx_us = now.us;
 	rc = recovery_replica_rx(s->gr, h, body, now);
+	s->ctx->slab->handling = 0;
 	sessmgr_steps(s);
 	after(s);
 	chassis_peer_kick(s->peer);
@@ -277,6 +280,7 @@ static struct recovery_replica *new_replica(struct sessmgr *s)
 		.totals = &s->ctx->slab->replica[SRP_REPLICA_GR],
 		.rate = c->srp.rate, .burst = c->srp.burst, .lz4 = c->srp.lz4,
 		.instance = s->ctx->instance, .sink = &s->sink, .hkey = s->hkey,
+		.skip = sessmgr_skip,
 	};
 
 	arc4random_buf(&rc.random, sizeof(rc.random));

@@ -266,7 +266,7 @@ static void replica_row(struct page *p)
 	row_end(p);
 }
 
-static void done(struct sessmgr *s, uint32_t id, int status, const char *text, uint64_t cursor)
+void sessmgr_query_done(struct sessmgr *s, uint32_t id, int status, const char *text, uint64_t cursor)
 {
 	uint8_t buf[512];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
@@ -284,13 +284,16 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 16);
 	struct page p = {.s = s, .now = chassis_now()};
+	char text[128] = "";
 	uint64_t cursor;
 
 	p.id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	p.query = (enum chassis_query)srp_mp_uint(r, CHASSIS_QUERY__N - 1);
+	p.query = (enum chassis_query)srp_mp_uint(r, CHASSIS_QUERY_DEBUG);
 	cursor = srp_mp_uint(r, UINT64_MAX);
 	p.left = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	p.callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	if (n > 5)
+		srp_mp_str(r, text, sizeof(text));
 	if (n < 5 || r->err)
 		return SRP_EFORMAT;
 	if (!p.left || p.left > PAGE_MAX)
@@ -305,11 +308,14 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 		replica_row(&p);
 		cursor = 0;
 		break;
+	case CHASSIS_QUERY_DEBUG:
+		sessmgr_debug_query(s, p.id, cursor, p.callid, text);
+		return SRP_OK;
 	default:
-		done(s, p.id, SRP_ETYPE, "not a question for a session manager", 0);
+		sessmgr_query_done(s, p.id, SRP_ETYPE, "not a question for a session manager", 0);
 		return SRP_OK;
 	}
-	done(s, p.id, SRP_OK, "", cursor);
+	sessmgr_query_done(s, p.id, SRP_OK, "", cursor);
 	return SRP_OK;
 }
 
@@ -341,7 +347,7 @@ void sessmgr_clear_some(struct sessmgr *s)
 		return;
 	s->clear_all.on = false;
 	snprintf(text, sizeof(text), "%zu", s->clear_all.n);
-	done(s, s->clear_all.id, rc, rc ? srp_strerror(rc) : text, 0);
+	sessmgr_query_done(s, s->clear_all.id, rc, rc ? srp_strerror(rc) : text, 0);
 }
 
 /* Flows of one session at once, those of all of them in steps; 1: answered later. */
@@ -398,7 +404,7 @@ int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 	}
 	if (rc < 0 && !text[0])
 		snprintf(text, sizeof(text), "%s", srp_strerror(rc));
-	done(s, id, rc, text, 0);
+	sessmgr_query_done(s, id, rc, text, 0);
 	sessmgr_link_kick(s);
 	return SRP_OK;
 }

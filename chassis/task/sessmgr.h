@@ -43,6 +43,8 @@ struct sessmgr_sr {
 	bool sweep;               /* volumes of sessions that did not come back are to be counted */
 };
 
+struct sessmgr_debug;
+
 struct sessmgr {
 	struct chassis_task_ctx *ctx;
 	struct ecs_engine *engine;
@@ -88,6 +90,7 @@ struct sessmgr {
 		size_t n;         /* flows ended so far */
 		bool on;
 	} clear_all;
+	struct sessmgr_debug *debug; /* shows that wait for the other copy of a call; NULL: none yet */
 };
 
 /* Time that a step of either may take of each tick. */
@@ -133,16 +136,31 @@ int sessmgr_recover_store(struct sessmgr *s, struct srp_mp_r *r);
 /** Builds the session of an address, or of a call-id, out of its turn; true: it is there now. */
 bool sessmgr_recover_addr(struct sessmgr *s, const struct ecs_addr *a, struct srp_time now);
 bool sessmgr_recover_callid(struct sessmgr *s, uint32_t callid, struct srp_time now);
-/** True where session managers have died of this call: it is not touched again. */
-bool sessmgr_quarantined(const struct sessmgr *s, uint32_t callid);
+/** Notes in the slab which call is worked on; true where session managers have died of it: it is not
+ *  touched again. For a fill and for the replica at the peer. */
+bool sessmgr_skip(void *owner, uint64_t session);
 /** The instance has all that it will get back: what is missing is counted, in steps. */
 void sessmgr_recover_sweep(struct sessmgr *s);
 
 /* sess_query.c: what sct asks. */
 int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r);
 int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r);
+/** Ends the answer to a query or a command. */
+void sessmgr_query_done(struct sessmgr *s, uint32_t id, int status, const char *text, uint64_t cursor);
 /** Goes on with clearing the flows of all sessions, where that is under way. */
 void sessmgr_clear_some(struct sessmgr *s);
+
+/* sess_debug.c: a call and its other copy. */
+/** Answers a query for call lines: of @p callid, else of the next session behind @p cursor with "msid ..."
+ *  or "username ..."; at once, or when the other copy is there, or will not be. */
+void sessmgr_debug_query(struct sessmgr *s, uint32_t id, uint64_t cursor, uint32_t callid, const char *text);
+/** Of struct recovery_ops: of both replicas; of that at the peer; of that at aaamgr. */
+size_t sessmgr_debug_question(void *owner, const uint8_t *question, size_t len, uint8_t *answer, size_t cap,
+                              struct srp_time now);
+void sessmgr_debug_answer_gr(void *owner, uint32_t id, const uint8_t *answer, size_t len,
+                             struct srp_time now);
+void sessmgr_debug_answer_sr(void *owner, uint32_t id, const uint8_t *answer, size_t len,
+                             struct srp_time now);
 
 /* sess_news.c: what demuxmgr must know. */
 extern const struct ecs_engine_ops sessmgr_engine_ops;
