@@ -47,6 +47,12 @@ static inline void **ecs_chain_head(const struct ecs_chain *c, uint64_t hash)
 	return &c->cur[(size_t)hash & c->mask];
 }
 
+/** A key with this hash will be inserted: its bucket is fetched meanwhile. */
+static inline void ecs_chain_expect(const struct ecs_chain *c, uint64_t hash)
+{
+	__builtin_prefetch(ecs_chain_head(c, hash), 1);
+}
+
 /** The object after @p obj in its chain. */
 static inline void *ecs_chain_next(const struct ecs_chain *c, const void *obj)
 {

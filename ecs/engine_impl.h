@@ -112,6 +112,7 @@ struct ecs_engine {
 	struct ecs_streams streams;    /**< what flows being analyzed share */
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
 	size_t nsessions, nanalyses;
+	struct ecs_session *found;     /**< by call-id, last: records of a session come together */
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */
 	uint16_t gen; /**< +1 at each takeover: objects of another gen are recovered */
 	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
@@ -185,6 +186,8 @@ void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t se
  *  or the id is outside 5..15. */
 struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool make);
 
+/** A session of this call-id will be looked up. */
+void ecs_session_expect(const struct ecs_engine *e, uint32_t callid);
 /** The indexes of sessions; 0 or SRP_ENOMEM. */
 int ecs_sessions_init(struct ecs_engine *e);
 /** Authorises a session anew in the present service: looks up rulebase and scheme. */
@@ -199,6 +202,15 @@ void ecs_session_pending_timeout(struct ecs_engine *e, struct ecs_session *s, st
 
 /** The flow of a session by its id, through the table's second index; NULL: none. */
 struct ecs_flow *ecs_flow_find_id(const struct ecs_flow_table *t, uint32_t callid, uint32_t id);
+/** The same, of a session that is at hand. */
+struct ecs_flow *ecs_flow_of(const struct ecs_flow_table *t, const struct ecs_session *s,
+                             uint32_t id);
+/** The flow with this key, whose subscriber's address is one of the session's. */
+struct ecs_flow *ecs_flow_held(const struct ecs_flow_table *t, const struct ecs_session *s,
+                               const struct ecs_flow_key *k);
+/** A flow of this key, of this id, will be inserted. */
+void ecs_flow_expect_key(const struct ecs_flow_table *t, const struct ecs_flow_key *k);
+void ecs_flow_expect(const struct ecs_flow_table *t, uint32_t callid, uint32_t id);
 /**
  * Makes a flow and links it in its session and both indexes; the sink is not told, nothing is
  * armed. Counted by neither flows_created nor flows_applied.
@@ -281,6 +293,12 @@ bool ecs_usage_step(struct ecs_engine *e, struct srp_time now, size_t budget);
 /** The volume with this key, or NULL. */
 struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
                                  enum ecs_usage_of of, uint64_t id);
+/** The same, of a session that is at hand. */
+struct ecs_usage *ecs_usage_of(const struct ecs_engine *e, const struct ecs_session *s,
+                               uint8_t bearer, enum ecs_usage_of of, uint64_t id);
+/** A volume of this key will be inserted. */
+void ecs_usage_expect(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
+                      enum ecs_usage_of of, uint64_t id);
 /** Makes a volume of zero and links it; its key must not be there. NULL without memory. */
 struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                                   enum ecs_usage_of of, uint64_t id);

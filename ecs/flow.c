@@ -42,7 +42,7 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
 	struct ecs_flow *f;
 	int err;
 
-	if (ecs_flow_find(e->flows, key) || (id && ecs_flow_find_id(e->flows, s->spec.callid, id)))
+	if (ecs_flow_held(e->flows, s, key) || (id && ecs_flow_of(e->flows, s, id)))
 		return SRP_EDUP;
 	if (!id) {
 		err = next_id(e, s, &id, now);

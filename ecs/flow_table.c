@@ -7,6 +7,8 @@
 #include "ecs/chain.h"
 #include "ecs/engine_impl.h"
 
+#define SCAN 4u /* so few flows of a session are looked at, rather than their index */
+
 /* Two chains over the same flows: by 5-tuple for packets, by (call-id, flow id) for records. */
 struct ecs_flow_table {
 	struct ecs_chain by_key, by_id;
@@ -103,6 +105,45 @@ struct ecs_flow *ecs_flow_find_id(const struct ecs_flow_table *t, uint32_t calli
 	while (f && (f->id != id || f->session->spec.callid != callid))
 		f = f->id_next;
 	return f;
+}
+
+struct ecs_flow *ecs_flow_of(const struct ecs_flow_table *t, const struct ecs_session *s,
+                             uint32_t id)
+{
+	if (s->nflows > SCAN)
+		return ecs_flow_find_id(t, s->spec.callid, id);
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		if (f->id == id)
+			return f;
+	}
+	return NULL;
+}
+
+/* Addresses are of one session only, so a flow with the key is the session's or nobody's. */
+struct ecs_flow *ecs_flow_held(const struct ecs_flow_table *t, const struct ecs_session *s,
+                               const struct ecs_flow_key *k)
+{
+	if (s->nflows > SCAN)
+		return ecs_flow_find(t, k);
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		if (key_equal(&f->key, k))
+			return f;
+	}
+	return NULL;
+}
+
+void ecs_flow_expect_key(const struct ecs_flow_table *t, const struct ecs_flow_key *k)
+{
+	ecs_chain_expect(&t->by_key, key_hash(k, t->by_key.seed));
+}
+
+void ecs_flow_expect(const struct ecs_flow_table *t, uint32_t callid, uint32_t id)
+{
+	ecs_chain_expect(&t->by_id, id_hash(callid, id, t->by_id.seed));
 }
 
 int ecs_flow_insert(struct ecs_flow_table *t, struct ecs_flow *f)

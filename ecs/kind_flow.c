@@ -232,6 +232,7 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	int rule;
 
 	read_key(r, m->session, &m->key);
+	ecs_flow_expect_key(e->flows, &m->key);
 	rule = read_rule(e, r, m);
 	m->bearer = (uint8_t)srp_mp_uint(r, 15);
 	read_flags(r, m, &wire);
@@ -337,13 +338,14 @@ static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 
 	if (rc)
 		return rc;
+	ecs_flow_expect(e->flows, m.session->spec.callid, m.id);
 	if (nfields < ecs_kind_flow.nfields)
 		return SRP_ESHORT;
 	rc = read_image(e, r, &m);
 	if (rc)
 		return rc;
-	f = ecs_flow_find_id(e->flows, m.session->spec.callid, m.id);
-	held = ecs_flow_find(e->flows, &m.key);
+	f = ecs_flow_of(e->flows, m.session, m.id);
+	held = ecs_flow_held(e->flows, m.session, &m.key);
 	rc = room(e, m.session, f, held);
 	if (rc)
 		return rc;

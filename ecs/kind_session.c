@@ -204,8 +204,10 @@ static int full_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	struct ecs_engine *e = ctx->owner;
 	struct ecs_session *s, *h;
 	struct full f;
-	int rc = read_full(r, key, nfields, &f);
+	int rc;
 
+	ecs_session_expect(e, (uint32_t)key->k[0]);
+	rc = read_full(r, key, nfields, &f);
 	if (rc)
 		return rc;
 	s = ecs_session_find(e, f.spec.callid);

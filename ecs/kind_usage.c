@@ -144,13 +144,14 @@ static int usage_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 		rc = ecs_kind_session(ctx, key, &s);
 	if (rc)
 		return rc;
+	ecs_usage_expect(e, s->spec.callid, bearer, what, key->k[2]);
 	if (nfields < ecs_kind_usage.nfields)
 		return SRP_ESHORT;
 	slot[0] = read_slot(r);
 	slot[1] = read_slot(r);
 	if (r->err)
 		return r->err;
-	u = ecs_usage_find(e, s->spec.callid, bearer, what, key->k[2]);
+	u = ecs_usage_of(e, s, bearer, what, key->k[2]);
 	if (!u) {
 		if (s->nusages >= ECS_CALL_USAGES_MAX)
 			return SRP_EFULL;

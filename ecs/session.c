@@ -61,12 +61,21 @@ int ecs_sessions_init(struct ecs_engine *e)
 
 struct ecs_session *ecs_session_find(struct ecs_engine *e, uint32_t callid)
 {
-	struct ecs_session *s = *ecs_chain_head(&e->by_callid,
-	                                        callid_hash(callid, e->by_callid.seed));
+	struct ecs_session *s = e->found;
 
+	if (s && s->spec.callid == callid)
+		return s;
+	s = *ecs_chain_head(&e->by_callid, callid_hash(callid, e->by_callid.seed));
 	while (s && s->spec.callid != callid)
 		s = s->by_callid;
+	if (s)
+		e->found = s;
 	return s;
+}
+
+void ecs_session_expect(const struct ecs_engine *e, uint32_t callid)
+{
+	ecs_chain_expect(&e->by_callid, callid_hash(callid, e->by_callid.seed));
 }
 
 static struct ecs_session *by_v4(const struct ecs_engine *e, const struct ecs_addr *a)
@@ -163,6 +172,13 @@ static void link_addrs(struct ecs_engine *e, struct ecs_session *s)
 		memset(s->spec.v6.b + 8, 0, 8);
 		ecs_chain_insert(&e->by_v6, s);
 	}
+}
+
+static void unlink_callid(struct ecs_engine *e, struct ecs_session *s)
+{
+	ecs_chain_remove(&e->by_callid, s);
+	if (e->found == s)
+		e->found = NULL;
 }
 
 static void unlink_addrs(struct ecs_engine *e, struct ecs_session *s)
@@ -331,7 +347,7 @@ static int new_call(struct ecs_engine *e, const struct ecs_session_spec *spec, s
 	ecs_call_step(e, s, ECS_CALL_EV_LINK_CONTROL_UP);
 	err = set_up(e, s);
 	if (err) {
-		ecs_chain_remove(&e->by_callid, s);
+		unlink_callid(e, s);
 		ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
 		ecs_pool_put(&e->session_pool, s);
 		return err;
@@ -407,7 +423,7 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	ecs_wheel_disarm(e->wheel, &s->ready);
 	ecs_wheel_disarm(e->wheel, &s->pend);
 	unlink_addrs(e, s);
-	ecs_chain_remove(&e->by_callid, s);
+	unlink_callid(e, s);
 	ecs_list_del(&s->all);
 	ecs_list_del(&s->in_young);
 	ecs_list_del(&s->starved);

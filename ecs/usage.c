@@ -44,6 +44,26 @@ struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, ui
 	return u;
 }
 
+struct ecs_usage *ecs_usage_of(const struct ecs_engine *e, const struct ecs_session *s,
+                               uint8_t bearer, enum ecs_usage_of of, uint64_t id)
+{
+	if (s->nusages > SCAN)
+		return ecs_usage_find(e, s->spec.callid, bearer, of, id);
+	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next) {
+		struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+
+		if (is(u, bearer, of, id))
+			return u;
+	}
+	return NULL;
+}
+
+void ecs_usage_expect(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
+                      enum ecs_usage_of of, uint64_t id)
+{
+	ecs_chain_expect(&e->usages, hash_of(callid, bearer, of, id, e->usages.seed));
+}
+
 struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                                   enum ecs_usage_of of, uint64_t id)
 {
@@ -75,7 +95,7 @@ static struct ecs_usage *lookup(struct ecs_engine *e, struct ecs_session *s, uin
 		if (is(u, bearer, of, id))
 			return u;
 	}
-	u = ecs_usage_find(e, s->spec.callid, bearer, of, id);
+	u = s->nusages > SCAN ? ecs_usage_find(e, s->spec.callid, bearer, of, id) : NULL;
 	if (!u)
 		return ecs_usage_build(e, s, bearer, of, id);
 	ecs_list_del(&u->in_session);
