@@ -80,6 +80,18 @@ void sup_crash_see(struct sup_child *c)
 
 /* --- backtrace ----------------------------------------------------------------------------- */
 
+/* Where the own program's name is asked for, the room of the title is what is told. */
+static const char *object_name(const Dl_info *info)
+{
+	const char *slash;
+	Dl_info own;
+
+	if (dladdr((const void *)(uintptr_t)object_name, &own) && own.dli_fbase == info->dli_fbase)
+		return "chassisd";
+	slash = strrchr(info->dli_fname, '/');
+	return slash ? slash + 1 : info->dli_fname;
+}
+
 /* The tasks are forks of this process: what lies where is the same. */
 static int frame_text(uint64_t frame, bool exact, char *buf, size_t cap)
 {
@@ -89,8 +101,7 @@ static int frame_text(uint64_t frame, bool exact, char *buf, size_t cap)
 
 	if (!dladdr((const void *)look, &info) || !info.dli_fname)
 		return snprintf(buf, cap, "0x%" PRIx64 "\n", frame);
-	file = strrchr(info.dli_fname, '/');
-	file = file ? file + 1 : info.dli_fname;
+	file = object_name(&info);
 	if (!info.dli_sname)
 		return snprintf(buf, cap, "%s+0x%" PRIxPTR "\n", file, at - (uintptr_t)info.dli_fbase);
 	return snprintf(buf, cap, "%s+0x%" PRIxPTR " %s+0x%" PRIxPTR "\n", file,
@@ -223,6 +234,19 @@ static bool core_find(const char *pattern, uint64_t since_ms, char *out, size_t 
 	return best != 0;
 }
 
+/* The next one must not take its place: where the kernel's name does not tell them apart, ours does. */
+static void core_keep(pid_t pid, char *path, size_t cap)
+{
+	const char *file = strrchr(path, '/');
+	char text[16], to[PATH_MAX];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	if (strstr(file ? file : path, text))
+		return;
+	if (snprintf(to, sizeof(to), "%s.%s", path, text) < (int)cap && rename(path, to) == 0)
+		snprintf(path, cap, "%.*s", (int)cap - 1, to);
+}
+
 static void core_text(const struct chassis_config *conf, pid_t pid, const struct sup_death *d, int status,
                       char *out, size_t cap)
 {
@@ -251,6 +275,8 @@ static void core_text(const struct chassis_config *conf, pid_t pid, const struct
 	                           sizeof(path)) < 0 ||
 	         !core_find(path, d->wall_ms, out, cap))
 		snprintf(out, cap, "written by the kernel, not found at %.120s", pattern);
+	else
+		core_keep(pid, out, cap);
 }
 
 void sup_crash_dir(const struct chassis_config *c)
