@@ -331,7 +331,8 @@ static int out_of_turn(struct recovery_fill *f, recovery_ref ref, const struct r
 	if (f->conf.sink)
 		f->conf.sink->filling = true;
 	while (f->phase == PHASE_RULES)
-		(void)step(f);
+		if (!step_rule(f))
+			begin(f, PHASE_WITH);
 	rc = session(f, g);
 	f->stats.named += built != f->stats.sessions_built;
 	if (f->conf.sink)

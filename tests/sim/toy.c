@@ -183,6 +183,13 @@ static int parent_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	return SRP_OK;
 }
 
+/* It is also called by its value. */
+static int parent_names(struct srp_mp_r *r, unsigned nfields, uint64_t *name)
+{
+	name[0] = TOY_NAME + srp_mp_uint(r, TOY_VALUE_MAX);
+	return nfields && !r->err;
+}
+
 static struct srp_ckpt_obj *parent_find(const struct srp_ckpt_ctx *ctx,
                                         const struct srp_ckpt_key *key)
 {
@@ -398,7 +405,8 @@ static const struct srp_ckpt_kind kind_parent = {
 	.id = 240, .del_id = 1, .name = "PARENT", .del_name = "DEL_PARENT", .rank = 1, .nkey = 1,
 	.nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = 64, .key = parent_key,
 	.gate = parent_gate, .encode = parent_encode, .apply = parent_apply,
-	.remove = parent_remove, .find = parent_find, .walk = parent_walk};
+	.remove = parent_remove, .find = parent_find, .walk = parent_walk,
+	.left_nil = 1u << 1, .names = parent_names};
 
 static const struct srp_ckpt_kind kind_stat = {
 	.id = 4, .name = "STAT", .rank = 2, .nkey = 1, .nfields = 1, .ver_min = 1, .ver_max = 1,
@@ -422,7 +430,8 @@ static const struct srp_ckpt_kind kind_child = {.id = 210,
 						.apply = child_apply,
 						.remove = child_remove,
 						.find = child_find,
-						.walk = child_walk};
+						.walk = child_walk,
+						.left_nil = 1u << 2};
 
 const struct srp_ckpt_kind *const toy_kinds[TOY_KINDS] = {
 	[TOY_RULE] = &kind_rule, [TOY_PARENT] = &kind_parent, [TOY_STAT] = &kind_stat,
