@@ -178,7 +178,8 @@ int sup_save_file(const struct chassis_shared *sh, const char *asked, int from, 
 
 	rc = sup_save_path(sh->config_file, asked, dir, name);
 	if (rc < 0) {
-		snprintf(why, cap, "%.200s: the file must be in the directory of %.160s", asked, sh->config_file);
+		snprintf(why, cap, "%.200s: the file must be in the directory of %.160s", asked,
+		         sh->config_file);
 		return rc;
 	}
 	/* A pipe could keep the supervisor waiting. */

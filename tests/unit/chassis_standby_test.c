@@ -144,7 +144,8 @@ static struct chassis_task_row row_sct = ROW(SCT, "sct", CHASSIS_TASK_SESSMGR, C
                                              CHASSIS_TASK_SUPERVISOR);
 static struct chassis_task_row row_vpn = ROW(VPNMGR, "vpnmgr", CHASSIS_TASK_SUPERVISOR);
 static struct chassis_task_row row_demux = ROW(DEMUXMGR, "demuxmgr", CHASSIS_TASK_SUPERVISOR);
-static struct chassis_task_row row_sess = ROW(SESSMGR, "sessmgr", CHASSIS_TASK_AAAMGR, CHASSIS_TASK_SUPERVISOR);
+static struct chassis_task_row row_sess = ROW(SESSMGR, "sessmgr", CHASSIS_TASK_AAAMGR,
+                                              CHASSIS_TASK_SUPERVISOR);
 static struct chassis_task_row row_aaa = ROW(AAAMGR, "aaamgr", CHASSIS_TASK_SUPERVISOR);
 static const struct chassis_task_row *const rows[CHASSIS_TASK__N] = {
 	[CHASSIS_TASK_SCT] = &row_sct, [CHASSIS_TASK_VPNMGR] = &row_vpn, [CHASSIS_TASK_DEMUXMGR] = &row_demux,
@@ -508,7 +509,8 @@ static void states(void)
 	kill(pid_of(S1), SIGKILL);
 	CU_ASSERT(until(says_recovering));
 	CU_ASSERT_EQUAL(sr()->state, CHASSIS_SR_SESSMGR);
-	CU_ASSERT(until(recovery_under_way)); /* a recovery that does not end does not keep the standby away */
+	/* a recovery that does not end does not keep the standby away */
+	CU_ASSERT(until(recovery_under_way));
 	s1 = shared.slab[S1];
 	vpn = shared.slab[VPN];
 	s1->recovering = 0;
@@ -606,7 +608,7 @@ static void crash(size_t slot, uint32_t callid, int sig)
 
 static void crash_list(void)
 {
-	const struct chassis_crash *r = sr()->crash;
+	const struct chassis_crash *r;
 
 	begin(true);
 	crashes = 0;
@@ -843,7 +845,8 @@ static int save(const char *asked, const char *text)
 
 static void saves(void)
 {
-	static const char *const outside[] = {"../x", "/etc/x", "a/../x", "./x", "x/", "a//x", "..", ".", "/"};
+	static const char *const outside[] = {"../x", "/etc/x", "a/../x", "./x", "x/", "a//x", "..", ".",
+	                                      "/"};
 	char path[256], why[400], file[256], d[PATH_MAX], n[PATH_MAX];
 	struct stat st;
 	int fd, p[2];
