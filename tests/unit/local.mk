@@ -92,6 +92,8 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_license_test.c \
 	%D%/chassis_registry_test.c \
 	%D%/chassis_standby_test.c \
+	%D%/chassis_store_test.c %D%/ecs_rig.h %D%/ecs_packets.h \
+	%D%/ecs_rule_text.h %D%/ecs_rule_text_test.c \
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
