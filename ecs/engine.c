@@ -68,6 +68,7 @@ void ecs_engine_free(struct ecs_engine *e)
 
 		for (struct srp_list *k = s->flows.next; k != &s->flows; k = k->next)
 			ecs_flow_unanalyze(e, ECS_CONTAINER(k, struct ecs_flow, in_session));
+		free(s->dedicated);
 	}
 	ecs_chain_fini(&e->by_callid);
 	ecs_chain_fini(&e->by_v4);

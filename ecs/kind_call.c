@@ -229,10 +229,11 @@ static void bearer_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, vo
 
 	for (l = e->all.next; l != &e->all; l = next) {
 		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
+		struct ecs_bearer *b;
 
 		next = l->next;
 		for (size_t i = 0; i < ECS_BEARERS_MAX && ecs_kind_covered(s, ctx); i++)
-			if (s->bearer[i].used && fn(&s->bearer[i].ckpt, arg) != 0)
+			if ((b = ecs_session_bearer_at(s, i)) != NULL && fn(&b->ckpt, arg) != 0)
 				return;
 	}
 }

@@ -60,13 +60,13 @@ static int full_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 		srp_mp_w_nil(w);
 	srp_mp_w_uint(w, s->spec.idle_timeout);
 	for (size_t i = 0; i < ECS_BEARERS_MAX; i++)
-		n += s->bearer[i].used;
+		n += ecs_session_bearer_at(s, i) != NULL;
 	/* bearers have records, versions and digests of their own: not part of this one's hash */
 	srp_mp_w_array(w, ctx->canonical ? 0 : n);
 	for (size_t i = 0; i < ECS_BEARERS_MAX && !ctx->canonical; i++) {
-		const struct ecs_bearer *b = &s->bearer[i];
+		const struct ecs_bearer *b = ecs_session_bearer_at(s, i);
 
-		if (!b->used)
+		if (!b)
 			continue;
 		srp_mp_w_array(w, 3);
 		srp_mp_w_uint(w, b->id);
@@ -180,11 +180,10 @@ static void set_bearers(struct ecs_engine *e, struct ecs_session *s, const struc
 	for (uint32_t i = 0; i < f->nbearers; i++)
 		keep |= 1u << f->bearer[i].id;
 	for (size_t i = 0; i < ECS_BEARERS_MAX; i++) {
-		struct ecs_bearer *b = &s->bearer[i];
+		struct ecs_bearer *b = ecs_session_bearer_at(s, i);
 
-		if (!b->used || (keep & 1u << b->id))
-			continue;
-		ecs_session_end_bearer(e, s, b, ECS_TELL_LISTS, now);
+		if (b && !(keep & 1u << b->id))
+			ecs_session_end_bearer(e, s, b, ECS_TELL_LISTS, now);
 	}
 	for (uint32_t i = 0; i < f->nbearers; i++) {
 		struct ecs_bearer *b = ecs_session_bearer(s, f->bearer[i].id, false);
@@ -192,7 +191,7 @@ static void set_bearers(struct ecs_engine *e, struct ecs_session *s, const struc
 		if (!b)
 			b = ecs_session_add_bearer(e, s, f->bearer[i].id);
 		if (!b)
-			continue; /* cannot be: as many places as ids */
+			continue; /* no memory: as many places as ids */
 		b->qci = f->bearer[i].qci;
 		b->arp = f->bearer[i].arp;
 	}

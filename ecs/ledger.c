@@ -128,6 +128,12 @@ static bool known(const struct ecs_ledger *l, const struct head *h)
 	       (uint32_t)(h->high[0] >> 32) == ~high && high <= l->nslots;
 }
 
+/* The predecessor did not live to write it: then there is nothing to clear. */
+static bool untouched(const struct head *h)
+{
+	return h->magic == 0 && h->check == 0 && h->high[0] == 0;
+}
+
 struct ecs_ledger *ecs_ledger_open(void *mem, size_t len, bool fresh, uint64_t seed)
 {
 	struct ecs_ledger *l;
@@ -153,6 +159,7 @@ struct ecs_ledger *ecs_ledger_open(void *mem, size_t len, bool fresh, uint64_t s
 		l->seed = h->seed;
 		l->high = (uint32_t)h->high[0];
 	} else {
+		fresh = fresh || untouched(h);
 		l->stats.formatted = !fresh;
 		format(l, h, fresh);
 	}

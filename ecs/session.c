@@ -1,6 +1,7 @@
 #include "config.h"
 #include "ecs/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ecs/app.h"
@@ -396,6 +397,8 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_session_end why,
                       enum ecs_tell tell, struct srp_time now)
 {
+	struct ecs_bearer *b;
+
 	ecs_call_step(e, s, ECS_CALL_EV_DISCONNECT);
 	if (e->conf.ops && e->conf.ops->session_down)
 		e->conf.ops->session_down(e->conf.owner, s, why);
@@ -414,8 +417,8 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	if (e->ledger)
 		ecs_ledger_prune(e->ledger, s->spec.callid);
 	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++)
-		if (s->bearer[i].used)
-			ecs_tell_deleted(e, &s->bearer[i].ckpt, ECS_TELL_LISTS, now);
+		if ((b = ecs_session_bearer_at(s, i)) != NULL)
+			ecs_tell_deleted(e, &b->ckpt, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->clp, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->call, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->full, tell, now);
@@ -430,6 +433,7 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	e->nsessions--;
 	ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
 	ecs_call_forget(e, s);
+	free(s->dedicated);
 	ecs_pool_put(&e->session_pool, s);
 	if (e->active)
 		ecs_recoverable_freed(e, now);
@@ -437,11 +441,13 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 
 void ecs_session_tell(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
+	struct ecs_bearer *b;
+
 	ecs_tell_changed(e, &s->full, now);
 	ecs_tell_changed(e, &s->call, now);
 	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++)
-		if (s->bearer[i].used)
-			ecs_tell_changed(e, &s->bearer[i].ckpt, now);
+		if ((b = ecs_session_bearer_at(s, i)) != NULL)
+			ecs_tell_changed(e, &b->ckpt, now);
 }
 
 void ecs_session_make_ready(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
@@ -476,23 +482,33 @@ void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t se
 	}
 }
 
+/* Few sessions have dedicated bearers: places for them are made with the first. */
+static struct ecs_bearer *free_place(struct ecs_session *s, uint8_t id)
+{
+	if (id == DEFAULT_BEARER)
+		return &s->first;
+	if (!s->dedicated)
+		s->dedicated = calloc(ECS_BEARERS_MAX - 1, sizeof(*s->dedicated));
+	for (unsigned i = 1; s->dedicated && i < ECS_BEARERS_MAX; i++)
+		if (!ecs_session_bearer_at(s, i))
+			return &s->dedicated[i - 1];
+	return NULL;
+}
+
 struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool make)
 {
-	struct ecs_bearer *free = NULL;
+	struct ecs_bearer *b;
 
 	if (id < DEFAULT_BEARER || id > BEARER_LAST)
 		return NULL;
-	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++) {
-		if (s->bearer[i].used && s->bearer[i].id == id)
-			return &s->bearer[i];
-		if (!s->bearer[i].used && !free)
-			free = &s->bearer[i];
-	}
-	if (!make || !free)
-		return NULL;
-	*free = (struct ecs_bearer){
-		.ckpt.kind = &ecs_kind_bearer, .session = s, .id = id, .used = true};
-	return free;
+	for (unsigned i = 0; i < (s->dedicated ? ECS_BEARERS_MAX : 1u); i++)
+		if ((b = ecs_session_bearer_at(s, i)) != NULL && b->id == id)
+			return b;
+	b = make ? free_place(s, id) : NULL;
+	if (b)
+		*b = (struct ecs_bearer){.ckpt.kind = &ecs_kind_bearer, .session = s, .id = id,
+		                         .used = true};
+	return b;
 }
 
 /* --- timers ----------------------------------------------------------------------------------- */

@@ -72,7 +72,8 @@ struct ecs_session {
 	bool consistent;                  /**< all that its records name resolves here */
 	bool original;                    /**< set up here; see ecs_session_recovered() */
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
-	struct ecs_bearer bearer[ECS_BEARERS_MAX];
+	struct ecs_bearer first;          /**< the default bearer */
+	struct ecs_bearer *dedicated;     /**< [ECS_BEARERS_MAX - 1] on the heap; NULL: none ever */
 	struct srp_list all;              /**< of the engine */
 	struct srp_list in_young;         /**< of the engine, until ready_for_recovery */
 	struct srp_list flows;            /**< ecs_flow.in_session */
@@ -91,6 +92,18 @@ struct ecs_session {
 	struct ecs_call_machine machine;
 	struct ecs_call_more *more;       /**< counted aside; NULL: nothing was */
 };
+
+/** Bearer @p i of ECS_BEARERS_MAX places; NULL: there is none at that place. */
+static inline struct ecs_bearer *ecs_session_bearer_at(const struct ecs_session *s, size_t i)
+{
+	struct ecs_bearer *b;
+
+	if (i == 0)
+		b = (struct ecs_bearer *)((uintptr_t)s + offsetof(struct ecs_session, first));
+	else
+		b = s->dedicated ? &s->dedicated[i - 1] : NULL;
+	return b && b->used ? b : NULL;
+}
 
 extern const struct srp_ckpt_kind ecs_kind_full;   /**< 240 / 1 */
 extern const struct srp_ckpt_kind ecs_kind_call;   /**< 179 / 188 */

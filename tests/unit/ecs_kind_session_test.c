@@ -90,7 +90,7 @@ static void test_full_torture(void)
 	kit_torture(&a, &b, &s->full); /* updates */
 	kit_torture(&a, &b, &s->call);
 	kit_torture(&a, &b, &s->clp);
-	kit_torture(&a, &b, &s->bearer[0].ckpt);
+	kit_torture(&a, &b, &s->first.ckpt);
 	kit_fini(&a);
 	kit_fini(&b);
 }
@@ -524,7 +524,7 @@ static void test_gates(void)
 	CU_ASSERT_EQUAL(ecs_kind_full.gate(&s->full, &ctx), SRP_GATE_NOT_READY);
 	CU_ASSERT_EQUAL(ecs_kind_call.gate(&s->call, &ctx), SRP_GATE_NOT_READY);
 	CU_ASSERT_EQUAL(ecs_kind_clp.gate(&s->clp, &ctx), SRP_GATE_NOT_READY);
-	CU_ASSERT_EQUAL(ecs_kind_bearer.gate(&s->bearer[0].ckpt, &ctx), SRP_GATE_NOT_READY);
+	CU_ASSERT_EQUAL(ecs_kind_bearer.gate(&s->first.ckpt, &ctx), SRP_GATE_NOT_READY);
 	kit_fini(&a);
 }
 
