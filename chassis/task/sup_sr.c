@@ -88,14 +88,15 @@ static void judge_instances(const struct chassis_supervisor *s, struct verdict *
 }
 
 static void judge_standby(const struct chassis_supervisor *s, enum chassis_task task, const char *name,
-                          struct verdict *v, uint32_t *count)
+                          struct srp_time now, struct verdict *v, uint32_t *count)
 {
 	size_t slot = chassis_slot(task, 0);
 	const struct chassis_slab *slab = s->shared->slab[slot];
 	const struct sup_slot *x = &s->slot[slot];
 
 	if (!serves(x)) {
-		not_ready(v, state_of(task), "standby %s: is being started", name);
+		not_ready(v, state_of(task), "standby %s: %s", name,
+		          x->retry.us > now.us ? "died too often, is not made at once" : "is being started");
 		return;
 	}
 	++*count;
@@ -106,11 +107,11 @@ static void judge_standby(const struct chassis_supervisor *s, enum chassis_task 
 		not_ready(v, state_of(task), "standby %s: is not warm yet", name);
 }
 
-static void judge(const struct chassis_supervisor *s, struct verdict *v)
+static void judge(const struct chassis_supervisor *s, struct srp_time now, struct verdict *v)
 {
 	judge_instances(s, v);
-	judge_standby(s, CHASSIS_TASK_SESSMGR, "sessmgr", v, &v->sessmgr_standby);
-	judge_standby(s, CHASSIS_TASK_AAAMGR, "aaamgr", v, &v->aaamgr_standby);
+	judge_standby(s, CHASSIS_TASK_SESSMGR, "sessmgr", now, v, &v->sessmgr_standby);
+	judge_standby(s, CHASSIS_TASK_AAAMGR, "aaamgr", now, v, &v->aaamgr_standby);
 	if (s->stage != SUP_RUN)
 		not_ready(v, CHASSIS_SR_SESSMGR, "the chassis ends");
 }
@@ -150,7 +151,7 @@ void sup_sr_judge(struct chassis_supervisor *s, struct srp_time now)
 	struct verdict v = {.state = CHASSIS_SR_READY};
 	uint64_t every;
 
-	judge(s, &v);
+	judge(s, now, &v);
 	if (!enabled) {
 		v.state = CHASSIS_SR_OFF;
 		v.why[0] = '\0';

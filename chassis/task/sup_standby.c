@@ -5,7 +5,7 @@
 
 #include "srp/err.h"
 
-#define FAILED_MS 10000 /* after a fork that failed */
+#define AGAIN_MS 10000 /* after a fork that failed, and while they die too often */
 
 static void become_order(struct sup_child *c, const struct sup_slot *slot)
 {
@@ -53,9 +53,9 @@ void sup_standby_gone(struct chassis_supervisor *s, size_t slot, bool ordered, b
 	x->vacant = x->retry = chassis_now();
 	sup_who(s, slot, name, sizeof(name));
 	if (loop) {
-		x->retry.us += SRP_SEC(SUP_CRASH_S);
+		x->retry.us += SRP_MS(AGAIN_MS);
 		chassis_log(LOG_ERR, "%s dies too often: the next one is made in %d seconds", name,
-		            SUP_CRASH_S);
+		            AGAIN_MS / 1000);
 	} else if (!ordered) {
 		chassis_log(LOG_ERR, "%s is dead and is started again", name);
 	}
@@ -108,7 +108,7 @@ void sup_standbys(struct chassis_supervisor *s, struct srp_time now)
 		rc = sup_spawn(s, slot);
 		if (rc == SRP_OK)
 			continue;
-		x->retry.us = now.us + SRP_MS(FAILED_MS);
+		x->retry.us = now.us + SRP_MS(AGAIN_MS);
 		chassis_log(LOG_ERR, "%s cannot be started: %s", sup_who(s, slot, name, sizeof(name)),
 		            srp_strerror(rc));
 	}

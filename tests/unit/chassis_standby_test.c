@@ -759,6 +759,7 @@ static void standby_loop(void)
 	}
 	CU_ASSERT_EQUAL(sup->stage, SUP_RUN);
 	CU_ASSERT_PTR_NULL(sup->slot[S0].live);
+	CU_ASSERT(says("standby sessmgr: died too often, is not made at once"));
 	sup_standbys(sup, (struct srp_time){sup->slot[S0].retry.us - 1});
 	CU_ASSERT_PTR_NULL(sup->slot[S0].live);
 	sup_standbys(sup, sup->slot[S0].retry);
