@@ -114,8 +114,38 @@ static void a_warmed_engine_takes_an_identity_over(void)
 	free(stats);
 }
 
+/* What detects applications takes milliseconds to make: not with the first session. */
+static void analyzers_are_made_before_they_are_used(void)
+{
+	static const char text[] = "ruledef apps\n p2p protocol = bittorrent\n#exit\n"
+	                           "charging-action ca\n content-id 1\n#exit\n"
+	                           "rulebase other\n#exit\n"
+	                           "rulebase rb\n"
+	                           " action priority 1 ruledef apps charging-action ca\n#exit\n";
+	struct ecs_service *svc = ecs_rule_text(text, true);
+	struct rig r;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(svc);
+	setup(&r, rules, 0);
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(r.e, svc, r.now), 0);
+	CU_ASSERT_PTR_NULL(r.e->app); /* nobody has asked for it yet */
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(r.e, r.svc, r.now), 0);
+	CU_ASSERT_EQUAL(ecs_engine_reserve(r.e, 0, 0), 0);
+	CU_ASSERT_PTR_NULL(r.e->app); /* not by these rules */
+	CU_ASSERT_PTR_NOT_NULL(r.e->frags);
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(r.e, svc, r.now), 0);
+	CU_ASSERT_PTR_NOT_NULL(r.e->app);
+	end(&r);
+	setup(&r, text, 0);
+	CU_ASSERT_EQUAL(ecs_engine_reserve(r.e, 1, 1), 0);
+	CU_ASSERT_PTR_NOT_NULL(r.e->app);
+	end(&r);
+	ecs_service_free(svc);
+}
+
 CU_TestInfo ecs_reserve_tests[] = {
 	{"reserved memory is enough up to there", reserved_memory_is_enough_up_to_there},
 	{"a warmed engine takes an identity over", a_warmed_engine_takes_an_identity_over},
+	{"analyzers are made before they are used", analyzers_are_made_before_they_are_used},
 	CU_TEST_INFO_NULL,
 };
