@@ -207,6 +207,42 @@ static int link_set(struct chassis_nl *n, const char *dev, unsigned flags, const
 	return change(n, true, h);
 }
 
+static int dropped_attr(const struct nlattr *a, void *arg)
+{
+	struct rtnl_link_stats64 st;
+
+	if (mnl_attr_get_type(a) == IFLA_STATS64 &&
+	    mnl_attr_get_payload_len(a) >= offsetof(struct rtnl_link_stats64, multicast)) {
+		memcpy(&st, mnl_attr_get_payload(a), offsetof(struct rtnl_link_stats64, multicast));
+		*(uint64_t *)arg = st.tx_dropped;
+	}
+	return MNL_CB_OK;
+}
+
+static int dropped_cb(const struct nlmsghdr *h, void *arg)
+{
+	if (h->nlmsg_type == RTM_NEWLINK)
+		(void)mnl_attr_parse(h, sizeof(struct ifinfomsg), dropped_attr, arg);
+	return MNL_CB_STOP;
+}
+
+int chassis_nl_dropped(struct chassis_nl *n, const char *dev, uint64_t *packets)
+{
+	uint8_t buf[REQUEST_MAX];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	int index = chassis_nl_ifindex(dev), err;
+
+	if (index < 0)
+		return index;
+	h->nlmsg_type = RTM_GETLINK;
+	h->nlmsg_flags = NLM_F_REQUEST;
+	m->ifi_family = AF_UNSPEC;
+	m->ifi_index = index;
+	err = talk(n, h, dropped_cb, packets);
+	return err ? code_of(err) : 0;
+}
+
 int chassis_nl_up(struct chassis_nl *n, const char *dev)
 {
 	return link_set(n, dev, IFF_UP, NULL);

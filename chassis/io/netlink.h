@@ -16,6 +16,8 @@ void chassis_nl_close(struct chassis_nl *n);
 int chassis_nl_ifindex(const char *name); /**< or SRP_ENOENT */
 int chassis_nl_mac(const char *name, uint8_t mac[6]);
 int chassis_nl_up(struct chassis_nl *n, const char *dev);
+/** Packets for @p dev that it did not take, since it is there. */
+int chassis_nl_dropped(struct chassis_nl *n, const char *dev, uint64_t *packets);
 int chassis_nl_txqlen(struct chassis_nl *n, const char *dev, uint32_t len);
 /** @p len within the family; IPv6 is added with nodad. */
 int chassis_nl_addr(struct chassis_nl *n, bool add, const char *dev, const struct ecs_addr *a,

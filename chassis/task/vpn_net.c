@@ -22,6 +22,7 @@ enum {
  * fall through to the main table and pass uncharged. */
 #define METRIC_BLACKHOLE 9999
 #define PROBE_MS         300
+#define STATS_S          1.
 #define WARM_S           5. /* how often next hops are resolved */
 
 struct announcer {
@@ -41,7 +42,7 @@ struct vpn_net {
 	bool relaying;
 	struct vpn_own peer;   /* its own addresses, as last heard */
 	struct vpn_own relay;  /* those that the relay routes of now lead to */
-	ev_timer warm;
+	ev_timer warm, stats;
 };
 
 static const struct ecs_addr any4 = {.b = {[10] = 0xff, [11] = 0xff}};
@@ -287,6 +288,26 @@ static void on_warm(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 }
 
+/* The queues of the devices are read by the session managers; what did not fit in them is known to the
+ * kernel alone. The devices are as old as the chassis. */
+static void on_stats(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct vpn_net *n = w->data;
+	const char *dev[] = {n->ctx->shared->dev_acc, n->ctx->shared->dev_core};
+	uint64_t sum = 0;
+
+	(void)loop;
+	(void)revents;
+	for (int i = 0; i < 2; i++) {
+		uint64_t one = 0;
+
+		if (chassis_nl_dropped(n->nl, dev[i], &one) < 0)
+			return;
+		sum += one;
+	}
+	n->ctx->slab->task_ctr.tun_dropped = sum;
+}
+
 void vpn_net_peer(struct vpn_net *n, const struct vpn_own *peer)
 {
 	if (memcmp(&n->peer, peer, sizeof(*peer)) == 0)
@@ -321,12 +342,16 @@ struct vpn_net *vpn_net_start(struct chassis_task_ctx *ctx, const struct vpn_net
 	ev_timer_init(&n->warm, on_warm, 0.5, WARM_S);
 	n->warm.data = n;
 	ev_timer_start(ctx->loop, &n->warm);
+	ev_timer_init(&n->stats, on_stats, STATS_S, STATS_S);
+	n->stats.data = n;
+	ev_timer_start(ctx->loop, &n->stats);
 	return n;
 }
 
 void vpn_net_stop(struct vpn_net *n)
 {
 	ev_timer_stop(n->ctx->loop, &n->warm);
+	ev_timer_stop(n->ctx->loop, &n->stats);
 	vpn_net_relay(n, false);
 	vpn_net_active(n, false);
 	policy(n, false);
