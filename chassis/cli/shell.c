@@ -295,13 +295,17 @@ static enum chassis_shell_result config_line(struct chassis_shell *s, const char
 	struct chassis_line l;
 	struct chassis_cli_err e;
 	struct chassis_match m;
+	const char *path;
 
 	if (word[0] == '#' && strncmp(word, "#exit", 5) != 0)
 		return CHASSIS_SHELL_OK;
 	memset(&s->pipe, 0, sizeof(s->pipe));
 	if (chassis_line_split(&l, line, strlen(line), &e) == SRP_OK &&
-	    chassis_grammar_match(s->lines, 0, &l, &m, NULL, &e) == SRP_OK)
-		return with_file(s, line, strlen(line), chassis_match_text(&m, "path"));
+	    chassis_grammar_match(s->lines, 0, &l, &m, NULL, &e) == SRP_OK) {
+		path = chassis_match_text(&m, "path");
+		if (path[0] == '/') /* the daemon says why no other is taken */
+			return with_file(s, line, strlen(line), path);
+	}
 	return ask(s, line, strlen(line), -1);
 }
 
