@@ -17,6 +17,7 @@
 #include "ecs/kind.h"
 #include "ecs/path.h"
 #include "ecs/recoverable.h"
+#include "recovery/replica.h"
 #include "srp/role_machine.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -252,7 +253,7 @@ static void tasks(void)
 {
 	static const struct chassis_task_row *const rows[] = {
 		&chassis_task_sct, &chassis_task_vpnmgr, &chassis_task_demuxmgr,
-		&chassis_task_sessmgr};
+		&chassis_task_sessmgr, &chassis_task_aaamgr};
 	static const char *const capability[64] = {[12] = " NET_ADMIN", [13] = " NET_RAW",
 	                                           [23] = " SYS_NICE", [39] = " BPF"};
 
@@ -317,6 +318,27 @@ static void ipc(void)
 #undef CHASSIS_IPC
 }
 
+static void sr_states(void)
+{
+#define X(sym, text) puts(".It\n" text);
+	CHASSIS_SR_STATES(X)
+#undef X
+}
+
+static void call_states(void)
+{
+	for (unsigned i = 0; i < ECS_CALL__N; i++)
+		printf(".It\n%s\n", ecs_call_state_name(i));
+}
+
+static void call_events(void)
+{
+	for (unsigned i = 0; i < ECS_CALL_EV__N; i++) {
+		printf(".It %s\n", ecs_call_event_name(i));
+		sentence(ecs_call_event_help(i));
+	}
+}
+
 static void limits(void)
 {
 #define LIMIT(value, what) printf(".It %lu\n%s\n", (unsigned long)(value), what);
@@ -374,11 +396,12 @@ static const struct {
 	const char *marker;
 	void (*print)(void);
 } tables[] = {
-	{"CONFIG", config}, {"CONTROL", control}, {"ECS_COUNTERS", ecs_counters}, {"EXEC", exec},
-	{"FEATURES", features}, {"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KIND_COUNTERS", kind_counters},
+	{"CALL_EVENTS", call_events}, {"CALL_STATES", call_states}, {"CONFIG", config},
+	{"CONTROL", control}, {"ECS_COUNTERS", ecs_counters}, {"EXEC", exec}, {"FEATURES", features},
+	{"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KIND_COUNTERS", kind_counters},
 	{"LADDER", ladder}, {"LIMITS", limits}, {"REASONS", reasons},
-	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles}, {"SRP_COUNTERS", srp_counters},
-	{"TASKS", tasks}, {"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},
+	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles},
+	{"SRP_COUNTERS", srp_counters}, {"SR_STATES", sr_states}, {"TASKS", tasks}, {"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},
 };
 
 static void table(const char *marker)

@@ -54,7 +54,7 @@ static void reason(struct stats_doc *d, const char *first, const char *text)
 	                                                                   ? text : line)});
 }
 
-/* What each task says of itself. */
+/* What each task says of itself, in the words of the supervisor, which tells the first reason only. */
 static void task_reasons(const struct chassis_view *v, struct stats_doc *d, const char *first)
 {
 	static const enum chassis_task kinds[] = {CHASSIS_TASK_SESSMGR, CHASSIS_TASK_AAAMGR};
@@ -73,10 +73,10 @@ static void task_reasons(const struct chassis_view *v, struct stats_doc *d, cons
 		if (!s || s->applied_role >= SRP_ROLE__N)
 			continue;
 		if (s->recovering) {
-			snprintf(text, sizeof(text), "sessmgr %u: its sessions are being recovered", i);
+			snprintf(text, sizeof(text), "sessmgr:%u: its sessions are being recovered", i);
 			reason(d, first, text);
-		} else if (srp_role_permit[s->applied_role].sr_replica && !s->sr_level) {
-			snprintf(text, sizeof(text), "sessmgr %u: aaamgr %u does not hold all of it yet", i, i);
+		} else if (srp_role_permit[s->applied_role].sr_replica && s->sessions && !s->sr_level) {
+			snprintf(text, sizeof(text), "sessmgr:%u: aaamgr not level", i);
 			reason(d, first, text);
 		}
 	}

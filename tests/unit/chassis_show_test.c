@@ -395,6 +395,7 @@ static void test_recovery_reasons(void)
 	snprintf(b.slab[5].not_ready, sizeof(b.slab[5].not_ready), "no room");
 	b.slab[1].recovering = 1;
 	b.slab[2].applied_role = SRP_ROLE_ACTIVE;
+	b.slab[2].sessions = 1;
 	sr->quarantine[0] = 0x8000000a;
 	sr->nquarantine = 1;
 	expect(&b.view, verbose, "Session Recovery Status:\n"
@@ -410,19 +411,34 @@ static void test_recovery_reasons(void)
 	       "  wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww\n"
 	       "  standby sessmgr: no memory for 20000 sessions\n"
 	       "  standby aaamgr: no room\n"
-	       "  sessmgr 1: its sessions are being recovered\n"
-	       "  sessmgr 2: aaamgr 2 does not hold all of it yet\n"
+	       "  sessmgr:1: its sessions are being recovered\n"
+	       "  sessmgr:2: aaamgr not level\n"
 	       "\n"
 	       "Calls put aside, since session managers died of them:\n"
 	       "  8000000a\n",
 	       "{\"reason\":\"standby aaamgr: no room\"}");
-	/* level, or a standby chassis, where nothing is replicated: no reason */
-	b.slab[2].sr_level = 1;
+	/* the first reason is not told twice */
+	snprintf(sr->why, sizeof(sr->why), "sessmgr:2: aaamgr not level");
+	sr->nquarantine = 0;
 	b.slab[1].recovering = 0;
 	b.slab[4].not_ready[0] = b.slab[5].not_ready[0] = '\0';
+	sr->state = CHASSIS_SR_SESSMGR;
+	expect(&b.view, verbose, "Session Recovery Status:\n"
+	       "  Overall Status           : SESSMGR Not Ready For Recovery\n"
+	       "  Last Status Update      : 0 seconds ago\n"
+	       "\n"
+	       "              ----sessmgr---  ----aaamgr----  demux\n"
+	       "cpu state     active standby  active standby  active  status\n"
+	       "---- -------  ------ -------  ------ -------  ------  -------------------------\n"
+	       " 1/0 Active   0      0        0      0        0       SESSMGR Not Ready\n"
+	       "\n"
+	       "Not ready for recovery:\n"
+	       "  sessmgr:2: aaamgr not level\n",
+	       "\"reasons\":[{\"reason\":\"sessmgr:2: aaamgr not level\"}]");
+	/* level, or a standby chassis, where nothing is replicated: no reason */
+	b.slab[2].sr_level = 1;
 	sr->state = CHASSIS_SR_OFF;
 	snprintf(sr->why, sizeof(sr->why), "not configured");
-	sr->nquarantine = 0;
 	expect(&b.view, verbose, "Session Recovery Status:\n"
 	       "  Overall Status           : Session Recovery Is Not Enabled\n"
 	       "  Last Status Update      : 0 seconds ago\n"
