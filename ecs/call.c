@@ -202,6 +202,7 @@ void ecs_session_debug(const struct ecs_engine *e, const struct ecs_session *s,
 		out->reassembly = s->more->reassembly;
 		out->redirect = s->more->redirect;
 	}
+	out->redirect.current = s->redirects;
 	out->redirect.allowed = ECS_REDIRECTS_MAX;
 	(void)now;
 }

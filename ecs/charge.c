@@ -2,6 +2,7 @@
 #include "ecs/path.h"
 
 #include "ecs/analyze.h"
+#include "ecs/redirect.h"
 
 #define DEFAULT_BEARER 5u
 #define PROTO_TCP      6u
@@ -70,13 +71,15 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w)
 	uint16_t stats = l ? l->stats : e->no_rule;
 	uint8_t bearer = w->f ? w->f->bearer : DEFAULT_BEARER;
 	enum ecs_dir dir = w->p->dir;
-	bool dropped = !w->held && discards(a, dir);
+	bool redirected = ecs_redirects(w, a) && ecs_redirect(e, w, a);
+	bool dropped = redirected || (!w->held && discards(a, dir));
 
 	count(&e->conf.rule_stats[stats], w, dropped);
 	if (!l)
 		e->conf.counters->no_rule_packets += w->pkts;
 	if (dropped) {
-		e->conf.counters->drop_discard += w->pkts;
+		*(redirected ? &e->conf.counters->drop_redirect
+		             : &e->conf.counters->drop_discard) += w->pkts;
 		return ECS_DROP;
 	}
 	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, dir, w->pkts, w->bytes, w->now);

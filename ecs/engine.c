@@ -11,6 +11,7 @@
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
 #include "ecs/path.h"
+#include "ecs/redirect.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -78,6 +79,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
 	ecs_frags_free(e->frags);
+	free(e->redirects);
 	ecs_app_free(e->app);
 	ecs_ruleref_free(e->refs);
 	ecs_matcher_free(e->matcher);
@@ -108,6 +110,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 	ecs_usage_turn(e, now);
 	if (e->frags)
 		ecs_frags_clear(e->frags);
+	ecs_redirect_clear(e);
 	ecs_wheel_stop(e->wheel, now);
 	e->active = false;
 	e->purging = true;

@@ -157,6 +157,7 @@ struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid);
 size_t ecs_engine_sessions(const struct ecs_engine *e);
 size_t ecs_engine_flows(const struct ecs_engine *e);
 size_t ecs_engine_recoverable(const struct ecs_engine *e); /**< flows with a checkpoint slot */
+size_t ecs_engine_redirects(const struct ecs_engine *e); /**< entries, of ECS_REDIRECTS_MAX */
 struct ecs_ruleref_table *ecs_engine_refs(struct ecs_engine *e);
 const struct ecs_service *ecs_engine_service(const struct ecs_engine *e);
 bool ecs_flow_recovered(const struct ecs_engine *e, const struct ecs_flow *f);

@@ -6,6 +6,7 @@
 #include "ecs/analyze.h"
 #include "ecs/call.h"
 #include "ecs/engine_impl.h"
+#include "ecs/redirect.h"
 #include "ecs/tcp.h"
 
 #define PROTO_ICMP   1u
@@ -96,6 +97,8 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	struct ecs_session *s = f->session;
 
 	ecs_flow_unanalyze(e, f);
+	if (s->redirects)
+		ecs_redirect_end(e, f);
 	if (e->conf.ops && e->conf.ops->flow_down)
 		e->conf.ops->flow_down(e->conf.owner, f);
 	ecs_flow_undelay(e, f);

@@ -19,6 +19,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/path.c	%D%/path.h	\
 	%D%/pool.c	%D%/pool.h	\
 	%D%/reserve.c			\
+	%D%/redirect.c	%D%/redirect.h	\
 	%D%/session.c	%D%/session.h	\
 	%D%/stream.c	%D%/stream.h	\
 	%D%/tcp.c	%D%/tcp.h	\

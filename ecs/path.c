@@ -159,10 +159,12 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
 	struct ecs_analysis *a = f->analysis;
+	uint64_t requests = e->conf.counters->http_requests;
 	unsigned r;
 
 	e->streams.now = w->now;
 	r = ecs_analyze(a, e->app, w->p, e->conf.counters, w->now);
+	w->request = e->conf.counters->http_requests != requests;
 	if (e->streams.counted)
 		ecs_call_reordered(e, w->s);
 	if (f->app != a->l7.app || f->app_master != a->l7.app_master) {

@@ -25,6 +25,7 @@ struct ecs_way {
 	bool bypassed;           /**< by the cached verdict */
 	bool pending;            /**< by the L3/L4 rule while control was pending */
 	bool held;               /**< forwarded before, charged now: no discard any more */
+	bool request;            /**< an HTTP request became complete with it */
 	bool changed;            /**< something that the flow's checkpoint carries */
 };
 

@@ -8,6 +8,7 @@
 #include "ecs/call.h"
 #include "ecs/engine_impl.h"
 #include "ecs/ledger.h"
+#include "ecs/redirect.h"
 
 #define DEFAULT_RULEBASE "default" /* serves subscribers without one */
 #define DEFAULT_BEARER   5u
@@ -379,6 +380,7 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 	}
 	s->spec = *spec;
 	if (moves) {
+		ecs_redirect_revoke(e, s, false);
 		link_addrs(e, s);
 		if (e->conf.ops && e->conf.ops->session_up)
 			e->conf.ops->session_up(e->conf.owner, s);
@@ -407,6 +409,8 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 		e->conf.counters->sessions_replaced++;
 	if (why == ECS_END_IDLE)
 		e->conf.counters->sessions_idle++;
+	if (why == ECS_END_REPLACED)
+		ecs_redirect_revoke(e, s, true);
 	/* children leave the lists first: their deletion travels with the session's */
 	while (!ecs_list_empty(&s->flows))
 		ecs_flow_drop(e, ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session),

@@ -72,6 +72,7 @@ struct ecs_session {
 	bool consistent;                  /**< all that its records name resolves here */
 	bool original;                    /**< set up here; see ecs_session_recovered() */
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
+	uint16_t redirects;               /**< entries of its redirected flows (redirect.h) */
 	struct ecs_bearer first;          /**< the default bearer */
 	struct ecs_bearer *dedicated;     /**< [ECS_BEARERS_MAX - 1] on the heap; NULL: none ever */
 	struct srp_list all;              /**< of the engine */

@@ -234,6 +234,13 @@ int cfg_ecs_discard(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return SRP_OK;
 }
 
+int cfg_ecs_redirect(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return told(c, ecs_charging_action_redirect(c->charging, chassis_match_text(m, "url"),
+	                                            &c->why), "url");
+}
+
 int cfg_ecs_flow_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;

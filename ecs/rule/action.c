@@ -66,6 +66,33 @@ int ecs_charging_action_idle_timeout(struct ecs_charging_action *a, uint32_t sec
 	return rc;
 }
 
+/** Bytes that can stand in a line of HTTP and in a quoted word of a configuration. */
+static bool url_byte(char c)
+{
+	return c > 0x20 && c < 0x7f && !strchr("\"\\<>^`{|}", c);
+}
+
+int ecs_charging_action_redirect(struct ecs_charging_action *a, const char *url, struct ecs_err *e)
+{
+	size_t n = strlen(url), host;
+
+	if (n < 1 || n > ECS_URL_MAX)
+		return ecs_refuse(e, SRP_ERANGE, "expected a URL of 1 to %d characters",
+		                  ECS_URL_MAX);
+	host = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
+	if (!host || !url[host] || strchr("/?#", url[host]))
+		return ecs_refuse(e, SRP_EFORMAT, "expected a URL that begins with http:// or "
+		                                  "https:// and a host");
+	for (size_t i = 0; i < n; i++)
+		if (!url_byte(url[i]))
+			return ecs_refuse(e, SRP_EFORMAT,
+			                  "expected a URL without blanks, quotes and brackets");
+	a->flow_action = ECS_ACT_REDIRECT;
+	a->discard_up = a->discard_down = false;
+	memcpy(a->redirect_url, url, n + 1);
+	return 0;
+}
+
 size_t ecs_service_actions(const struct ecs_service *s)
 {
 	return s->actions.n;

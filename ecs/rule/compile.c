@@ -439,6 +439,9 @@ static int check_actions(struct ecs_service *s, struct ecs_err *e)
 					  "charging-action %s: expected a flow "
 					  "idle-timeout from 0 to %u",
 					  a->name, IDLE_MAX);
+		if (a->flow_action == ECS_ACT_REDIRECT && !a->redirect_url[0])
+			return ecs_refuse(e, SRP_EINVAL, "charging-action %s: expected a URL",
+			                  a->name);
 		if (a->flow_action == ECS_ACT_DISCARD && !a->discard_up && !a->discard_down)
 			a->discard_up = a->discard_down = true;
 	}

@@ -128,6 +128,10 @@ static void digest_action(struct ecs_charging_action *a, struct canon *c)
 	ecs_canon_u64(c, a->service_id);
 	ecs_canon_u64(c, discard && a->discard_up);
 	ecs_canon_u64(c, discard && a->discard_down);
+	if (a->flow_action == ECS_ACT_REDIRECT) {
+		ecs_canon_str(c, "redirect-url", false);
+		ecs_canon_str(c, a->redirect_url, false);
+	}
 	a->charging_digest = ecs_canon_digest(c);
 }
 

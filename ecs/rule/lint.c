@@ -107,6 +107,41 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 	}
 }
 
+/** Fields of an application that is not HTTP. */
+static bool is_other_app(const struct rule_line *l)
+{
+	return (l->c.field == ECS_F_TLS_SNI || l->c.field == ECS_F_DNS_QUERY) &&
+	       l->c.op != ECS_OP_NPRESENT;
+}
+
+/** True where no HTTP request can match: one is TCP, and has nothing of other applications. */
+static bool never_http(const struct ruledef *r)
+{
+	size_t other = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		other += is_other_app(&r->lines[i]);
+	return (r->any ? other == r->n : other > 0) || !(r->protos & (1u << PROTO_TCP));
+}
+
+/** Redirects of what is never a request: such packets are forwarded. */
+static void lint_redirect(const struct linter *l, const struct rulebase *rb)
+{
+	for (size_t i = 0; i < rb->n; i++) {
+		const struct action_line *al = &rb->lines[i];
+		const struct ecs_line *line = &l->s->lines[rb->first + i];
+		const struct obj *o = al->group ? NULL : ecs_obj_find(&l->s->ruledefs, al->rule);
+
+		if (!o || !line->action || line->action->flow_action != ECS_ACT_REDIRECT)
+			continue;
+		if (((const struct ruledef *)(const void *)o)->n &&
+		    never_http((const struct ruledef *)(const void *)o))
+			WARNING(l, "Charging-action <%s> of rulebase <%s>, action priority %u, "
+			        "redirects, but ruledef <%s> matches no HTTP request.",
+			        al->action, rb->o.name, al->priority, al->rule);
+	}
+}
+
 /** L7 rules that are eligible while plain acknowledgements are charged by L3/L4 rules. */
 static void lint_delay_charging(const struct linter *l, const struct rulebase *rb)
 {
@@ -227,6 +262,7 @@ void ecs_service_lint(const struct ecs_service *s,
 	TABLE_EACH(&s->rulebases, rulebase, rb) {
 		lint_rulebase(&l, rb);
 		lint_delay_charging(&l, rb);
+		lint_redirect(&l, rb);
 	}
 	TABLE_EACH(&s->actions, action, a)
 		if (!a->used)

@@ -105,6 +105,8 @@ static void print_action(struct printer *p, const struct ecs_charging_action *a)
 		     a->discard_up == a->discard_down ? ""
 		     : a->discard_up                  ? " uplink"
 						      : " downlink");
+	if (a->flow_action == ECS_ACT_REDIRECT)
+		line(p, "flow action redirect-url \"%s\"", a->redirect_url);
 	if (a->idle_timeout >= 0)
 		line(p, "flow idle-timeout %d", a->idle_timeout);
 	block_close(p);

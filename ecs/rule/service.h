@@ -63,7 +63,9 @@ enum ecs_tcp_state { ECS_TCP_STATES(X) ECS_TCP_ST__N };
 #undef X
 
 /** Flow action of a charging-action. */
-enum ecs_flow_action { ECS_ACT_NONE, ECS_ACT_DISCARD };
+enum ecs_flow_action { ECS_ACT_NONE, ECS_ACT_DISCARD, ECS_ACT_REDIRECT };
+
+#define ECS_URL_MAX 511 /**< characters of a redirect-url */
 
 struct ecs_charging_action {
 	char name[ECS_NAME_MAX + 1];
@@ -72,6 +74,7 @@ struct ecs_charging_action {
 	uint32_t service_id;
 	enum ecs_flow_action flow_action;
 	bool discard_up, discard_down;
+	char redirect_url[ECS_URL_MAX + 1]; /**< of ECS_ACT_REDIRECT */
 	int32_t idle_timeout;     /**< seconds; -1 not set: the service's value */
 	uint64_t charging_digest; /**< of the fields that charge */
 };
@@ -169,6 +172,9 @@ int ecs_charging_action_service_id(struct ecs_charging_action *a, uint32_t n, st
 /** 0 to 86400 seconds, 0 disabled; 0 or SRP_ERANGE. To unset: idle_timeout = -1. */
 int ecs_charging_action_idle_timeout(struct ecs_charging_action *a, uint32_t seconds,
                                      struct ecs_err *e);
+/** `flow action redirect-url`: 1 to 511 characters, http:// or https://, none that ends a line or a
+ *  quoted word; 0, SRP_ERANGE or SRP_EFORMAT. In place of any other flow action. */
+int ecs_charging_action_redirect(struct ecs_charging_action *a, const char *url, struct ecs_err *e);
 /** To be set in place before the commit; each 0 to 86400, which the commit checks. */
 struct ecs_timeouts *ecs_service_timeouts(struct ecs_service *s);
 /** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */

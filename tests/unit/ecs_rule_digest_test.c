@@ -100,6 +100,7 @@ static const struct {
 	{"charging-action c1\ncca charging credit rating-group 7\n#exit\n", "as"},
 	{"charging-action c1\nflow action discard downlink\n#exit\n", "as"},
 	{"charging-action c1\nflow action discard\n#exit\n", "as"},
+	{"charging-action c1\nflow action redirect-url http://a\n#exit\n", "as"},
 	{"charging-action c1\nflow idle-timeout 5\n#exit\n", "s"}, /* does not charge */
 	{"rulebase rb\naction priority 1 ruledef r1 charging-action c2\n#exit\n", "as"},
 	{"charging-action c2\ncontent-id 1\n#exit\n", "s"},

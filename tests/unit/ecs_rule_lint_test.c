@@ -86,6 +86,17 @@ static const struct {
 	 "Group-of-ruledefs <none> of rulebase <rb>, action priority 3, is not configured."},
 	{"rulebase rb\naction priority 9 ruledef any charging-action none\n#exit\n", 1, 0,
 	 "Charging-action <none> of rulebase <rb>, action priority 9, is not configured."},
+	{"ruledef no\nudp any-match = TRUE\n#exit\ncharging-action d\nflow action redirect-url "
+	 "http://a\n#exit\nrulebase rb\naction priority 5 ruledef no charging-action d\n#exit\n", 0, 1,
+	 "Charging-action <d> of rulebase <rb>, action priority 5, redirects, but ruledef <no> "
+	 "matches no HTTP request."},
+	{"ruledef no\ntls sni = a\n#exit\ncharging-action d\nflow action redirect-url "
+	 "http://a\n#exit\nrulebase rb\naction priority 5 ruledef no charging-action d\n#exit\n", 0, 1,
+	 "Charging-action <d> of rulebase <rb>, action priority 5, redirects, but ruledef <no> "
+	 "matches no HTTP request."},
+	{"ruledef no\ntls sni = a\nip any-match = TRUE\nmulti-line-or all-lines\n#exit\n"
+	 "charging-action d\nflow action redirect-url http://a\n#exit\n"
+	 "rulebase rb\naction priority 5 ruledef no charging-action d\n#exit\n", 0, 0, ""},
 	{"charging-action d\n#exit\n", 0, 1, "Charging-action <d> is not used in any rulebase."},
 	{"ruledef z\nip version = ipv4\n#exit\n"
 	 "rulebase rb\naction priority 10 ruledef z charging-action c\n#exit\n",

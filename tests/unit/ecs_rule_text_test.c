@@ -192,6 +192,8 @@ static int in_charging(struct reader *r)
 		return ecs_charging_action_rating_group(r->action, num(r, 4), r->e);
 	if (word(r, 1, "idle-timeout"))
 		return ecs_charging_action_idle_timeout(r->action, num(r, 2), r->e);
+	if (word(r, 2, "redirect-url"))
+		return ecs_charging_action_redirect(r->action, arg(r, 3), r->e);
 	if (!word(r, 2, "discard"))
 		return SRP_EFORMAT;
 	r->action->flow_action = ECS_ACT_DISCARD;
@@ -407,6 +409,9 @@ static const char whole[] =
 	"  #exit\n"
 	"  charging-action ca3\n"
 	"    flow action discard downlink\n"
+	"  #exit\n"
+	"  charging-action ca4\n"
+	"    flow action redirect-url \"https://portal.example/a?b=c&d=1#e\"\n"
 	"  #exit\n"
 	"  rulebase rb1\n"
 	"    action priority 1 group-of-ruledefs g1 charging-action ca1\n"

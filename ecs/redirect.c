@@ -1,0 +1,358 @@
+#include "config.h"
+#include "ecs/redirect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs/call.h"
+#include "ecs/kind.h"
+#include "ecs/tcp.h"
+
+#define HEADS      1024u
+#define NONE       UINT16_MAX
+#define PROTO_TCP  6u
+#define IP4_HDR    20u
+#define IP6_HDR    40u
+#define TCP_HDR    20u
+#define TTL        64u
+#define IP4_DF     0x40u
+#define WINDOW     0xffffu
+#define BODY_MAX   (ECS_URL_MAX + 128u)
+
+struct entry {
+	uint32_t callid, flow;
+	uint16_t next; /* of its chain, or of the free ones */
+};
+
+struct ecs_redirects {
+	uint16_t head[HEADS], free;
+	size_t n;
+	struct entry e[ECS_REDIRECTS_MAX];
+};
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+static struct ecs_redirects *table(struct ecs_engine *e)
+{
+	struct ecs_redirects *t = e->redirects;
+
+	if (t)
+		return t;
+	t = malloc(sizeof(*t));
+	if (!t)
+		return NULL;
+	for (unsigned i = 0; i < HEADS; i++)
+		t->head[i] = NONE;
+	for (unsigned i = 0; i < ECS_REDIRECTS_MAX; i++)
+		t->e[i] = (struct entry){.next = (uint16_t)(i + 1 < ECS_REDIRECTS_MAX ? i + 1 : NONE)};
+	t->free = 0;
+	t->n = 0;
+	e->redirects = t;
+	return t;
+}
+
+static unsigned head_of(const struct ecs_engine *e, uint32_t callid, uint32_t flow)
+{
+	return (unsigned)(ecs_hash_mix(((uint64_t)callid << 32 | flow) ^ e->conf.seed,
+	                               ECS_HASH_K1) % HEADS);
+}
+
+/* The link that leads to the entry of a flow, or NULL. */
+static uint16_t *find(struct ecs_engine *e, const struct ecs_flow *f)
+{
+	struct ecs_redirects *t = e->redirects;
+	uint32_t callid = f->session->spec.callid;
+	uint16_t *at;
+
+	if (!t || !f->session->redirects)
+		return NULL;
+	at = &t->head[head_of(e, callid, f->id)];
+	while (*at != NONE && (t->e[*at].callid != callid || t->e[*at].flow != f->id))
+		at = &t->e[*at].next;
+	return *at == NONE ? NULL : at;
+}
+
+static bool add(struct ecs_engine *e, const struct ecs_flow *f, uint64_t pkts)
+{
+	struct ecs_redirects *t = table(e);
+	struct ecs_session *s = f->session;
+	struct ecs_call_redirect *c = &ecs_call_count(e, s)->redirect;
+	uint16_t i, *head;
+
+	if (!t || t->free == NONE) {
+		c->refused++;
+		e->conf.counters->redirects_refused += pkts;
+		return false;
+	}
+	i = t->free;
+	t->free = t->e[i].next;
+	head = &t->head[head_of(e, s->spec.callid, f->id)];
+	t->e[i] = (struct entry){s->spec.callid, f->id, *head};
+	*head = i;
+	s->redirects++;
+	c->added++;
+	t->n++;
+	e->conf.counters->redirects_added++;
+	return true;
+}
+
+static void take_out(struct ecs_engine *e, struct ecs_session *s, uint16_t *at, bool revoked)
+{
+	struct ecs_redirects *t = e->redirects;
+	struct ecs_call_redirect *c = &ecs_call_count(e, s)->redirect;
+	uint16_t i = *at;
+
+	*at = t->e[i].next;
+	t->e[i].next = t->free;
+	t->free = i;
+	s->redirects--;
+	t->n--;
+	if (revoked) {
+		c->revoked++;
+		e->conf.counters->redirects_revoked++;
+	} else {
+		c->deleted++;
+		e->conf.counters->redirects_deleted++;
+	}
+}
+
+size_t ecs_engine_redirects(const struct ecs_engine *e)
+{
+	return e->redirects ? e->redirects->n : 0;
+}
+
+void ecs_redirect_end(struct ecs_engine *e, struct ecs_flow *f)
+{
+	uint16_t *at = find(e, f);
+
+	if (at)
+		take_out(e, f->session, at, false);
+}
+
+void ecs_redirect_revoke(struct ecs_engine *e, struct ecs_session *s, bool all)
+{
+	for (struct srp_list *l = s->flows.next; s->redirects && l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+		uint16_t *at = find(e, f);
+
+		if (at && (all || !ecs_kind_owns(s, &f->key.subscriber)))
+			take_out(e, s, at, true);
+	}
+}
+
+void ecs_redirect_clear(struct ecs_engine *e)
+{
+	for (unsigned i = 0; e->redirects && i < HEADS; i++)
+		while (e->redirects->head[i] != NONE) {
+			uint16_t *at = &e->redirects->head[i];
+
+			/* an entry goes with its flow, and that with its session: it is there */
+			take_out(e, ecs_session_find(e, e->redirects->e[*at].callid), at, false);
+		}
+}
+
+/* --- packets of our own ----------------------------------------------------------------------- */
+
+struct reply {
+	enum ecs_dir dir;
+	uint32_t seq, ack;
+	uint8_t flags;
+	const char *body;
+	size_t len;
+};
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffffu);
+}
+
+static uint32_t sum(const uint8_t *p, size_t n, uint32_t s)
+{
+	for (; n > 1; p += 2, n -= 2)
+		s += (uint32_t)p[0] << 8 | p[1];
+	return n ? s + ((uint32_t)p[0] << 8) : s;
+}
+
+static unsigned fold(uint32_t s)
+{
+	while (s >> 16)
+		s = (s & 0xffffu) + (s >> 16);
+	return ~s & 0xffffu;
+}
+
+/* The IP header; @return its length. */
+static size_t put_ip(uint8_t *b, bool v4, const struct ecs_addr *src, const struct ecs_addr *dst,
+                     size_t len)
+{
+	if (v4) {
+		memset(b, 0, IP4_HDR);
+		b[0] = 0x45;
+		put16(b + 2, (unsigned)(IP4_HDR + len));
+		b[6] = IP4_DF;
+		b[8] = TTL;
+		b[9] = PROTO_TCP;
+		memcpy(b + 12, src->b + 12, 4);
+		memcpy(b + 16, dst->b + 12, 4);
+		put16(b + 10, fold(sum(b, IP4_HDR, 0)));
+		return IP4_HDR;
+	}
+	memset(b, 0, IP6_HDR);
+	b[0] = 0x60;
+	put16(b + 4, (unsigned)len);
+	b[6] = PROTO_TCP;
+	b[7] = TTL;
+	memcpy(b + 8, src->b, 16);
+	memcpy(b + 24, dst->b, 16);
+	return IP6_HDR;
+}
+
+/* Sends a segment of the flow's server (downlink), or of its subscriber (uplink). */
+static void reply(struct ecs_engine *e, const struct ecs_flow *f, const struct reply *r)
+{
+	uint8_t b[IP6_HDR + TCP_HDR + BODY_MAX], *t;
+	bool down = r->dir == ECS_DOWNLINK, v4 = ecs_addr_is4(&f->key.subscriber);
+	const struct ecs_addr *src = down ? &f->key.server : &f->key.subscriber;
+	const struct ecs_addr *dst = down ? &f->key.subscriber : &f->key.server;
+	size_t len = TCP_HDR + r->len;
+	uint32_t s;
+
+	if (!e->conf.ops || !e->conf.ops->send)
+		return;
+	t = b + put_ip(b, v4, src, dst, len);
+	memset(t, 0, TCP_HDR);
+	put16(t, down ? f->key.server_port : f->key.subscriber_port);
+	put16(t + 2, down ? f->key.subscriber_port : f->key.server_port);
+	put32(t + 4, r->seq);
+	put32(t + 8, r->ack);
+	t[12] = (TCP_HDR / 4) << 4;
+	t[13] = r->flags;
+	put16(t + 14, r->flags & ECS_TCP_RST ? 0 : WINDOW);
+	if (r->len)
+		memcpy(t + TCP_HDR, r->body, r->len);
+	/* of an IPv4 address, the bytes before it are the same at both ends: only its own count */
+	s = sum(v4 ? src->b + 12 : src->b, v4 ? 4 : 16, PROTO_TCP + (uint32_t)len);
+	s = sum(v4 ? dst->b + 12 : dst->b, v4 ? 4 : 16, s);
+	put16(t + 16, fold(sum(t, len, s)));
+	e->conf.ops->send(e->conf.owner, b, (size_t)(t - b) + len, r->dir);
+}
+
+static void answer(struct ecs_engine *e, const struct ecs_way *w, const char *url, uint32_t data)
+{
+	char body[BODY_MAX];
+	int n = snprintf(body, sizeof(body),
+	                 "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n"
+	                 "Connection: close\r\n\r\n", url);
+	const struct reply r = {.dir = ECS_DOWNLINK, .seq = w->p->tcp_ack,
+	                        .ack = w->p->tcp_seq + data, .body = body, .len = (size_t)n,
+	                        .flags = ECS_TCP_PSH | ECS_TCP_ACK | ECS_TCP_FIN};
+
+	e->conf.counters->redirects_answered++;
+	reply(e, w->f, &r);
+}
+
+/* --- what comes of a flow --------------------------------------------------------------------- */
+
+static bool begins_request(const struct ecs_packet *p)
+{
+	static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ",
+	                                      "DELETE ", "PATCH ", "TRACE "};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		size_t n = strlen(methods[i]);
+
+		if (p->payload_len >= n && memcmp(p->payload, methods[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a packet of the subscriber is one to be redirected. A recovered flow is by the rule that
+ * came with it, not by what is matched since (flow-recovery, Flow Actions). */
+static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
+                       const struct ecs_charging_action *a)
+{
+	if (!a || a->flow_action != ECS_ACT_REDIRECT || !(w->p->tcp_flags & ECS_TCP_ACK))
+		return false;
+	if (!(w->f->flags & ECS_FLOW_F_FINAL) || (ecs_flow_recovered(e, w->f) && !w->bypassed))
+		return false;
+	return w->request || begins_request(w->p);
+}
+
+static void reset_server(struct ecs_engine *e, const struct ecs_flow *f, uint32_t seq, uint32_t ack)
+{
+	const struct reply r = {.dir = ECS_UPLINK, .seq = seq, .ack = ack,
+	                        .flags = ECS_TCP_RST | ECS_TCP_ACK};
+
+	reply(e, f, &r);
+}
+
+/* The server has a connection that is over: whatever it says is answered by a reset. */
+static bool from_server(struct ecs_engine *e, const struct ecs_way *w)
+{
+	const struct ecs_packet *p = w->p;
+	uint32_t n = p->len > p->hdr_len ? (uint32_t)(p->len - p->hdr_len) : 0;
+
+	if (!(p->tcp_flags & ECS_TCP_RST) && (p->tcp_flags & ECS_TCP_ACK))
+		reset_server(e, w->f, p->tcp_ack,
+		             p->tcp_seq + n + !!(p->tcp_flags & (ECS_TCP_SYN | ECS_TCP_FIN)));
+	return true;
+}
+
+static bool redirect(struct ecs_engine *e, const struct ecs_way *w, const char *url, uint32_t data)
+{
+	struct ecs_flow *f = w->f;
+
+	if (!find(e, f)) {
+		if (!add(e, f, w->pkts))
+			return true;
+		reset_server(e, f, w->p->tcp_seq, w->p->tcp_ack);
+		/* the answer closes the server's side */
+		f->tcp_state = (uint8_t)ecs_tcp_step(f->tcp_state, ECS_DOWNLINK,
+		                                     f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK
+		                                                                     : ECS_DOWNLINK,
+		                                     ECS_TCP_FIN | ECS_TCP_ACK);
+		f->flags |= ECS_FLOW_F_FIN_DOWN;
+		ecs_recoverable_changed(e, f, w->now);
+	}
+	answer(e, w, url, data);
+	return true;
+}
+
+bool ecs_redirect(struct ecs_engine *e, const struct ecs_way *w,
+                  const struct ecs_charging_action *a)
+{
+	const struct ecs_packet *p = w->p;
+	struct ecs_flow *f = w->f;
+	uint32_t data = p->len > p->hdr_len ? (uint32_t)(p->len - p->hdr_len) : 0;
+	bool there;
+
+	if (!f || f->key.proto != PROTO_TCP)
+		return false;
+	there = find(e, f) != NULL;
+	if (p->icmp_error || p->frag == ECS_FRAG_LATER)
+		return there;
+	if (p->dir == ECS_DOWNLINK)
+		return there && from_server(e, w);
+	if (data && is_request(e, w, a)) {
+		/* the length of a request in fragments is not known yet, so no answer can be made */
+		if (p->frag == ECS_FRAG_FIRST)
+			return true;
+		return redirect(e, w, a->redirect_url, data);
+	}
+	if (there && (data || (p->tcp_flags & ECS_TCP_FIN)) && !(p->tcp_flags & ECS_TCP_RST)) {
+		const struct reply r = {.dir = ECS_DOWNLINK, .seq = p->tcp_ack,
+		                        .ack = p->tcp_seq + data + !!(p->tcp_flags & ECS_TCP_FIN),
+		                        .flags = ECS_TCP_ACK};
+
+		reply(e, f, &r);
+	}
+	return there;
+}
