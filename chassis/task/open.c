@@ -127,7 +127,7 @@ int sup_slabs_open(struct chassis_shared *sh)
 		}
 		sh->slab[i] = p;
 		stats_slab_init(&sh->slab[i]->head, sizeof(struct chassis_slab),
-				CHASSIS_SLAB_LAYOUT, (uint32_t)getpid());
+				CHASSIS_SLAB_LAYOUT, 0); /* nobody's yet */
 	}
 	sh->slab[chassis_slot(CHASSIS_TASK_VPNMGR, 0)]->role.incarnation = sh->incarnation;
 	return SRP_OK;

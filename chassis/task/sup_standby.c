@@ -20,6 +20,17 @@ static void become_order(struct sup_child *c, const struct sup_slot *slot)
 		sup_kill(c);
 }
 
+/* Nobody's until the next one is there: what is shown of it must not be the one that left. */
+static void vacate(struct chassis_supervisor *s, size_t slot)
+{
+	struct chassis_slab *slab = s->shared->slab[slot];
+
+	s->slot[slot].vacant = chassis_now();
+	stats_slab_adopt(&slab->head, 0, 0);
+	slab->ready = 0;
+	slab->reserved_bytes = slab->reserved_fds = 0;
+}
+
 bool sup_take_over(struct chassis_supervisor *s, size_t slot)
 {
 	enum chassis_task task = s->slot[slot].row->task;
@@ -31,7 +42,7 @@ bool sup_take_over(struct chassis_supervisor *s, size_t slot)
 	    chassis_guard_fired(c->guard))
 		return false;
 	sb->live = NULL;
-	sb->vacant = chassis_now();
+	vacate(s, chassis_slot(task, 0));
 	sup_slab_begin(s, slot);
 	c->slot = slot;
 	c->ready = false;
@@ -50,7 +61,8 @@ void sup_standby_gone(struct chassis_supervisor *s, size_t slot, bool ordered, b
 	struct sup_slot *x = &s->slot[slot];
 	char name[48];
 
-	x->vacant = x->retry = chassis_now();
+	vacate(s, slot);
+	x->retry = x->vacant;
 	sup_who(s, slot, name, sizeof(name));
 	if (loop) {
 		x->retry.us += SRP_MS(AGAIN_MS);
