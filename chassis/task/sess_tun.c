@@ -11,6 +11,7 @@
 
 #define PACKETS_PER_TURN 128   /* read from one queue before others have their turn */
 #define UNKNOWN_PER_SEC  20000 /* packets of unknown subscribers handed to demuxmgr */
+#define OWN_PACKET_MAX    1500 /* made by the engine */
 #define UNKNOWN_QUEUED   (1024u * 1024) /* bytes of them that may wait there */
 
 static void write_out(struct sessmgr *s, int fd, const struct chassis_tun_pkt *p)
@@ -26,6 +27,20 @@ static int queue_fd(const struct sessmgr *s, enum ecs_dir dir)
 	const struct chassis_shared *sh = s->ctx->shared;
 
 	return dir == ECS_UPLINK ? sh->tun_acc[s->ctx->instance - 1] : sh->tun_core[s->ctx->instance - 1];
+}
+
+void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir)
+{
+	static uint8_t copy[OWN_PACKET_MAX];
+	struct sessmgr *s = owner;
+	struct chassis_tun_pkt p = {.ip = copy, .len = len};
+
+	if (len > sizeof(copy)) {
+		s->ctx->slab->task_ctr.tun_write_failed++;
+		return;
+	}
+	memcpy(copy, pkt, len);
+	write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), &p);
 }
 
 /* True when demuxmgr may be asked once more in this second. */

@@ -99,6 +99,8 @@ struct sessmgr {
 /* sess_tun.c: packets. */
 int sessmgr_tun_start(struct sessmgr *s);
 void sessmgr_tun_reading(struct sessmgr *s, bool on);
+/** Writes a packet of the engine's own: ecs_engine_ops.send. */
+void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
 /** A packet that demuxmgr handed on: [dir, vnet, packet]. */
 int sessmgr_foreign(struct sessmgr *s, struct srp_mp_r *r);
 
