@@ -41,5 +41,5 @@ EXTRA_DIST += %D%/lib/packets.py \
 EXTRA_DIST += %D%/90_chaos.sh %D%/lib/chaos.py %D%/lib/crowd.py
 
 ## Session recovery
-EXTRA_DIST += %D%/63_session_recovery.sh %D%/64_recovery_status.sh %D%/65_debug_info.sh \
+EXTRA_DIST += %D%/62_configure.sh %D%/63_session_recovery.sh %D%/64_recovery_status.sh %D%/65_debug_info.sh \
 	%D%/66_recovery_storm.sh %D%/lib/recovery.py %D%/lib/recovery_storm.py
