@@ -78,6 +78,44 @@ check "a session again, under the next version" answers '^said$' say 1 session 1
 liar ends 1 # whether the deletion ended the connection or was passed over: nothing is deleted
 check "A has both sessions" [ "$(session_count a)" = 2 ]
 
+# What A shows of a call of which the liar is asked for its copy, with what the liar answers, if anything.
+shown() { # WHAT CALL-ID
+	local id began=$(date +%s%N)
+	bed_ctl a 'show subscriber debug-info callid b' >"$BED/shown" 2>&1 &
+	answers '^\[[0-9]+, b' wait 1 14 || return 1
+	id=${answer#[}
+	id=${id%%,*}
+	[ "$1" = silence ] || liar say 1 answer "$id" "$@"
+	wait $!
+	took=$((($(date +%s%N) - began) / 1000000))
+}
+refuses() { # WHAT CALL-ID: as what could not be read
+	local before
+	before=$(counter a answers_refused)
+	shown "$@" && grep -q '^Redundancy Status: None (the answer of the peer chassis could not be read)$' \
+		"$BED/shown" && counter_above a answers_refused "$before"
+}
+say "Questions"
+link
+check "its copy of a call" shown session 11
+check "is shown as the peer call line" grep -q '^Redundancy Status: Original Session$' "$BED/shown"
+check "with what it says of itself" grep -Eq '^  Full: +5 +4 +300ms +200ms$' "$BED/shown"
+check "the copy of another call is refused" refuses session 12
+check "so is one that only aaamgr could have" refuses mirror 11
+check "and what is none" refuses junk
+check "it has no such call" shown nothing
+check "which is said" grep -q '^Redundancy Status: None (the peer chassis has no such call)$' "$BED/shown"
+before=$(counter a answers_void)
+check "an answer to no question" answers '^said$' say 1 answer 4711 session 11
+eventually "is passed over and counted" counter_above a answers_void "$before"
+check "no answer" shown silence
+check "is said" grep -q 'did not answer within a second' "$BED/shown"
+check "after a second: $took ms" [ "$took" -ge 1000 ]
+check "it asks itself" answers '^said$' say 1 ask 11
+check "and is answered" answers '000000000000011' wait 1 15
+check "about a call that there is not" answers '^said$' say 1 ask 999
+check "with nothing" answers "^\\[7, b''\\]$" wait 1 15
+
 for n in 'junk:Records that are no msgpack' 'count:More records announced than there are' \
 	'gap:Records that are not the next' 'bomb:An array of 4 294 967 295 elements' \
 	'garbage:Garbage in place of a hello' 'deep:Arrays in arrays'; do

@@ -24,7 +24,7 @@ WAIT = 20  # seconds that an answer may take
 
 CONTROL, INSTANCE = 0x5352, 0x5349
 HELLO, ERROR = 0x01, 0x31
-I_HELLO, RECORDS, ACK, FILLED, PURGE = 1, 2, 3, 13, 11
+I_HELLO, RECORDS, ACK, PURGE, FILLED, QUESTION, ANSWER = 1, 2, 3, 11, 13, 14, 15
 INIT, STANDBY, PENDING_ACTIVE, ACTIVE, PENDING_STANDBY = range(5)
 KINDS = (241, 240, 179, 33, 4, 212, 210)
 FULL, FLOW, UNKNOWN_KIND = 240, 210, 99
@@ -376,6 +376,18 @@ class Peer:
     def say_ack(self, link):
         """An acknowledgement of what the other side never sent."""
         return frame(INSTANCE, ACK, pack([self.heard[link.number][4], 1 << 40, []]))
+
+    # --- what an operator of the other side asks ---
+
+    def say_ask(self, _link, callid):
+        return frame(INSTANCE, QUESTION, pack([7, pack([1, int(callid)])]))
+
+    def say_answer(self, _link, number, what, callid=0):
+        """A call line as an answer: `session`, or `mirror`, which a chassis does not have; or what is none."""
+        line = [1, 2 if what == "mirror" else 1, int(callid), "1", "liar", False, 4, 0, [0, 0, 3, 8]]
+        line += [[5, 4, 300, 200]] * 4 + [[0] * 9, [0] * 5, [2000] + [0] * 5]
+        said = {"junk": b"\xdd\xff\xff\xff\xff", "nothing": b""}.get(what, pack(line))
+        return frame(INSTANCE, ANSWER, pack([int(number), said]))
 
     def say_filled(self, link):
         return frame(INSTANCE, FILLED, pack([link.stream]))
