@@ -2,7 +2,7 @@
 #include "config.h"
 #include "suites.h"
 
-#include "recovery_kit.h"
+#include "recovery_mirror.h"
 
 static int ask(struct kit *k, int i, size_t len, uint32_t *id)
 {
@@ -131,10 +131,51 @@ static void flood(void)
 	kit_fini(&k);
 }
 
+/* What a store says that it holds of a session. */
+static void of_a_store(void)
+{
+	struct recovery_store_session st = {.others = 99};
+	struct toy *toy;
+	struct mirror m;
+	uint64_t at;
+
+	mirror_init(&m);
+	toy = &m.k.s[0].toy;
+	CU_ASSERT(!recovery_store_session(m.store, 3, &st));
+	toy_set_rule(toy, 1, 1, m.k.now);
+	toy_set_parent(toy, 3, 7, m.k.now);
+	toy_set_child(toy, 3, 1, 5, 1, m.k.now);
+	toy_set_child(toy, 3, 2, 5, 1, m.k.now);
+	toy_set_parent(toy, 4, 7, m.k.now);
+	mirror_join(&m);
+	CU_ASSERT(recovery_store_session(m.store, 3, &st));
+	CU_ASSERT_EQUAL(st.roots, 1);
+	CU_ASSERT_EQUAL(st.others, 2);
+	CU_ASSERT(st.root_last.us && st.root_last.us <= m.k.now.us);
+	at = st.root_last.us;
+	/* a change of a flow is newer than its session */
+	m.k.now.us += SRP_SEC(3);
+	toy_set_child(toy, 3, 2, 6, 1, m.k.now);
+	mirror_exchange(&m);
+	CU_ASSERT(recovery_store_session(m.store, 3, &st));
+	CU_ASSERT_EQUAL(st.root_last.us, at);
+	CU_ASSERT_EQUAL(st.last.us, m.k.now.us / 1000 * 1000);
+	CU_ASSERT(recovery_store_session(m.store, 4, &st));
+	CU_ASSERT_EQUAL(st.others, 0);
+	CU_ASSERT_EQUAL(st.last.us, 0);
+	toy_del_parent(toy, 3, m.k.now);
+	mirror_exchange(&m);
+	st.others = 99;
+	CU_ASSERT(!recovery_store_session(m.store, 3, &st));
+	CU_ASSERT_EQUAL(st.others, 99);
+	mirror_fini(&m);
+}
+
 CU_TestInfo recovery_question_tests[] = {
 	{"asked and answered", answered},
 	{"limits, and a peer that never answers", limits},
 	{"answers that nobody asked for", unasked},
 	{"questions of one who does not read", flood},
+	{"what a store holds of a session", of_a_store},
 	CU_TEST_INFO_NULL,
 };
