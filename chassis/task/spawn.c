@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -296,7 +297,7 @@ int sup_spawn(struct chassis_supervisor *s, size_t slot)
 	close(sv[1]);
 	TAILQ_INSERT_TAIL(&s->children, c, link);
 	if (c->pid < 0 || child_adopt(c, sv[0]) < 0) {
-		int rc = SRP_EIO;
+		int rc = SRP_EIO, e = errno;
 
 		if (c->pid < 0) {
 			c->pid = 0;
@@ -304,8 +305,10 @@ int sup_spawn(struct chassis_supervisor *s, size_t slot)
 		} else {
 			rc = SRP_ENOMEM;
 			(void)kill(c->pid, SIGKILL);
+			(void)waitpid(c->pid, NULL, 0);
 		}
 		sup_child_free(c);
+		errno = e;
 		return rc;
 	}
 	s->slot[slot].live = c;

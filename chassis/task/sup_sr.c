@@ -96,7 +96,7 @@ static void judge_standby(const struct chassis_supervisor *s, enum chassis_task 
 
 	if (!serves(x)) {
 		not_ready(v, state_of(task), "standby %s: %s", name,
-		          x->retry.us > now.us ? "died too often, is not made at once" : "is being started");
+		          x->retry.us > now.us ? x->late : "is being started");
 		return;
 	}
 	++*count;

@@ -1,6 +1,8 @@
 #include "config.h"
 #include "chassis/task/supervisor_impl.h"
 
+#include <errno.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "srp/err.h"
@@ -66,6 +68,7 @@ void sup_standby_gone(struct chassis_supervisor *s, size_t slot, bool ordered, b
 	sup_who(s, slot, name, sizeof(name));
 	if (loop) {
 		x->retry.us += SRP_MS(AGAIN_MS);
+		snprintf(x->late, sizeof(x->late), "died too often, is not made at once");
 		chassis_log(LOG_ERR, "%s dies too often: the next one is made in %d seconds", name,
 		            AGAIN_MS / 1000);
 	} else if (!ordered) {
@@ -121,7 +124,8 @@ void sup_standbys(struct chassis_supervisor *s, struct srp_time now)
 		if (rc == SRP_OK)
 			continue;
 		x->retry.us = now.us + SRP_MS(AGAIN_MS);
-		chassis_log(LOG_ERR, "%s cannot be started: %s", sup_who(s, slot, name, sizeof(name)),
-		            srp_strerror(rc));
+		snprintf(x->late, sizeof(x->late), "cannot be started: %s",
+		         rc == SRP_EIO ? strerror(errno) : srp_strerror(rc));
+		chassis_log(LOG_ERR, "%s %s", sup_who(s, slot, name, sizeof(name)), x->late);
 	}
 }

@@ -58,7 +58,8 @@ struct sup_slot {
 	bool wanted;   /**< started at all */
 	bool standby;
 	struct srp_time vacant; /**< a standby's: since when there is none */
-	struct srp_time retry;  /**< ... and not before this */
+	struct srp_time retry;  /**< ... and not before this, for: */
+	char late[64];
 	struct sup_child *live;
 	struct srp_time death[SUP_CRASHES]; /**< the last ones, in a ring */
 	size_t deaths;

@@ -43,8 +43,9 @@ static void replace(struct chassis_supervisor *s, size_t slot, const char *name)
 	rc = sup_spawn(s, slot);
 	if (rc == SRP_OK)
 		return;
-	chassis_log(LOG_CRIT, "%s cannot be started: %s", name, srp_strerror(rc));
-	chassis_supervisor_abandon(s, 1);
+	chassis_log(LOG_CRIT, "%s cannot be started: %s", name,
+	            rc == SRP_EIO ? strerror(errno) : srp_strerror(rc));
+	chassis_supervisor_give_up(s);
 }
 
 void sup_died(struct sup_child *c)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -789,6 +790,32 @@ static void cannot_shrink(void)
 	munmap(notes, sizeof(*notes));
 }
 
+static bool missed(void)
+{
+	return !strcmp(sr()->why, "standby sessmgr: cannot be started: Too many open files");
+}
+
+/* No room for another process: said, and tried again. */
+static void standby_cannot_start(void)
+{
+	struct rlimit old, low;
+
+	begin(true);
+	start_all();
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = (struct rlimit){0, old.rlim_max};
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &low), 0);
+	kill(pid_of(S0), SIGKILL);
+	CU_ASSERT(until(missed));
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &old), 0);
+	CU_ASSERT_EQUAL(sup->stage, SUP_RUN);
+	CU_ASSERT(sup->slot[S0].retry.us > chassis_now().us);
+	sup_standbys(sup, sup->slot[S0].retry);
+	CU_ASSERT(until(recovery_ready));
+	stop_all();
+	end();
+}
+
 /* --- save and reload ------------------------------------------------------------------------------ */
 
 static char dir[64];
@@ -994,6 +1021,7 @@ CU_TestInfo chassis_standby_tests[] = {
 	{"where core files go", patterns},
 	{"a crash loop gives the role away", crash_loop},
 	{"a standby that cannot live", standby_loop},
+	{"a standby that cannot be started", standby_cannot_start},
 	{"memory that cannot be made smaller", cannot_shrink},
 	{"save", saves},
 	{"reload", reloads},
