@@ -2,7 +2,9 @@
 #include "chassis/task/task.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -13,6 +15,8 @@
 #include "chassis/task/privilege.h"
 #include "chassis/task/title.h"
 #include "srp/err.h"
+
+#define RESERVED_FDS 64u
 
 /* A line to another task; the one at slot 0 leads to the supervisor. */
 struct line {
@@ -33,6 +37,8 @@ struct chassis_task_base {
 	struct srp_time slept, woke; /* when the loop went to sleep last, and rose */
 	uint64_t gap_us;             /* largest since it was asked for */
 	bool standby;                /* of its kind, until it becomes an instance */
+	int reserved[RESERVED_FDS];  /* of a standby, until then */
+	unsigned nreserved;
 	bool stopping, done;
 	int status;
 };
@@ -491,6 +497,32 @@ static void begin(struct chassis_task_base *b, int (*fn)(struct chassis_task_ctx
 	say_ready(b);
 }
 
+/* Descriptors that a standby will need as an instance, for connections and streams, are taken while they
+ * can be had. */
+static void descriptors_reserve(struct chassis_task_base *b, int fd)
+{
+	struct chassis_slab *slab = b->ctx.slab;
+
+	while (b->nreserved < RESERVED_FDS) {
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+		if (copy < 0)
+			break;
+		b->reserved[b->nreserved++] = copy;
+	}
+	slab->reserved_fds = b->nreserved;
+	if (b->nreserved < RESERVED_FDS)
+		snprintf(slab->not_ready, sizeof(slab->not_ready), "%u of %u descriptors: %s",
+		         b->nreserved, RESERVED_FDS, strerror(errno));
+}
+
+static void descriptors_release(struct chassis_task_base *b)
+{
+	while (b->nreserved)
+		close(b->reserved[--b->nreserved]);
+	b->ctx.slab->reserved_fds = 0;
+}
+
 /* The place of a dead task: its name, its slab, its descriptors, and none of the others'. */
 static int become(struct chassis_task_base *b, const uint8_t *body, size_t len)
 {
@@ -506,6 +538,7 @@ static int become(struct chassis_task_base *b, const uint8_t *body, size_t len)
 	if (n != 2 || !b->standby || task != ctx->row->task || !instance)
 		return SRP_ERANGE;
 	beats_stop(b);
+	descriptors_release(b);
 	b->standby = false;
 	ctx->instance = instance;
 	ctx->slab = ctx->shared->slab[chassis_slot(ctx->row->task, instance)];
@@ -528,6 +561,8 @@ noreturn void chassis_task_main(const struct chassis_task_birth *birth)
 		_exit(EXIT_FAILURE);
 	name_set(b);
 	chassis_crash_start(b->ctx.slab, birth->guard);
+	if (birth->standby)
+		descriptors_reserve(b, birth->line);
 	less_privileged(birth);
 	begin(b, birth->standby ? birth->row->standby : birth->row->start);
 	if (!b->done)

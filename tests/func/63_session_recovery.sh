@@ -185,6 +185,7 @@ def aaamgrs():
 def half_loaded():
     """SR-05: a bulk load in which session managers die; each call is whole, or is not there."""
     t.say("a bulk load is interrupted")
+    flowing()
     path = t.bed.path("bulk.csv")
     with open(path, "w", encoding="ascii") as f:
         for i in range(5001, 8001):
@@ -202,7 +203,7 @@ def half_loaded():
     got = sessions("a") - before
     for s in got:
         i = int(s[1]) - 1010000000000
-        if s[1:5] != (f"00101{i:010d}", f"user{i}", sub4(i), sub6(i)):
+        if s[1:5] != (f"00101{i:010d}", f"user{i}", sub4(i), sub6(i)[:-1]):
             t.check(False, "SR-05: each call is whole", s)
     t.equal(len({s[0] for s in got}), len({s[3] for s in got}), "SR-05: and there once")
     t.say(f"   {len(got)} of 3000 were there")
