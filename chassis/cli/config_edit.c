@@ -125,6 +125,9 @@ struct chassis_config *chassis_config_edit_end(struct chassis_config_edit *e, ch
 	struct chassis_config *conf = e->cfg.conf;
 
 	begin(e, why, cap);
+	/* blocks may still be open, or have been left in spite of what they lack */
+	if (conf->srp.present)
+		cfg_srp_check(&e->cfg);
 	cfg_file_check(&e->cfg);
 	if (!e->cfg.errors)
 		cfg_commit(&e->cfg);

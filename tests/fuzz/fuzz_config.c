@@ -1,5 +1,6 @@
-/* fuzz_config: any bytes as a configuration file and as the operator's line. What loads must print
- * as a file that loads again and prints the same; what does not must say why. */
+/* fuzz_config: any bytes as a configuration file, as an operator's lines in configuration mode, and as
+ * his line. What loads must print as a file that loads again and prints the same; what does not must say
+ * why. */
 #include "config.h"
 
 #include <stdint.h>
@@ -75,6 +76,45 @@ static void line(const char *text)
 	chassis_pipe_free(&p);
 }
 
+static void said_why(const char *why)
+{
+	if (!strstr(why, "expected "))
+		abort();
+}
+
+/* Each line is taken or refused; all that was taken is a configuration, or it is said what it lacks. */
+static void operator_lines(const char *text, size_t size)
+{
+	static const char nothing[] = "configure\nend\n";
+	static struct chassis_config *base;
+	struct chassis_config_edit *e;
+	struct chassis_config *next;
+	const char *end = text + size;
+	char why[640];
+
+	if (!base && !(base = chassis_config_parse(nothing, strlen(nothing), "f", NULL, NULL)))
+		abort();
+	e = chassis_config_edit_new(base);
+	if (!e)
+		abort();
+	while (text < end && !chassis_config_edit_left(e)) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text));
+		size_t n = (size_t)((nl ? nl : end) - text);
+
+		if (chassis_config_edit_line(e, text, n, chassis_license_assume, NULL, why,
+					     sizeof(why)) != 0)
+			said_why(why);
+		text += n + (nl ? 1 : 0);
+	}
+	next = chassis_config_edit_end(e, why, sizeof(why));
+	if (next)
+		round_trip(next);
+	else
+		said_why(why);
+	chassis_config_free(next);
+	chassis_config_edit_free(e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned errors = 0;
@@ -88,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (c)
 		round_trip(c);
 	chassis_config_free(c);
+	operator_lines((const char *)data, size);
 	if (size < sizeof(text)) {
 		memcpy(text, data, size);
 		text[size] = '\0';

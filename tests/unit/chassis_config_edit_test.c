@@ -240,6 +240,8 @@ static void test_whole_blocks(void)
 	lines(e, in);
 	CU_ASSERT_EQUAL(line(e, "end", why), SRP_EINVAL);
 	CU_ASSERT(chassis_config_edit_left(e));
+	CU_ASSERT_PTR_NULL(chassis_config_edit_end(e, why, sizeof(why)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "at 'dead-interval'"));
 	chassis_config_edit_free(e);
 	chassis_config_free(c);
 }
