@@ -11,6 +11,7 @@
 
 #include "chassis/registry.h"
 #include "chassis/task/aaa_query.h"
+#include "chassis/task/memory.h"
 #include "chassis/task/task.h"
 #include "recovery/replica.h"
 #include "recovery/store.h"
@@ -20,6 +21,8 @@
 /* What a mirror commonly takes; for the reservation of a standby. */
 #define SESSION_BYTES 1536u
 #define FLOW_BYTES    128u
+#define PAGE          4096u
+#define TOUCH_PART    (16u << 20)
 
 struct aaamgr {
 	struct chassis_task_ctx *ctx;
@@ -351,6 +354,17 @@ static int start(struct chassis_task_ctx *ctx)
 	return a ? serve(a) : SRP_ENOMEM;
 }
 
+/* In parts: where memory is short this must be seen before the kernel ends somebody for it. */
+static int touch(uint8_t *p, size_t len)
+{
+	for (size_t at = 0; at < len; at += PAGE) {
+		if (at % TOUCH_PART == 0 && chassis_memory_short())
+			return SRP_ENOMEM;
+		p[at] = 1;
+	}
+	return SRP_OK;
+}
+
 /* The memory that the mirror of the reserved sessions needs is held until it becomes somebody, so that it
  * is there then. */
 static int standby(struct chassis_task_ctx *ctx)
@@ -364,7 +378,11 @@ static int standby(struct chassis_task_ctx *ctx)
 		return SRP_ENOMEM;
 	if (!len)
 		return SRP_OK;
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED && touch(p, len) < 0) {
+		munmap(p, len);
+		p = MAP_FAILED;
+	}
 	if (p == MAP_FAILED) {
 		snprintf(ctx->slab->not_ready, sizeof(ctx->slab->not_ready),
 		         "no memory for %u sessions and %u flows", c->reserve_sessions, c->reserve_flows);

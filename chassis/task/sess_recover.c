@@ -145,7 +145,7 @@ static void on_step(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct sessmgr *s = w->data;
 	struct srp_time start = chassis_now(), now = start;
-	bool more = true;
+	bool more = srp_role_permit[s->role].sr_replica; /* else the store is being emptied */
 
 	(void)loop;
 	(void)revents;
@@ -154,7 +154,7 @@ static void on_step(struct ev_loop *loop, ev_prepare *w, int revents)
 		now = chassis_now();
 	}
 	s->ctx->slab->handling = 0;
-	if (!more || !srp_role_permit[s->role].sr_replica)
+	if (!more)
 		fill_end(s);
 }
 
@@ -210,7 +210,7 @@ static int fill_begin(struct sessmgr *s)
 
 bool sessmgr_recover_addr(struct sessmgr *s, const struct ecs_addr *a, struct srp_time now)
 {
-	bool there = s->sr.phase == SESSMGR_FILLS &&
+	bool there = s->sr.phase == SESSMGR_FILLS && srp_role_permit[s->role].sr_replica &&
 	             recovery_fill_name(s->sr.fill, ecs_addr_name(a), now) == 0;
 
 	s->ctx->slab->handling = 0;
@@ -219,7 +219,8 @@ bool sessmgr_recover_addr(struct sessmgr *s, const struct ecs_addr *a, struct sr
 
 bool sessmgr_recover_callid(struct sessmgr *s, uint32_t callid, struct srp_time now)
 {
-	bool there = s->sr.phase == SESSMGR_FILLS && recovery_fill_key(s->sr.fill, callid, now) == 0;
+	bool there = s->sr.phase == SESSMGR_FILLS && srp_role_permit[s->role].sr_replica &&
+	             recovery_fill_key(s->sr.fill, callid, now) == 0;
 
 	s->ctx->slab->handling = 0;
 	return there;

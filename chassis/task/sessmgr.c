@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "chassis/task/calls.h"
+#include "chassis/task/memory.h"
 #include "srp/err.h"
 
 #define TICK_S      0.01  /* timers of sessions and flows */
 #define PUBLISH_S   0.05  /* gauges in the slab */
 #define TICK_BUDGET 4000  /* timer steps per turn of the loop */
+#define RESERVE_PARTS 16  /* of a reservation */
 
 void sessmgr_publish(struct sessmgr *s)
 {
@@ -443,6 +445,17 @@ static int start(struct chassis_task_ctx *ctx)
 	return s ? begin(s, ctx->slab->starts > 1) : SRP_ENOMEM;
 }
 
+/* In parts: where memory is short this must be seen before the kernel ends somebody for it. */
+static int reserve(struct ecs_engine *e, uint64_t sessions, uint64_t flows)
+{
+	int rc = SRP_OK;
+
+	for (uint64_t i = 1; i <= RESERVE_PARTS && rc == SRP_OK; i++)
+		rc = chassis_memory_short() ? SRP_ENOMEM
+		     : ecs_engine_reserve(e, sessions * i / RESERVE_PARTS, flows * i / RESERVE_PARTS);
+	return rc;
+}
+
 static int standby(struct chassis_task_ctx *ctx)
 {
 	const struct chassis_config *c = ctx->shared->config;
@@ -451,7 +464,7 @@ static int standby(struct chassis_task_ctx *ctx)
 
 	if (!s)
 		return SRP_ENOMEM;
-	if (ecs_engine_reserve(s->engine, c->reserve_sessions, c->reserve_flows) < 0)
+	if (reserve(s->engine, c->reserve_sessions, c->reserve_flows) < 0)
 		snprintf(slab->not_ready, sizeof(slab->not_ready), "no memory for %u sessions and %u flows",
 		         c->reserve_sessions, c->reserve_flows);
 	slab->reserved_bytes = ecs_engine_reserved(s->engine);
