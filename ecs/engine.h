@@ -53,7 +53,7 @@ struct ecs_engine_config {
 	uint32_t checkpoint_duration; /**< seconds of age before a session is checkpointed */
 	uint32_t pending_timeout;               /**< seconds, 60 */
 	size_t sessions_expected, flows_expected;
-	void *ledger;      /**< region for volumes that outlive the process; NULL: none (ledger.h) */
+	void *ledger;      /**< region for volumes beyond the process (ledger.h); NULL: none */
 	size_t ledger_len; /**< bytes of it, at least ECS_LEDGER_MIN; aligned to 64 */
 	bool ledger_fresh; /**< it is all zero: no predecessor has left anything in it */
 	uint32_t *handling; /**< the call-id of each packet's session is noted here; NULL: nowhere */
@@ -86,8 +86,8 @@ struct ecs_engine_identity {
 
 /**
  * Takes an identity over, in O(1): its memory stays warm.
- * @return 0; SRP_ESTATE: it is active or holds a session; SRP_ENOMEM: the ledger could not be opened,
- *         the rest is done and volumes are kept on the heap
+ * @return 0; SRP_ESTATE: it is active or holds a session; SRP_ENOMEM: the ledger could not be
+ *         opened, the rest is done and volumes are kept on the heap
  */
 int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id);
 

@@ -150,7 +150,7 @@ static inline void ecs_obj_anew(struct srp_ckpt_obj *o)
 		o->link[i] = (struct srp_ckpt_link){0};
 }
 
-/** Makes now what the service's analyzers need at their first use; without memory, then. (reserve.c) */
+/** Makes now what the service's analyzers need at their first use (reserve.c). */
 void ecs_engine_warm(struct ecs_engine *e);
 
 /* --- sessions (session.c) --------------------------------------------------------------------- */
@@ -304,7 +304,7 @@ void ecs_usage_expect(const struct ecs_engine *e, uint32_t callid, uint8_t beare
 /** Makes a volume of zero and links it; its key must not be there. NULL without memory. */
 struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                                   enum ecs_usage_of of, uint64_t id);
-/** Writes this chassis' slot to the ledger, where it has a place there: it was not charged but set. */
+/** Writes this chassis' slot to the ledger, if it has a place: it was not charged but set. */
 void ecs_usage_keep(struct ecs_engine *e, struct ecs_usage *u);
 /** The subscriber's names have changed: the volumes of a session get other places in the ledger. */
 void ecs_usage_replace(struct ecs_engine *e, struct ecs_session *s);

@@ -2,8 +2,8 @@
  * in a memory region of the owner as well, which it gives to the next process of the instance: the
  * records of usage go once a second, so without it the bytes since the last one would be lost.
  *
- * The region: a head, buckets, slots of 64 bytes. A slot is in the chain of its call-id's bucket. All
- * changes are single stores in an order that leaves the region readable after a death at any
+ * The region: a head, buckets, slots of 64 bytes. A slot is in the chain of its call-id's bucket.
+ * All changes are single stores in an order that leaves the region readable after a death at any
  * instruction; and whoever opens it again trusts none of it: indexes and chains are bounded, a slot
  * carries a check word over its identity. A broken slot is counted and left alone.
  *
