@@ -39,6 +39,7 @@ struct sct_load {
 	size_t have, at;
 	bool eof;
 	unsigned line;
+	unsigned waited;           /**< seconds, for a demuxmgr that is not there */
 	uint64_t added, refused;
 };
 

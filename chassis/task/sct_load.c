@@ -139,6 +139,13 @@ static void pump(struct sct_op *op)
 	const char *why;
 	char *line;
 
+	/* One that has died has a successor in a moment: the lines wait for it. */
+	if (!chassis_task_connected(op->sct->ctx, CHASSIS_TASK_DEMUXMGR, 0) && l->waited < TIME_S) {
+		l->waited++;
+		sct_job_timer(op, 1);
+		return;
+	}
+	l->waited = 0;
 	for (unsigned i = 0; op->job.waits < SCT_LOAD_WINDOW && i < LINES_TURN; i++) {
 		line = next_line(l);
 		if (!line)
