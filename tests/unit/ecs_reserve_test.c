@@ -86,6 +86,32 @@ static void reserved_memory_is_enough_up_to_there(void)
 	end(&r);
 }
 
+/* A table that is being moved to a larger one is moved at once, and nothing is missed after. */
+static void a_table_in_the_middle_of_its_growth(void)
+{
+	struct ecs_session *s;
+	struct rig r;
+	bool all = true;
+
+	setup(&r, rules, 0);
+	ecs_engine_active(r.e, true, r.now);
+	s = session_at(&r, 1);
+	for (uint64_t id = 1; id <= 260; id++)
+		ecs_usage_charge(r.e, s, 5, ECS_USAGE_CONTENT, id, 0, ECS_UPLINK, 1, id, r.now);
+	CU_ASSERT_PTR_NOT_NULL(r.e->usages.old);
+	CU_ASSERT_EQUAL(ecs_engine_reserve(r.e, 1000, 10), 0);
+	CU_ASSERT_PTR_NULL(r.e->usages.old);
+	CU_ASSERT_EQUAL(r.e->usages.mask + 1, 4096);
+	for (uint64_t id = 1; id <= 260; id++) {
+		struct ecs_usage *u = ecs_usage_find(r.e, 1, 5, ECS_USAGE_CONTENT, id);
+
+		all &= u && u->own[0].bytes[ECS_UPLINK] == id;
+	}
+	CU_ASSERT_TRUE(all);
+	CU_ASSERT_EQUAL(r.e->usages.count, 260);
+	end(&r);
+}
+
 static void a_warmed_engine_takes_an_identity_over(void)
 {
 	struct ecs_rule_stats *stats = calloc(ECS_STATS_MAX, sizeof(*stats));
@@ -145,6 +171,7 @@ static void analyzers_are_made_before_they_are_used(void)
 
 CU_TestInfo ecs_reserve_tests[] = {
 	{"reserved memory is enough up to there", reserved_memory_is_enough_up_to_there},
+	{"a table in the middle of its growth", a_table_in_the_middle_of_its_growth},
 	{"a warmed engine takes an identity over", a_warmed_engine_takes_an_identity_over},
 	{"analyzers are made before they are used", analyzers_are_made_before_they_are_used},
 	CU_TEST_INFO_NULL,
