@@ -316,11 +316,19 @@ static void reserve_free(struct aaamgr *a)
 	a->ctx->slab->reserved_bytes = 0;
 }
 
+/* What is kept of each manager begins anew with its process. */
+static void stats_anew(struct chassis_slab *slab)
+{
+	memset(&slab->task_ctr, 0, sizeof(slab->task_ctr));
+	slab->stats_since_us = chassis_now().us;
+}
+
 static int serve(struct aaamgr *a)
 {
 	int fd = a->ctx->shared->store_fd[a->ctx->instance];
 	void *mem;
 
+	stats_anew(a->ctx->slab);
 	if (fd < 0)
 		return SRP_EINVAL;
 	mem = mmap(NULL, CHASSIS_STORE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);

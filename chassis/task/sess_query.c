@@ -326,6 +326,7 @@ static void clear_stats(struct sessmgr *s)
 	memset(s->ctx->slab->rule, 0, sizeof(s->ctx->slab->rule));
 	memset(&s->ctx->slab->ecs, 0, sizeof(s->ctx->slab->ecs));
 	memset(&s->ctx->slab->task_ctr, 0, sizeof(s->ctx->slab->task_ctr));
+	s->ctx->slab->stats_since_us = chassis_now().us;
 }
 
 void sessmgr_clear_some(struct sessmgr *s)

@@ -438,11 +438,34 @@ static int begin(struct sessmgr *s, bool again)
 	return rc;
 }
 
+/* What is kept of each manager begins anew with its process; what is charged does not, nor what tells of
+ * the losses. */
+static void stats_anew(struct chassis_slab *slab)
+{
+	struct chassis_task_counters old = slab->task_ctr;
+
+	memset(&slab->ecs, 0, sizeof(slab->ecs));
+	memset(&slab->task_ctr, 0, sizeof(slab->task_ctr));
+#define KEEP(name) slab->task_ctr.name = old.name
+	KEEP(restarted_empty);
+	KEEP(sr_recovered);
+	KEEP(sr_refused);
+	KEEP(sr_skipped);
+	KEEP(sr_lost_sessions);
+	KEEP(sr_lost_bytes);
+#undef KEEP
+	slab->stats_since_us = chassis_now().us;
+}
+
 static int start(struct chassis_task_ctx *ctx)
 {
-	struct sessmgr *s = sessmgr_new(ctx);
+	bool again = ctx->slab->starts > 1;
+	struct sessmgr *s;
 
-	return s ? begin(s, ctx->slab->starts > 1) : SRP_ENOMEM;
+	if (!again || ctx->shared->config->session_recovery)
+		stats_anew(ctx->slab);
+	s = sessmgr_new(ctx);
+	return s ? begin(s, again) : SRP_ENOMEM;
 }
 
 /* In parts: where memory is short this must be seen before the kernel ends somebody for it. */
@@ -469,25 +492,6 @@ static int standby(struct chassis_task_ctx *ctx)
 		         c->reserve_sessions, c->reserve_flows);
 	slab->reserved_bytes = ecs_engine_reserved(s->engine);
 	return SRP_OK;
-}
-
-/* What is kept of each manager begins anew with its process; what is charged does not, nor what tells of
- * the losses. */
-static void stats_anew(struct chassis_slab *slab)
-{
-	struct chassis_task_counters old = slab->task_ctr;
-
-	memset(&slab->ecs, 0, sizeof(slab->ecs));
-	memset(&slab->task_ctr, 0, sizeof(slab->task_ctr));
-#define KEEP(name) slab->task_ctr.name = old.name
-	KEEP(restarted_empty);
-	KEEP(sr_recovered);
-	KEEP(sr_refused);
-	KEEP(sr_skipped);
-	KEEP(sr_lost_sessions);
-	KEEP(sr_lost_bytes);
-#undef KEEP
-	slab->stats_since_us = chassis_now().us;
 }
 
 static int become(struct chassis_task_ctx *ctx)
