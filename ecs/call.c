@@ -159,7 +159,7 @@ int ecs_bearer_create(struct ecs_engine *e, uint32_t callid, uint8_t ebi, uint8_
 	if (!b)
 		b = ecs_session_add_bearer(e, s, ebi);
 	if (!b)
-		return SRP_EFULL;
+		return SRP_ENOMEM;
 	b->qci = qci;
 	b->arp = arp;
 	ecs_tell_changed(e, &b->ckpt, now);

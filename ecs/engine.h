@@ -138,7 +138,8 @@ int ecs_session_control(struct ecs_engine *e, uint32_t callid, bool begin, struc
 /**
  * Makes a dedicated bearer (EPS bearer identity 6 to 15) of a call, and checkpoints it. One that is
  * there takes over @p qci and @p arp.
- * @return 0; SRP_EROLE (not active), SRP_ENOSESS, SRP_ERANGE (the identity, or a QCI of 0)
+ * @return 0; SRP_EROLE (not active), SRP_ENOSESS, SRP_ERANGE (the identity, or a QCI of 0),
+ *         SRP_ENOMEM
  */
 int ecs_bearer_create(struct ecs_engine *e, uint32_t callid, uint8_t ebi, uint8_t qci, uint8_t arp,
                       struct srp_time now);

@@ -16,31 +16,35 @@ static struct ecs_counters counters;
 static struct ecs_rule_stats rule_stats[ECS_STATS_MAX];
 
 static void rule(struct ecs_service *s, uint32_t priority, const char *name, enum ecs_field f,
-                 enum ecs_op op, const char *value)
+                 enum ecs_op op, const char *value, const char *action)
 {
 	struct ecs_err e;
 
 	if (ecs_service_ruledef(s, name, false, &e) != 0 ||
 	    ecs_service_rule_line(s, name, false, f, false, op, value, NULL, &e) != 0 ||
-	    ecs_service_action_line(s, "rb", false, priority, false, name, "ca", &e) != 0)
+	    ecs_service_action_line(s, "rb", false, priority, false, name, action, &e) != 0)
 		abort();
 }
 
 static struct ecs_service *service(void)
 {
 	struct ecs_service *s = ecs_service_new("fuzz");
+	struct ecs_charging_action *to;
 	struct ecs_err e;
 
 	if (!s || ecs_service_rulebase(s, "rb", false, &e) != 0 ||
 	    !ecs_service_charging_action(s, "ca", false, &e))
 		abort();
-	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a");
-	rule(s, 2, "url", ECS_F_HTTP_URL, ECS_OP_ENDS, "x");
-	rule(s, 3, "agent", ECS_F_HTTP_UA, ECS_OP_STARTS, "m");
-	rule(s, 4, "sni", ECS_F_TLS_SNI, ECS_OP_CONTAINS, "e");
-	rule(s, 5, "query", ECS_F_DNS_QUERY, ECS_OP_NE, "b.c");
-	rule(s, 6, "state", ECS_F_TCP_STATE, ECS_OP_EQ, "established");
-	rule(s, 7, "up", ECS_F_IP_UPLINK, ECS_OP_EQ, "TRUE");
+	to = ecs_service_charging_action(s, "to", false, &e);
+	if (!to || ecs_charging_action_redirect(to, "http://portal.example/", &e) != 0)
+		abort();
+	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a", "ca");
+	rule(s, 2, "url", ECS_F_HTTP_URL, ECS_OP_ENDS, "x", "to");
+	rule(s, 3, "agent", ECS_F_HTTP_UA, ECS_OP_STARTS, "m", "ca");
+	rule(s, 4, "sni", ECS_F_TLS_SNI, ECS_OP_CONTAINS, "e", "ca");
+	rule(s, 5, "query", ECS_F_DNS_QUERY, ECS_OP_NE, "b.c", "ca");
+	rule(s, 6, "state", ECS_F_TCP_STATE, ECS_OP_EQ, "established", "to");
+	rule(s, 7, "up", ECS_F_IP_UPLINK, ECS_OP_EQ, "TRUE", "ca");
 	if (ecs_service_commit(s, &e) != 0)
 		abort();
 	return s;
@@ -60,6 +64,16 @@ static void session(struct ecs_engine *e, const struct ecs_packet *p, struct srp
 	(void)ecs_session_create(e, &spec, now, NULL);
 }
 
+/* What the engine sends is whole, and of TCP. */
+static void sent(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir)
+{
+	struct ecs_packet p;
+
+	(void)owner;
+	if (ecs_packet_parse(pkt, len, dir, &p) != 0 || p.len != len || p.proto != 6)
+		abort();
+}
+
 /* What must hold whatever came: what each flow and rule counted is what went through. */
 static void check(const struct ecs_engine *e)
 {
@@ -67,7 +81,11 @@ static void check(const struct ecs_engine *e)
 
 	for (size_t i = 0; i <= ecs_service_stats_count(ecs_engine_service(e)); i++)
 		charged += rule_stats[i].pkts_up + rule_stats[i].pkts_down;
-	if (charged + counters.drop_malformed != counters.packets_up + counters.packets_down)
+	if (charged + counters.drop_malformed + counters.drop_redirect !=
+	    counters.packets_up + counters.packets_down)
+		abort();
+	if (counters.redirects_added != counters.redirects_deleted + ecs_engine_redirects(e) ||
+	    counters.call_events_refused)
 		abort();
 	if (counters.flows_created < ecs_engine_flows(e))
 		abort();
@@ -75,9 +93,11 @@ static void check(const struct ecs_engine *e)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct ecs_engine_ops ops = {.send = sent};
 	static struct ecs_service *svc;
 	struct ecs_engine_config conf = {
-		.counters = &counters, .rule_stats = rule_stats, .seed = 1};
+		.counters = &counters, .rule_stats = rule_stats, .seed = 1,
+		.ops = &ops};
 	struct srp_time now = {SRP_SEC(1)};
 	struct ecs_engine *e;
 
