@@ -103,10 +103,13 @@ sed -e 's/\\&//g' -e 's/\\e/\\/g' $pages/chassisd.conf.5 | awk -v dir="$tmp" '
 	/^\.Bd -literal/ { n++; on = 1; next }
 	/^\.Ed/ { on = 0 }
 	on { print > (dir "/example." n) }'
+keys=$(cd "$top_srcdir" && pwd)/examples/features
 set -- "$tmp"/example.*
 [ $# -eq 4 ] || complain "chassisd.conf.5 has not four examples: $#"
 for f; do
-	./chassisd -t -c "$f" || complain "an example does not load"
+	# the keys that they name lie beside them here
+	sed "s|/etc/chassisd/features|\"$keys\"|" "$f" >"$tmp/loads"
+	./chassisd -t -c "$tmp/loads" || complain "an example does not load"
 done
 
 if command -v mandoc >/dev/null; then
