@@ -273,6 +273,10 @@ uint64_t ecs_flow_idle_ms(const struct ecs_engine *e, const struct ecs_flow *f, 
 
 	if (e->active && f->last.us >= e->active_since.us)
 		return srp_time_since(f->last, now) / 1000;
+	/* closed here, then lost: the timer is still that of the end, and what is silence begins anew
+	 * when we are active again */
+	if (f->flags & ECS_FLOW_F_LINGER)
+		return e->active ? srp_time_since(e->active_since, now) / 1000 : 0;
 	if (!ecs_wheel_armed(&f->idle) || ms == 0)
 		return e->active ? srp_time_since(f->last, now) / 1000 : 0;
 	left = ecs_wheel_left(e->wheel, &f->idle);

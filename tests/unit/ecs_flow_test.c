@@ -53,8 +53,11 @@ static void linger_does_not_outlive_the_role(void)
 	flow_of(&c)->flags |= ECS_FLOW_F_CHECKPOINT; /* the peer holds it */
 	ecs_engine_active(r.e, false, r.now);
 	wait_ms(&r, 10000);
+	CU_ASSERT_EQUAL(ecs_flow_idle_ms(r.e, flow_of(&c), r.now), 0);
 	ecs_engine_active(r.e, true, r.now);
-	wait_ms(&r, 10000);
+	wait_ms(&r, 1000);
+	CU_ASSERT_TRUE(ecs_flow_idle_ms(r.e, flow_of(&c), r.now) <= 1100); /* what a record says */
+	wait_ms(&r, 9000);
 	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
 	wait_ms(&r, 280000);
 	CU_ASSERT_PTR_NOT_NULL(flow_of(&c));
