@@ -6,7 +6,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
 	%D%/cli/config_edit.c	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
 	%D%/license.c	%D%/license.def	%D%/license.h	\
-	%D%/cli/config_print.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
+	%D%/cli/config_print.c	%D%/cli/config_run.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
 	%D%/cli/answer.c	%D%/cli/answer.h	\
 	%D%/cli/exec.c	%D%/cli/exec.def	%D%/cli/exec.h	\
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\

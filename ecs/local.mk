@@ -47,6 +47,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/ruledef.c		\
 	%D%/rule/scheme.c		\
 	%D%/rule/service.c	%D%/rule/service.h	%D%/rule/service_impl.h	\
+	%D%/rule/sets.c			\
 	%D%/rule/stringset.c		\
 	%D%/rule/view.c
 ECS_LIBS = %D%/libecs.a $(SRP_LIBS) $(HS_LIBS) $(NDPI_LIBS)

@@ -157,6 +157,9 @@ bool chassis_config_edit_left(const struct chassis_config_edit *e);
  */
 struct chassis_config *chassis_config_edit_end(struct chassis_config_edit *e, char *why,
                                                size_t cap);
+/** As chassis_config_edit_end, but the service is not committed yet: compiling it takes time. */
+struct chassis_config *chassis_config_edit_take(struct chassis_config_edit *e, char *why,
+                                                size_t cap);
 /** What stands in brackets of the prompt: the mode that the next line is read in, and in which
  *  context. */
 const char *chassis_config_edit_mode(const struct chassis_config_edit *e, const char **context);
@@ -167,6 +170,21 @@ int chassis_config_edit_help(struct chassis_config_edit *e, const char *text, si
                              chassis_config_next_fn *fn, void *arg, char *why, size_t cap);
 /** Prints it as a file that parses back to itself. */
 void chassis_config_print(const struct chassis_config *c, FILE *out);
+/** Prints what runs when @p next (its service need not be committed) was entered where @p running
+ *  runs: the active-charging service, APNs, feature keys and some values of
+ *  service-redundancy-protocol are those of @p next; the rest waits for a reload. */
+void chassis_config_print_running(const struct chassis_config *running,
+                                  const struct chassis_config *next, FILE *out);
+/**
+ * Reads what was printed so.
+ *
+ * @param keys  feature keys that were known where it was printed
+ * @param sets  string sets that need not be compiled again; borrowed
+ * @return a configuration whose service is committed, or NULL with @p why
+ */
+struct chassis_config *chassis_config_parse_running(const char *text, size_t len,
+                                                    const struct chassis_license *keys,
+                                                    struct ecs_sets sets, char *why, size_t cap);
 /** Digest of what both chassis must have equal (not addresses of one side, mode, priority, paths);
  * 0 without memory. */
 uint64_t chassis_config_digest(const struct chassis_config *c);

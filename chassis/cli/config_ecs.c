@@ -77,6 +77,7 @@ int cfg_acs(struct cfg *c, const struct chassis_match *m, size_t arg)
 	c->conf->service = ecs_service_new(name);
 	if (!service(c))
 		return cfg_refuse(c, "name", "expected a name that a service can have");
+	ecs_service_trust(service(c), c->trusted);
 	return SRP_OK;
 }
 

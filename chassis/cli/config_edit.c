@@ -55,6 +55,8 @@ static bool copy(struct chassis_config_edit *e, const struct chassis_config *bas
 		cfg_parse(&e->cfg, e->g, text, len);
 	e->cfg.trusted = false;
 	e->cfg.source = NULL;
+	if (e->cfg.conf->service)
+		ecs_service_trust(e->cfg.conf->service, false);
 	free(text);
 	return printed && !e->cfg.errors;
 }
@@ -120,7 +122,8 @@ bool chassis_config_edit_left(const struct chassis_config_edit *e)
 	return e->cfg.depth == 1;
 }
 
-struct chassis_config *chassis_config_edit_end(struct chassis_config_edit *e, char *why, size_t cap)
+/* @p commit: its service is compiled, too. */
+static struct chassis_config *end(struct chassis_config_edit *e, bool commit, char *why, size_t cap)
 {
 	struct chassis_config *conf = e->cfg.conf;
 
@@ -129,12 +132,22 @@ struct chassis_config *chassis_config_edit_end(struct chassis_config_edit *e, ch
 	if (conf->srp.present)
 		cfg_srp_check(&e->cfg);
 	cfg_file_check(&e->cfg);
-	if (!e->cfg.errors)
+	if (!e->cfg.errors && commit)
 		cfg_commit(&e->cfg);
 	if (ended(e) != SRP_OK)
 		return NULL;
 	e->cfg.conf = NULL;
 	return conf;
+}
+
+struct chassis_config *chassis_config_edit_end(struct chassis_config_edit *e, char *why, size_t cap)
+{
+	return end(e, true, why, cap);
+}
+
+struct chassis_config *chassis_config_edit_take(struct chassis_config_edit *e, char *why, size_t cap)
+{
+	return end(e, false, why, cap);
 }
 
 const char *chassis_config_edit_mode(const struct chassis_config_edit *e, const char **context)

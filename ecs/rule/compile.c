@@ -507,6 +507,16 @@ int ecs_service_commit(struct ecs_service *s, struct ecs_err *e)
 	return rc;
 }
 
+int ecs_service_commit_with(struct ecs_service *s, struct ecs_sets sets, struct ecs_err *e)
+{
+	int rc;
+
+	s->given = sets;
+	rc = ecs_service_commit(s, e);
+	s->given = (struct ecs_sets){NULL, 0};
+	return rc;
+}
+
 /* --- what was compiled ------------------------------------------------------------------------ */
 
 size_t ecs_service_lines(const struct ecs_service *s)

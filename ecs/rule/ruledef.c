@@ -63,6 +63,7 @@ struct value {
 	enum ecs_field field;
 	enum ecs_op op;
 	const char *a, *b;
+	bool trusted; /* was tried before */
 	char ta[VALUE_MAX + 1], tb[VALUE_MAX + 1];
 	struct cond c;
 };
@@ -193,7 +194,7 @@ static int read_string(struct value *v, bool case_sensitive, struct ecs_err *e)
 		if (v->a[i] < ' ' || v->a[i] > '~')
 			return ecs_refuse(e, SRP_EINVAL, "expected printable characters for %s",
 					  ecs_fields[v->field].words);
-	if (v->op == ECS_OP_REGEX) {
+	if (v->op == ECS_OP_REGEX && !v->trusted) {
 		int rc = ecs_stringset_check_regex(v->a, case_sensitive, e);
 
 		if (rc)
@@ -403,7 +404,7 @@ int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, e
                           bool case_sensitive, enum ecs_op op, const char *a, const char *b,
                           struct ecs_err *e)
 {
-	struct value v = {.field = f, .op = op, .a = a, .b = b};
+	struct value v = {.field = f, .op = op, .a = a, .b = b, .trusted = s->trusted};
 	struct rule_line *l;
 	struct ruledef *r;
 	int rc = ecs_rule_open(s, e);

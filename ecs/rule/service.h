@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "ecs/packet.h"
+#include "ecs/rule/action.h"
 
-#define ECS_NAME_MAX        63   /**< of rules, groups, rulebases, actions, conditions, schemes */
 #define ECS_RULEDEFS_MAX    2048
 #define ECS_GROUPS_MAX      128
 #define ECS_GROUP_MEMBERS   128
@@ -61,23 +61,6 @@ struct ecs_l7 {
 #define X(sym, text) ECS_TCP_ST_##sym,
 enum ecs_tcp_state { ECS_TCP_STATES(X) ECS_TCP_ST__N };
 #undef X
-
-/** Flow action of a charging-action. */
-enum ecs_flow_action { ECS_ACT_NONE, ECS_ACT_DISCARD, ECS_ACT_REDIRECT };
-
-#define ECS_URL_MAX 511 /**< characters of a redirect-url */
-
-struct ecs_charging_action {
-	char name[ECS_NAME_MAX + 1];
-	uint32_t content_id;      /**< 0 none */
-	uint32_t rating_group;    /**< 0: content_id serves */
-	uint32_t service_id;
-	enum ecs_flow_action flow_action;
-	bool discard_up, discard_down;
-	char redirect_url[ECS_URL_MAX + 1]; /**< of ECS_ACT_REDIRECT */
-	int32_t idle_timeout;     /**< seconds; -1 not set: the service's value */
-	uint64_t charging_digest; /**< of the fields that charge */
-};
 
 /** One `action priority` line, compiled. Its index in the service is the flow's `line`. */
 struct ecs_line {
@@ -158,23 +141,28 @@ int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no
 int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigned what,
                             struct ecs_err *e);
 /**
- * Opens (or with @p no removes) a charging-action; fields are set in place, by the setters below
- * where they have a range. Not to be kept after ecs_service_commit().
+ * Opens (or with @p no removes) a charging-action; members can be set in place. Not to be kept after
+ * ecs_service_commit().
  *
  * @return the action; NULL after a refusal (its reason in @p e) and after a removal (e->text empty)
  */
 struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
                                                         bool no, struct ecs_err *e);
-/** 1 to 2147483647; 0 or SRP_ERANGE. */
-int ecs_charging_action_content_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e);
-int ecs_charging_action_rating_group(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e);
-int ecs_charging_action_service_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e);
-/** 0 to 86400 seconds, 0 disabled; 0 or SRP_ERANGE. To unset: idle_timeout = -1. */
-int ecs_charging_action_idle_timeout(struct ecs_charging_action *a, uint32_t seconds,
-                                     struct ecs_err *e);
-/** `flow action redirect-url`: 1 to 511 characters, http:// or https://, none that ends a line or a
- *  quoted word; 0, SRP_ERANGE or SRP_EFORMAT. In place of any other flow action. */
-int ecs_charging_action_redirect(struct ecs_charging_action *a, const char *url, struct ecs_err *e);
+/** How a command is given: itself, `no`, `default`. */
+enum ecs_form { ECS_FORM_SET, ECS_FORM_NO, ECS_FORM_DEFAULT };
+/**
+ * Runs one command of a charging-action (action.def).
+ *
+ * @param w  its words, keywords in full, values without quotes; without `no` and `default`
+ * @return 0; SRP_ENOENT (no such command), SRP_ERANGE, SRP_EINVAL, SRP_EFULL: nothing has changed
+ */
+int ecs_charging_action_set(struct ecs_charging_action *a, enum ecs_form form,
+                            const char *const *w, size_t n, struct ecs_err *e);
+/** The same with the words in one line, blanks between them, none inside. */
+int ecs_charging_action_line(struct ecs_charging_action *a, const char *line, struct ecs_err *e);
+/** Says what an action is, label by label; @p indent: how deep a label stands under another. */
+typedef void ecs_tell_fn(void *arg, unsigned indent, const char *label, const char *value);
+void ecs_charging_action_tell(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg);
 /** To be set in place before the commit; each 0 to 86400, which the commit checks. */
 struct ecs_timeouts *ecs_service_timeouts(struct ecs_service *s);
 /** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */
@@ -217,6 +205,23 @@ int ecs_service_subs_bind(struct ecs_service *s, const char *base, bool no, uint
  * @return 0, or SRP_ENOMEM / SRP_EINVAL (a regular expression that does not compile) with @p e
  */
 int ecs_service_commit(struct ecs_service *s, struct ecs_err *e);
+
+/** String sets that were compiled for an equal service, as ecs_service_sets_save() wrote them:
+ *  borrowed, not trusted to be whole. */
+struct ecs_sets {
+	const uint8_t *p;
+	size_t len;
+};
+/** The lines to come were printed by a service that had checked them: their regular expressions are
+ *  not tried one by one; the commit compiles them all the same, or finds them in its sets. */
+void ecs_service_trust(struct ecs_service *s, bool on);
+/** As ecs_service_commit(); what is in @p sets is not compiled once more. What is not there, or is
+ *  damaged, is compiled. */
+int ecs_service_commit_with(struct ecs_service *s, struct ecs_sets sets, struct ecs_err *e);
+/** Hands the compiled sets to @p put, piece by piece; 0, or the first result of @p put that is not, or
+ *  SRP_ESTATE before the commit, SRP_ENOMEM. */
+int ecs_service_sets_save(const struct ecs_service *s,
+                          int (*put)(void *arg, const void *p, size_t n), void *arg);
 
 /** Calls @p fn once per finding of `show configuration errors`; @p warning false: an error. */
 void ecs_service_lint(const struct ecs_service *s,

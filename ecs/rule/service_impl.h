@@ -221,6 +221,7 @@ struct patterns {
 	size_t n;              /**< 0: no condition */
 	struct literals *lit;  /**< = starts-with ends-with; NULL: none */
 	hs_database_t *db;     /**< contains, regex: one database; NULL: none */
+	uint64_t key;          /**< of what the database was compiled from */
 	uint32_t *gate_at;     /**< n + 1: ruledefs gated by pattern i are gate[gate_at[i]..] */
 	uint16_t *gate;
 };
@@ -228,6 +229,8 @@ struct patterns {
 struct ecs_service {
 	char name[ECS_NAME_MAX + 1];
 	bool frozen;
+	bool trusted;                /**< expressions were tried before: not again, line by line */
+	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
 		classes, bases;
 	size_t nlines;               /**< action lines over all rulebases */
@@ -302,6 +305,9 @@ void ecs_stringset_find(const struct patterns *set, const char *text, hs_scratch
                     literal_hit_fn *fn, void *arg);
 /** SRP_EINVAL with Hyperscan's words when @p regex is not an expression it can compile. */
 int ecs_stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
+
+/** The serialised database of @p key (sets.c), @p len bytes; NULL: it is not there. */
+const uint8_t *ecs_sets_find(const struct ecs_sets *sets, uint64_t key, size_t *len);
 
 /** Anchored literals (literal.c): room for @p n; the texts added are borrowed. */
 struct literals *ecs_literals_new(size_t n);

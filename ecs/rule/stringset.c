@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "srp/hash.h"
+
 #define REGEX_MIN_MAX   128u
 #define REGEX_WIDTH_MAX 1024u
 #define EXPR_MAX        (VALUE_MAX * 4 + 1)
+#define SETS_KEY        0x7365747301u
 
 /** One string condition, with what makes two of them the same. */
 struct want {
@@ -163,13 +166,36 @@ static void exprs_free(struct exprs *x)
 	free(x->ids);
 }
 
-static int set_compile(struct patterns *set, const struct exprs *x, const char *words,
-                       struct ecs_err *e)
+/** Of all that a database depends on, in its order. */
+static uint64_t exprs_key(const struct exprs *x)
+{
+	uint64_t h = srp_hash64(SETS_KEY, &x->n, sizeof(x->n));
+
+	for (size_t i = 0; i < x->n; i++) {
+		h = srp_hash64(h, x->text[i], strlen(x->text[i]));
+		h = srp_hash64(h ^ x->flags[i], &x->ids[i], sizeof(x->ids[i]));
+	}
+	return h;
+}
+
+static bool set_given(struct patterns *set, const struct ecs_sets *given)
+{
+	size_t len = 0;
+	const uint8_t *p = ecs_sets_find(given, set->key, &len);
+
+	return p && hs_deserialize_database((const char *)p, len, &set->db) == HS_SUCCESS;
+}
+
+static int set_compile(struct patterns *set, const struct exprs *x, const struct ecs_sets *given,
+                       const char *words, struct ecs_err *e)
 {
 	hs_compile_error_t *err = NULL;
 	int rc = 0;
 
 	if (!x->n)
+		return 0;
+	set->key = exprs_key(x);
+	if (set_given(set, given))
 		return 0;
 	if (hs_compile_multi((const char *const *)x->text, x->flags, x->ids, (unsigned)x->n,
 	                     HS_MODE_BLOCK, NULL, &set->db, &err) != HS_SUCCESS) {
@@ -200,7 +226,7 @@ static int field_build(struct ecs_service *s, unsigned field, struct want *w, st
 	if (rc)
 		ecs_refuse(e, rc, "out of memory");
 	else
-		rc = set_compile(&s->sets[field], &x, ecs_fields[field].words, e);
+		rc = set_compile(&s->sets[field], &x, &s->given, ecs_fields[field].words, e);
 	exprs_free(&x);
 	return rc;
 }
