@@ -31,7 +31,9 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/recoverable.c	%D%/recoverable.h	\
 	%D%/ruleref.c	%D%/ruleref.h	\
 	%D%/usage.c	%D%/usage.h	\
-	%D%/rule/action.c		\
+	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\
+	%D%/rule/action_own.c	%D%/rule/action_own.h	\
+	%D%/rule/action_qos.c		\
 	%D%/rule/compile.c		\
 	%D%/rule/digest.c		\
 	%D%/rule/eligible.c		\
@@ -43,6 +45,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/match.c		\
 	%D%/rule/needs.c		\
 	%D%/rule/print.c		\
+	%D%/rule/option.c	%D%/rule/option.h	\
 	%D%/rule/rulebase.c		\
 	%D%/rule/ruledef.c		\
 	%D%/rule/scheme.c		\

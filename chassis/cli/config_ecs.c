@@ -202,54 +202,47 @@ int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return SRP_OK;
 }
 
-int cfg_ecs_content_id(struct cfg *c, const struct chassis_match *m, size_t arg)
+/* The words of a matched line: keywords in full, values as typed; without `no` and `default`. */
+struct words {
+	char store[CHASSIS_LINE_MAX];
+	const char *w[CHASSIS_WORDS_MAX];
+	size_t n, used;
+	enum ecs_form form;
+};
+
+static const char *whole(struct words *ws, const struct chassis_arg *a)
 {
-	(void)arg;
-	c->charging->content_id = (uint32_t)chassis_match_num(m, "num", 0);
-	return SRP_OK;
+	char *p = ws->store + ws->used;
+
+	/* keywords in full may need more room than the line that they were typed in */
+	if (!a->keyword || a->key_len >= sizeof(ws->store) - ws->used)
+		return a->text;
+	memcpy(p, a->key, a->key_len);
+	p[a->key_len] = '\0';
+	ws->used += a->key_len + 1;
+	return p;
 }
 
-int cfg_ecs_service_id(struct cfg *c, const struct chassis_match *m, size_t arg)
+static void words_of(const struct chassis_match *m, struct words *ws)
 {
-	(void)arg;
-	c->charging->service_id = (uint32_t)chassis_match_num(m, "num", 0);
-	return SRP_OK;
+	size_t first = 0;
+
+	ws->n = ws->used = 0;
+	ws->form = no(m) ? ECS_FORM_NO
+	           : chassis_match_has(m, "default") ? ECS_FORM_DEFAULT : ECS_FORM_SET;
+	if (ws->form != ECS_FORM_SET)
+		first = 1;
+	for (size_t i = first; i < m->n; i++)
+		ws->w[ws->n++] = whole(ws, &m->arg[i]);
 }
 
-int cfg_ecs_rating_group(struct cfg *c, const struct chassis_match *m, size_t arg)
+int cfg_ecs_charging_set(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	(void)arg;
-	c->charging->rating_group = (uint32_t)chassis_match_num(m, "num", 0);
-	return SRP_OK;
-}
-
-int cfg_ecs_discard(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	bool on = !no(m), up = chassis_match_has(m, "uplink"),
-	     down = chassis_match_has(m, "downlink");
+	struct words ws;
 
 	(void)arg;
-	c->charging->flow_action = on ? ECS_ACT_DISCARD : ECS_ACT_NONE;
-	c->charging->discard_up = on && !down;
-	c->charging->discard_down = on && !up;
-	return SRP_OK;
-}
-
-int cfg_ecs_redirect(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	(void)arg;
-	return told(c, ecs_charging_action_redirect(c->charging, chassis_match_text(m, "url"),
-	                                            &c->why), "url");
-}
-
-int cfg_ecs_flow_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	(void)arg;
-	if (chassis_match_text(m, "num"))
-		c->charging->idle_timeout = (int32_t)chassis_match_num(m, "num", 0);
-	else
-		c->charging->idle_timeout = no(m) ? 0 : -1;
-	return SRP_OK;
+	words_of(m, &ws);
+	return told(c, ecs_charging_action_set(c->charging, ws.form, ws.w, ws.n, &c->why), NULL);
 }
 
 /* --- service scheme ------------------------------------------------------------------------- */

@@ -1,7 +1,35 @@
 #include "config.h"
-#include "ecs/rule/service_impl.h"
+#include "ecs/rule/option.h"
 
 #include <string.h>
+
+#include "ecs/rule/action_own.h"
+#include "ecs/rule/service_impl.h"
+
+#define WORDS_MAX 32
+
+static const struct ecs_option rows[] = {
+#define ECS_ACTION_NUM(sym, member, words_, least_, most_, none_, charges_, label_, help)         \
+	{.words = words_, .type = ECS_OPTION_NUM, .charges = charges_,                             \
+	 .at = offsetof(struct ecs_charging_action, member), .least = least_, .most = most_,       \
+	 .none = none_, .label = label_},
+#define ECS_ACTION_FLAG(sym, member, words_, charges_, label_, help)                              \
+	{.words = words_, .type = ECS_OPTION_FLAG, .charges = charges_,                            \
+	 .at = offsetof(struct ecs_charging_action, member), .label = label_},
+#define ECS_ACTION_NAME(sym, member, words_, charges_, label_, help)                              \
+	{.words = words_, .type = ECS_OPTION_NAME, .charges = charges_,                            \
+	 .at = offsetof(struct ecs_charging_action, member), .label = label_},
+#define ECS_ACTION_OWN(sym, members, words_, pattern, unset, charges_, help)                      \
+	{.words = words_, .type = ECS_OPTION_OWN, .charges = charges_, .set = own_##sym##_set,     \
+	 .print = own_##sym##_print, .tell = own_##sym##_tell},
+#include "ecs/rule/action.def"
+#undef ECS_ACTION_NUM
+#undef ECS_ACTION_FLAG
+#undef ECS_ACTION_NAME
+#undef ECS_ACTION_OWN
+};
+
+#define NROWS (sizeof(rows) / sizeof(rows[0]))
 
 struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
                                                         bool no, struct ecs_err *e)
@@ -15,82 +43,51 @@ struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, c
 		return NULL;
 	a = (struct action *)(void *)o;
 	if (!a->pub.name[0]) {
-		a->pub.idle_timeout = -1;
+		ecs_options_init(rows, NROWS, &a->pub);
 		ecs_name_copy(a->pub.name, name);
 	}
 	return &a->pub;
 }
 
-static int in_range(uint32_t v, uint32_t lo, uint32_t hi, const char *what, struct ecs_err *e)
+int ecs_charging_action_set(struct ecs_charging_action *a, enum ecs_form form,
+                            const char *const *w, size_t n, struct ecs_err *e)
 {
-	if (v < lo || v > hi)
-		return ecs_refuse(e, SRP_ERANGE, "expected a %s from %u to %u, not %u", what, lo,
-				  hi, v);
-	return 0;
+	return ecs_options_set(rows, NROWS, a, form, w, n, e);
 }
 
-int ecs_charging_action_content_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e)
+int ecs_charging_action_line(struct ecs_charging_action *a, const char *line, struct ecs_err *e)
 {
-	int rc = in_range(n, 1, ID_MAX, "content-id", e);
+	char store[ECS_URL_MAX + 256];
+	const char *w[WORDS_MAX];
+	enum ecs_form form = ECS_FORM_SET;
+	size_t n = 0, first = 0, len = strlen(line);
 
-	if (rc == 0)
-		a->content_id = n;
-	return rc;
+	if (len >= sizeof(store))
+		return ecs_refuse(e, SRP_ERANGE, "expected a line of less than %zu characters",
+		                  sizeof(store));
+	memcpy(store, line, len + 1);
+	for (char *p = store, *next; p && n < WORDS_MAX; p = next) {
+		next = strchr(p, ' ');
+		if (next)
+			*next++ = '\0';
+		w[n++] = p;
+	}
+	if (strcmp(w[0], "no") == 0 || strcmp(w[0], "default") == 0) {
+		form = w[0][0] == 'n' ? ECS_FORM_NO : ECS_FORM_DEFAULT;
+		first = 1;
+	}
+	return ecs_charging_action_set(a, form, w + first, n - first, e);
 }
 
-int ecs_charging_action_rating_group(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e)
+void ecs_charging_action_tell(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg)
 {
-	int rc = in_range(n, 1, ID_MAX, "rating-group", e);
-
-	if (rc == 0)
-		a->rating_group = n;
-	return rc;
+	ecs_options_tell(rows, NROWS, a, tell, arg);
 }
 
-int ecs_charging_action_service_id(struct ecs_charging_action *a, uint32_t n, struct ecs_err *e)
+void ecs_action_print(const struct ecs_charging_action *a, bool charging_only,
+                      ecs_option_put_fn *put, void *arg)
 {
-	int rc = in_range(n, 1, ID_MAX, "service-identifier", e);
-
-	if (rc == 0)
-		a->service_id = n;
-	return rc;
-}
-
-int ecs_charging_action_idle_timeout(struct ecs_charging_action *a, uint32_t seconds,
-                                     struct ecs_err *e)
-{
-	int rc = in_range(seconds, 0, IDLE_MAX, "flow idle-timeout", e);
-
-	if (rc == 0)
-		a->idle_timeout = (int32_t)seconds;
-	return rc;
-}
-
-/** Bytes that can stand in a line of HTTP and in a quoted word of a configuration. */
-static bool url_byte(char c)
-{
-	return c > 0x20 && c < 0x7f && !strchr("\"\\<>^`{|}", c);
-}
-
-int ecs_charging_action_redirect(struct ecs_charging_action *a, const char *url, struct ecs_err *e)
-{
-	size_t n = strlen(url), host;
-
-	if (n < 1 || n > ECS_URL_MAX)
-		return ecs_refuse(e, SRP_ERANGE, "expected a URL of 1 to %d characters",
-		                  ECS_URL_MAX);
-	host = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
-	if (!host || !url[host] || strchr("/?#", url[host]))
-		return ecs_refuse(e, SRP_EFORMAT, "expected a URL that begins with http:// or "
-		                                  "https:// and a host");
-	for (size_t i = 0; i < n; i++)
-		if (!url_byte(url[i]))
-			return ecs_refuse(e, SRP_EFORMAT,
-			                  "expected a URL without blanks, quotes and brackets");
-	a->flow_action = ECS_ACT_REDIRECT;
-	a->discard_up = a->discard_down = false;
-	memcpy(a->redirect_url, url, n + 1);
-	return 0;
+	ecs_options_print(rows, NROWS, a, charging_only, put, arg);
 }
 
 size_t ecs_service_actions(const struct ecs_service *s)

@@ -1,4 +1,5 @@
 #include "config.h"
+#include "ecs/rule/action_own.h"
 #include "ecs/rule/service_impl.h"
 
 #include <stdlib.h>
@@ -118,20 +119,17 @@ static void digest_group(struct group *g, struct canon *c)
 	g->digest = ecs_canon_digest(c);
 }
 
+static void put_canon(void *arg, const char *text)
+{
+	ecs_canon_str(arg, text, false);
+}
+
+/* What the lines of the action say; the rating group as it serves. */
 static void digest_action(struct ecs_charging_action *a, struct canon *c)
 {
-	bool discard = a->flow_action == ECS_ACT_DISCARD;
-
 	ecs_canon_str(c, "charging-action", false);
-	ecs_canon_u64(c, a->content_id);
-	ecs_canon_u64(c, a->rating_group ? a->rating_group : a->content_id);
-	ecs_canon_u64(c, a->service_id);
-	ecs_canon_u64(c, discard && a->discard_up);
-	ecs_canon_u64(c, discard && a->discard_down);
-	if (a->flow_action == ECS_ACT_REDIRECT) {
-		ecs_canon_str(c, "redirect-url", false);
-		ecs_canon_str(c, a->redirect_url, false);
-	}
+	ecs_action_print(a, true, put_canon, c);
+	ecs_canon_u64(c, ecs_action_rating_group(a));
 	a->charging_digest = ecs_canon_digest(c);
 }
 
@@ -237,10 +235,7 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
 	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
-	CANON_TABLE(&s->actions, action, a, {
-		ecs_canon_u64(c, a->pub.charging_digest);
-		ecs_canon_u64(c, (uint64_t)a->pub.idle_timeout);
-	});
+	CANON_TABLE(&s->actions, action, a, ecs_action_print(&a->pub, false, put_canon, c));
 }
 
 static void canon_schemes(const struct ecs_service *s, struct canon *all, struct canon *c,

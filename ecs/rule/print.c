@@ -1,4 +1,5 @@
 #include "config.h"
+#include "ecs/rule/action_own.h"
 #include "ecs/rule/service_impl.h"
 
 #include <stdarg.h>
@@ -91,24 +92,15 @@ static void print_group(struct printer *p, const struct group *g)
 	block_close(p);
 }
 
+static void put_line(void *arg, const char *text)
+{
+	line(arg, "%s", text);
+}
+
 static void print_action(struct printer *p, const struct ecs_charging_action *a)
 {
 	block_open(p, "charging-action", a->name);
-	if (a->content_id)
-		line(p, "content-id %u", a->content_id);
-	if (a->service_id)
-		line(p, "service-identifier %u", a->service_id);
-	if (a->rating_group)
-		line(p, "cca charging credit rating-group %u", a->rating_group);
-	if (a->flow_action == ECS_ACT_DISCARD)
-		line(p, "flow action discard%s",
-		     a->discard_up == a->discard_down ? ""
-		     : a->discard_up                  ? " uplink"
-						      : " downlink");
-	if (a->flow_action == ECS_ACT_REDIRECT)
-		line(p, "flow action redirect-url \"%s\"", a->redirect_url);
-	if (a->idle_timeout >= 0)
-		line(p, "flow idle-timeout %d", a->idle_timeout);
+	ecs_action_print(a, false, put_line, p);
 	block_close(p);
 }
 

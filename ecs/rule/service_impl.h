@@ -275,6 +275,9 @@ void ecs_name_copy(char out[ECS_NAME_MAX + 1], const char *name);
 /** The array @p v of @p n elements with room for one more; NULL without memory, then @p v stays. */
 void *ecs_array_more(void *v, size_t n, size_t size);
 
+/** 0, SRP_ERANGE or SRP_EFORMAT: http:// or https://, none that ends a line or a quoted word. */
+int ecs_url_check(const char *url, struct ecs_err *e);
+
 /** Classes for which the protocol of a packet is looked at. */
 enum proto_class ecs_proto_class(uint8_t proto);
 
@@ -329,6 +332,9 @@ void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, ex
 
 /** Frees what a commit has made (compile.c). */
 void ecs_compiled_drop(struct ecs_service *s);
+
+/** Stages that packets of an action need (stages.c); of NULL: none. */
+uint32_t ecs_action_stages(const struct ecs_charging_action *a);
 
 /** Resolves schemes and bindings, and which rule names each makes eligible (eligible.c). */
 int ecs_eligible_build(struct ecs_service *s);

@@ -36,7 +36,7 @@ static struct ecs_service *service(void)
 	    !ecs_service_charging_action(s, "ca", false, &e))
 		abort();
 	to = ecs_service_charging_action(s, "to", false, &e);
-	if (!to || ecs_charging_action_redirect(to, "http://portal.example/", &e) != 0)
+	if (!to || ecs_charging_action_line(to, "flow action redirect-url http://portal.example/", &e) != 0)
 		abort();
 	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a", "ca");
 	rule(s, 2, "url", ECS_F_HTTP_URL, ECS_OP_ENDS, "x", "to");

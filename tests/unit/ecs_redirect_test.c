@@ -448,6 +448,13 @@ static void not_redirected_before(void)
 
 /* --- configuration ---------------------------------------------------------------------------- */
 
+static int redirects_to(struct ecs_charging_action *a, const char *url, struct ecs_err *e)
+{
+	const char *const words[] = {"flow", "action", "redirect-url", url};
+
+	return ecs_charging_action_set(a, ECS_FORM_SET, words, 4, e);
+}
+
 static void urls(void)
 {
 	static const char *const good[] = {"http://a", "HTTPS://a/b?c=d&e=%20#f", "http://[::1]/"};
@@ -459,22 +466,22 @@ static void urls(void)
 	struct ecs_err e;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		CU_ASSERT_EQUAL(ecs_charging_action_redirect(&a, good[i], &e), 0);
+		CU_ASSERT_EQUAL(redirects_to(&a, good[i], &e), 0);
 		CU_ASSERT_STRING_EQUAL(a.redirect_url, good[i]);
 		CU_ASSERT_EQUAL(a.flow_action, ECS_ACT_REDIRECT);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct ecs_charging_action b = {0};
 
-		CU_ASSERT_NOT_EQUAL(ecs_charging_action_redirect(&b, bad[i], &e), 0);
+		CU_ASSERT_NOT_EQUAL(redirects_to(&b, bad[i], &e), 0);
 		CU_ASSERT_EQUAL(b.flow_action, ECS_ACT_NONE);
 	}
 	memset(url, 'x', sizeof(url));
 	memcpy(url, "http://", 7);
 	url[ECS_URL_MAX + 1] = '\0';
-	CU_ASSERT_EQUAL(ecs_charging_action_redirect(&a, url, &e), SRP_ERANGE);
+	CU_ASSERT_EQUAL(redirects_to(&a, url, &e), SRP_ERANGE);
 	url[ECS_URL_MAX] = '\0';
-	CU_ASSERT_EQUAL(ecs_charging_action_redirect(&a, url, &e), 0);
+	CU_ASSERT_EQUAL(redirects_to(&a, url, &e), 0);
 }
 
 CU_TestInfo ecs_redirect_tests[] = {

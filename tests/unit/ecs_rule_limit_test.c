@@ -227,16 +227,20 @@ static void test_numbers_of_an_action(void)
 	a = ecs_service_charging_action(s, "c", false, &e);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(a);
 	CU_ASSERT_EQUAL(a->idle_timeout, -1);
-	CU_ASSERT_EQUAL(ecs_charging_action_content_id(a, 1, &e), 0);
-	CU_ASSERT_EQUAL(ecs_charging_action_content_id(a, 2147483647, &e), 0);
-	refused(ecs_charging_action_content_id(a, 0, &e), SRP_ERANGE, "1 to 2147483647");
-	refused(ecs_charging_action_content_id(a, 2147483648u, &e), SRP_ERANGE, "1 to 2147483647");
+	CU_ASSERT_EQUAL(ecs_charging_action_line(a, "content-id 1", &e), 0);
+	CU_ASSERT_EQUAL(ecs_charging_action_line(a, "content-id 2147483647", &e), 0);
+	refused(ecs_charging_action_line(a, "content-id 0", &e), SRP_ERANGE, "1 to 2147483647");
+	refused(ecs_charging_action_line(a, "content-id 2147483648", &e), SRP_ERANGE,
+	        "1 to 2147483647");
 	CU_ASSERT_EQUAL(a->content_id, 2147483647);
-	refused(ecs_charging_action_service_id(a, 0, &e), SRP_ERANGE, "service-identifier");
-	refused(ecs_charging_action_rating_group(a, 0, &e), SRP_ERANGE, "rating-group");
-	CU_ASSERT_EQUAL(ecs_charging_action_idle_timeout(a, 0, &e), 0);
-	CU_ASSERT_EQUAL(ecs_charging_action_idle_timeout(a, 86400, &e), 0);
-	refused(ecs_charging_action_idle_timeout(a, 86401, &e), SRP_ERANGE, "0 to 86400");
+	refused(ecs_charging_action_line(a, "service-identifier 0", &e), SRP_ERANGE,
+	        "service-identifier");
+	refused(ecs_charging_action_line(a, "cca charging credit rating-group 65536", &e),
+	        SRP_ERANGE, "rating-group");
+	CU_ASSERT_EQUAL(ecs_charging_action_line(a, "flow idle-timeout 0", &e), 0);
+	CU_ASSERT_EQUAL(ecs_charging_action_line(a, "flow idle-timeout 86400", &e), 0);
+	refused(ecs_charging_action_line(a, "flow idle-timeout 86401", &e), SRP_ERANGE,
+	        "0 to 86400");
 	CU_ASSERT_PTR_EQUAL(ecs_service_charging_action(s, "c", false, &e), a);
 	a->content_id = 2147483648u; /* set in place: the commit sees it */
 	refused(ecs_service_commit(s, &e), SRP_ERANGE, "charging-action c");

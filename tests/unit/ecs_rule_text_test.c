@@ -7,7 +7,7 @@
 
 #include "ecs_rule_text.h"
 
-#define WORDS 16
+#define WORDS 24
 
 enum mode {
 	TOP,
@@ -182,24 +182,10 @@ static int in_rulebase(struct reader *r, bool no)
 	return ecs_service_handshaking(r->s, r->name, hs, r->e);
 }
 
-static int in_charging(struct reader *r)
+static int in_charging(struct reader *r, bool no)
 {
-	if (word(r, 0, "content-id"))
-		return ecs_charging_action_content_id(r->action, num(r, 1), r->e);
-	if (word(r, 0, "service-identifier"))
-		return ecs_charging_action_service_id(r->action, num(r, 1), r->e);
-	if (word(r, 0, "cca"))
-		return ecs_charging_action_rating_group(r->action, num(r, 4), r->e);
-	if (word(r, 1, "idle-timeout"))
-		return ecs_charging_action_idle_timeout(r->action, num(r, 2), r->e);
-	if (word(r, 2, "redirect-url"))
-		return ecs_charging_action_redirect(r->action, arg(r, 3), r->e);
-	if (!word(r, 2, "discard"))
-		return SRP_EFORMAT;
-	r->action->flow_action = ECS_ACT_DISCARD;
-	r->action->discard_up = !word(r, 3, "downlink");
-	r->action->discard_down = !word(r, 3, "uplink");
-	return 0;
+	return ecs_charging_action_set(r->action, no ? ECS_FORM_NO : ECS_FORM_SET,
+	                               (const char *const *)r->w, (size_t)r->n, r->e);
 }
 
 static int in_condition(struct reader *r, bool no)
@@ -246,7 +232,7 @@ static int one_line(struct reader *r)
 	case RULEBASE:
 		return in_rulebase(r, no);
 	case CHARGING:
-		return in_charging(r);
+		return in_charging(r, no);
 	case TRIGACT:
 		return ecs_service_flow_recovery(r->s, r->name, !no, r->e);
 	case TRIGCOND:
@@ -398,10 +384,26 @@ static const char whole[] =
 	"  #exit\n"
 	"  charging-action ca1\n"
 	"    content-id 2147483647\n"
-	"    service-identifier 5\n"
-	"    cca charging credit rating-group 7\n"
-	"    flow action discard\n"
+	"    service-identifier 1\n"
+	"    cca charging credit rating-group 7 preemptively-request\n"
 	"    flow idle-timeout 0\n"
+	"    flow limit-for-bandwidth direction uplink peak-data-rate 256000 peak-burst-size 3000 violate-action discard\n"
+	"    flow limit-for-bandwidth direction downlink peak-data-rate 4294967295 peak-burst-size 1 violate-action lower-ip-precedence committed-data-rate 1 committed-burst-size 4294967295 exceed-action discard\n"
+	"    flow limit-for-bandwidth id 4294967295\n"
+	"    qos-class-identifier 9\n"
+	"    allocation-retention-priority 15 pci 0 pvi 1\n"
+	"    tft packet-filter pf1\n"
+	"    tft packet-filter pf2\n"
+	"    tft-notify-ue\n"
+	"    ip tos af41 uplink\n"
+	"    ip tos lower-bits 63 downlink\n"
+	"    nexthop-forwarding-address 2001:db8::1\n"
+	"    flow action discard downlink\n"
+	"    xheader-insert xheader-format xh\n"
+	"    content-filtering processing server-group\n"
+	"    billing-action create-edrs charging-edr e1 reporting-edr e2 wait-until-flow-ends\n"
+	"    billing-action exclude-from-udrs\n"
+	"    charge-volume tcp packet-length downlink\n"
 	"  #exit\n"
 	"  charging-action ca2\n"
 	"    content-id 1\n"
@@ -412,6 +414,22 @@ static const char whole[] =
 	"  #exit\n"
 	"  charging-action ca4\n"
 	"    flow action redirect-url \"https://portal.example/a?b=c&d=1#e\"\n"
+	"  #exit\n"
+	"  charging-action ca5\n"
+	"    cca charging credit\n"
+	"    ip tos 255\n"
+	"    flow action readdress server 192.0.2.1 port 65535\n"
+	"    charge-volume constant 65535\n"
+	"  #exit\n"
+	"  charging-action ca6\n"
+	"    ip tos be\n"
+	"    flow action redirect-url \"http://a\" first-request-only post-redirect terminate\n"
+	"  #exit\n"
+	"  charging-action ca7\n"
+	"    flow action terminate-flow\n"
+	"  #exit\n"
+	"  charging-action ca8\n"
+	"    flow action terminate-session\n"
 	"  #exit\n"
 	"  rulebase rb1\n"
 	"    action priority 1 group-of-ruledefs g1 charging-action ca1\n"
