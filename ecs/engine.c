@@ -83,6 +83,8 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_app_free(e->app);
 	ecs_ruleref_free(e->refs);
 	ecs_matcher_free(e->matcher);
+	ecs_matcher_free(e->next_matcher);
+	free(e->next_move);
 	ecs_pool_fini(&e->flow_pool);
 	ecs_pool_fini(&e->session_pool);
 	ecs_pool_fini(&e->usage_pool);
@@ -148,14 +150,14 @@ static int by_name(const void *a, const void *b)
 }
 
 /* What a change of the service needs to move per-rule counters. */
-struct move {
+struct ecs_move {
 	struct ecs_rule_stats stats[ECS_STATS_MAX];
 	struct named names[ECS_STATS_MAX]; /* of the new service, sorted */
 	uint16_t map[ECS_STATS_MAX]; /* old index to new; `(no rule)` where the name is gone */
 	size_t nmap;
 };
 
-static void move_stats(struct ecs_engine *e, const struct ecs_service *svc, struct move *m)
+static void move_stats(struct ecs_engine *e, const struct ecs_service *svc, struct ecs_move *m)
 {
 	size_t was = e->no_rule, n = ecs_service_stats_count(svc);
 
@@ -176,7 +178,7 @@ static void move_stats(struct ecs_engine *e, const struct ecs_service *svc, stru
 	memcpy(e->conf.rule_stats, m->stats, sizeof(m->stats));
 }
 
-static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const struct move *m,
+static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const struct ecs_move *m,
                             struct srp_time now)
 {
 	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next) {
@@ -192,19 +194,49 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 		ecs_recoverable_session(e, s, now);
 }
 
-int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, struct srp_time now)
+static void prepare_drop(struct ecs_engine *e)
 {
-	struct ecs_matcher *matcher = ecs_matcher_new(svc);
-	struct move *m = calloc(1, sizeof(*m));
+	ecs_matcher_free(e->next_matcher);
+	free(e->next_move);
+	e->next = NULL;
+	e->next_matcher = NULL;
+	e->next_move = NULL;
+}
 
-	if (!matcher || !m) {
-		ecs_matcher_free(matcher);
-		free(m);
+int ecs_engine_prepare(struct ecs_engine *e, const struct ecs_service *svc)
+{
+	prepare_drop(e);
+	if (!svc)
+		return 0;
+	e->next_matcher = ecs_matcher_new(svc);
+	e->next_move = calloc(1, sizeof(*e->next_move));
+	if (!e->next_matcher || !e->next_move) {
+		prepare_drop(e);
 		return SRP_ENOMEM;
 	}
+	e->next = svc;
+	return 0;
+}
+
+void ecs_engine_tune(struct ecs_engine *e, uint32_t checkpoint_duration, uint32_t pending_timeout)
+{
+	e->conf.checkpoint_duration = checkpoint_duration;
+	e->conf.pending_timeout = pending_timeout;
+}
+
+int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, struct srp_time now)
+{
+	struct ecs_move *m;
+
+	if (e->next != svc && ecs_engine_prepare(e, svc) != 0)
+		return SRP_ENOMEM;
+	m = e->next_move;
 	move_stats(e, svc, m);
 	ecs_matcher_free(e->matcher);
-	e->matcher = matcher;
+	e->matcher = e->next_matcher;
+	e->next = NULL;
+	e->next_matcher = NULL;
+	e->next_move = NULL;
 	e->conf.service = svc;
 	e->no_rule = (uint16_t)ecs_service_stats_count(svc);
 	ecs_ruleref_rebind(e->refs, svc);

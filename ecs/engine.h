@@ -98,6 +98,14 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now);
 
 /**
+ * Takes the memory that the change to @p svc will need: ecs_engine_reconfigure() to it cannot fail then.
+ * NULL: the change will not come.
+ * @return 0 or SRP_ENOMEM
+ */
+int ecs_engine_prepare(struct ecs_engine *e, const struct ecs_service *svc);
+/** As in struct ecs_engine_config, for sessions and transactions from here on. */
+void ecs_engine_tune(struct ecs_engine *e, uint32_t checkpoint_duration, uint32_t pending_timeout);
+/**
  * A new service was committed: from here on it is matched by it; the old one may be freed after.
  * Sessions and rules find their names in it again; flows keep their verdict while their rule is
  * bound (equal digests); per-rule counters move with their rule names. Every session is visited.

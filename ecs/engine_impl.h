@@ -94,6 +94,10 @@ struct ecs_ledger;
 struct ecs_engine {
 	struct ecs_engine_config conf;
 	struct ecs_matcher *matcher;
+	/* what the change to a service will need, taken before it; NULL: nothing */
+	const struct ecs_service *next;
+	struct ecs_matcher *next_matcher;
+	struct ecs_move *next_move;
 	struct ecs_ruleref_table *refs;
 	struct ecs_flow_table *flows;
 	struct ecs_wheel *wheel;

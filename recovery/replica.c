@@ -125,6 +125,12 @@ uint64_t recovery_replica_hkey(const struct recovery_replica *r)
 	return r->hkey;
 }
 
+void recovery_replica_plain(struct recovery_replica *r)
+{
+	r->plain = true;
+	r->conf.lz4 = false;
+}
+
 void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t burst)
 {
 	srp_bucket_set(&r->limiter, rate, burst, r->limiter.at);

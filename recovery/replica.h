@@ -116,6 +116,8 @@ void recovery_replica_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o, 
 bool recovery_replica_bury(struct recovery_replica *r, uint8_t kind, const struct srp_ckpt_key *key,
                            uint32_t term, uint32_t version);
 
+/** Compresses nothing from here on, and offers it no more; the peer may go on to. */
+void recovery_replica_plain(struct recovery_replica *r);
 /** Limiter of the flow kinds; 0 none. */
 void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t burst);
 

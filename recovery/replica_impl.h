@@ -163,6 +163,7 @@ struct recovery_replica {
 	enum recovery_link link;
 	struct recovery_hello peer;
 	bool peer_known, agreed, hello_due, lz4;
+	bool plain; /**< compression was agreed, but is not wanted any more */
 	bool fresh_conn; /**< no agreement yet on this connection */
 	uint32_t hello_number, hello_acked;
 	enum recovery_dir dir;

@@ -45,7 +45,7 @@ void recovery_send_close(struct recovery_replica *r, struct recovery_out *out)
 		return;
 	out->count_at[1] = (uint8_t)(out->count >> 8);
 	out->count_at[2] = (uint8_t)out->count;
-	if (r->lz4 && len >= LZ4_MIN) {
+	if (r->lz4 && !r->plain && len >= LZ4_MIN) {
 		n = LZ4_compress_default((const char *)out->w.start, (char *)r->zbuf, (int)len,
 		                         (int)len - 8);
 		if (n > 0) {

@@ -175,6 +175,11 @@ void chassis_config_print(const struct chassis_config *c, FILE *out);
  *  service-redundancy-protocol are those of @p next; the rest waits for a reload. */
 void chassis_config_print_running(const struct chassis_config *running,
                                   const struct chassis_config *next, FILE *out);
+/** The digest of that; @p next is committed. */
+uint64_t chassis_config_digest_running(const struct chassis_config *running,
+                                       const struct chassis_config *next);
+/** Commits the service of an edit's result; 0, or a negative code with @p why. */
+int chassis_config_commit(struct chassis_config *c, char *why, size_t cap);
 /**
  * Reads what was printed so.
  *

@@ -36,17 +36,44 @@ static void apns_live(struct chassis_config *m, const struct chassis_config *run
 	}
 }
 
-void chassis_config_print_running(const struct chassis_config *running,
-                                  const struct chassis_config *next, FILE *out)
+/* To be printed, no more: it owns nothing. */
+static struct chassis_config mixed(const struct chassis_config *running,
+                                   const struct chassis_config *next)
 {
-	struct chassis_config m = *running; /* to be printed, no more */
+	struct chassis_config m = *running;
 
 	memcpy(m.license_file, next->license_file, sizeof(m.license_file));
 	m.license = next->license;
 	m.service = next->service;
 	apns_live(&m, running, next);
 	srp_live(&m.srp, &next->srp);
+	return m;
+}
+
+void chassis_config_print_running(const struct chassis_config *running,
+                                  const struct chassis_config *next, FILE *out)
+{
+	const struct chassis_config m = mixed(running, next);
+
 	chassis_config_print(&m, out);
+}
+
+uint64_t chassis_config_digest_running(const struct chassis_config *running,
+                                       const struct chassis_config *next)
+{
+	const struct chassis_config m = mixed(running, next);
+
+	return chassis_config_digest(&m);
+}
+
+int chassis_config_commit(struct chassis_config *c, char *why, size_t cap)
+{
+	struct ecs_err e = {""};
+	int rc = c->service ? ecs_service_commit(c->service, &e) : SRP_OK;
+
+	if (rc < 0)
+		snprintf(why, cap, "%s", e.text);
+	return rc;
 }
 
 /* --- reading what runs ---------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "chassis/io/tun.h"
 #include "chassis/task/calls.h"
@@ -612,7 +613,8 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
 
 	(void)from;
-	(void)fd;
+	if (fd >= 0)
+		close(fd);
 	switch (h->type) {
 	case CHASSIS_IPC_ROLE:         return rx_role(d, &r);
 	case CHASSIS_IPC_COMMAND:      return rx_command(d, &r);
@@ -690,6 +692,7 @@ static void stop(struct chassis_task_ctx *ctx)
 const struct chassis_task_row chassis_task_demuxmgr = {
 	.task = CHASSIS_TASK_DEMUXMGR,
 	.name = "demuxmgr",
+	.config_use = CHASSIS_CONFIG_WHOLE,
 	.capabilities = UINT64_C(1) << 39,
 	.own_uid = true,
 	.start = start,

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chassis/io/netlink.h"
@@ -100,7 +101,10 @@ void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c)
 	sh->config = c;
 	sh->nsessmgr = c ? c->sessmgrs : 1;
 	sh->nslabs = chassis_slot(CHASSIS_TASK_AAAMGR, (unsigned)sh->nsessmgr) + 1;
-	sh->listen_control = sh->operator_fd = sh->entered_fd = sh->service_dev_fd = sh->steer_map_fd =
+	sh->running = (struct chassis_running){
+		.version = 1, .digest = c ? chassis_config_digest(c) : 0,
+		.wall_ms = (uint64_t)time(NULL) * 1000};
+	sh->running_fd = sh->listen_control = sh->operator_fd = sh->entered_fd = sh->service_dev_fd = sh->steer_map_fd =
 		sh->state_fd = -1;
 	for (size_t i = 0; i < CHASSIS_SESSMGRS_MAX; i++)
 		sh->listen_instance[i] = sh->tun_acc[i] = sh->tun_core[i] = -1;
@@ -444,6 +448,7 @@ void sup_close(struct sup_opened *o)
 	o->operator_path[0] = '\0';
 	shut(&sh->operator_fd);
 	shut(&sh->entered_fd);
+	shut(&sh->running_fd);
 	chassis_tls_free(sh->tls);
 	sh->tls = NULL;
 	sup_slabs_close(sh);

@@ -32,15 +32,16 @@ enum need {
 	NEED_STATE          = 1 << 6,
 	NEED_TLS            = 1 << 7,
 	NEED_STORE_OWN      = 1 << 8, /* of its instance; a sessmgr reads it only */
-	NEED_LEDGER_OWN     = 1 << 9
+	NEED_LEDGER_OWN     = 1 << 9,
+	NEED_RUNNING        = 1 << 10
 };
 
 static const unsigned task_needs[CHASSIS_TASK__N] = {
-	[CHASSIS_TASK_SCT] = NEED_OPERATOR,
+	[CHASSIS_TASK_SCT] = NEED_OPERATOR | NEED_RUNNING,
 	[CHASSIS_TASK_VPNMGR] = NEED_LISTEN_CONTROL | NEED_BEAT_OWN | NEED_STATE | NEED_TLS,
-	[CHASSIS_TASK_DEMUXMGR] = NEED_STEER,
+	[CHASSIS_TASK_DEMUXMGR] = NEED_STEER | NEED_RUNNING,
 	[CHASSIS_TASK_SESSMGR] = NEED_LISTEN_OWN | NEED_BEAT_OWN | NEED_TUN_OWN | NEED_TLS |
-				 NEED_STORE_OWN | NEED_LEDGER_OWN,
+				 NEED_STORE_OWN | NEED_LEDGER_OWN | NEED_RUNNING,
 	[CHASSIS_TASK_AAAMGR] = NEED_STORE_OWN,
 };
 
@@ -106,6 +107,7 @@ size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task
 	judge(&k, &shared->listen_control, k.needs & NEED_LISTEN_CONTROL);
 	judge(&k, &shared->operator_fd, k.needs & NEED_OPERATOR);
 	judge(&k, &shared->entered_fd, k.needs & NEED_OPERATOR);
+	judge(&k, &shared->running_fd, k.needs & NEED_RUNNING);
 	judge(&k, &shared->steer_map_fd, k.needs & NEED_STEER);
 	judge(&k, &shared->state_fd, k.needs & NEED_STATE);
 	judge(&k, &shared->service_dev_fd, false);

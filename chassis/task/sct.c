@@ -89,6 +89,8 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 		close(fd);
 	if (h->type == CHASSIS_IPC_SAVED && from == CHASSIS_TASK_SUPERVISOR)
 		return sct_config_saved(ctx->priv, h, body);
+	if (h->type == CHASSIS_IPC_CONFIG_DONE && from == CHASSIS_TASK_SUPERVISOR)
+		return sct_commit_done(ctx->priv, h, body);
 	if (h->type != CHASSIS_IPC_ROW && h->type != CHASSIS_IPC_DONE)
 		return SRP_OK; /* roles and instances are read from the slabs */
 	return sct_job_rx(ctx->priv, h, body);
@@ -103,6 +105,7 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
 const struct chassis_task_row chassis_task_sct = {
 	.task = CHASSIS_TASK_SCT,
 	.name = "sct",
+	.config_use = CHASSIS_CONFIG_WHOLE,
 	.own_uid = true,
 	.start = start,
 	.stop = stop,

@@ -7,6 +7,7 @@
 #include "chassis/cli/answer.h"
 #include "chassis/cli/exec.h"
 #include "chassis/cli/show.h"
+#include "chassis/task/background.h"
 #include "chassis/task/commands.h"
 #include "chassis/task/task.h"
 
@@ -102,12 +103,31 @@ struct sct_asking {
 	char path[CHASSIS_PATH_MAX]; /**< empty: the file that the chassis starts from */
 };
 
+/** What is entered begins to act: one change at a time. */
+struct sct_commit {
+	struct sct *sct;
+	bool on;
+	struct chassis_background work;
+	unsigned op;               /**< whose it is */
+	uint64_t serial;
+	const struct chassis_config *running; /**< runs until now */
+	struct chassis_config *next;          /**< was entered; owned */
+	bool acts, waits;          /**< some of it acts at once; some after a reload */
+	struct chassis_running is;
+	struct chassis_running_file built;    /**< is to run; owned */
+	int fd;                    /**< what the tasks get; -1: nothing yet */
+	int status;
+	char why[400];
+};
+
 struct sct {
 	struct chassis_task_ctx *ctx;
 	const struct chassis_config *configured; /**< that of the start, and what was entered since */
 	struct chassis_config *entered;          /**< the same where something was; owned */
 	uint64_t generation, saved; /**< of the configured state; the one that was saved last */
 	struct sct_asking asking;
+	struct sct_commit commit;
+	const struct chassis_config *running;    /**< ctx->shared->config where that was made here; else NULL */
 	struct chassis_grammar *grammar;
 	struct chassis_slab *copy;
 	ev_io listen;
@@ -141,8 +161,8 @@ void sct_config_begin(struct sct_op *op);
 void sct_config_line(struct sct_op *op, const char *line, size_t len, int fd);
 /** Leaves configuration mode; what was entered is forgotten. */
 void sct_config_drop(struct sct_op *op);
-/** The configured state is @p next (taken) now. Returns what its operator is told of when it acts. */
-const char *sct_config_changed(struct sct *s, struct chassis_config *next);
+/** The configured state is @p next (taken) now. */
+void sct_config_changed(struct sct *s, struct chassis_config *next);
 /** @p path: NULL: the file that the chassis started from. */
 void sct_config_save(struct sct_op *op, const char *path);
 void sct_config_reload(struct sct_op *op);
@@ -151,10 +171,23 @@ int sct_config_saved(struct sct *s, const struct srp_frame_hdr *h, const uint8_t
 /** A configuration as text of @p len bytes, to be freed with free(); NULL: no memory. */
 char *sct_config_text(const struct chassis_config *c, size_t *len);
 
+/* --- sct_commit.c: what was entered begins to act --------------------------------------------- */
+
+/**
+ * Makes @p next (taken), whose service is not committed yet, the configured state, and what of it can
+ * act without a reload that which runs: of all tasks, or of none. The operator is answered then.
+ * @return 0: he will be; SRP_EBUSY: another change is under way; SRP_ENOMEM
+ */
+int sct_commit_begin(struct sct_op *op, struct chassis_config *next);
+/** CONFIG_DONE of the supervisor. */
+int sct_commit_done(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body);
+
 /* --- sct_entered.c: the configured state outlives this task ---------------------------------- */
 
 /** Writes the configured state where the next sct finds it. */
 void sct_entered_keep(struct sct *s);
+/** The same with what may be the configured state in a moment. */
+void sct_entered_write(struct sct *s, const struct chassis_config *c, uint64_t generation);
 /** Takes over what an earlier sct left there; the configured state is that of the start if nothing. */
 void sct_entered_take(struct sct *s);
 

@@ -1,5 +1,5 @@
 /* sct_config: configuration mode, save, reload. What operators enter becomes part of the configured
- * state when they leave the mode; the chassis runs by what it started with. */
+ * state when they leave the mode; what of it can act at once does (sct_commit.c). */
 #include "config.h"
 #include "chassis/task/sct.h"
 
@@ -16,13 +16,12 @@
 
 /* --- the configured state ------------------------------------------------------------------- */
 
-const char *sct_config_changed(struct sct *s, struct chassis_config *next)
+void sct_config_changed(struct sct *s, struct chassis_config *next)
 {
 	chassis_config_free(s->entered);
 	s->configured = s->entered = next;
 	s->generation++;
 	sct_entered_keep(s);
-	return "This change takes effect after `save configuration` and `reload`.";
 }
 
 char *sct_config_text(const struct chassis_config *c, size_t *len)
@@ -91,7 +90,6 @@ static void leave(struct sct_op *op, int rc, char *why, size_t cap)
 {
 	struct sct *s = op->sct;
 	struct chassis_config *next = NULL;
-	const char *told = NULL;
 	char text[CHASSIS_EXPECT_MAX + 160];
 
 	if (rc == SRP_OK && op->edit_of != s->generation) {
@@ -99,20 +97,24 @@ static void leave(struct sct_op *op, int rc, char *why, size_t cap)
 		snprintf(why, cap, "another operator changed the configuration meanwhile");
 	}
 	if (rc == SRP_OK) {
-		next = chassis_config_edit_end(op->edit, why, cap);
+		next = chassis_config_edit_take(op->edit, why, cap);
 		rc = next ? SRP_OK : SRP_EINVAL;
 	}
 	sct_config_drop(op);
+	if (rc == SRP_OK && same(next, s->configured)) {
+		chassis_config_free(next);
+		sct_op_finish(op, SRP_OK, NULL);
+		return;
+	}
+	if (rc == SRP_OK) {
+		rc = sct_commit_begin(op, next);
+		snprintf(why, cap, "%s", rc == SRP_EBUSY ? "another change is being taken over"
+			                                 : srp_strerror(rc));
+	}
 	if (rc != SRP_OK) {
 		snprintf(text, sizeof(text), "%s; nothing entered since `configure` was taken", why);
 		sct_op_finish(op, rc, text);
-		return;
 	}
-	if (same(next, s->configured))
-		chassis_config_free(next);
-	else
-		told = sct_config_changed(s, next);
-	sct_op_finish(op, SRP_OK, told);
 }
 
 static void help_one(void *arg, const char *word, bool keyword, const char *help)

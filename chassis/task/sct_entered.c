@@ -31,8 +31,13 @@ static bool put(int fd, const void *p, size_t n, off_t at)
 
 void sct_entered_keep(struct sct *s)
 {
-	const struct chassis_license *l = &s->configured->license;
-	struct head h = {.magic = MAGIC, .generation = s->generation, .saved = s->saved};
+	sct_entered_write(s, s->configured, s->generation);
+}
+
+void sct_entered_write(struct sct *s, const struct chassis_config *c, uint64_t generation)
+{
+	const struct chassis_license *l = &c->license;
+	struct head h = {.magic = MAGIC, .generation = generation, .saved = s->saved};
 	int fd = s->ctx->shared->entered_fd;
 	uint64_t none = 0;
 	size_t len = 0;
@@ -42,7 +47,7 @@ void sct_entered_keep(struct sct *s)
 		return;
 	for (size_t f = 0; f < CHASSIS_LICENSE__N; f++)
 		h.key[f] = !l->key[f] ? 0 : l->expires[f] ? l->expires[f] : 1;
-	text = sct_config_text(s->configured, &len);
+	text = sct_config_text(c, &len);
 	h.len = len;
 	/* the head is gone while the text is not whole */
 	if (text && len <= TEXT_MAX && put(fd, &none, sizeof(none), 0) &&

@@ -305,11 +305,25 @@ static void on_alive(struct ev_loop *loop, ev_timer *w, int revents)
 	s->alive = now;
 }
 
+/* `audit periodicity`: counted from the last one, or from the start. */
+static void audit(struct sessmgr *s, struct srp_time now)
+{
+	uint64_t minutes = s->ctx->shared->config->srp.audit_minutes;
+
+	if (!s->gr || srp_time_since(s->audited, now) < SRP_SEC(60) * minutes)
+		return;
+	s->audited = now;
+	if (s->role == SRP_ROLE_ACTIVE && recovery_replica_link(s->gr) == RECOVERY_LINK_READY)
+		recovery_replica_audit(s->gr, now);
+	sessmgr_link_kick(s);
+}
+
 static void on_publish(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
 	judge_complete(w->data, chassis_now());
+	audit(w->data, chassis_now());
 	sessmgr_sr_link(w->data);
 	sessmgr_publish(w->data);
 }
@@ -335,6 +349,41 @@ static struct ecs_service *empty_service(void)
 	return svc;
 }
 
+static const struct ecs_service *service_of(struct sessmgr *s, const struct chassis_config *c)
+{
+	if (!c->service && !s->none)
+		s->none = empty_service();
+	return c->service ? c->service : s->none;
+}
+
+/* --- another configuration --------------------------------------------------------------------- */
+
+static int prepare(struct chassis_task_ctx *ctx, const struct chassis_config *next)
+{
+	struct sessmgr *s = ctx->priv;
+	const struct ecs_service *svc = next ? service_of(s, next) : NULL;
+
+	return next && !svc ? SRP_ENOMEM : ecs_engine_prepare(s->engine, svc);
+}
+
+static void reconfigured(struct chassis_task_ctx *ctx)
+{
+	struct sessmgr *s = ctx->priv;
+	const struct chassis_config *c = ctx->shared->config;
+
+	/* what it needs was taken by prepare() */
+	(void)ecs_engine_reconfigure(s->engine, service_of(s, c), chassis_now());
+	sessmgr_rules_note(ctx->slab, service_of(s, c));
+	ecs_engine_tune(s->engine, c->srp.session_duration, c->srp.pending_s);
+	if (s->gr) {
+		recovery_replica_rate(s->gr, c->srp.rate, c->srp.burst);
+		if (!c->srp.lz4)
+			recovery_replica_plain(s->gr);
+	}
+	sessmgr_link_kick(s);
+	sessmgr_sr_kick(s);
+}
+
 /* Memory for volumes that outlives this process; NULL without session recovery. */
 static void *ledger_map(const struct chassis_task_ctx *ctx)
 {
@@ -357,7 +406,7 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 {
 	const struct chassis_config *c = s->ctx->shared->config;
 	struct ecs_engine_config ec = {
-		.service = c->service ? c->service : empty_service(),
+		.service = service_of(s, c),
 		.sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
 		.counters = &s->ctx->slab->ecs, .rule_stats = s->ctx->slab->rule,
 		.handling = &s->ctx->slab->handling, .chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
@@ -369,6 +418,7 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 
 	if (!ec.service)
 		return NULL;
+	sessmgr_rules_align(s->ctx->slab, ec.service);
 	arc4random_buf(&ec.seed, sizeof(ec.seed));
 	return ecs_engine_new(&ec, chassis_now());
 }
@@ -423,7 +473,7 @@ static int begin(struct sessmgr *s, bool again)
 	double alive_s = c->srp.present && c->srp.dead_ms < 200 ? c->srp.dead_ms / 4000. : 0.05;
 	int rc;
 
-	s->alive = chassis_now();
+	s->alive = s->audited = chassis_now();
 	s->dead_us = c->srp.present ? SRP_MS(c->srp.dead_ms) : 0;
 	if (c->session_recovery && again)
 		sessmgr_recover_start(s);
@@ -505,6 +555,7 @@ static int become(struct chassis_task_ctx *ctx)
 	int rc;
 
 	stats_anew(ctx->slab);
+	sessmgr_rules_align(ctx->slab, ecs_engine_service(s->engine));
 	id.ledger = ledger_map(ctx);
 	rc = ecs_engine_assume(s->engine, &id);
 	if (rc == SRP_ENOMEM)
@@ -528,6 +579,9 @@ const struct chassis_task_row chassis_task_sessmgr = {
 	.task = CHASSIS_TASK_SESSMGR,
 	.name = "sessmgr",
 	.own_uid = true,
+	.config_use = CHASSIS_CONFIG_WHOLE,
+	.prepare = prepare,
+	.reconfigured = reconfigured,
 	.start = start,
 	.standby = standby,
 	.become = become,

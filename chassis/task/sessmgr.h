@@ -48,6 +48,8 @@ struct sessmgr_debug;
 struct sessmgr {
 	struct chassis_task_ctx *ctx;
 	struct ecs_engine *engine;
+	struct ecs_service *none; /* where no service is configured */
+	struct srp_time audited;  /* the last audit that the clock has begun */
 	struct recovery_sink sink;
 	struct recovery_replica *gr;
 	struct sessmgr_sr sr;
@@ -169,6 +171,12 @@ extern const struct ecs_engine_ops sessmgr_engine_ops;
 int sessmgr_news_start(struct sessmgr *s);
 void sessmgr_news_flush(struct sessmgr *s);
 void sessmgr_news_walk(struct sessmgr *s);
+
+/* rule_slab.c */
+/** Says whose the per-rule counters of a slab are. */
+void sessmgr_rules_note(struct chassis_slab *slab, const struct ecs_service *svc);
+/** Orders them for @p svc, where who had this slab before had another service. */
+void sessmgr_rules_align(struct chassis_slab *slab, const struct ecs_service *svc);
 
 /* sessmgr.c */
 void sessmgr_publish(struct sessmgr *s);

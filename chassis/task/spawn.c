@@ -184,6 +184,14 @@ static int on_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body
 		if (sct)
 			return sup_save(c, h, body, fd);
 		break;
+	case CHASSIS_IPC_CONFIG_NEW:
+		if (sct)
+			return sup_config_new(c, h, body, fd);
+		break;
+	case CHASSIS_IPC_PREPARED:
+		if (fd < 0)
+			return sup_prepared(c, h, body);
+		break;
 	case CHASSIS_IPC_RELOAD:
 		if (sct && fd < 0)
 			return sup_reload(c, h, body);
@@ -313,6 +321,7 @@ int sup_spawn(struct chassis_supervisor *s, size_t slot)
 	}
 	s->slot[slot].live = c;
 	sup_connect(s, slot);
+	sup_commit_born(c);
 	return SRP_OK;
 }
 

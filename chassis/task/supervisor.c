@@ -22,6 +22,7 @@ struct chassis_supervisor *chassis_supervisor_new(struct ev_loop *loop,
 	}
 	s->loop = loop;
 	s->shared = shared;
+	s->commit.fd = -1;
 	TAILQ_INIT(&s->children);
 	for (size_t i = 0; i < SUP_HOLDS_MAX; i++)
 		s->hold[i] = -1;
@@ -56,6 +57,7 @@ void chassis_supervisor_free(struct chassis_supervisor *s)
 	}
 	if (!TAILQ_EMPTY(&s->children))
 		return; /* a guard's thread still points into this: it goes with the process */
+	sup_commit_fini(s);
 	for (size_t i = 0; i < SUP_HOLDS_MAX; i++)
 		if (s->hold[i] >= 0)
 			close(s->hold[i]);

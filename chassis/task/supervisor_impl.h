@@ -20,6 +20,7 @@
 #define SUP_HANDOVER_MS 3000   /**< for vpnmgr to hand over the role */
 #define SUP_STOP_MS   5000     /**< then what is left is killed */
 #define SUP_WARM_MS   2000     /**< a new standby waits this long at most for a recovery that goes on */
+#define SUP_COMMIT_MS 15000    /**< for all tasks to build what is to run */
 #define SUP_RETRY_MS  30000    /**< a standby that could not have what it reserves is made anew */
 #define SUP_CONFIG_MAX (16 * 1024 * 1024) /**< bytes of a configuration */
 #define SUP_SUSPECTS  64       /**< call-ids remembered for having killed once */
@@ -48,6 +49,8 @@ struct sup_child {
 	bool ready, killed;
 	bool becoming; /**< a standby until now */
 	bool ordered;  /**< told to end: its death is no accident */
+	uint64_t asked; /**< version that it was asked to prepare; 0: none */
+	bool prepared;  /**< it has */
 	struct sup_death death;
 };
 
@@ -65,6 +68,13 @@ struct sup_slot {
 	size_t deaths;
 };
 
+/** A configuration that is to run; see sup_commit.c. */
+struct sup_commit {
+	struct chassis_running is; /**< version 0: there is none */
+	int fd;
+	struct srp_time deadline;
+};
+
 enum sup_stage { SUP_RUN, SUP_HANDOVER, SUP_STOP, SUP_KILL };
 
 struct chassis_supervisor {
@@ -76,6 +86,7 @@ struct chassis_supervisor {
 	uint64_t line[SUP_SLOTS_MAX][SUP_SLOTS_MAX];   /**< serial of the line between two; 0: none */
 	bool broken[SUP_SLOTS_MAX][SUP_SLOTS_MAX];     /**< reported as broken: made again at the tick */
 	int hold[SUP_HOLDS_MAX];
+	struct sup_commit commit;
 	int guard_fd;
 	ev_io guards;
 	ev_timer tick;
@@ -186,6 +197,16 @@ int sup_reload(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t
 void sup_program_note(void);
 /** Begins the program again, in this process. Returns only where that fails. */
 void sup_program_again(const char *config_file, const char *operator_path, const char *suffix);
+
+/* sup_commit.c */
+/** CONFIG_NEW of sct, @p fd is taken; PREPARED of a task. 0, or the frame is not right. */
+int sup_config_new(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body, int fd);
+int sup_prepared(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body);
+/** A new process may have been born with what runs until now: it is asked, too. */
+void sup_commit_born(struct sup_child *c);
+/** Commits where all have built it; calls it off after a while. */
+void sup_commit_advance(struct chassis_supervisor *s, struct srp_time now);
+void sup_commit_fini(struct chassis_supervisor *s);
 
 /* open.c */
 struct chassis_steer;

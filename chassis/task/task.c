@@ -39,6 +39,7 @@ struct chassis_task_base {
 	bool standby;                /* of its kind, until it becomes an instance */
 	int reserved[RESERVED_FDS];  /* of a standby, until then */
 	unsigned nreserved;
+	struct chassis_commit *commit; /* NULL: there was none */
 	bool stopping, done;
 	int status;
 };
@@ -220,6 +221,10 @@ static int supervisor_rx(void *owner, const struct srp_frame_hdr *h, const uint8
 	case CHASSIS_IPC_BECOME:
 		rc = become(b, body, h->len);
 		break;
+	case CHASSIS_IPC_PREPARE:
+	case CHASSIS_IPC_COMMIT:
+	case CHASSIS_IPC_ABORT:
+		return chassis_commit_rx(&b->commit, &b->ctx, h, body, fd);
 	default:
 		return b->ctx.row->rx(&b->ctx, CHASSIS_TASK_SUPERVISOR, 0, h, body, fd);
 	}
@@ -561,6 +566,8 @@ noreturn void chassis_task_main(const struct chassis_task_birth *birth)
 		_exit(EXIT_FAILURE);
 	name_set(b);
 	chassis_crash_start(b->ctx.slab, birth->guard);
+	if (chassis_commit_begin(&b->ctx) < 0)
+		_exit(EXIT_FAILURE);
 	if (birth->standby)
 		descriptors_reserve(b, birth->line);
 	less_privileged(birth);

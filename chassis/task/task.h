@@ -7,6 +7,7 @@
 
 #include "chassis/cli/config.h"
 #include "chassis/io/conn.h"
+#include "chassis/task/running.h"
 #include "chassis/task/slab.h"
 #include "srp/mp.h"
 
@@ -32,7 +33,9 @@ extern const struct srp_frame_table chassis_ipc_frames;
 
 /** What the supervisor prepared before the fork; inherited by every task, never closed by a crash. */
 struct chassis_shared {
-	const struct chassis_config *config;
+	const struct chassis_config *config; /**< that which runs */
+	struct chassis_running running;  /**< which it is */
+	int running_fd;                  /**< sealed memory of it; -1: the one of the start runs */
 	const char *config_file;
 	struct chassis_slab **slab;      /**< by slot */
 	size_t nslabs;
@@ -58,6 +61,9 @@ struct chassis_shared {
  *  5 + 2i; instance 0 is the standby of its kind. */
 size_t chassis_slot(enum chassis_task task, unsigned instance);
 
+/** What a task must know of a configuration that runs from some moment on. */
+enum chassis_config_use { CHASSIS_CONFIG_NONE, CHASSIS_CONFIG_DIGEST, CHASSIS_CONFIG_WHOLE };
+
 /** One row per task: how it is named, what it may do, and its main. */
 struct chassis_task_row {
 	enum chassis_task task;
@@ -80,6 +86,14 @@ struct chassis_task_row {
 	          const struct srp_frame_hdr *h, const uint8_t *body, int fd);
 	/** A line to another task is there (again), or is gone. NULL: of no interest. */
 	void (*peer)(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned instance, bool up);
+	/** What it must know of a configuration that is to run. */
+	enum chassis_config_use config_use;
+	/** WHOLE: @p next may run soon: takes what memory that needs.
+	 *  @p next NULL: it will not. 0 or a negative code. NULL: nothing to do. */
+	int (*prepare)(struct chassis_task_ctx *ctx, const struct chassis_config *next);
+	/** ctx->shared->config (WHOLE) or ->running (DIGEST) is another from here on; what was there
+	 *  before is freed after this. NULL: nothing to do. */
+	void (*reconfigured)(struct chassis_task_ctx *ctx);
 	/** Whom it talks to, SUPERVISOR ends the list. A sessmgr and an aaamgr get a line between them where
 	 *  their instance is the same. */
 	enum chassis_task peers[CHASSIS_TASK__N];

@@ -80,6 +80,8 @@ void vpn_slab(struct vpnmgr *v);
 /* vpn_link.c: the control connection. */
 int vpn_link_start(struct vpnmgr *v);
 void vpn_hello(struct vpnmgr *v);
+/** Notes whether the peer's last hello told of an equal configuration. */
+void vpn_config_note(struct vpnmgr *v);
 int vpn_send(struct vpnmgr *v, uint8_t type, const uint8_t *body, int len);
 /** Looks whether every instance is level, and tells the link machine. */
 void vpn_link_level(struct vpnmgr *v);

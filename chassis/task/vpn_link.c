@@ -96,7 +96,7 @@ static void fill(const struct vpnmgr *v, struct srp_hello *h)
 	memcpy(h->mac, r->mac, sizeof(h->mac));
 	h->bit = (uint8_t)r->chassis_bit;
 	h->route_modifier = r->route_modifier;
-	h->config_digest = chassis_config_digest(v->conf);
+	h->config_digest = v->ctx->shared->running.digest;
 	fill_instances(v, h);
 	h->hello_ms = c->hello_ms;
 	h->dead_ms = c->dead_ms;
@@ -121,7 +121,7 @@ void vpn_hello(struct vpnmgr *v)
 
 int vpn_config_check(struct vpnmgr *v)
 {
-	struct srp_config_check m = {.id = arc4random(), .digest = chassis_config_digest(v->conf)};
+	struct srp_config_check m = {.id = arc4random(), .digest = v->ctx->shared->running.digest};
 	uint8_t body[64];
 	int rc = vpn_send(v, SRP_CONTROL_CONFIG_CHECK, body, srp_config_check_encode(&m, body, sizeof(body)));
 
@@ -242,9 +242,9 @@ static void note_peer(struct vpnmgr *v)
 		chassis_beats_peer(v->beats, h->incarnation);
 }
 
-static void note_config(struct vpnmgr *v)
+void vpn_config_note(struct vpnmgr *v)
 {
-	bool differs = v->hello.config_digest != chassis_config_digest(v->conf);
+	bool differs = v->hello.config_digest != v->ctx->shared->running.digest;
 	const char *now = differs ? "Peer Checksum Validation Failure" : "None";
 
 	if (strcmp(v->config_error, now) == 0)
@@ -295,7 +295,7 @@ static int rx_hello(struct vpnmgr *v, const uint8_t *body, size_t len)
 	vpn_term_seen(v, srp_term_number(h.term));
 	note_peer(v);
 	note_addrs(v);
-	note_config(v);
+	vpn_config_note(v);
 	(void)conn_event(v, SRP_CONN_EV_RX_HELLO);
 	vpn_link_level(v);
 	candidate = srp_hello_candidate(&h);
@@ -369,7 +369,7 @@ static int rx_config_check(struct vpnmgr *v, const uint8_t *body, size_t len)
 	if (rc < 0)
 		return rc;
 	v->ctx->slab->srp.config_checks_rx++;
-	if (m.digest != chassis_config_digest(v->conf)) {
+	if (m.digest != v->ctx->shared->running.digest) {
 		m.st.status = SRP_EMISMATCH;
 		snprintf(m.st.text, sizeof(m.st.text), "the configuration differs");
 	} else if (v->role.phase == SRP_PHASE_STANDBY && !vpn_ready(v, why, sizeof(why))) {
@@ -379,7 +379,7 @@ static int rx_config_check(struct vpnmgr *v, const uint8_t *body, size_t len)
 		m.st.status = SRP_OK;
 		m.st.text[0] = '\0';
 	}
-	m.digest = chassis_config_digest(v->conf);
+	m.digest = v->ctx->shared->running.digest;
 	vpn_send(v, SRP_CONTROL_CONFIG_RESULT, out, srp_config_result_encode(&m, out, sizeof(out)));
 	return SRP_OK;
 }

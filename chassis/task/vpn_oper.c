@@ -51,7 +51,7 @@ bool vpn_ready(const struct vpnmgr *v, char *why, size_t cap)
 		snprintf(why, cap, "the peer chassis is not connected");
 	else if (v->hello.role != SRP_ROLE_STANDBY && v->hello.role != SRP_ROLE_ACTIVE)
 		snprintf(why, cap, "the peer chassis is %s", srp_role_name(v->hello.role));
-	else if (v->hello.config_digest != chassis_config_digest(v->conf))
+	else if (v->hello.config_digest != v->ctx->shared->running.digest)
 		snprintf(why, cap, "the configurations differ");
 	else if (c < n)
 		snprintf(why, cap, "%u session manager%s not connected to the peer", n - c, n - c == 1 ? " is" : "s are");

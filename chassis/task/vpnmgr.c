@@ -238,6 +238,16 @@ static int start(struct chassis_task_ctx *ctx)
 	return SRP_OK;
 }
 
+/* The peer learns at once whether the configurations are equal. */
+static void reconfigured(struct chassis_task_ctx *ctx)
+{
+	struct vpnmgr *v = ctx->priv;
+
+	if (v->hello_known)
+		vpn_config_note(v);
+	vpn_hello(v);
+}
+
 static void finish(struct vpnmgr *v)
 {
 	vpn_event(v, SRP_ROLE_EV_STOP, SRP_SWITCH_SHUTDOWN);
@@ -295,6 +305,8 @@ static void stop(struct chassis_task_ctx *ctx)
 const struct chassis_task_row chassis_task_vpnmgr = {
 	.task = CHASSIS_TASK_VPNMGR,
 	.name = "vpnmgr",
+	.config_use = CHASSIS_CONFIG_DIGEST,
+	.reconfigured = reconfigured,
 	.capabilities = UINT64_C(1) << 12 | UINT64_C(1) << 13 | UINT64_C(1) << 23,
 	.start = start,
 	.stop = stop,

@@ -188,6 +188,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 		sup_standbys(s, now);
 		sup_sr_judge(s, now);
 	}
+	sup_commit_advance(s, now);
 	chassis_supervisor_advance(s);
 }
 
