@@ -39,6 +39,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/eligible.c		\
 	%D%/rule/exact.c		\
 	%D%/rule/field.def		\
+	%D%/rule/filter.h		\
 	%D%/rule/group.c		\
 	%D%/rule/lint.c			\
 	%D%/rule/literal.c		\
@@ -46,7 +47,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/needs.c		\
 	%D%/rule/print.c		\
 	%D%/rule/option.c	%D%/rule/option.h	\
-	%D%/rule/rulebase.c		\
+	%D%/rule/record.def	%D%/rule/record.h	\
+	%D%/rule/rulebase.c	%D%/rule/rulebase.def	%D%/rule/rulebase.h	\
 	%D%/rule/ruledef.c		\
 	%D%/rule/scheme.c		\
 	%D%/rule/service.c	%D%/rule/service.h	%D%/rule/service_impl.h	\
