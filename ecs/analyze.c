@@ -111,6 +111,8 @@ static void feed_http(struct ecs_analysis *a, const uint8_t *data, size_t len)
 		a->l7.http_url = a->http.url;
 		a->l7.http_user_agent = a->http.user_agent;
 		a->ctr->http_requests += n;
+		a->head_seen = a->http.behind <= len;
+		a->head_end = a->stream.next - (uint32_t)a->http.behind;
 		a->answered = true;
 		a->news = true;
 	}

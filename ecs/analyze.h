@@ -43,6 +43,8 @@ struct ecs_analysis {
 	struct ecs_flow *flow;      /**< set while it is on that list */
 	struct ecs_counters *ctr;   /**< while a packet is being read */
 	bool news;
+	bool head_seen;             /**< of the last HTTP request: head_end is known */
+	uint32_t head_end;          /**< sequence number behind its header */
 };
 
 /**

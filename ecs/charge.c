@@ -2,7 +2,7 @@
 #include "ecs/path.h"
 
 #include "ecs/analyze.h"
-#include "ecs/redirect.h"
+#include "ecs/enforce.h"
 
 #define DEFAULT_BEARER 5u
 #define PROTO_TCP      6u
@@ -17,15 +17,6 @@ void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t
 		n = (payload + gso_size - 1) / gso_size;
 	*pkts = n;
 	*bytes = p->len + (n - 1) * p->hdr_len;
-}
-
-/* `flow action discard [ uplink | downlink ]`: without a direction, both. */
-static bool discards(const struct ecs_charging_action *a, enum ecs_dir dir)
-{
-	if (!a || a->flow_action != ECS_ACT_DISCARD)
-		return false;
-	return a->discard_up == a->discard_down ||
-	       (dir == ECS_UPLINK ? a->discard_up : a->discard_down);
 }
 
 /* Counters of the rule; packets that are dropped count as hits only. */
@@ -62,7 +53,7 @@ static uint64_t rule_id(struct ecs_engine *e, const struct ecs_way *w)
 	return r ? r->name_hash : 0;
 }
 
-enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w)
+enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 {
 	const struct ecs_line *l = w->line == ECS_LINE_NONE
 	                                   ? NULL
@@ -71,17 +62,14 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w)
 	uint16_t stats = l ? l->stats : e->no_rule;
 	uint8_t bearer = w->f ? w->f->bearer : DEFAULT_BEARER;
 	enum ecs_dir dir = w->p->dir;
-	bool redirected = ecs_redirects(w, a) && ecs_redirect(e, w, a);
-	bool dropped = redirected || (!w->held && discards(a, dir));
+	uint32_t stages = w->held ? 0 : ecs_way_stages(w, l);
+	bool dropped = stages && ecs_enforce(e, w, a, stages);
 
 	count(&e->conf.rule_stats[stats], w, dropped);
 	if (!l)
 		e->conf.counters->no_rule_packets += w->pkts;
-	if (dropped) {
-		*(redirected ? &e->conf.counters->drop_redirect
-		             : &e->conf.counters->drop_discard) += w->pkts;
+	if (dropped)
 		return ECS_DROP;
-	}
 	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, dir, w->pkts, w->bytes, w->now);
 	ecs_usage_charge(e, w->s, bearer, ECS_USAGE_RULE, rule_id(e, w), stats, dir, w->pkts,
 	                 w->bytes, w->now);

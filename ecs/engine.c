@@ -6,6 +6,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/call.h"
+#include "ecs/enforce.h"
 #include "ecs/engine_impl.h"
 #include "ecs/frag.h"
 #include "ecs/kind.h"
@@ -23,6 +24,7 @@ static void init_pools(struct ecs_engine *e)
 	ecs_pool_init(&e->delay_pool, sizeof(struct ecs_delay));
 	ecs_pool_init(&e->analysis_pool, sizeof(struct ecs_analysis));
 	ecs_pool_init(&e->more_pool, sizeof(struct ecs_call_more));
+	ecs_pool_init(&e->flow_more_pool, sizeof(struct ecs_flow_more));
 }
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now)
@@ -48,7 +50,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	e->wheel = ecs_wheel_new(ECS_WHEEL_TICK_MS, now);
 	e->nobody = ecs_pool_get(&e->more_pool);
 	if (!e->nobody || !e->matcher || !e->refs || !e->flows || !e->wheel ||
-	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0) {
+	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
 	}
@@ -57,6 +59,13 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 		                            conf->seed);
 	ecs_wheel_stop(e->wheel, now);
 	return e;
+}
+
+/* What a flow has outside of the pools. */
+static void flow_fini(struct ecs_engine *e, struct ecs_flow *f)
+{
+	ecs_flow_unanalyze(e, f);
+	ecs_flow_more_drop(e, f);
 }
 
 void ecs_engine_free(struct ecs_engine *e)
@@ -68,13 +77,14 @@ void ecs_engine_free(struct ecs_engine *e)
 		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
 
 		for (struct srp_list *k = s->flows.next; k != &s->flows; k = k->next)
-			ecs_flow_unanalyze(e, ECS_CONTAINER(k, struct ecs_flow, in_session));
+			flow_fini(e, ECS_CONTAINER(k, struct ecs_flow, in_session));
 		free(s->dedicated);
 	}
 	ecs_chain_fini(&e->by_callid);
 	ecs_chain_fini(&e->by_v4);
 	ecs_chain_fini(&e->by_v6);
 	ecs_chain_fini(&e->usages);
+	ecs_chain_fini(&e->aliases);
 	ecs_ledger_close(e->ledger);
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
@@ -91,6 +101,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_pool_fini(&e->delay_pool);
 	ecs_pool_fini(&e->analysis_pool);
 	ecs_pool_fini(&e->more_pool);
+	ecs_pool_fini(&e->flow_more_pool);
 	free(e);
 }
 
@@ -257,7 +268,17 @@ enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, siz
 		e->conf.counters->drop_not_active++;
 		return ECS_DROP;
 	}
-	return ecs_path(e, pkt, len, dir, gso_size, now);
+	return ecs_path(e, pkt, len, dir, gso_size, NULL, now);
+}
+
+enum ecs_verdict ecs_engine_forward(struct ecs_engine *e, struct ecs_raw *r, enum ecs_dir dir,
+                                    struct srp_time now)
+{
+	if (!e->active) {
+		e->conf.counters->drop_not_active++;
+		return ECS_DROP;
+	}
+	return ecs_path(e, r->ip, r->len, dir, r->gso_size, r, now);
 }
 
 static void on_timer(void *owner, struct ecs_wheel_node *n, struct srp_time now)

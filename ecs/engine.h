@@ -17,6 +17,20 @@ enum ecs_verdict {
 	ECS_NO_SESSION   /**< unknown subscriber: the caller asks demuxmgr, or drops and counts */
 };
 
+/** A packet that is to be forwarded: what actions say of it is done in place. */
+struct ecs_raw {
+	uint8_t *ip;       /**< from the IP header on; @p room bytes may be written */
+	size_t len, room;
+	uint16_t gso_size; /**< payload bytes of each segment of a super-packet, 0 for a plain packet */
+	bool partial;      /**< its transport checksum is that of the pseudo header alone; whoever sends
+	                        it completes it */
+	/* what becomes of it */
+	bool remade;       /**< gso_size and partial are others now: l4 and hdr_len go with them */
+	size_t l4, hdr_len;
+	const struct ecs_addr *nexthop; /**< where it is sent instead of by the routes; NULL: nowhere
+	                                     else; good until the next call */
+};
+
 /** Counters of an engine: one row each in ecs/counters.def. */
 #include "stats/stats.h"
 #define ECS_COUNTER STATS_FIELD
@@ -116,13 +130,18 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc,
                            struct srp_time now);
 
 /**
- * One packet, as read from the device of its direction.
+ * One packet, as read from the device of its direction, judged and charged: actions that would
+ * change it do not.
  *
  * @param gso_size  payload bytes of each segment of a super-packet, 0 for a plain packet: it is
  *                  charged as its segments
  */
 enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, size_t len,
                                    enum ecs_dir dir, uint16_t gso_size, struct srp_time now);
+/** The same for a packet that is to be forwarded: actions that change packets act. What @p r says of
+ *  the packet is zeroed but for ip, len, room, gso_size and partial. */
+enum ecs_verdict ecs_engine_forward(struct ecs_engine *e, struct ecs_raw *r, enum ecs_dir dir,
+                                    struct srp_time now);
 
 /** Runs timers, usage turns and pending timeouts, at most @p budget steps; true: call again. */
 bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget);

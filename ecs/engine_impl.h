@@ -107,6 +107,7 @@ struct ecs_engine {
 	struct ecs_ledger *ledger;     /**< NULL: volumes are on the heap alone */
 	struct ecs_chain by_callid, by_v4, by_v6;
 	struct ecs_chain usages;       /**< by key */
+	struct ecs_chain aliases;      /**< ecs_flow_more of flows with another server */
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
 	struct srp_list turning;       /**< the same: of the turn that goes on */
@@ -114,10 +115,11 @@ struct ecs_engine {
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
-	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool, more_pool;
+	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool, more_pool,
+		flow_more_pool;
 	struct ecs_streams streams;    /**< what flows being analyzed share */
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
-	size_t nsessions, nanalyses;
+	size_t nsessions, nanalyses, nmores;
 	struct ecs_session *found;     /**< by call-id, last: records of a session come together */
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */
 	uint16_t gen; /**< +1 at each takeover: objects of another gen are recovered */

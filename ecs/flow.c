@@ -5,6 +5,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/call.h"
+#include "ecs/enforce.h"
 #include "ecs/engine_impl.h"
 #include "ecs/redirect.h"
 #include "ecs/tcp.h"
@@ -99,6 +100,7 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	ecs_flow_unanalyze(e, f);
 	if (s->redirects)
 		ecs_redirect_end(e, f);
+	ecs_flow_more_drop(e, f);
 	if (e->conf.ops && e->conf.ops->flow_down)
 		e->conf.ops->flow_down(e->conf.owner, f);
 	ecs_flow_undelay(e, f);
@@ -154,6 +156,7 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 		return false;
 	}
 	ecs_flow_unanalyze(e, f);
+	ecs_alias_drop(e, f);
 	f->gen = e->gen;
 	f->flags |= ECS_FLOW_F_RECOVERED;
 	f->flags &= (uint16_t)~ECS_FLOW_F_SEEN;

@@ -10,6 +10,7 @@
 
 struct ecs_session;
 struct ecs_analysis;
+struct ecs_flow_more;
 
 /** Subscriber's end first, so that both directions have one key. */
 struct ecs_flow_key {
@@ -50,6 +51,7 @@ struct ecs_flow {
 	struct ecs_flow *hash_next;       /**< in the flow table, by key */
 	struct ecs_session *session;
 	struct ecs_analysis *analysis;    /**< while analyzers run; NULL after */
+	struct ecs_flow_more *more;       /**< what few flows have (enforce.h); NULL: nothing */
 	struct srp_time last;             /**< of this process's clock; see age_* at apply */
 	uint64_t pkts[2], bytes[2];       /**< by enum ecs_dir; for EDRs, not for charging */
 	uint16_t ref; /**< its rule: index into the ruleref table, ECS_REF_NONE */

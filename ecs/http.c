@@ -364,6 +364,7 @@ unsigned ecs_http_feed(struct ecs_http *h, const uint8_t *data, size_t len)
 		h->state = ECS_HTTP_START;
 	while (len && h->state != ECS_HTTP_OVER && h->state != ECS_HTTP_RESYNC) {
 		size_t n = len;
+		unsigned was = found;
 
 		switch (h->state) {
 		case ECS_HTTP_START:
@@ -381,6 +382,8 @@ unsigned ecs_http_feed(struct ecs_http *h, const uint8_t *data, size_t len)
 		}
 		data += n;
 		len -= n;
+		if (found != was)
+			h->behind = h->state == ECS_HTTP_SKIP ? SIZE_MAX : len;
 	}
 	return found;
 }

@@ -28,6 +28,8 @@ struct ecs_http {
 	size_t len, cap;
 	uint8_t blank;            /**< of ECS_HTTP_SKIP: how much of an empty line was seen */
 	uint32_t requests;
+	size_t behind;            /**< when a request became whole: bytes of what was fed behind its
+	                               header; SIZE_MAX: its end was not seen */
 	char *text;               /**< the strings below */
 	const char *host, *url, *user_agent; /**< of the last request; NULL: it had none */
 };

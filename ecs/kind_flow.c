@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/call.h"
+#include "ecs/enforce.h"
 #include "ecs/kind.h"
 #include "ecs/tcp.h"
 
@@ -24,7 +25,7 @@
 #define WIRE_UNDECIDED 0x40u /* of TCP: in the middle of an analysis */
 #define WIRE_ALL       0x7fu
 
-#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18)
+#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18 + ECS_SHIFT_WIRE)
 
 static const struct {
 	uint16_t flag;
@@ -48,6 +49,7 @@ struct image {
 	uint16_t ref, back, flags, app, app_master;
 	uint8_t bearer, tcp_state;
 	uint64_t age_ms, idle_ms;
+	struct ecs_shift_image shift;
 };
 
 static const struct ecs_flow *of(const struct srp_ckpt_obj *o)
@@ -160,6 +162,7 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 	srp_mp_w_uint(w, f->app_master);
 	srp_mp_w_uint(w, ecs_kind_age(ctx, f->created));
 	srp_mp_w_uint(w, ctx->canonical ? 0 : ecs_flow_idle_ms(e, f, ctx->now));
+	ecs_shift_encode(f, w);
 	return w->err;
 }
 
@@ -244,10 +247,13 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	m->app_master = (uint16_t)srp_mp_uint(r, UINT16_MAX);
 	m->age_ms = ecs_kind_read_age(r);
 	m->idle_ms = ecs_kind_read_age(r);
+	ecs_shift_read(r, &m->shift);
 	if (r->err)
 		return r->err;
 	if (m->bearer < 5)
 		return SRP_ERANGE;
+	if (m->shift.there && m->key.proto != PROTO_TCP)
+		return SRP_EINVAL;
 	if (m->key.proto != PROTO_TCP &&
 	    (m->tcp_state != ECS_TCP_ST_NONE || (wire & (WIRE_FIN_UP | WIRE_FIN_DOWN))))
 		return SRP_EINVAL;
@@ -303,6 +309,8 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 
 	/* what was found out here of a flow of this name is of another life of it */
 	ecs_flow_unanalyze(e, f);
+	ecs_alias_drop(e, f);
+	ecs_shift_apply(e, f, &m->shift);
 	for (size_t i = 0; i < FLAGS_N; i++)
 		keep &= (uint16_t)~flag_map[i].flag;
 	keep &= (uint16_t) ~(ECS_FLOW_F_WAITING | ECS_FLOW_F_RESTING | ECS_FLOW_F_FINAL |
@@ -431,7 +439,7 @@ static void flow_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 
 const struct srp_ckpt_kind ecs_kind_flow = {
 	.id = 210, .del_id = 211, .name = "ACS_FLOW_INFO", .del_name = "DEL_ACS_FLOW_INFO",
-	.rank = 3, .limited = true, .nkey = 2, .nfields = 10, .ver_min = 1, .ver_max = 1,
+	.rank = 3, .limited = true, .nkey = 2, .nfields = 11, .ver_min = 1, .ver_max = 1,
 	.max_len = FLOW_LEN,
 	.left_nil = 1u << 5, .left_out = 1u << 8 | 1u << 9, /* idle timeout; age, idleness */
 	.key = flow_key, .parent = flow_parent, .gate = flow_gate, .encode = flow_encode,

@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/charge.c			\
 	%D%/counters.c	%D%/counters.def	\
 	%D%/dns.c	%D%/dns.h	\
+	%D%/enforce.c	%D%/enforce.def	%D%/enforce.h	\
 	%D%/engine.c	%D%/engine.h	%D%/engine_impl.h	\
 	%D%/flow.c	%D%/flow.h	\
 	%D%/flow_table.c		\
@@ -18,13 +19,18 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/packet.c	%D%/packet.h	\
 	%D%/path.c	%D%/path.h	\
 	%D%/pool.c	%D%/pool.h	\
+	%D%/readdress.c			\
+	%D%/reply.c	%D%/reply.h	\
 	%D%/reserve.c			\
+	%D%/rewrite.c	%D%/rewrite.h	\
 	%D%/redirect.c	%D%/redirect.h	\
 	%D%/session.c	%D%/session.h	\
+	%D%/shift.c			\
 	%D%/stream.c	%D%/stream.h	\
 	%D%/tcp.c	%D%/tcp.h	\
 	%D%/tls_hello.c	%D%/tls_hello.h	\
 	%D%/wheel.c	%D%/wheel.h	\
+	%D%/xheader.c			\
 	%D%/kind.c	%D%/kind.h	\
 	%D%/kind_call.c	%D%/kind_flow.c	%D%/kind_rules.c	\
 	%D%/kind_session.c	%D%/kind_usage.c	\
@@ -34,6 +40,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\
 	%D%/rule/action_own.c	%D%/rule/action_own.h	\
 	%D%/rule/action_qos.c		\
+	%D%/rule/base_own.c		\
 	%D%/rule/compile.c		\
 	%D%/rule/digest.c		\
 	%D%/rule/eligible.c		\
@@ -53,6 +60,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/scheme.c		\
 	%D%/rule/service.c	%D%/rule/service.h	%D%/rule/service_impl.h	\
 	%D%/rule/sets.c			\
+	%D%/rule/stages.c		\
 	%D%/rule/stringset.c		\
+	%D%/rule/xheader.c	%D%/rule/xheader.h	\
 	%D%/rule/view.c
 ECS_LIBS = %D%/libecs.a $(SRP_LIBS) $(HS_LIBS) $(NDPI_LIBS)

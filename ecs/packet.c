@@ -290,6 +290,8 @@ static void parse_icmp_error(struct ecs_packet *p, const struct net *n)
 	if (!same_subscriber(outer, quoted, n->version))
 		return;
 	p->icmp_error = true;
+	p->quoted = (size_t)(n->up - p->data) + ICMP_HDR;
+	p->quoted_l4 = (size_t)(in.up - p->data);
 	p->flow_proto = in.proto;
 	p->src = in.dst;
 	p->dst = in.src;
@@ -346,6 +348,7 @@ int ecs_packet_parse(const uint8_t *buf, size_t len, enum ecs_dir dir, struct ec
 	                        .proto = n.proto, .flow_proto = n.proto, .tos = n.tos,
 	                        .frag = n.frag, .frag_id = n.frag_id, .src = n.src, .dst = n.dst};
 	p.cap = len < n.total ? len : n.total;
+	p.l4 = n.total - n.len;
 	err = parse_up(&p, &n);
 	if (err)
 		return err;

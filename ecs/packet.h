@@ -45,6 +45,8 @@ struct ecs_packet {
 	size_t payload_len;      /**< bytes that are there to read */
 	size_t cap;              /**< IP bytes that are there to read, at most len */
 	size_t hdr_len;          /**< IP and transport headers together */
+	size_t l4;               /**< where the transport header begins */
+	size_t quoted, quoted_l4; /**< of an ICMP error: the packet that it speaks of, and its transport */
 };
 
 /**

@@ -5,6 +5,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/call.h"
+#include "ecs/enforce.h"
 #include "ecs/frag.h"
 #include "ecs/ledger.h"
 #include "ecs/tcp.h"
@@ -165,6 +166,8 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 	e->streams.now = w->now;
 	r = ecs_analyze(a, e->app, w->p, e->conf.counters, w->now);
 	w->request = e->conf.counters->http_requests != requests;
+	w->head_seen = w->request && a->head_seen;
+	w->head_end = a->head_end;
 	if (e->streams.counted)
 		ecs_call_reordered(e, w->s);
 	if (f->app != a->l7.app || f->app_master != a->l7.app_master) {
@@ -291,6 +294,15 @@ static struct ecs_flow *usable(struct ecs_engine *e, struct ecs_session *s, stru
 	return f;
 }
 
+/* A flow under another key: that of the server that it was readdressed to. */
+static struct ecs_flow *alias(struct ecs_engine *e, struct ecs_way *w, const struct ecs_flow_key *k)
+{
+	struct ecs_flow *f = w->p->dir == ECS_DOWNLINK ? ecs_alias_find(e, k) : NULL;
+
+	f = usable(e, w->s, f, w->now);
+	return f && ecs_alias_of(f) != &f->key ? f : NULL; /* taken over, it has none any more */
+}
+
 static bool is_syn(const struct ecs_packet *p)
 {
 	return (p->tcp_flags & (ECS_TCP_SYN | ECS_TCP_ACK | ECS_TCP_RST)) == ECS_TCP_SYN;
@@ -361,8 +373,10 @@ static int find_flow(struct ecs_engine *e, struct ecs_way *w)
 {
 	const struct ecs_packet *p = w->p;
 	struct ecs_flow_key k = key_of(p);
-	struct ecs_flow *f = usable(e, w->s, ecs_flow_find(e->flows, &k), w->now);
+	struct ecs_flow *f = alias(e, w, &k);
 
+	if (!f)
+		f = usable(e, w->s, ecs_flow_find(e->flows, &k), w->now);
 	if (f && reopens(e, f, p)) {
 		if (ecs_flow_recovered(e, f))
 			e->conf.counters->flows_reopened++;
@@ -495,6 +509,10 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	enum ecs_verdict v;
 
 	f->last = w->now;
+	if (f->more) {
+		ecs_alias_show(w);
+		ecs_shift_show(w);
+	}
 	if (whole && f->key.proto == PROTO_TCP)
 		moved = track_tcp(e, w);
 	if (f->flags & ECS_FLOW_F_FRESH)
@@ -526,6 +544,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	if (whole && f->key.proto == PROTO_TCP && (p->tcp_flags & ECS_TCP_RST)) {
 		e->conf.counters->flows_rst++;
 		ecs_flow_drop(e, f, ECS_TELL, w->now);
+		w->f = NULL;
 	}
 	return v;
 }
@@ -533,6 +552,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 {
 	const struct ecs_packet *p = w->p;
+	enum ecs_verdict v;
 
 	if (e->ledger && w->s->place)
 		ecs_ledger_expect(e->ledger, w->s->place);
@@ -544,17 +564,24 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 	} else if (p->icmp_error) {
 		struct ecs_flow_key k = key_of(p);
 
-		w->f = usable(e, w->s, ecs_flow_find(e->flows, &k), w->now);
+		w->f = alias(e, w, &k);
+		if (!w->f)
+			w->f = usable(e, w->s, ecs_flow_find(e->flows, &k), w->now);
 		if (w->f)
 			e->conf.counters->icmp_errors += w->pkts;
 	} else if (find_flow(e, w) != 0) {
 		e->conf.counters->drop_no_memory += w->pkts;
 		return ECS_DROP;
 	}
-	if (w->f)
-		return flow_packet(e, w);
-	match_l34(e, w);
-	return ecs_charge(e, w);
+	if (w->f) {
+		v = flow_packet(e, w);
+	} else {
+		match_l34(e, w);
+		v = ecs_charge(e, w);
+	}
+	if (w->ends != ECS_ENDS_NOT)
+		ecs_enforce_end(e, w);
+	return v;
 }
 
 static void count_in(struct ecs_counters *c, enum ecs_dir dir, uint64_t pkts, uint64_t bytes)
@@ -569,10 +596,10 @@ static void count_in(struct ecs_counters *c, enum ecs_dir dir, uint64_t pkts, ui
 }
 
 enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
-                          uint16_t gso_size, struct srp_time now)
+                          uint16_t gso_size, struct ecs_raw *raw, struct srp_time now)
 {
 	struct ecs_packet p;
-	struct ecs_way w = {.p = &p, .now = now, .line = ECS_LINE_NONE, .ref = ECS_REF_NONE};
+	struct ecs_way w = {.p = &p, .own = &p, .raw = raw, .now = now, .line = ECS_LINE_NONE, .ref = ECS_REF_NONE};
 
 	if (ecs_packet_parse(pkt, len, dir, &p) != 0) {
 		count_in(e->conf.counters, dir, 1, len);

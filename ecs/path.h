@@ -15,7 +15,10 @@
 
 /** One packet and what is known of it so far. */
 struct ecs_way {
-	const struct ecs_packet *p;
+	const struct ecs_packet *p; /**< as the subscriber knows it */
+	struct ecs_packet *own;  /**< the same, where it is to be seen in another light; NULL: nobody's */
+	struct ecs_raw *raw;     /**< the packet to be forwarded; NULL: it is judged only */
+	enum { ECS_ENDS_NOT, ECS_ENDS_FLOW, ECS_ENDS_SESSION } ends; /**< asked for by a stage */
 	struct ecs_session *s;
 	struct ecs_flow *f;      /**< NULL: charged without a flow */
 	struct srp_time now;
@@ -26,20 +29,22 @@ struct ecs_way {
 	bool pending;            /**< by the L3/L4 rule while control was pending */
 	bool held;               /**< forwarded before, charged now: no discard any more */
 	bool request;            /**< an HTTP request became complete with it */
+	bool head_seen;          /**< the header of that request ends at a known place: */
+	uint32_t head_end;       /**< sequence number behind it */
 	bool changed;            /**< something that the flow's checkpoint carries */
 };
 
 /** Parses, classifies and charges one packet. */
 enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
-                          uint16_t gso_size, struct srp_time now);
+                          uint16_t gso_size, struct ecs_raw *raw, struct srp_time now);
 /** Packets and bytes of the segments of a super-packet (R14). */
 void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
                          uint64_t *bytes);
 /**
- * Charges a packet by its line: per-rule counters, and volumes of rule, content-id and session.
- * What the action discards counts as a hit and is not charged.
+ * Does to a packet what its line says (enforce.h) and charges it: per-rule counters, and volumes of
+ * rule, content-id and session. What a stage stops counts as a hit and is not charged.
  */
-enum ecs_verdict ecs_charge(struct ecs_engine *e, const struct ecs_way *w);
+enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w);
 /** Keeps a packet of the handshake for the application's rule (`flow control-handshaking
  *  charge-to-application initial-packets` or `all-packets`). False: it is to be charged now. */
 bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);

@@ -7,18 +7,13 @@
 
 #include "ecs/call.h"
 #include "ecs/kind.h"
+#include "ecs/reply.h"
 #include "ecs/tcp.h"
 
 #define HEADS      1024u
 #define NONE       UINT16_MAX
 #define PROTO_TCP  6u
-#define IP4_HDR    20u
-#define IP6_HDR    40u
-#define TCP_HDR    20u
-#define TTL        64u
-#define IP4_DF     0x40u
-#define WINDOW     0xffffu
-#define BODY_MAX   (ECS_URL_MAX + 128u)
+#define BODY_MAX   ECS_REPLY_MAX
 
 struct entry {
 	uint32_t callid, flow;
@@ -91,6 +86,7 @@ static bool add(struct ecs_engine *e, const struct ecs_flow *f, uint64_t pkts)
 	t->e[i] = (struct entry){s->spec.callid, f->id, *head};
 	*head = i;
 	s->redirects++;
+	s->stages |= ECS_STAGE_BIT(REDIRECT);
 	c->added++;
 	t->n++;
 	e->conf.counters->redirects_added++;
@@ -106,7 +102,8 @@ static void take_out(struct ecs_engine *e, struct ecs_session *s, uint16_t *at, 
 	*at = t->e[i].next;
 	t->e[i].next = t->free;
 	t->free = i;
-	s->redirects--;
+	if (--s->redirects == 0)
+		s->stages &= ~ECS_STAGE_BIT(REDIRECT);
 	t->n--;
 	if (revoked) {
 		c->revoked++;
@@ -154,108 +151,18 @@ void ecs_redirect_clear(struct ecs_engine *e)
 
 /* --- packets of our own ----------------------------------------------------------------------- */
 
-struct reply {
-	enum ecs_dir dir;
-	uint32_t seq, ack;
-	uint8_t flags;
-	const char *body;
-	size_t len;
-};
-
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffffu);
-}
-
-static uint32_t sum(const uint8_t *p, size_t n, uint32_t s)
-{
-	for (; n > 1; p += 2, n -= 2)
-		s += (uint32_t)p[0] << 8 | p[1];
-	return n ? s + ((uint32_t)p[0] << 8) : s;
-}
-
-static unsigned fold(uint32_t s)
-{
-	while (s >> 16)
-		s = (s & 0xffffu) + (s >> 16);
-	return ~s & 0xffffu;
-}
-
-/* The IP header; @return its length. */
-static size_t put_ip(uint8_t *b, bool v4, const struct ecs_addr *src, const struct ecs_addr *dst,
-                     size_t len)
-{
-	if (v4) {
-		memset(b, 0, IP4_HDR);
-		b[0] = 0x45;
-		put16(b + 2, (unsigned)(IP4_HDR + len));
-		b[6] = IP4_DF;
-		b[8] = TTL;
-		b[9] = PROTO_TCP;
-		memcpy(b + 12, src->b + 12, 4);
-		memcpy(b + 16, dst->b + 12, 4);
-		put16(b + 10, fold(sum(b, IP4_HDR, 0)));
-		return IP4_HDR;
-	}
-	memset(b, 0, IP6_HDR);
-	b[0] = 0x60;
-	put16(b + 4, (unsigned)len);
-	b[6] = PROTO_TCP;
-	b[7] = TTL;
-	memcpy(b + 8, src->b, 16);
-	memcpy(b + 24, dst->b, 16);
-	return IP6_HDR;
-}
-
-/* Sends a segment of the flow's server (downlink), or of its subscriber (uplink). */
-static void reply(struct ecs_engine *e, const struct ecs_flow *f, const struct reply *r)
-{
-	uint8_t b[IP6_HDR + TCP_HDR + BODY_MAX], *t;
-	bool down = r->dir == ECS_DOWNLINK, v4 = ecs_addr_is4(&f->key.subscriber);
-	const struct ecs_addr *src = down ? &f->key.server : &f->key.subscriber;
-	const struct ecs_addr *dst = down ? &f->key.subscriber : &f->key.server;
-	size_t len = TCP_HDR + r->len;
-	uint32_t s;
-
-	if (!e->conf.ops || !e->conf.ops->send)
-		return;
-	t = b + put_ip(b, v4, src, dst, len);
-	memset(t, 0, TCP_HDR);
-	put16(t, down ? f->key.server_port : f->key.subscriber_port);
-	put16(t + 2, down ? f->key.subscriber_port : f->key.server_port);
-	put32(t + 4, r->seq);
-	put32(t + 8, r->ack);
-	t[12] = (TCP_HDR / 4) << 4;
-	t[13] = r->flags;
-	put16(t + 14, r->flags & ECS_TCP_RST ? 0 : WINDOW);
-	if (r->len)
-		memcpy(t + TCP_HDR, r->body, r->len);
-	/* of an IPv4 address, the bytes before it are the same at both ends: only its own count */
-	s = sum(v4 ? src->b + 12 : src->b, v4 ? 4 : 16, PROTO_TCP + (uint32_t)len);
-	s = sum(v4 ? dst->b + 12 : dst->b, v4 ? 4 : 16, s);
-	put16(t + 16, fold(sum(t, len, s)));
-	e->conf.ops->send(e->conf.owner, b, (size_t)(t - b) + len, r->dir);
-}
-
 static void answer(struct ecs_engine *e, const struct ecs_way *w, const char *url, uint32_t data)
 {
 	char body[BODY_MAX];
 	int n = snprintf(body, sizeof(body),
 	                 "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n"
 	                 "Connection: close\r\n\r\n", url);
-	const struct reply r = {.dir = ECS_DOWNLINK, .seq = w->p->tcp_ack,
+	const struct ecs_reply r = {.dir = ECS_DOWNLINK, .seq = w->p->tcp_ack,
 	                        .ack = w->p->tcp_seq + data, .body = body, .len = (size_t)n,
 	                        .flags = ECS_TCP_PSH | ECS_TCP_ACK | ECS_TCP_FIN};
 
 	e->conf.counters->redirects_answered++;
-	reply(e, w->f, &r);
+	ecs_reply(e, w->f, &r);
 }
 
 /* --- what comes of a flow --------------------------------------------------------------------- */
@@ -288,10 +195,10 @@ static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
 
 static void reset_server(struct ecs_engine *e, const struct ecs_flow *f, uint32_t seq, uint32_t ack)
 {
-	const struct reply r = {.dir = ECS_UPLINK, .seq = seq, .ack = ack,
+	const struct ecs_reply r = {.dir = ECS_UPLINK, .seq = seq, .ack = ack,
 	                        .flags = ECS_TCP_RST | ECS_TCP_ACK};
 
-	reply(e, f, &r);
+	ecs_reply(e, f, &r);
 }
 
 /* The server has a connection that is over: whatever it says is answered by a reset. */
@@ -348,11 +255,11 @@ bool ecs_redirect(struct ecs_engine *e, const struct ecs_way *w,
 		return redirect(e, w, a->redirect_url, data);
 	}
 	if (there && (data || (p->tcp_flags & ECS_TCP_FIN)) && !(p->tcp_flags & ECS_TCP_RST)) {
-		const struct reply r = {.dir = ECS_DOWNLINK, .seq = p->tcp_ack,
+		const struct ecs_reply r = {.dir = ECS_DOWNLINK, .seq = p->tcp_ack,
 		                        .ack = p->tcp_seq + data + !!(p->tcp_flags & ECS_TCP_FIN),
 		                        .flags = ECS_TCP_ACK};
 
-		reply(e, f, &r);
+		ecs_reply(e, f, &r);
 	}
 	return there;
 }

@@ -10,12 +10,6 @@
 
 #include "ecs/path.h"
 
-/** True where ecs_redirect() is to be asked: seldom. */
-static inline bool ecs_redirects(const struct ecs_way *w, const struct ecs_charging_action *a)
-{
-	return !w->held && (w->s->redirects || (a && a->flow_action == ECS_ACT_REDIRECT));
-}
-
 /**
  * A packet of a flow that is redirected, or whose action @p a says so.
  *

@@ -16,9 +16,9 @@
 #define ECS_SESSION_ENDS(X)                                                      \
 	X(OPERATOR, "operator") X(IDLE, "idle timeout") X(PEER, "deleted by the peer") \
 	X(REPLACED, "address taken by another session") X(DIVERGENT, "unknown to the active") \
-	X(SHUTDOWN, "shutdown")
+	X(SHUTDOWN, "shutdown") X(ACTION, "flow action terminate-session")
 #define X(sym, text) ECS_END_##sym,
-enum ecs_session_end { ECS_SESSION_ENDS(X) ECS_END__N };
+enum ecs_session_end { ECS_SESSION_ENDS(X) ECS_SESSION_END__N };
 #undef X
 
 struct ecs_bearer {
@@ -72,6 +72,7 @@ struct ecs_session {
 	bool consistent;                  /**< all that its records name resolves here */
 	bool original;                    /**< set up here; see ecs_session_recovered() */
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
+	uint32_t stages;                  /**< ECS_STAGE_BIT: needed by each of its packets */
 	uint16_t redirects;               /**< entries of its redirected flows (redirect.h) */
 	struct ecs_bearer first;          /**< the default bearer */
 	struct ecs_bearer *dedicated;     /**< [ECS_BEARERS_MAX - 1] on the heap; NULL: none ever */

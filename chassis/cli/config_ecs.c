@@ -17,6 +17,7 @@ static open_fn *const open_by_kind[ECS_OBJ__N] = {
 	[ECS_OBJ_SCHEME] = ecs_service_scheme,
 	[ECS_OBJ_SUBSCLASS] = ecs_service_subs_class,
 	[ECS_OBJ_SUBSBASE] = ecs_service_subs_base,
+	[ECS_OBJ_XHEADER] = ecs_service_xheader,
 };
 
 static const char *const ops[ECS_OP__N] = {
@@ -159,47 +160,55 @@ int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)
 	                                     chassis_match_text(m, "name"), &c->why), "num");
 }
 
+static struct ecs_action_line line_of(const struct chassis_match *m)
+{
+	bool dynamic = chassis_match_has(m, "dynamic-only");
+
+	return (struct ecs_action_line){
+		.priority = (uint32_t)chassis_match_num(m, "num", 0),
+		.kind = dynamic ? ECS_LINE_DYNAMIC_ONLY
+		        : chassis_match_has(m, "static-and-dynamic") ? ECS_LINE_STATIC_DYNAMIC
+		                                                     : ECS_LINE_STATIC,
+		.adc = chassis_match_has(m, "adc"),
+		.mute = chassis_match_has(m, "mute"),
+		.group = chassis_match_has(m, "group-of-ruledefs"),
+		.rule = chassis_match_text(m, "name"),
+		.action = chassis_match_text(m, "action"),
+		.monitoring_key = (uint32_t)chassis_match_num(m, "key", 0),
+		.description = chassis_match_text(m, "text"),
+	};
+}
+
 int cfg_ecs_action_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
+	const struct ecs_action_line l = line_of(m);
+
 	(void)arg;
-	return told(c, ecs_service_action_line(service(c), cfg_name(c), no(m),
-	                                       (uint32_t)chassis_match_num(m, "num", 0),
-	                                       chassis_match_has(m, "group-of-ruledefs"),
-	                                       chassis_match_text(m, "name"),
-	                                       chassis_match_text(m, "action"), &c->why), "num");
+	return told(c, ecs_service_rule_action(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 
-int cfg_ecs_handshaking(struct cfg *c, const struct chassis_match *m, size_t arg)
+int cfg_ecs_post_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	static const struct {
-		const char *word;
-		unsigned bit;
-	} what[] = {
-		{"all-packets", ECS_HS_ALL_PACKETS},
-		{"initial-packets", ECS_HS_INITIAL},
-		{"mid-session-packets", ECS_HS_MID_SESSION},
-		{"tear-down-packets", ECS_HS_TEAR_DOWN},
+	const struct ecs_action_line l = line_of(m);
+
+	(void)arg;
+	return told(c, ecs_service_post_line(service(c), cfg_name(c), no(m), &l, &c->why), "num");
+}
+
+int cfg_ecs_route_line(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct ecs_route_line l = {
+		.priority = (uint32_t)chassis_match_num(m, "num", 0),
+		.rule = chassis_match_text(m, "name"),
+		.advanced = chassis_match_has(m, "advanced"),
+		.description = chassis_match_text(m, "text"),
 	};
-	unsigned bits = 0;
 
 	(void)arg;
-	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++)
-		if (chassis_match_has(m, what[i].word))
-			bits |= what[i].bit;
-	return told(c, ecs_service_handshaking(service(c), cfg_name(c), bits, &c->why), NULL);
-}
-
-/* --- charging-action ------------------------------------------------------------------------ */
-
-int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	(void)arg;
-	c->why.text[0] = '\0';
-	c->charging = ecs_service_charging_action(service(c), chassis_match_text(m, "name"), no(m),
-	                                          &c->why);
-	if (!c->charging && (!no(m) || c->why.text[0]))
-		return told(c, SRP_EINVAL, "name");
-	return SRP_OK;
+	for (unsigned a = 1; a < ECS_ANALYZER__N; a++)
+		if (chassis_match_has(m, ecs_analyzer_name((enum ecs_analyzer)a)))
+			l.analyzer = (enum ecs_analyzer)a;
+	return told(c, ecs_service_route_line(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 
 /* The words of a matched line: keywords in full, values as typed; without `no` and `default`. */
@@ -234,6 +243,29 @@ static void words_of(const struct chassis_match *m, struct words *ws)
 		first = 1;
 	for (size_t i = first; i < m->n; i++)
 		ws->w[ws->n++] = whole(ws, &m->arg[i]);
+}
+
+int cfg_ecs_rulebase_set(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct words ws;
+
+	(void)arg;
+	words_of(m, &ws);
+	return told(c, ecs_service_rulebase_set(service(c), cfg_name(c), ws.form, ws.w, ws.n,
+	                                        &c->why), NULL);
+}
+
+/* --- charging-action ------------------------------------------------------------------------ */
+
+int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->why.text[0] = '\0';
+	c->charging = ecs_service_charging_action(service(c), chassis_match_text(m, "name"), no(m),
+	                                          &c->why);
+	if (!c->charging && (!no(m) || c->why.text[0]))
+		return told(c, SRP_EINVAL, "name");
+	return SRP_OK;
 }
 
 int cfg_ecs_charging_set(struct cfg *c, const struct chassis_match *m, size_t arg)

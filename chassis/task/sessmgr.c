@@ -210,7 +210,7 @@ static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	uint32_t callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	enum ecs_session_end why = (enum ecs_session_end)srp_mp_uint(r, ECS_END__N - 1);
+	enum ecs_session_end why = (enum ecs_session_end)srp_mp_uint(r, ECS_SESSION_END__N - 1);
 
 	if (n < 3 || r->err)
 		return SRP_EFORMAT;

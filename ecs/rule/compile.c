@@ -208,7 +208,7 @@ int ecs_rule_index(const struct ecs_service *s, const char *name)
 }
 
 static void line_compile(struct ecs_service *s, const struct rulebase *rb,
-                         const struct action_line *al, struct ecs_line *l)
+                         const struct action_line *al, struct ecs_line *l, bool needs_action)
 {
 	struct action *a = (struct action *)(void *)ecs_obj_find(&s->actions, al->action);
 	struct ruledef *r = NULL;
@@ -221,12 +221,17 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 	*l = (struct ecs_line){
 		.priority = al->priority,
 		.rulebase = (uint16_t)rb->o.index,
+		.kind = al->kind,
+		.adc = al->adc,
+		.mute = al->mute,
+		.monitoring_key = al->monitoring_key,
 		.group = al->group,
 		.rule_name = al->rule,
 		.stats = (uint16_t)ecs_service_stats_count(s),
 		.action = a ? &a->pub : NULL,
 		.action_digest = a ? a->pub.charging_digest : 0,
-		.bound = a && (r || g),
+		.stages = a ? ecs_action_stages(&a->pub) : 0,
+		.bound = (a || !needs_action) && (r || g),
 	};
 	if (a)
 		a->used = true;
@@ -241,19 +246,37 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 	}
 }
 
+/** Appends the lines of one list. */
+static size_t list_compile(struct ecs_service *s, struct rulebase *list, size_t n, bool post,
+                           bool needs_action)
+{
+	list->first = (uint16_t)n;
+	for (size_t i = 0; i < list->n; i++, n++) {
+		line_compile(s, list, &list->lines[i], &s->lines[n], needs_action);
+		s->lines[n].post = post;
+	}
+	return n;
+}
+
+/** Lines of `action priority` of all rulebases, behind them those of the other lists. */
 static int lines_compile(struct ecs_service *s, struct ecs_err *e)
 {
 	size_t n = 0;
 
-	s->lines = calloc(s->nlines ? s->nlines : 1, sizeof(*s->lines));
+	s->lines = calloc(s->nlines + s->nposts + s->nroutes + 1, sizeof(*s->lines));
 	if (!s->lines)
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->actions, action, a)
 		a->used = false;
+	TABLE_EACH(&s->rulebases, rulebase, rb)
+		n = list_compile(s, rb, n, false, true);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {
-		rb->first = (uint16_t)n;
-		for (size_t i = 0; i < rb->n; i++)
-			line_compile(s, rb, &rb->lines[i], &s->lines[n++]);
+		LIST_EACH(rb, list)
+			list->o.index = rb->o.index;
+		if (rb->post)
+			n = list_compile(s, rb->post, n, true, true);
+		if (rb->route)
+			n = list_compile(s, rb->route, n, false, false);
 	}
 	return 0;
 }
@@ -324,7 +347,7 @@ static int gates_build(struct ecs_service *s, unsigned field)
 
 static void lines_of_step(const struct ecs_service *s, struct lists *l)
 {
-	for (size_t i = 0; i < s->nlines; i++) {
+	for (size_t i = 0; i < s->nlines + s->nposts + s->nroutes; i++) {
 		const struct ecs_line *line = &s->lines[i];
 		const struct group *g;
 
@@ -402,24 +425,35 @@ static void sets_enter(const struct ecs_service *s, struct rulebase *rb, size_t 
 	rb->l7_fields |= l7;
 	set_bit(rulebase_set(rb, SET_ALWAYS), i, !gates);
 	set_bit(rulebase_set(rb, SET_L34), i, l->l34);
+	set_bit(rulebase_set(rb, SET_DYNAMIC), i, l->kind == ECS_LINE_DYNAMIC_ONLY);
+	set_bit(rulebase_set(rb, SET_POLICY), i, l->kind != ECS_LINE_STATIC);
+	rb->dynamic = rb->dynamic || l->kind != ECS_LINE_STATIC;
 	for (unsigned p = 0; p < PROTO__N; p++)
 		set_bit(rulebase_set(rb, SET_PROTO + p), i, protos & (1u << p));
 	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++)
 		set_bit(rulebase_set(rb, set_gated(f)), i, gates & FIELD_BIT(f));
 }
 
+static int list_build(struct ecs_service *s, struct rulebase *rb)
+{
+	rb->words = (rb->n + 63) / 64;
+	rb->first_l7 = (uint16_t)rb->n;
+	rb->l7_fields = 0;
+	rb->dynamic = false;
+	rb->sets = calloc(rb->words * SETS__N + 1, sizeof(*rb->sets));
+	if (!rb->sets)
+		return SRP_ENOMEM;
+	for (size_t i = 0; i < rb->n; i++)
+		sets_enter(s, rb, i);
+	return 0;
+}
+
 static int rulebases_build(struct ecs_service *s)
 {
-	TABLE_EACH(&s->rulebases, rulebase, rb) {
-		rb->words = (rb->n + 63) / 64;
-		rb->first_l7 = (uint16_t)rb->n;
-		rb->l7_fields = 0;
-		rb->sets = calloc(rb->words * SETS__N + 1, sizeof(*rb->sets));
-		if (!rb->sets)
-			return SRP_ENOMEM;
-		for (size_t i = 0; i < rb->n; i++)
-			sets_enter(s, rb, i);
-	}
+	TABLE_EACH(&s->rulebases, rulebase, rb)
+		LIST_EACH(rb, list)
+			if (list_build(s, list))
+				return SRP_ENOMEM;
 	return 0;
 }
 
@@ -460,10 +494,11 @@ void ecs_compiled_drop(struct ecs_service *s)
 {
 	for (size_t f = 0; f < ECS_F__N; f++)
 		ecs_stringset_free(&s->sets[f]);
-	TABLE_EACH(&s->rulebases, rulebase, rb) {
-		free(rb->sets);
-		rb->sets = NULL;
-	}
+	TABLE_EACH(&s->rulebases, rulebase, rb)
+		LIST_EACH(rb, list) {
+			free(list->sets);
+			list->sets = NULL;
+		}
 	TABLE_EACH(&s->schemes, scheme, ss) {
 		free(ss->delay);
 		free(ss->exact);
@@ -526,7 +561,7 @@ size_t ecs_service_lines(const struct ecs_service *s)
 
 const struct ecs_line *ecs_service_line(const struct ecs_service *s, uint16_t line)
 {
-	return s->lines && line < s->nlines ? &s->lines[line] : NULL;
+	return s->lines && line < s->nlines + s->nposts + s->nroutes ? &s->lines[line] : NULL;
 }
 
 uint16_t ecs_service_find_line(const struct ecs_service *s, int rulebase, const char *rule)

@@ -154,13 +154,8 @@ int ecs_digest_rules(struct ecs_service *s)
 
 static void canon_rulebase(struct canon *c, const struct rulebase *rb)
 {
-	ecs_canon_u64(c, rb->handshaking);
-	for (size_t i = 0; i < rb->n; i++) {
-		ecs_canon_u64(c, rb->lines[i].priority);
-		ecs_canon_u64(c, rb->lines[i].group);
-		ecs_canon_str(c, rb->lines[i].rule, false);
-		ecs_canon_str(c, rb->lines[i].action, false);
-	}
+	ecs_rulebase_print_lists(rb, put_canon, c);
+	ecs_rulebase_print(&rb->conf, put_canon, c);
 }
 
 static void canon_condition(struct canon *c, const struct trigger_condition *tc, struct canon *sub)
@@ -217,6 +212,15 @@ static void canon_base(struct canon *c, const struct subs_base *sb)
 	}
 }
 
+static void canon_xheader(struct canon *c, const struct ecs_xformat *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		ecs_canon_str(c, x->field[i].name, true);
+		ecs_canon_u64(c, x->field[i].value);
+		ecs_canon_str(c, x->field[i].text, false);
+	}
+}
+
 /* One digest per object into `all`, sorted: the order of entry of objects says nothing. */
 #define CANON_TABLE(table, type, var, body)                                                        \
 	do {                                                                                       \
@@ -235,6 +239,7 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
 	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
+	CANON_TABLE(&s->xheaders, xheader, x, canon_xheader(c, &x->pub));
 	CANON_TABLE(&s->actions, action, a, ecs_action_print(&a->pub, false, put_canon, c));
 }
 

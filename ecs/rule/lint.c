@@ -145,7 +145,7 @@ static void lint_redirect(const struct linter *l, const struct rulebase *rb)
 /** L7 rules that are eligible while plain acknowledgements are charged by L3/L4 rules. */
 static void lint_delay_charging(const struct linter *l, const struct rulebase *rb)
 {
-	if (rb->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_MID_SESSION))
+	if (rb->conf.handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_MID_SESSION))
 		return;
 	for (size_t i = 0; i < rb->n; i++) {
 		const struct ecs_line *line = &l->s->lines[rb->first + i];
@@ -268,6 +268,10 @@ void ecs_service_lint(const struct ecs_service *s,
 		if (!a->used)
 			WARNING(&l, "Charging-action <%s> is not used in any rulebase.",
 				a->pub.name);
+	TABLE_EACH(&s->actions, action, a)
+		if (a->pub.xheader[0] && !ecs_obj_find(&s->xheaders, a->pub.xheader))
+			ERROR(&l, "Xheader-format <%s> of charging-action <%s> is not configured.",
+			      a->pub.xheader, a->pub.name);
 	TABLE_EACH(&s->trigger_actions, trigger_action, ta)
 		if (!ta->used)
 			WARNING(&l, "Trigger-action <%s> is not used in any service-scheme.",

@@ -107,16 +107,8 @@ static void print_action(struct printer *p, const struct ecs_charging_action *a)
 static void print_rulebase(struct printer *p, const struct rulebase *rb)
 {
 	block_open(p, "rulebase", rb->o.name);
-	for (size_t i = 0; i < rb->n; i++)
-		line(p, "action priority %u %s %s charging-action %s", rb->lines[i].priority,
-		     rb->lines[i].group ? "group-of-ruledefs" : "ruledef", rb->lines[i].rule,
-		     rb->lines[i].action);
-	if (rb->handshaking)
-		line(p, "flow control-handshaking charge-to-application%s%s%s%s",
-		     rb->handshaking & ECS_HS_ALL_PACKETS ? " all-packets" : "",
-		     rb->handshaking & ECS_HS_INITIAL ? " initial-packets" : "",
-		     rb->handshaking & ECS_HS_MID_SESSION ? " mid-session-packets" : "",
-		     rb->handshaking & ECS_HS_TEAR_DOWN ? " tear-down-packets" : "");
+	ecs_rulebase_print_lists(rb, put_line, p);
+	ecs_rulebase_print(&rb->conf, put_line, p);
 	block_close(p);
 }
 
@@ -193,6 +185,20 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 	line(p, "system-limit flow-chkpt-per-call %u", s->flow_chkpt);
 }
 
+static void print_xheader(struct printer *p, const struct ecs_xformat *x)
+{
+	block_open(p, "xheader-format", x->name);
+	for (size_t i = 0; i < x->n; i++) {
+		const struct ecs_xfield *f = &x->field[i];
+
+		if (f->value == ECS_XVALUE_CONSTANT)
+			line(p, "insert %s %s \"%s\"", f->name, ecs_xvalue_words(f->value), f->text);
+		else
+			line(p, "insert %s %s", f->name, ecs_xvalue_words(f->value));
+	}
+	block_close(p);
+}
+
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg)
 {
@@ -204,6 +210,8 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 		print_ruledef(&p, r);
 	TABLE_EACH(&s->groups, group, g)
 		print_group(&p, g);
+	TABLE_EACH(&s->xheaders, xheader, x)
+		print_xheader(&p, &x->pub);
 	TABLE_EACH(&s->actions, action, a)
 		print_action(&p, &a->pub);
 	TABLE_EACH(&s->rulebases, rulebase, rb)

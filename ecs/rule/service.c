@@ -201,7 +201,10 @@ static void group_fini(struct obj *o)
 
 static void rulebase_fini(struct obj *o)
 {
-	free(((struct rulebase *)(void *)o)->lines);
+	struct rulebase *rb = (struct rulebase *)(void *)o;
+
+	ecs_rulebase_free_lists(rb);
+	free(rb->lines);
 }
 
 static void scheme_fini(struct obj *o)
@@ -235,6 +238,7 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->actions = TABLE(action, "charging-action", ECS_ACTIONS_MAX, NULL);
 	s->trigger_actions = TABLE(trigger_action, "trigger-action", SMALL_MAX, NULL);
 	s->conditions = TABLE(trigger_condition, "trigger-condition", SMALL_MAX, NULL);
+	s->xheaders = TABLE(xheader, "xheader-format", ECS_XHEADERS_MAX, NULL);
 	s->schemes = TABLE(scheme, "service-scheme", SCHEMES_MAX, scheme_fini);
 	s->classes = TABLE(subs_class, "subs-class", RULEBASES_MAX, NULL);
 	s->bases = TABLE(subs_base, "subscriber-base", RULEBASES_MAX, base_fini);
@@ -257,6 +261,7 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->schemes);
 	obj_table_fini(&s->classes);
 	obj_table_fini(&s->bases);
+	obj_table_fini(&s->xheaders);
 	free(s);
 }
 

@@ -13,6 +13,10 @@
 
 #include "ecs/packet.h"
 #include "ecs/rule/action.h"
+#include "ecs/rule/xheader.h"
+#include "ecs/rule/filter.h"
+#include "ecs/rule/record.h"
+#include "ecs/rule/rulebase.h"
 
 #define ECS_RULEDEFS_MAX    2048
 #define ECS_GROUPS_MAX      128
@@ -62,10 +66,23 @@ struct ecs_l7 {
 enum ecs_tcp_state { ECS_TCP_STATES(X) ECS_TCP_ST__N };
 #undef X
 
+/** Stages of a packet after its verdict, in their order: rows of ecs/enforce.def. */
+#define ECS_STAGE(sym, fn, when, recovered, counter, help) ECS_STAGE_##sym,
+enum ecs_stage {
+#include "ecs/enforce.def"
+	ECS_STAGE__N
+};
+#undef ECS_STAGE
+#define ECS_STAGE_BIT(sym) (UINT32_C(1) << ECS_STAGE_##sym)
+
 /** One `action priority` line, compiled. Its index in the service is the flow's `line`. */
 struct ecs_line {
 	uint16_t priority;
 	uint16_t rulebase;        /**< index */
+	uint8_t kind;             /**< enum ecs_line_kind */
+	bool adc, mute;           /**< of a dynamic-only line */
+	bool post;                /**< of the list of post-processing */
+	uint32_t monitoring_key;  /**< 0 none */
 	bool group;               /**< the name is a group-of-ruledefs */
 	bool l34;                 /**< decides by L3/L4 alone (of a group: all members) */
 	bool bound;               /**< rule and action exist; else the line has no effect */
@@ -74,6 +91,7 @@ struct ecs_line {
 	const struct ecs_charging_action *action; /**< NULL where unknown */
 	uint64_t rule_digest;     /**< of the lines or members */
 	uint64_t action_digest;   /**< of the action's charging fields */
+	uint32_t stages;          /**< ECS_STAGE_BIT: what its action does to packets */
 };
 
 /** Per-rule counters, in the task's slab: one per rule name, and one for `(no rule)` at the end. */
@@ -100,6 +118,9 @@ void ecs_service_free(struct ecs_service *s);
 struct ecs_err {
 	char text[160];
 };
+
+/** How a command is given: itself, `no`, `default`. */
+enum ecs_form { ECS_FORM_SET, ECS_FORM_NO, ECS_FORM_DEFAULT };
 
 int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
 /**
@@ -129,15 +150,22 @@ int ecs_service_rulebase(struct ecs_service *s, const char *name, bool no, struc
  *  line's rule. */
 int ecs_service_action_line(struct ecs_service *s, const char *rulebase, bool no, uint32_t priority,
                             bool group, const char *rule, const char *action, struct ecs_err *e);
+/** The same with all that such a line can say; @p l->action NULL when it is removed. */
+int ecs_service_rule_action(struct ecs_service *s, const char *rulebase, bool no,
+                            const struct ecs_action_line *l, struct ecs_err *e);
+/** `post-processing priority`: as ecs_service_rule_action(), in a list of its own. */
+int ecs_service_post_line(struct ecs_service *s, const char *rulebase, bool no,
+                          const struct ecs_action_line *l, struct ecs_err *e);
+/** `route priority`: to an analyzer; a list of its own. */
+int ecs_service_route_line(struct ecs_service *s, const char *rulebase, bool no,
+                           const struct ecs_route_line *l, struct ecs_err *e);
+/** Runs one command of rulebase.def; as ecs_charging_action_set(). */
+int ecs_service_rulebase_set(struct ecs_service *s, const char *rulebase, enum ecs_form form,
+                             const char *const *w, size_t n, struct ecs_err *e);
 /**
  * `flow control-handshaking charge-to-application`: which packets without application data are
  * charged to the application. @p what: ECS_HS_* or 0 for none (the default).
  */
-#define ECS_HS_ALL_PACKETS 0x1u
-#define ECS_HS_INITIAL     0x2u
-#define ECS_HS_MID_SESSION 0x4u
-#define ECS_HS_TEAR_DOWN   0x8u
-#define ECS_HS_ALL         0xfu
 int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigned what,
                             struct ecs_err *e);
 /**
@@ -148,8 +176,6 @@ int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigne
  */
 struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
                                                         bool no, struct ecs_err *e);
-/** How a command is given: itself, `no`, `default`. */
-enum ecs_form { ECS_FORM_SET, ECS_FORM_NO, ECS_FORM_DEFAULT };
 /**
  * Runs one command of a charging-action (action.def).
  *
@@ -200,6 +226,18 @@ int ecs_service_subs_base(struct ecs_service *s, const char *name, bool no, stru
 int ecs_service_subs_bind(struct ecs_service *s, const char *base, bool no, uint32_t priority,
                           const char *cls, const char *scheme, struct ecs_err *e);
 
+/** `xheader-format NAME`. */
+int ecs_service_xheader(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** `insert FIELD ...` of a format: the name of a header field, and its value; @p text of a constant.
+ *  A field entered again is replaced. */
+int ecs_service_xheader_insert(struct ecs_service *s, const char *format, bool no,
+                               const char *field, enum ecs_xvalue v, const char *text,
+                               struct ecs_err *e);
+/** A format, or NULL. */
+const struct ecs_xformat *ecs_service_xformat(const struct ecs_service *s, const char *name);
+/** The words of a value. */
+const char *ecs_xvalue_words(enum ecs_xvalue v);
+
 /**
  * Resolves references, compiles the string conditions into sets, computes digests, freezes.
  * @return 0, or SRP_ENOMEM / SRP_EINVAL (a regular expression that does not compile) with @p e
@@ -234,6 +272,9 @@ const char *ecs_service_name(const struct ecs_service *s);
 uint64_t ecs_service_digest(const struct ecs_service *s);
 /** The idle timeouts, to read. */
 const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s);
+/** What a rulebase says beside its lists; NULL: there is none of this index. */
+const struct ecs_rulebase_conf *ecs_service_rulebase_conf(const struct ecs_service *s,
+                                                          int rulebase);
 /** ECS_HS_* of a rulebase, by its index. */
 unsigned ecs_service_handshaking_of(const struct ecs_service *s, int rulebase);
 /** Charging-actions in the order of entry; NULL beyond the last. */
@@ -275,6 +316,10 @@ struct ecs_match_in {
 	const struct ecs_l7 *l7;   /**< NULL: nothing is known nor will be: no L7 line matches */
 	uint8_t tcp_state;         /**< enum ecs_tcp_state of the flow */
 	bool l34_only;             /**< only lines that decide by L3/L4 (control pending, recovered) */
+	bool policy;               /**< rules come from outside: static-and-dynamic is dynamic-only */
+	/** Dynamic-only lines that are active, a bit for each line of the rulebase, in its order (line
+	 *  less ecs_service_first_line()); NULL: none is. */
+	const uint64_t *active;
 };
 
 /** Scratch of one thread for the compiled sets. */
@@ -290,6 +335,18 @@ void ecs_matcher_free(struct ecs_matcher *m);
  * @return a line, or ECS_LINE_NONE: the built-in `(no rule)`
  */
 uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in, bool *maybe);
+
+/** The same among the lines of post-processing, of which all can match; ecs_service_line() gives them
+ *  too. */
+uint16_t ecs_match_post(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in);
+/** The analyzer of the first route that matches; ECS_ANALYZER_NONE. L7 lines do not count: routes are
+ *  looked at before analyzers are. */
+enum ecs_analyzer ecs_match_route(struct ecs_matcher *m, int rulebase,
+                                  const struct ecs_packet *pkt);
+/** Whether a rulebase has a route to this analyzer at all. */
+bool ecs_service_routes_to(const struct ecs_service *s, int rulebase, enum ecs_analyzer a);
+/** The first of the lines of a rulebase, and how many it has. */
+uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_t *n);
 
 /** Which L7 fields the rulebase asks for at all: no analyzer runs for what nobody reads. */
 struct ecs_needs {

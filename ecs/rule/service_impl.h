@@ -118,16 +118,24 @@ struct action {
 
 struct action_line {
 	uint16_t priority;
+	uint8_t kind;              /**< enum ecs_line_kind */
+	bool adc, mute;
 	bool group;
+	uint32_t monitoring_key;
+	uint8_t analyzer;          /**< of a route */
+	bool advanced;
 	char rule[ECS_NAME_MAX + 1], action[ECS_NAME_MAX + 1];
+	char description[ECS_NAME_MAX + 1];
 };
 
 struct rulebase {
 	struct obj o;
 	struct action_line *lines; /**< by priority */
 	size_t n;
-	unsigned handshaking;      /**< ECS_HS_* */
+	struct ecs_rulebase_conf conf;
+	struct rulebase *post, *route; /**< the other lists, as rulebases; NULL: no lines */
 	/* made at commit */
+	bool dynamic;              /**< some lines are not static */
 	uint16_t first;            /**< its lines are [first, first + n) of the service */
 	uint16_t first_l7;         /**< the first line, of those, that looks at an L7 field */
 	size_t words;              /**< 64-bit words of one bit set over its lines */
@@ -204,6 +212,11 @@ struct subs_base {
 	struct subs_bind *prio;    /**< [PRIO_MAX + 1], NULL until the first */
 };
 
+struct xheader {
+	struct obj o;
+	struct ecs_xformat pub;
+};
+
 /** What find_scheme walks: bindings that resolve, in their order. */
 struct binding {
 	const struct subs_class *cls;
@@ -232,8 +245,9 @@ struct ecs_service {
 	bool trusted;                /**< expressions were tried before: not again, line by line */
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
-		classes, bases;
+		classes, bases, xheaders;
 	size_t nlines;               /**< action lines over all rulebases */
+	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
 	struct ecs_timeouts timeouts;
 	uint32_t flow_chkpt;
 	/* made at commit */
@@ -247,6 +261,12 @@ struct ecs_service {
 	struct binding *bindings;
 	size_t nbindings;
 };
+
+/** Each of the lists of rules of a rulebase, as a rulebase. */
+#define LIST_EACH(rb, var)                                                                   \
+	for (struct rulebase *var##_v[] = {(rb), (rb)->post, (rb)->route}, **var##_p = var##_v; \
+	     var##_p < var##_v + 3; var##_p++)                                               \
+		for (struct rulebase *var = *var##_p; var; var = NULL)
 
 #define TABLE_EACH(t, type, var)                                                             \
 	for (size_t var##_i = 0; var##_i < (t)->n; var##_i++)                                \
@@ -330,6 +350,19 @@ typedef void exact_hit_fn(void *arg, unsigned field, uint16_t pattern);
 void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
                  void *arg);
 
+/** Prints the commands of a rulebase that are no lists, as they differ from its beginning. */
+void ecs_rulebase_print(const struct ecs_rulebase_conf *c, void (*put)(void *arg, const char *line),
+                        void *arg);
+/** Its lists, line by line. */
+void ecs_rulebase_print_lists(const struct rulebase *rb, void (*put)(void *arg, const char *line),
+                              void *arg);
+void ecs_rulebase_free_lists(struct rulebase *rb);
+/** The commands of rulebase.def (base_own.c). */
+void ecs_rulebase_init(struct ecs_rulebase_conf *c);
+int ecs_rulebase_set(struct ecs_rulebase_conf *c, enum ecs_form form, const char *const *w,
+                     size_t n, struct ecs_err *e);
+void ecs_rulebase_tell(const struct ecs_rulebase_conf *c, ecs_tell_fn *tell, void *arg);
+
 /** Frees what a commit has made (compile.c). */
 void ecs_compiled_drop(struct ecs_service *s);
 
@@ -346,7 +379,7 @@ bool ecs_cond_any_holds(const struct trigger_condition *c);
 int ecs_rule_index(const struct ecs_service *s, const char *name);
 
 /** Per-rulebase bit sets over its lines: how many, and which. */
-enum { SET_ALWAYS, SET_L34, SET_PROTO, SET_GATED = SET_PROTO + PROTO__N };
+enum { SET_ALWAYS, SET_L34, SET_DYNAMIC, SET_POLICY, SET_PROTO, SET_GATED = SET_PROTO + PROTO__N };
 /** L7 fields are ECS_F_HTTP_ANY and after. */
 #define L7_FIELDS  (ECS_F__N - ECS_F_HTTP_ANY)
 #define SETS__N    (SET_GATED + L7_FIELDS)

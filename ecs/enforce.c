@@ -1,0 +1,183 @@
+#include "config.h"
+#include "ecs/enforce.h"
+
+#include "ecs/redirect.h"
+#include "ecs/reply.h"
+#include "ecs/rewrite.h"
+
+#define PROTO_TCP 6u
+
+/* --- the chain -------------------------------------------------------------------------------- */
+
+enum on_recovered { NOT, ACTS };
+
+static const struct stage {
+	ecs_stage_fn *fn;
+	enum on_recovered recovered;
+	size_t counter; /* in struct ecs_counters */
+} stages[] = {
+#define ECS_STAGE(sym, fn_, when, recovered_, counter_, help)                                     \
+	[ECS_STAGE_##sym] = {ecs_stage_##fn_, recovered_, offsetof(struct ecs_counters, counter_)},
+#include "ecs/enforce.def"
+#undef ECS_STAGE
+};
+
+static void count(struct ecs_engine *e, const struct stage *st, uint64_t pkts)
+{
+	uint64_t *n = (uint64_t *)(void *)((char *)e->conf.counters + st->counter);
+
+	*n += pkts;
+}
+
+bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a,
+                 uint32_t mask)
+{
+	bool recovered = w->f && ecs_flow_recovered(e, w->f) && !(w->f->flags & ECS_FLOW_F_FRESH);
+
+	for (; mask; mask &= mask - 1) {
+		const struct stage *st = &stages[__builtin_ctz(mask)];
+		enum ecs_stage_did did;
+
+		if (recovered && st->recovered == NOT)
+			continue;
+		did = st->fn(e, w, a);
+		if (did != ECS_STAGE_PASSED)
+			count(e, st, w->pkts);
+		if (did == ECS_STAGE_STOPPED)
+			return true;
+		/* a stage may need a later one */
+		if (w->f && w->f->more)
+			mask |= w->f->more->stages & ~((mask & -mask) * 2 - 1);
+	}
+	return false;
+}
+
+/* --- what few flows have ---------------------------------------------------------------------- */
+
+struct ecs_flow_more *ecs_flow_more(struct ecs_engine *e, struct ecs_flow *f)
+{
+	struct ecs_flow_more *m = f->more;
+
+	if (m)
+		return m;
+	if (e->nmores < ECS_FLOW_MORES_MAX)
+		m = ecs_pool_get(&e->flow_more_pool);
+	if (!m) {
+		e->conf.counters->flow_mores_refused++;
+		return NULL;
+	}
+	m->flow = f;
+	f->more = m;
+	e->nmores++;
+	return m;
+}
+
+void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f)
+{
+	struct ecs_flow_more *m = f->more;
+
+	if (!m)
+		return;
+	ecs_alias_drop(e, f);
+	ecs_shift_free(m);
+	f->more = NULL;
+	e->nmores--;
+	ecs_pool_put(&e->flow_more_pool, m);
+}
+
+/* --- stages ----------------------------------------------------------------------------------- */
+
+/* Both ends of a connection hear that it is over: each gets a segment that it takes for the other's. */
+static void reset_both(struct ecs_engine *e, const struct ecs_way *w)
+{
+	const struct ecs_packet *p = w->p;
+	uint32_t n = p->len > p->hdr_len ? (uint32_t)(p->len - p->hdr_len) : 0;
+	uint32_t end = p->tcp_seq + n + !!(p->tcp_flags & ECS_TCP_SYN) + !!(p->tcp_flags & ECS_TCP_FIN);
+	bool acks = p->tcp_flags & ECS_TCP_ACK;
+	struct ecs_reply back = {.dir = p->dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK,
+	                         .seq = acks ? p->tcp_ack : 0, .ack = end,
+	                         .flags = ECS_TCP_RST | ECS_TCP_ACK};
+	struct ecs_reply on = {.dir = p->dir, .seq = p->tcp_seq, .ack = p->tcp_ack,
+	                       .flags = ECS_TCP_RST | ECS_TCP_ACK};
+
+	if (p->tcp_flags & ECS_TCP_RST)
+		return;
+	ecs_reply(e, w->f, &back);
+	/* of the first segment the other end has not heard yet */
+	if (acks)
+		ecs_reply(e, w->f, &on);
+}
+
+enum ecs_stage_did ecs_stage_terminate(struct ecs_engine *e, struct ecs_way *w,
+                                       const struct ecs_charging_action *a)
+{
+	const struct ecs_packet *p = w->p;
+	bool whole = p->frag != ECS_FRAG_LATER && !p->icmp_error;
+
+	if (!a)
+		return ECS_STAGE_PASSED;
+	if (a->flow_action == ECS_ACT_TERMINATE_SESSION)
+		w->ends = ECS_ENDS_SESSION;
+	else if (w->f && whole)
+		w->ends = ECS_ENDS_FLOW;
+	if (w->f && whole && w->f->key.proto == PROTO_TCP)
+		reset_both(e, w);
+	return ECS_STAGE_STOPPED;
+}
+
+enum ecs_stage_did ecs_stage_discard(struct ecs_engine *e, struct ecs_way *w,
+                                     const struct ecs_charging_action *a)
+{
+	(void)e;
+	if (!a || a->flow_action != ECS_ACT_DISCARD)
+		return ECS_STAGE_PASSED;
+	/* without a direction, both */
+	if (a->discard_up != a->discard_down &&
+	    !(w->p->dir == ECS_UPLINK ? a->discard_up : a->discard_down))
+		return ECS_STAGE_PASSED;
+	return ECS_STAGE_STOPPED;
+}
+
+enum ecs_stage_did ecs_stage_redirect(struct ecs_engine *e, struct ecs_way *w,
+                                      const struct ecs_charging_action *a)
+{
+	return ecs_redirect(e, w, a) ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
+}
+
+enum ecs_stage_did ecs_stage_tos(struct ecs_engine *e, struct ecs_way *w,
+                                 const struct ecs_charging_action *a)
+{
+	const struct ecs_tos *t;
+
+	(void)e;
+	if (!a)
+		return ECS_STAGE_PASSED;
+	t = w->p->dir == ECS_UPLINK ? &a->tos_up : &a->tos_down;
+	if (!t->mask)
+		return ECS_STAGE_PASSED;
+	if (w->raw)
+		ecs_rewrite_tos(w->raw, w->p, (uint8_t)((w->p->tos & ~t->mask) | t->value));
+	return ECS_STAGE_ACTED;
+}
+
+enum ecs_stage_did ecs_stage_nexthop(struct ecs_engine *e, struct ecs_way *w,
+                                     const struct ecs_charging_action *a)
+{
+	(void)e;
+	if (!a || w->p->dir != ECS_UPLINK || ecs_addr_is4(&a->nexthop) != (w->p->version == 4))
+		return ECS_STAGE_PASSED;
+	if (w->raw)
+		w->raw->nexthop = &a->nexthop;
+	return ECS_STAGE_ACTED;
+}
+
+void ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w)
+{
+	if (w->ends == ECS_ENDS_SESSION) {
+		e->conf.counters->sessions_terminated++;
+		ecs_session_drop(e, w->s, ECS_END_ACTION, ECS_TELL, w->now);
+	} else if (w->f) {
+		e->conf.counters->flows_terminated++;
+		ecs_flow_drop(e, w->f, ECS_TELL, w->now);
+	}
+}

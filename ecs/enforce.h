@@ -1,0 +1,117 @@
+/* enforce: what is done to a packet after its verdict and before it is charged: the stages of
+ * enforce.def. A packet whose rule, session and flow need none pays for one test. */
+#ifndef ECS_ENFORCE_H
+#define ECS_ENFORCE_H
+
+#include "ecs/path.h"
+#include "srp/mp.h"
+
+/** What a stage did. */
+enum ecs_stage_did {
+	ECS_STAGE_PASSED,  /**< nothing */
+	ECS_STAGE_ACTED,   /**< changed the packet, or how it goes on: counted by the stage's counter */
+	ECS_STAGE_STOPPED  /**< dropped or answered it: counted likewise, and as a hit of the rule only */
+};
+
+/**
+ * One stage of one packet.
+ *
+ * @param w  w->raw: the packet, to be changed in place; NULL: it is judged, not forwarded. w->f may
+ *           be NULL. To end flow or session: w->ends, which is done when the packet is done with.
+ * @param a  charging-action of its line; NULL: it has none
+ */
+typedef enum ecs_stage_did ecs_stage_fn(struct ecs_engine *e, struct ecs_way *w,
+                                        const struct ecs_charging_action *a);
+
+#define ECS_STAGE(sym, fn, when, recovered, counter, help) ecs_stage_fn ecs_stage_##fn;
+#include "ecs/enforce.def"
+#undef ECS_STAGE
+
+/** What few flows have, kept aside: ecs_flow.more. */
+struct ecs_flow_more {
+	uint32_t stages;              /**< ECS_STAGE_BIT: needed by every packet of the flow */
+	struct ecs_flow *flow;
+	/* readdress.c */
+	struct ecs_flow_more *alias_next; /**< chain of e->aliases */
+	struct ecs_flow_key alias;    /**< as the key, with the server that it was sent to */
+	/* shift.c */
+	struct ecs_shift *shift;      /**< bytes inserted into it; NULL: none */
+};
+
+/** The stages that a packet needs; 0 for most. */
+static inline uint32_t ecs_way_stages(const struct ecs_way *w, const struct ecs_line *l)
+{
+	uint32_t m = w->s->stages | (l ? l->stages : 0);
+
+	if (w->f && w->f->more)
+		m |= w->f->more->stages;
+	return m;
+}
+
+/**
+ * Runs the stages of @p stages on a packet.
+ *
+ * @return true: it goes no further, and has been counted
+ */
+bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a,
+                 uint32_t stages);
+/** What a stage has asked for: ends the flow, or the session. */
+void ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w);
+
+/** What the flow has aside, made at need; NULL without memory, or beyond ECS_FLOW_MORES_MAX. */
+struct ecs_flow_more *ecs_flow_more(struct ecs_engine *e, struct ecs_flow *f);
+/** Frees it: the flow ends, or was taken over. */
+void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f);
+
+#define ECS_FLOW_MORES_MAX 262144u /**< of an engine */
+
+/* --- readdress.c ------------------------------------------------------------------------------ */
+
+/** The flow of a packet of a server that its flow was readdressed to; @p k as it came. NULL: none. */
+struct ecs_flow *ecs_alias_find(const struct ecs_engine *e, const struct ecs_flow_key *k);
+/** 0 or SRP_ENOMEM. */
+int ecs_aliases_init(struct ecs_engine *e);
+/** The key of a flow as its server has it. */
+const struct ecs_flow_key *ecs_alias_of(const struct ecs_flow *f);
+/** The flow was taken over: it goes to the server that its subscriber named. */
+void ecs_alias_drop(struct ecs_engine *e, struct ecs_flow *f);
+/** Shows a packet of the other server as one of the server that the subscriber knows. */
+void ecs_alias_show(struct ecs_way *w);
+
+/* --- shift.c: bytes inserted into a TCP connection, from the subscriber to the server ------------ */
+
+#define ECS_SHIFT_PIECES 4u   /**< insertions that the server has not acknowledged yet */
+#define ECS_SHIFT_BYTES  512u /**< of one of them */
+
+/** A sequence number of the subscriber, as the server counts. */
+uint32_t ecs_shift_seq(const struct ecs_flow *f, uint32_t seq);
+/** Shows what a packet of the server acknowledges as the subscriber counts. */
+void ecs_shift_show(struct ecs_way *w);
+/**
+ * Inserts bytes before the byte of the subscriber with number @p at: into the packet that has it, now
+ * and whenever it is sent again.
+ * @return 0, SRP_EFULL, SRP_ENOMEM
+ */
+int ecs_shift_add(struct ecs_engine *e, struct ecs_flow *f, uint32_t at, const uint8_t *bytes,
+                  size_t n);
+void ecs_shift_free(struct ecs_flow_more *m);
+/** What is checkpointed of it: nil, or [base, [at, bytes]...]. */
+void ecs_shift_encode(const struct ecs_flow *f, struct srp_mp_w *w);
+#define ECS_SHIFT_WIRE (1 + 5 + 1 + ECS_SHIFT_PIECES * (1 + 5 + 3 + ECS_SHIFT_BYTES))
+
+/** A shift as a record says it. */
+struct ecs_shift_image {
+	bool there;
+	uint32_t base;
+	size_t n;
+	struct {
+		uint32_t at;
+		const uint8_t *bytes;
+		size_t len;
+	} piece[ECS_SHIFT_PIECES];
+};
+void ecs_shift_read(struct srp_mp_r *r, struct ecs_shift_image *out);
+/** Takes it over in place of what the flow has. */
+void ecs_shift_apply(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_shift_image *m);
+
+#endif

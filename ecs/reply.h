@@ -1,0 +1,20 @@
+/* reply: a segment of TCP that the engine makes itself: to the subscriber of a flow in the name of its
+ * server, or the other way round. */
+#ifndef ECS_REPLY_H
+#define ECS_REPLY_H
+
+#include "ecs/engine_impl.h"
+
+#define ECS_REPLY_MAX (ECS_URL_MAX + 128u) /**< bytes of payload */
+
+struct ecs_reply {
+	enum ecs_dir dir;  /**< DOWNLINK: to the subscriber */
+	uint32_t seq, ack; /**< as the subscriber counts */
+	uint8_t flags;
+	const char *body;
+	size_t len;        /**< at most ECS_REPLY_MAX */
+};
+
+void ecs_reply(struct ecs_engine *e, const struct ecs_flow *f, const struct ecs_reply *r);
+
+#endif
