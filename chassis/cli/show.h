@@ -5,6 +5,7 @@
 
 #include "chassis/cli/answer.h"
 #include "chassis/cli/config.h"
+#include "chassis/task/running.h"
 #include "chassis/task/slab.h"
 #include "stats/doc.h"
 
@@ -20,7 +21,8 @@ struct chassis_proc {
 
 /** What a show may look at. */
 struct chassis_view {
-	const struct chassis_config *config;
+	const struct chassis_config *config; /**< that which runs */
+	const struct chassis_running *running; /**< which it is; NULL: not known */
 	/** A consistent copy of a task's slab, valid until the next call; NULL: there is none. */
 	const struct chassis_slab *(*slab)(void *arg, enum chassis_task task, unsigned instance);
 	/** False: there is no such process, or it cannot be looked at. NULL: none can. */
@@ -59,7 +61,8 @@ void chassis_show_session_recovery(const struct chassis_view *v, struct stats_do
 void chassis_show_crashes(const struct chassis_view *v, struct stats_doc *d);
 /** False: there was no such crash, or it is forgotten. */
 bool chassis_show_crash(const struct chassis_view *v, struct stats_doc *d, uint64_t number);
-void chassis_show_version(struct stats_doc *d);
+/** Also which configuration runs, and since when. */
+void chassis_show_version(const struct chassis_view *v, struct stats_doc *d);
 /** Feature keys, of the day. */
 void chassis_show_license(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_config(const struct chassis_view *v, struct stats_doc *d);

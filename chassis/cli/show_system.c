@@ -5,16 +5,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define N(a) (sizeof(a) / sizeof(a[0]))
 
-void chassis_show_version(struct stats_doc *d)
+/* The number is this chassis' own; the digest is what the peer's is compared with. */
+static void running(const struct chassis_running *r, struct stats_doc *d)
+{
+	time_t at = (time_t)(r->wall_ms / 1000);
+	char since[48] = "", digest[17];
+	struct tm tm;
+
+	if (localtime_r(&at, &tm))
+		strftime(since, sizeof(since), "%a %b %e %H:%M:%S %Z %Y", &tm);
+	snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)r->digest);
+	stats_doc_open(d, "running_configuration", "Running Configuration:");
+	stats_doc_item(d, "configuration_version", "  Version", stats_uint(r->version));
+	stats_doc_item(d, "since", "  Since", stats_string(since));
+	stats_doc_item(d, "digest", "  Digest", stats_string(digest));
+	stats_doc_close(d);
+}
+
+void chassis_show_version(const struct chassis_view *v, struct stats_doc *d)
 {
 	stats_doc_layout(d, 34, false);
 	stats_doc_open(d, "software", "Active Software:");
 	stats_doc_item(d, "version", "  Image Version", stats_string(PACKAGE_VERSION));
 	stats_doc_item(d, "description", "  Image Description", stats_string(PACKAGE_STRING));
 	stats_doc_close(d);
+	if (v->running)
+		running(v->running, d);
 }
 
 /* --- configuration -------------------------------------------------------------------------- */

@@ -39,7 +39,8 @@ static bool proc(void *arg, uint32_t pid, struct chassis_proc *out)
 static struct chassis_view view(struct sct_op *op)
 {
 	return (struct chassis_view){
-		.config = op->sct->ctx->shared->config, .slab = slab_copy, .arg = op->sct,
+		.config = op->sct->ctx->shared->config,
+		.running = &op->sct->ctx->shared->running, .slab = slab_copy, .arg = op->sct,
 		.nsessmgr = (unsigned)op->sct->ctx->shared->nsessmgr, .kinds = chassis_kinds,
 		.nkinds = chassis_nkinds, .now_us = chassis_now().us, .proc = proc};
 }
@@ -186,8 +187,10 @@ static void reload(struct sct_op *op, const struct chassis_match *m)
 
 static void version(struct sct_op *op, const struct chassis_match *m)
 {
+	struct chassis_view v = view(op);
+
 	(void)m;
-	chassis_show_version(&op->doc);
+	chassis_show_version(&v, &op->doc);
 	sct_op_finish(op, SRP_OK, NULL);
 }
 

@@ -244,8 +244,11 @@ static void tasks(const struct chassis_view *v, struct stats_doc *d)
 
 static void version(const struct chassis_view *v, struct stats_doc *d)
 {
-	(void)v;
-	chassis_show_version(d);
+	static const struct chassis_running r = {.version = 7, .digest = 0xabc, .wall_ms = 1000};
+	struct chassis_view w = *v;
+
+	w.running = &r;
+	chassis_show_version(&w, d);
 }
 
 /* Each show has the lines that are looked for, and is valid JSON with the keys that are. */
