@@ -239,7 +239,8 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
 	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
-	CANON_TABLE(&s->xheaders, xheader, x, canon_xheader(c, &x->pub));
+	if (s->xheaders.n)
+		CANON_TABLE(&s->xheaders, xheader, x, canon_xheader(c, &x->pub));
 	CANON_TABLE(&s->actions, action, a, ecs_action_print(&a->pub, false, put_canon, c));
 }
 

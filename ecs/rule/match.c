@@ -340,34 +340,81 @@ static void keep_set(struct call *k, unsigned which)
 
 /* --- public ----------------------------------------------------------------------------------- */
 
+static const struct rulebase *rulebase_at(const struct ecs_service *s, int rulebase)
+{
+	if (rulebase < 0 || (size_t)rulebase >= s->rulebases.n)
+		return NULL;
+	return (const struct rulebase *)(const void *)s->rulebases.v[rulebase];
+}
+
+/** Leaves out the lines that are not static, but for those that are active. */
+static void keep_active(struct call *k)
+{
+	const uint64_t *not, *active = k->in->active;
+
+	if (!k->rb->dynamic)
+		return;
+	not = rulebase_set(k->rb, k->in->policy ? SET_POLICY : SET_DYNAMIC);
+	for (size_t w = 0; w < k->rb->words; w++) {
+		uint64_t on = ~not[w] | (active ? active[w] : 0);
+
+		k->yes[w] &= on;
+		k->later[w] &= on;
+	}
+}
+
+static uint16_t match_list(struct call *k)
+{
+	unsigned proto = SET_PROTO + ecs_proto_class(k->in->pkt->proto);
+	uint16_t line;
+
+	add_set(k, k->yes, SET_ALWAYS);
+	ecs_exacts_find(k->m->s, k->in->pkt, on_pattern, k);
+	keep_set(k, proto);
+	keep_active(k);
+	if (k->in->l34_only) {
+		keep_set(k, SET_L34);
+		return walk(k, 0, k->rb->n);
+	}
+	line = walk(k, 0, k->rb->first_l7);
+	if (line == ECS_LINE_NONE && k->rb->first_l7 < k->rb->n) {
+		look(k);
+		keep_set(k, proto);
+		keep_active(k);
+		line = walk(k, k->rb->first_l7, k->rb->n);
+	}
+	return line;
+}
+
 uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in, bool *maybe)
 {
-	struct call k = {.m = m, .in = in};
-	uint16_t line = ECS_LINE_NONE;
-	unsigned proto;
+	struct call k = {.m = m, .in = in, .rb = rulebase_at(m->s, rulebase)};
+	uint16_t line = k.rb ? match_list(&k) : ECS_LINE_NONE;
 
-	if (maybe)
-		*maybe = false;
-	if (rulebase < 0 || (size_t)rulebase >= m->s->rulebases.n)
-		return ECS_LINE_NONE;
-	k.rb = (const struct rulebase *)(const void *)m->s->rulebases.v[rulebase];
-	proto = SET_PROTO + ecs_proto_class(in->pkt->proto);
-	add_set(&k, k.yes, SET_ALWAYS);
-	ecs_exacts_find(m->s, in->pkt, on_pattern, &k);
-	keep_set(&k, proto);
-	if (in->l34_only) {
-		keep_set(&k, SET_L34);
-		return walk(&k, 0, k.rb->n);
-	}
-	line = walk(&k, 0, k.rb->first_l7);
-	if (line == ECS_LINE_NONE && k.rb->first_l7 < k.rb->n) {
-		look(&k);
-		keep_set(&k, proto);
-		line = walk(&k, k.rb->first_l7, k.rb->n);
-	}
 	if (maybe)
 		*maybe = k.maybe;
 	return line;
+}
+
+uint16_t ecs_match_post(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in)
+{
+	const struct rulebase *rb = rulebase_at(m->s, rulebase);
+	struct call k = {.m = m, .in = in, .rb = rb ? rb->post : NULL};
+
+	return k.rb ? match_list(&k) : ECS_LINE_NONE;
+}
+
+enum ecs_analyzer ecs_match_route(struct ecs_matcher *m, int rulebase,
+                                  const struct ecs_packet *pkt)
+{
+	const struct ecs_match_in in = {.pkt = pkt, .l34_only = true};
+	const struct rulebase *rb = rulebase_at(m->s, rulebase);
+	struct call k = {.m = m, .in = &in, .rb = rb ? rb->route : NULL};
+	uint16_t line = k.rb ? match_list(&k) : ECS_LINE_NONE;
+
+	if (line == ECS_LINE_NONE)
+		return ECS_ANALYZER_NONE;
+	return (enum ecs_analyzer)k.rb->lines[line - k.rb->first].analyzer;
 }
 
 struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)

@@ -17,12 +17,12 @@
 #define ECS_HS_ALL         0xfu
 
 /** `flow end-condition`: ends of a flow that give an EDR. */
-#define ECS_ENDS(X)                                                                           \
+#define ECS_FLOW_ENDS(X)                                                                           \
 	X(CONTENT_FILTERING, "content-filtering") X(OVERFLOW, "flow-overflow")                \
 	X(HAGR, "hagr") X(HANDOFF, "handoff") X(NORMAL, "normal-end-signaling")               \
 	X(SESSION, "session-end") X(TIMEOUT, "timeout") X(BLACKLISTING, "url-blacklisting")
-#define X(sym, text) ECS_END_##sym,
-enum ecs_end { ECS_ENDS(X) ECS_END__N };
+#define X(sym, text) ECS_FLOW_END_##sym,
+enum ecs_flow_end { ECS_FLOW_ENDS(X) ECS_FLOW_END__N };
 #undef X
 
 /** Formats of a record; empty: none. */
@@ -61,7 +61,7 @@ struct ecs_action_line {
 	const char *description;  /**< up to 63 characters; NULL none */
 };
 
-/** Analyzers of `route priority`; those that this software has: see ecs_analyzer_provided(). */
+/** Analyzers of `route priority`. */
 #define ECS_ANALYZERS(X)                                                                      \
 	X(NONE, "") X(DNS, "dns") X(FILE_TRANSFER, "file-transfer")                           \
 	X(FTP_CONTROL, "ftp-control") X(FTP_DATA, "ftp-data") X(H323, "h323")                 \
@@ -72,6 +72,8 @@ struct ecs_action_line {
 #define X(sym, text) ECS_ANALYZER_##sym,
 enum ecs_analyzer { ECS_ANALYZERS(X) ECS_ANALYZER__N };
 #undef X
+
+const char *ecs_analyzer_name(enum ecs_analyzer a);
 
 /** A line of `route priority`. */
 struct ecs_route_line {

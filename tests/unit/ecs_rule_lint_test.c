@@ -107,7 +107,7 @@ static const struct {
 	{"ruledef any\nip version = ipv4\n#exit\nruledef z\nip any-match = TRUE\n#exit\n"
 	 "rulebase rb\naction priority 10 ruledef z charging-action c\n#exit\n",
 	 0, 0, ""},
-	{"rulebase rb\nflow control-handshaking charge-to-application\n#exit\n", 0, 1,
+	{"rulebase rb\nno flow control-handshaking\n#exit\n", 0, 1,
 	 "Rule <web> of rulebase <rb> is eligible for flow recovery and looks at L7, but the "
 	 "rulebase "
 	 "has no delay charging"},

@@ -164,22 +164,47 @@ static int in_ruledef(struct reader *r, bool no)
 	                             r->e);
 }
 
+/* The text behind a keyword, or NULL. */
+static const char *behind(const struct reader *r, const char *key)
+{
+	for (int i = 0; i < r->n; i++)
+		if (strcmp(r->w[i], key) == 0)
+			return arg(r, i + 1);
+	return NULL;
+}
+
 static int in_rulebase(struct reader *r, bool no)
 {
-	unsigned hs = 0;
+	bool group = behind(r, "group-of-ruledefs") != NULL;
+	struct ecs_action_line l = {
+		.priority = num(r, 2),
+		.kind = behind(r, "dynamic-only")         ? ECS_LINE_DYNAMIC_ONLY
+		        : behind(r, "static-and-dynamic") ? ECS_LINE_STATIC_DYNAMIC
+		                                          : ECS_LINE_STATIC,
+		.adc = behind(r, "adc") != NULL,
+		.mute = behind(r, "mute") != NULL,
+		.group = group,
+		.rule = behind(r, group ? "group-of-ruledefs" : "ruledef"),
+		.action = behind(r, "charging-action"),
+		.description = behind(r, "description"),
+	};
+	struct ecs_route_line route = {.priority = l.priority, .rule = l.rule,
+	                               .advanced = word(r, 7, "advanced"),
+	                               .description = l.description};
 
-	if (word(r, 0, "action"))
-		return ecs_service_action_line(r->s, r->name, no, num(r, 2),
-		                               word(r, 3, "group-of-ruledefs"), arg(r, 4),
-		                               arg(r, 6), r->e);
-	if (!word(r, 1, "control-handshaking"))
-		return SRP_EFORMAT;
-	for (int i = 3; i < r->n; i++)
-		hs |= word(r, i, "all-packets")           ? ECS_HS_ALL_PACKETS
-		      : word(r, i, "initial-packets")     ? ECS_HS_INITIAL
-		      : word(r, i, "mid-session-packets") ? ECS_HS_MID_SESSION
-		                                          : ECS_HS_TEAR_DOWN;
-	return ecs_service_handshaking(r->s, r->name, hs, r->e);
+	if (behind(r, "monitoring-key"))
+		l.monitoring_key = (uint32_t)strtoul(behind(r, "monitoring-key"), NULL, 10);
+	for (unsigned a = 1; a < ECS_ANALYZER__N; a++)
+		if (word(r, 6, ecs_analyzer_name((enum ecs_analyzer)a)))
+			route.analyzer = (enum ecs_analyzer)a;
+	if (word(r, 1, "priority") && word(r, 0, "action"))
+		return ecs_service_rule_action(r->s, r->name, no, &l, r->e);
+	if (word(r, 1, "priority") && word(r, 0, "post-processing"))
+		return ecs_service_post_line(r->s, r->name, no, &l, r->e);
+	if (word(r, 1, "priority") && word(r, 0, "route"))
+		return ecs_service_route_line(r->s, r->name, no, &route, r->e);
+	return ecs_service_rulebase_set(r->s, r->name, no ? ECS_FORM_NO : ECS_FORM_SET,
+	                                (const char *const *)r->w, (size_t)r->n, r->e);
 }
 
 static int in_charging(struct reader *r, bool no)
@@ -433,8 +458,31 @@ static const char whole[] =
 	"  #exit\n"
 	"  rulebase rb1\n"
 	"    action priority 1 group-of-ruledefs g1 charging-action ca1\n"
+	"    action priority 2 dynamic-only ruledef pre charging-action ca1 monitoring-key 4000000000\n"
+	"    action priority 3 dynamic-only adc mute ruledef adc charging-action ca1 description \"one of two\"\n"
+	"    action priority 4 static-and-dynamic group-of-ruledefs g2 charging-action ca2\n"
 	"    action priority 65535 ruledef l34 charging-action nowhere\n"
+	"    post-processing priority 1 ruledef p1 charging-action ca4 description \"x\"\n"
+	"    post-processing priority 65535 group-of-ruledefs pg charging-action ca5\n"
+	"    route priority 1 ruledef r1 analyzer http\n"
+	"    route priority 65535 ruledef r2 analyzer sip advanced description \"calls\"\n"
+	"    dynamic-rule order first-if-tied\n"
 	"    flow control-handshaking charge-to-application initial-packets tear-down-packets\n"
+	"    flow limit-across-applications non-tcp 1\n"
+	"    flow limit-across-applications tcp 2\n"
+	"    flow limit-across-applications 4000000000\n"
+	"    flow end-condition content-filtering timeout charging-edr e1\n"
+	"    flow end-condition hagr reporting-edr e2\n"
+	"    flow end-condition session-end charging-edr e1 reporting-edr e2\n"
+	"    edr transaction-complete http charging-edr e1 reporting-edr e2\n"
+	"    edr transaction-complete dns charging-edr e1\n"
+	"    edr suppress-zero-byte-records\n"
+	"    billing-records udr udr-format u1\n"
+	"    tcp 2msl-timeout 20 port-reuse\n"
+	"    tcp packets-out-of-order timeout 100\n"
+	"  #exit\n"
+	"  rulebase rb2\n"
+	"    no tcp 2msl-timeout\n"
 	"  #exit\n"
 	"  trigger-action ta1\n"
 	"    flow-recovery\n"
