@@ -193,6 +193,21 @@ int chassis_tun_read(int fd, uint8_t *buf, struct chassis_tun_pkt *out)
 	return 0;
 }
 
+void chassis_tun_remake(struct chassis_tun_pkt *p, uint16_t gso_size, size_t l4, size_t hdr_len)
+{
+	struct virtio_net_hdr h = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = p->ip[0] >> 4 == 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.hdr_len = (uint16_t)hdr_len,
+		.gso_size = gso_size,
+		.csum_start = (uint16_t)l4,
+		.csum_offset = 16,
+	};
+
+	p->gso_size = gso_size;
+	memcpy(p->vnet, &h, sizeof(h));
+}
+
 int chassis_tun_write(int fd, const struct chassis_tun_pkt *p)
 {
 	uint8_t vnet[sizeof(p->vnet)];

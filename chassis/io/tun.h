@@ -35,6 +35,15 @@ static inline uint16_t chassis_tun_gso_size(const uint8_t vnet[12])
 	return vnet[1] ? (uint16_t)size : 0;
 }
 
+/** Whether a virtio header says that the transport checksum is that of the pseudo header alone. */
+static inline bool chassis_tun_partial(const uint8_t vnet[12])
+{
+	return vnet[0] & 1; /* VIRTIO_NET_HDR_F_NEEDS_CSUM */
+}
+/** Has a packet of TCP, whose checksum is that of the pseudo header alone, segmented: its transport
+ *  header is at @p l4, its payload at @p hdr_len. */
+void chassis_tun_remake(struct chassis_tun_pkt *p, uint16_t gso_size, size_t l4, size_t hdr_len);
+
 /** Reads one packet into @p buf (CHASSIS_TUN_PKT_MAX + 64); 0, SRP_EAGAIN, SRP_EIO. */
 int chassis_tun_read(int fd, uint8_t *buf, struct chassis_tun_pkt *out);
 /** Writes a packet as it was read; 0, SRP_EAGAIN, SRP_EIO. */

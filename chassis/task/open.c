@@ -289,6 +289,43 @@ static int busy_if_there(int rc)
 	return rc == SRP_EDUP ? SRP_EBUSY : rc;
 }
 
+static bool hop_is_there(const struct chassis_shared *sh, const struct ecs_addr *a)
+{
+	for (size_t i = 0; i < sh->nhop; i++)
+		if (memcmp(&sh->hop[i].addr, a, sizeof(*a)) == 0)
+			return true;
+	return false;
+}
+
+/* A device for each next hop that a charging-action names: what the session managers write there is
+ * routed by it. */
+static int open_hops(struct chassis_shared *sh, const char *suffix, char *why, size_t cap)
+{
+	const struct ecs_service *s = sh->config ? sh->config->service : NULL;
+	static const struct ecs_addr none;
+
+	for (size_t i = 0; s && i < ecs_service_actions(s); i++) {
+		const struct ecs_charging_action *a = ecs_service_action(s, i);
+		struct chassis_hop *h = &sh->hop[sh->nhop];
+		int rc;
+
+		if (memcmp(&a->nexthop, &none, sizeof(none)) == 0 || hop_is_there(sh, &a->nexthop))
+			continue;
+		if (sh->nhop == CHASSIS_HOPS_MAX) {
+			chassis_log(LOG_ERR, "charging-action %s: more than %d next hops, packets go "
+			            "by the routes", a->name, CHASSIS_HOPS_MAX);
+			continue;
+		}
+		snprintf(h->dev, sizeof(h->dev), "hop%zu%.10s", sh->nhop + 1, suffix);
+		rc = chassis_tun_open(h->dev, 1, &h->fd, why, cap);
+		if (rc < 0)
+			return busy_if_there(rc);
+		h->addr = a->nexthop;
+		sh->nhop++;
+	}
+	return SRP_OK;
+}
+
 static int open_devices(struct sup_opened *o, const char *suffix, char *why, size_t cap)
 {
 	struct chassis_shared *sh = &o->shared;
@@ -314,7 +351,7 @@ static int open_devices(struct sup_opened *o, const char *suffix, char *why, siz
 		sh->service_dev_fd = -1;
 		return busy_if_there(rc);
 	}
-	return SRP_OK;
+	return open_hops(sh, suffix, why, cap);
 }
 
 /* Without it the kernel spreads packets by hash, and each is handed on to its instance: slower,
@@ -435,6 +472,9 @@ void sup_close(struct sup_opened *o)
 		shut(&sh->tun_acc[i]);
 		shut(&sh->tun_core[i]);
 	}
+	for (size_t i = 0; i < sh->nhop; i++)
+		shut(&sh->hop[i].fd);
+	sh->nhop = 0;
 	for (size_t i = 0; i <= CHASSIS_SESSMGRS_MAX; i++) {
 		shut(&sh->beat_fd[i]);
 		shut(&sh->store_fd[i]);

@@ -111,6 +111,8 @@ size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task
 	judge(&k, &shared->steer_map_fd, k.needs & NEED_STEER);
 	judge(&k, &shared->state_fd, k.needs & NEED_STATE);
 	judge(&k, &shared->service_dev_fd, false);
+	for (size_t i = 0; i < shared->nhop; i++)
+		judge(&k, &shared->hop[i].fd, k.needs & NEED_TUN_OWN);
 	for (unsigned i = 0; i <= CHASSIS_SESSMGRS_MAX; i++)
 		judge_instance(&k, shared, i, is_own(task, instance, i));
 	if (shared->tls && !(k.needs & NEED_TLS)) {

@@ -87,8 +87,38 @@ static void ask_demuxmgr(struct sessmgr *s, enum ecs_dir dir, const struct chass
 		s->ctx->slab->ecs.drop_no_session++;
 }
 
+/* The device of a next hop; one that was not configured when the chassis started has none. */
+static int hop_fd(struct sessmgr *s, const struct ecs_addr *a, int otherwise)
+{
+	const struct chassis_shared *sh = s->ctx->shared;
+
+	for (size_t i = 0; i < sh->nhop; i++)
+		if (memcmp(&sh->hop[i].addr, a, sizeof(*a)) == 0)
+			return sh->hop[i].fd;
+	s->ctx->slab->task_ctr.nexthop_unknown++;
+	return otherwise;
+}
+
+/* Judges a packet and changes it as the engine says; @p out: where it is written to. */
+static enum ecs_verdict forward(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p, int *out,
+                                struct srp_time now)
+{
+	struct ecs_raw r = {.ip = p->ip, .len = p->len, .room = CHASSIS_TUN_PKT_MAX,
+	                    .gso_size = p->gso_size, .partial = chassis_tun_partial(p->vnet)};
+	enum ecs_verdict v = ecs_engine_forward(s->engine, &r, dir, now);
+
+	if (v != ECS_FORWARD)
+		return v;
+	p->len = r.len;
+	if (r.remade)
+		chassis_tun_remake(p, r.gso_size, r.l4, r.hdr_len);
+	if (r.nexthop)
+		*out = hop_fd(s, r.nexthop, *out);
+	return v;
+}
+
 /* A session that is not rebuilt yet is rebuilt now. */
-static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p,
+static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p, int *out,
                               struct srp_time now)
 {
 	struct ecs_packet parsed;
@@ -96,13 +126,14 @@ static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, const struct 
 	if (s->sr.phase != SESSMGR_FILLS || ecs_packet_parse(p->ip, p->len, dir, &parsed) < 0 ||
 	    !sessmgr_recover_addr(s, ecs_packet_subscriber(&parsed), now))
 		return ECS_NO_SESSION;
-	return ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now);
+	return forward(s, dir, p, out, now);
 }
 
-static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p, bool ask,
+static void packet(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p, bool ask,
                    struct srp_time now)
 {
 	enum ecs_verdict verdict;
+	int out = queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK);
 
 	if (!srp_role_permit[s->role].forwards) {
 		/* Late packets of a planned switchover go back where they came from: the routes of that
@@ -115,13 +146,13 @@ static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun
 		}
 		return;
 	}
-	verdict = ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now);
+	verdict = forward(s, dir, p, &out, now);
 	if (verdict == ECS_NO_SESSION)
-		verdict = bring(s, dir, p, now);
+		verdict = bring(s, dir, p, &out, now);
 	s->ctx->slab->handling = 0;
 	switch (verdict) {
 	case ECS_FORWARD:
-		write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), p);
+		write_out(s, out, p);
 		break;
 	case ECS_NO_SESSION:
 		if (ask)

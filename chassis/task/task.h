@@ -21,6 +21,8 @@
 #define CHASSIS_CRASH_DIR    "/var/crash" /**< core files, unless told otherwise */
 #define CHASSIS_OPERATOR_PATH "/run/chassisd.sock" /**< of chassisctl, unless told otherwise */
 
+#define CHASSIS_HOPS_MAX     16   /**< next hops of charging-actions, as the chassis starts */
+
 struct chassis_task_ctx;
 
 /** Frames between tasks: rows of chassis/task/ipc.def. */
@@ -55,6 +57,12 @@ struct chassis_shared {
 	                                      SRP, and in the tasks that do not talk to the peer */
 	uint64_t incarnation;
 	char dev_acc[16], dev_core[16], dev_service[16]; /**< names of the devices */
+	struct chassis_hop {             /**< `nexthop-forwarding-address`: what is written there goes by it */
+		struct ecs_addr addr;
+		char dev[16];
+		int fd;
+	} hop[CHASSIS_HOPS_MAX];
+	size_t nhop;
 };
 
 /** Slot of a task's slab: supervisor 0, sct 1, vpnmgr 2, demuxmgr 3, sessmgr i at 4 + 2i, aaamgr i at

@@ -15,7 +15,8 @@ enum {
 	TABLE_ACC = 4701,  /* what comes in on an access interface goes to the device acc */
 	TABLE_CORE,        /* what comes in on a core interface for a subscriber goes to core */
 	TABLE_RELAY_ACC,   /* what a standby wrote back to acc goes to the peer's access address */
-	TABLE_RELAY_CORE
+	TABLE_RELAY_CORE,
+	TABLE_HOP          /* and after: what session managers write to the device of a next hop goes by it */
 };
 #define METRIC_TUN       10
 /* When the processes die the devices and their routes vanish; without this route the packets would
@@ -124,6 +125,21 @@ static void table(struct vpn_net *n, bool add, uint32_t id, const char *dev)
 	check(chassis_nl_blackhole(n->nl, add, id, true, METRIC_BLACKHOLE), "set the last route", dev);
 }
 
+/* By the next hop or not at all. Packets of the other family are never written to its device. */
+static void hop(struct vpn_net *n, bool add, const struct chassis_hop *h, uint32_t id)
+{
+	bool v6 = !ecs_addr_is4(&h->addr);
+	char path[96];
+
+	snprintf(path, sizeof(path), "ipv4/conf/%s/rp_filter", h->dev);
+	if (add)
+		chassis_sysctl(path, "0");
+	check(chassis_nl_route(n->nl, add, id, v6 ? &any6 : &any4, 0, NULL, &h->addr, METRIC_TUN),
+	      "route by the next hop", h->dev);
+	check(chassis_nl_blackhole(n->nl, add, id, v6, METRIC_BLACKHOLE), "set the last route", h->dev);
+	check(chassis_nl_rule(n->nl, add, id, h->dev, v6, NULL, 0, id), "set the rule", h->dev);
+}
+
 static void policy(struct vpn_net *n, bool add)
 {
 	table(n, add, TABLE_ACC, n->ctx->shared->dev_acc);
@@ -131,6 +147,8 @@ static void policy(struct vpn_net *n, bool add)
 	for (size_t i = 0; i < n->conf->niface; i++)
 		if (served(&n->conf->iface[i]))
 			iface_rules(n, add, &n->conf->iface[i]);
+	for (size_t i = 0; i < n->ctx->shared->nhop; i++)
+		hop(n, add, &n->ctx->shared->hop[i], TABLE_HOP + (uint32_t)i);
 }
 
 /* --- announcements ------------------------------------------------------------------------------------ */
@@ -266,6 +284,20 @@ void vpn_net_relay(struct vpn_net *n, bool on)
 	relay_side(n, on, 1, n->ctx->shared->dev_core, TABLE_RELAY_CORE);
 }
 
+static bool on_link(const struct chassis_iface *f, const struct ecs_addr *a)
+{
+	for (size_t i = 0; i < f->naddr; i++) {
+		const struct chassis_if_addr *own = &f->addr[i];
+		unsigned bits = own->len + (ecs_addr_is4(&own->addr) ? 96u : 0u), n = bits / 8;
+		uint8_t mask = (uint8_t)(0xff00 >> bits % 8);
+
+		if (ecs_addr_is4(a) == ecs_addr_is4(&own->addr) && memcmp(a->b, own->addr.b, n) == 0 &&
+		    (n == 16 || ((a->b[n] ^ own->addr.b[n]) & mask) == 0))
+			return true;
+	}
+	return false;
+}
+
 /* Both chassis, all the time: whoever forwards next knows its next hops. */
 static void on_warm(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -285,6 +317,9 @@ static void on_warm(struct ev_loop *loop, ev_timer *w, int revents)
 			(void)chassis_nl_resolve(n->nl, f->name, &n->peer.side[side].v4);
 		if (n->peer.side[side].has6)
 			(void)chassis_nl_resolve(n->nl, f->name, &n->peer.side[side].v6);
+		for (size_t k = 0; k < n->ctx->shared->nhop; k++)
+			if (on_link(f, &n->ctx->shared->hop[k].addr))
+				(void)chassis_nl_resolve(n->nl, f->name, &n->ctx->shared->hop[k].addr);
 	}
 }
 
