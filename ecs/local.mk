@@ -19,6 +19,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/packet.c	%D%/packet.h	\
 	%D%/path.c	%D%/path.h	\
 	%D%/pool.c	%D%/pool.h	\
+	%D%/post.c			\
 	%D%/readdress.c			\
 	%D%/reply.c	%D%/reply.h	\
 	%D%/reserve.c			\
@@ -46,7 +47,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/eligible.c		\
 	%D%/rule/exact.c		\
 	%D%/rule/field.def		\
-	%D%/rule/filter.h		\
+	%D%/rule/filter.c	%D%/rule/filter.def	%D%/rule/filter.h	\
 	%D%/rule/group.c		\
 	%D%/rule/lint.c			\
 	%D%/rule/literal.c		\
@@ -54,7 +55,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/needs.c		\
 	%D%/rule/print.c		\
 	%D%/rule/option.c	%D%/rule/option.h	\
-	%D%/rule/record.def	%D%/rule/record.h	\
+	%D%/rule/record.c	%D%/rule/record.def	%D%/rule/record.h	\
 	%D%/rule/rulebase.c	%D%/rule/rulebase.def	%D%/rule/rulebase.h	\
 	%D%/rule/ruledef.c		\
 	%D%/rule/scheme.c		\

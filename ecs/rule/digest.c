@@ -239,6 +239,10 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
 	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
+	CANON_TABLE(&s->filters, packet_filter, f, ecs_filter_print(&f->pub, put_canon, c));
+	for (unsigned i = 0; i < ECS_RECORD_KIND__N; i++)
+		CANON_TABLE(&s->records[i], record_format, x,
+		            ecs_record_print(&x->pub, put_canon, c));
 	if (s->xheaders.n)
 		CANON_TABLE(&s->xheaders, xheader, x, canon_xheader(c, &x->pub));
 	CANON_TABLE(&s->actions, action, a, ecs_action_print(&a->pub, false, put_canon, c));
@@ -266,6 +270,9 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->timeouts.tcp_half_open);
 	ecs_canon_u64(&all, s->timeouts.other);
 	ecs_canon_u64(&all, s->flow_chkpt);
+	ecs_canon_u64(&all, s->l4_flows);
+	ecs_canon_u64(&all, s->sync_icsr_s);
+	ecs_canon_u64(&all, s->sync_sr_s);
 	canon_rules(s, &all, &c);
 	canon_schemes(s, &all, &c, &sub);
 	failed = all.failed || c.failed || sub.failed;

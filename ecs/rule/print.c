@@ -183,6 +183,21 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 	if (t->icmp != std.icmp)
 		line(p, "idle-timeout icmp %u", t->icmp);
 	line(p, "system-limit flow-chkpt-per-call %u", s->flow_chkpt);
+	if (s->l4_flows)
+		line(p, "system-limit l4-flows %u", s->l4_flows);
+	if (s->sync_icsr_s)
+		line(p, "check-point accounting sync-timer icsr %u", s->sync_icsr_s);
+	if (s->sync_sr_s)
+		line(p, "check-point accounting sync-timer sr %u", s->sync_sr_s);
+}
+
+static void print_records(struct printer *p, const struct obj_table *t, const char *what)
+{
+	TABLE_EACH(t, record_format, r) {
+		block_open(p, what, r->pub.name);
+		ecs_record_print(&r->pub, put_line, p);
+		block_close(p);
+	}
 }
 
 static void print_xheader(struct printer *p, const struct ecs_xformat *x)
@@ -210,6 +225,13 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 		print_ruledef(&p, r);
 	TABLE_EACH(&s->groups, group, g)
 		print_group(&p, g);
+	TABLE_EACH(&s->filters, packet_filter, f) {
+		block_open(&p, "packet-filter", f->pub.name);
+		ecs_filter_print(&f->pub, put_line, &p);
+		block_close(&p);
+	}
+	print_records(&p, &s->records[ECS_RECORD_EDR], "edr-format");
+	print_records(&p, &s->records[ECS_RECORD_UDR], "udr-format");
 	TABLE_EACH(&s->xheaders, xheader, x)
 		print_xheader(&p, &x->pub);
 	TABLE_EACH(&s->actions, action, a)

@@ -61,8 +61,20 @@ struct ecs_record_format {
 	struct ecs_record_field field[ECS_RECORD_FIELDS_MAX]; /**< by priority */
 };
 
-/** The words of an attribute, of a variable. */
+/** The words of an attribute, of a variable, of a format of times. */
 const char *ecs_attribute_words(enum ecs_attribute a);
+bool ecs_attribute_is_time(enum ecs_attribute a);
 const char *ecs_variable_words(enum ecs_variable v);
+const char *ecs_time_words(enum ecs_time_format t);
+
+struct ecs_err;
+/**
+ * Enters a field, or with @p no removes it; then priority 0 is any. The same field may stand at
+ * several priorities; entered again at its priority it is replaced.
+ *
+ * @return 0; SRP_EINVAL, SRP_ERANGE, SRP_EFULL, SRP_ENOENT, SRP_EDUP (another has this priority)
+ */
+int ecs_record_field(struct ecs_record_format *r, bool no, const struct ecs_record_field *f,
+                     struct ecs_err *e);
 
 #endif

@@ -8,6 +8,9 @@
 
 #define FLOW_CHKPT_MAX     300u
 #define FLOW_CHKPT_DEFAULT 10u
+#define L4_FLOWS_MAX       2147483647u
+#define SYNC_MIN_S         4u
+#define SYNC_MAX_S         60u
 
 int ecs_refuse(struct ecs_err *e, int code, const char *fmt, ...)
 {
@@ -238,6 +241,9 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->actions = TABLE(action, "charging-action", ECS_ACTIONS_MAX, NULL);
 	s->trigger_actions = TABLE(trigger_action, "trigger-action", SMALL_MAX, NULL);
 	s->conditions = TABLE(trigger_condition, "trigger-condition", SMALL_MAX, NULL);
+	s->filters = TABLE(packet_filter, "packet-filter", ECS_FILTERS_MAX, NULL);
+	s->records[ECS_RECORD_EDR] = TABLE(record_format, "edr-format", ECS_RECORDS_MAX, NULL);
+	s->records[ECS_RECORD_UDR] = TABLE(record_format, "udr-format", ECS_RECORDS_MAX, NULL);
 	s->xheaders = TABLE(xheader, "xheader-format", ECS_XHEADERS_MAX, NULL);
 	s->schemes = TABLE(scheme, "service-scheme", SCHEMES_MAX, scheme_fini);
 	s->classes = TABLE(subs_class, "subs-class", RULEBASES_MAX, NULL);
@@ -262,6 +268,9 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->classes);
 	obj_table_fini(&s->bases);
 	obj_table_fini(&s->xheaders);
+	obj_table_fini(&s->filters);
+	for (unsigned i = 0; i < ECS_RECORD_KIND__N; i++)
+		obj_table_fini(&s->records[i]);
 	free(s);
 }
 
@@ -301,4 +310,43 @@ int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ec
 uint32_t ecs_service_flow_chkpt_limit(const struct ecs_service *s)
 {
 	return s->flow_chkpt;
+}
+
+int ecs_service_l4_flows(struct ecs_service *s, uint32_t n, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	if (rc)
+		return rc;
+	if (n > L4_FLOWS_MAX)
+		return ecs_refuse(e, SRP_ERANGE, "expected a number of flows from 1 to %u",
+				  L4_FLOWS_MAX);
+	s->l4_flows = n;
+	return 0;
+}
+
+uint32_t ecs_service_l4_flows_limit(const struct ecs_service *s)
+{
+	return s->l4_flows;
+}
+
+int ecs_service_sync_timer(struct ecs_service *s, bool icsr, uint32_t seconds, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	if (rc)
+		return rc;
+	if (seconds && (seconds < SYNC_MIN_S || seconds > SYNC_MAX_S))
+		return ecs_refuse(e, SRP_ERANGE, "expected a sync-timer from %u to %u seconds",
+				  SYNC_MIN_S, SYNC_MAX_S);
+	if (icsr)
+		s->sync_icsr_s = seconds;
+	else
+		s->sync_sr_s = seconds;
+	return 0;
+}
+
+uint32_t ecs_service_sync_time(const struct ecs_service *s, bool icsr)
+{
+	return icsr ? s->sync_icsr_s : s->sync_sr_s;
 }

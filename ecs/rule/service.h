@@ -189,6 +189,20 @@ int ecs_charging_action_line(struct ecs_charging_action *a, const char *line, st
 /** Says what an action is, label by label; @p indent: how deep a label stands under another. */
 typedef void ecs_tell_fn(void *arg, unsigned indent, const char *label, const char *value);
 void ecs_charging_action_tell(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg);
+/** Opens (or with @p no removes) a packet-filter; as ecs_service_charging_action(). */
+struct ecs_packet_filter *ecs_service_packet_filter(struct ecs_service *s, const char *name,
+                                                    bool no, struct ecs_err *e);
+/** Runs one command of filter.def; as ecs_charging_action_set(). */
+int ecs_packet_filter_set(struct ecs_packet_filter *f, enum ecs_form form, const char *const *w,
+                          size_t n, struct ecs_err *e);
+/** Opens (or removes) a format of records, whose fields ecs_record_field() sets, its delimiter in
+ *  place. */
+struct ecs_record_format *ecs_service_record(struct ecs_service *s, enum ecs_record_kind kind,
+                                             const char *name, bool no, struct ecs_err *e);
+/** `system-limit l4-flows`: 1 to 2147483647 flows of a session manager; 0: no limit, the default. */
+int ecs_service_l4_flows(struct ecs_service *s, uint32_t n, struct ecs_err *e);
+/** `check-point accounting sync-timer`: 4 to 60 seconds for each; 0 unsets it. */
+int ecs_service_sync_timer(struct ecs_service *s, bool icsr, uint32_t seconds, struct ecs_err *e);
 /** To be set in place before the commit; each 0 to 86400, which the commit checks. */
 struct ecs_timeouts *ecs_service_timeouts(struct ecs_service *s);
 /** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */
@@ -270,6 +284,18 @@ void ecs_service_lint(const struct ecs_service *s,
 const char *ecs_service_name(const struct ecs_service *s);
 /** Digest of everything that the two chassis must have in common. */
 uint64_t ecs_service_digest(const struct ecs_service *s);
+uint32_t ecs_service_l4_flows_limit(const struct ecs_service *s);
+/** Seconds between two accounting checkpoints to that replica; 0: each second while there is news. */
+uint32_t ecs_service_sync_time(const struct ecs_service *s, bool icsr);
+/** By name, and in the order of entry; NULL: there is none. */
+const struct ecs_packet_filter *ecs_service_find_filter(const struct ecs_service *s,
+                                                        const char *name);
+const struct ecs_packet_filter *ecs_service_filter_at(const struct ecs_service *s, size_t i);
+const struct ecs_record_format *ecs_service_find_record(const struct ecs_service *s,
+                                                        enum ecs_record_kind kind,
+                                                        const char *name);
+const struct ecs_record_format *ecs_service_record_at(const struct ecs_service *s,
+                                                      enum ecs_record_kind kind, size_t i);
 /** The idle timeouts, to read. */
 const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s);
 /** What a rulebase says beside its lists; NULL: there is none of this index. */
@@ -336,6 +362,9 @@ void ecs_matcher_free(struct ecs_matcher *m);
  */
 uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in, bool *maybe);
 
+/** What the lines of post-processing of a rulebase look at. */
+enum ecs_post_looks { ECS_POST_NOTHING, ECS_POST_L34, ECS_POST_L7 };
+enum ecs_post_looks ecs_service_post_looks(const struct ecs_service *s, int rulebase);
 /** The same among the lines of post-processing, of which all can match; ecs_service_line() gives them
  *  too. */
 uint16_t ecs_match_post(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in);

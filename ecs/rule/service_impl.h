@@ -217,6 +217,16 @@ struct xheader {
 	struct ecs_xformat pub;
 };
 
+struct packet_filter {
+	struct obj o;
+	struct ecs_packet_filter pub;
+};
+
+struct record_format {
+	struct obj o;
+	struct ecs_record_format pub;
+};
+
 /** What find_scheme walks: bindings that resolve, in their order. */
 struct binding {
 	const struct subs_class *cls;
@@ -245,11 +255,13 @@ struct ecs_service {
 	bool trusted;                /**< expressions were tried before: not again, line by line */
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
-		classes, bases, xheaders;
+		classes, bases, xheaders, filters, records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */
 	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
 	struct ecs_timeouts timeouts;
 	uint32_t flow_chkpt;
+	uint32_t l4_flows;           /**< 0: no limit */
+	uint32_t sync_icsr_s, sync_sr_s; /**< 0: each second */
 	/* made at commit */
 	uint64_t digest;
 	struct ecs_line *lines;
@@ -362,6 +374,11 @@ void ecs_rulebase_init(struct ecs_rulebase_conf *c);
 int ecs_rulebase_set(struct ecs_rulebase_conf *c, enum ecs_form form, const char *const *w,
                      size_t n, struct ecs_err *e);
 void ecs_rulebase_tell(const struct ecs_rulebase_conf *c, ecs_tell_fn *tell, void *arg);
+
+void ecs_filter_print(const struct ecs_packet_filter *f, void (*put)(void *arg, const char *line),
+                      void *arg);
+void ecs_record_print(const struct ecs_record_format *r, void (*put)(void *arg, const char *line),
+                      void *arg);
 
 /** Frees what a commit has made (compile.c). */
 void ecs_compiled_drop(struct ecs_service *s);
