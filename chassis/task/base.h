@@ -41,9 +41,11 @@ int chassis_commit_begin(struct chassis_task_ctx *ctx);
 /** PREPARE, COMMIT, ABORT of the supervisor; @p fd is taken. 0, or the frame is not right. */
 int chassis_commit_rx(struct chassis_commit **commit, struct chassis_task_ctx *ctx,
                       const struct srp_frame_hdr *h, const uint8_t *body, int fd);
-/** [version, digest, wall ms] of CONFIG_NEW and PREPARE. */
-struct srp_mp_w chassis_running_put(const struct chassis_running *r, uint8_t *buf, size_t cap);
-int chassis_running_get(const uint8_t *body, size_t len, struct chassis_running *out);
+/** [attempt, version, digest, wall ms] of CONFIG_NEW (attempt 0) and PREPARE. */
+struct srp_mp_w chassis_running_put(uint64_t attempt, const struct chassis_running *r, uint8_t *buf,
+                                    size_t cap);
+int chassis_running_get(const uint8_t *body, size_t len, uint64_t *attempt,
+                        struct chassis_running *out);
 
 /** Body of PEER and GONE: whom, and which of the successive lines to it. */
 struct chassis_line_msg {

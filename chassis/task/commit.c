@@ -18,7 +18,8 @@
 struct chassis_commit {
 	struct chassis_task_ctx *ctx;
 	struct chassis_background work;
-	struct chassis_running is;    /* version 0: none is being prepared */
+	uint64_t attempt;             /* of the supervisor; 0: none is being prepared */
+	struct chassis_running is;
 	struct chassis_config *next;  /* built; NULL: not yet, or not at all */
 	const struct chassis_config *first; /* parts of the task point into it: it stays */
 	int fd, waits;                /* being read; to be read after it; -1: none */
@@ -27,28 +28,33 @@ struct chassis_commit {
 	char why[WHY];
 };
 
-struct srp_mp_w chassis_running_put(const struct chassis_running *r, uint8_t *buf, size_t cap)
+struct srp_mp_w chassis_running_put(uint64_t attempt, const struct chassis_running *r, uint8_t *buf,
+                                    size_t cap)
 {
 	struct srp_mp_w w = srp_mp_w_init(buf, cap);
 
-	srp_mp_w_array(&w, 3);
+	srp_mp_w_array(&w, 4);
+	srp_mp_w_uint(&w, attempt);
 	srp_mp_w_uint(&w, r->version);
 	srp_mp_w_uint(&w, r->digest);
 	srp_mp_w_uint(&w, r->wall_ms);
 	return w;
 }
 
-int chassis_running_get(const uint8_t *body, size_t len, struct chassis_running *out)
+int chassis_running_get(const uint8_t *body, size_t len, uint64_t *attempt,
+                        struct chassis_running *out)
 {
 	struct srp_mp_r r = srp_mp_r_init(body, len);
-	uint32_t n = srp_mp_array(&r, 3);
+	uint32_t n = srp_mp_array(&r, 4);
+	uint64_t number = srp_mp_uint(&r, UINT64_MAX);
 	struct chassis_running v;
 
 	v.version = srp_mp_uint(&r, UINT64_MAX);
 	v.digest = srp_mp_uint(&r, UINT64_MAX);
 	v.wall_ms = srp_mp_uint(&r, UINT64_MAX);
-	if (srp_mp_finish(&r) < 0 || n != 3 || !v.version)
+	if (srp_mp_finish(&r) < 0 || n != 4 || !v.version)
 		return SRP_EFORMAT;
+	*attempt = number;
 	*out = v;
 	return SRP_OK;
 }
@@ -59,7 +65,7 @@ static void answer(struct chassis_commit *c, int status, const char *why)
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 
 	srp_mp_w_array(&w, 3);
-	srp_mp_w_uint(&w, c->is.version);
+	srp_mp_w_uint(&w, c->attempt);
 	srp_mp_w_int(&w, status);
 	srp_mp_w_strn(&w, why, strnlen(why, WHY));
 	(void)chassis_task_send(c->ctx, CHASSIS_TASK_SUPERVISOR, 0, CHASSIS_IPC_PREPARED, &w, -1);
@@ -105,14 +111,14 @@ static void built(void *arg)
 	int rc = c->status;
 
 	shut(&c->fd);
-	if (!c->is.version || c->waits >= 0 ||
+	if (!c->attempt || c->waits >= 0 ||
 	    (rc == SRP_OK && c->built.is.version != c->is.version)) {
 		/* it was called off meanwhile */
 		if (rc == SRP_OK)
 			chassis_config_free(c->built.config);
 		if (c->waits >= 0)
 			begin(c);
-		else if (c->is.version)
+		else if (c->attempt)
 			answer(c, SRP_EMISMATCH, "it was given another version");
 		return;
 	}
@@ -136,20 +142,22 @@ static void forget(struct chassis_commit *c)
 		(void)c->ctx->row->prepare(c->ctx, NULL);
 	chassis_config_free(c->next);
 	c->next = NULL;
-	c->is.version = 0;
+	c->attempt = 0;
 	shut(&c->waits);
 }
 
 static int prepare(struct chassis_commit *c, const uint8_t *body, size_t len, int fd)
 {
 	struct chassis_running r;
-	int rc = chassis_running_get(body, len, &r);
+	uint64_t attempt = 0;
+	int rc = chassis_running_get(body, len, &attempt, &r);
 
-	if (rc < 0 || fd < 0) {
+	if (rc < 0 || fd < 0 || !attempt) {
 		shut(&fd);
 		return rc < 0 ? rc : SRP_EFORMAT;
 	}
 	forget(c);
+	c->attempt = attempt;
 	c->is = r;
 	if (c->ctx->row->config_use != CHASSIS_CONFIG_WHOLE) {
 		shut(&fd);
@@ -169,13 +177,13 @@ static int commit(struct chassis_commit *c)
 	const struct chassis_config *old = sh->config;
 	bool whole = ctx->row->config_use == CHASSIS_CONFIG_WHOLE;
 
-	if (!c->is.version || (whole && !c->next))
+	if (!c->attempt || (whole && !c->next))
 		return SRP_ESTATE; /* the supervisor must not say this: a successor knows better */
 	if (whole)
 		sh->config = c->next;
 	sh->running = c->is;
 	c->next = NULL;
-	c->is.version = 0;
+	c->attempt = 0;
 	if (ctx->row->reconfigured)
 		ctx->row->reconfigured(ctx);
 	if (whole && old != c->first)
@@ -190,7 +198,7 @@ int chassis_commit_rx(struct chassis_commit **commit_at, struct chassis_task_ctx
 {
 	struct chassis_commit *c = *commit_at;
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
-	uint64_t version;
+	uint64_t attempt;
 
 	if (!c) {
 		c = *commit_at = calloc(1, sizeof(*c));
@@ -207,12 +215,12 @@ int chassis_commit_rx(struct chassis_commit **commit_at, struct chassis_task_ctx
 	shut(&fd);
 	if (srp_mp_array(&r, 1) != 1)
 		return SRP_EFORMAT;
-	version = srp_mp_uint(&r, UINT64_MAX);
-	if (srp_mp_finish(&r) < 0)
+	attempt = srp_mp_uint(&r, UINT64_MAX);
+	if (srp_mp_finish(&r) < 0 || !attempt)
 		return SRP_EFORMAT;
 	if (h->type == CHASSIS_IPC_COMMIT)
-		return version == c->is.version ? commit(c) : SRP_ESTATE;
-	if (version == c->is.version)
+		return attempt == c->attempt ? commit(c) : SRP_ESTATE;
+	if (attempt == c->attempt)
 		forget(c);
 	return SRP_OK;
 }

@@ -145,7 +145,7 @@ static void compiled(void *arg)
 	struct sct_commit *m = arg;
 	struct sct *s = m->sct;
 	uint8_t buf[64];
-	struct srp_mp_w w = chassis_running_put(&m->is, buf, sizeof(buf));
+	struct srp_mp_w w = chassis_running_put(0, &m->is, buf, sizeof(buf));
 	int rc = m->status;
 
 	if (rc < 0) {

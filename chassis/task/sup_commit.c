@@ -31,21 +31,23 @@ static void done(struct chassis_supervisor *s, uint64_t version, int status, con
 					srp_mp_w_len(&w), -1);
 }
 
-/* sct has built it already. */
-static bool takes_part(const struct sup_slot *slot)
+/* The sct that offers it has built it already; one that was born since has not. */
+static bool takes_part(const struct chassis_supervisor *s, size_t slot)
 {
-	return slot->live && !slot->live->killed && !slot->live->ordered &&
-	       slot->row->config_use != CHASSIS_CONFIG_NONE && slot->row->task != CHASSIS_TASK_SCT;
+	const struct sup_slot *x = &s->slot[slot];
+
+	return x->live && !x->live->killed && !x->live->ordered &&
+	       x->row->config_use != CHASSIS_CONFIG_NONE && x->live->pid != s->commit.from;
 }
 
-static void order(struct chassis_supervisor *s, struct sup_child *c, uint8_t type, uint64_t version)
+static void order(struct chassis_supervisor *s, struct sup_child *c, uint8_t type, uint64_t attempt)
 {
 	uint8_t buf[16];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 	char name[48];
 
 	srp_mp_w_array(&w, 1);
-	srp_mp_w_uint(&w, version);
+	srp_mp_w_uint(&w, attempt);
 	if (c->line && chassis_conn_send(c->line, type, w.start, srp_mp_w_len(&w), -1) == SRP_OK)
 		return;
 	/* It would go on by another configuration than all others: its successor has the right one. */
@@ -62,14 +64,14 @@ static void end(struct sup_commit *m)
 
 static void call_off(struct chassis_supervisor *s, int status, const char *text)
 {
-	uint64_t version = s->commit.is.version;
+	uint64_t version = s->commit.is.version, attempt = s->commit.attempt;
 
 	chassis_log(LOG_ERR, "version %llu of the configuration is called off: %s",
 	            (unsigned long long)version, text);
 	for (size_t i = 1; i < s->shared->nslabs; i++)
-		if (takes_part(&s->slot[i]) && s->slot[i].live->asked == version) {
+		if (takes_part(s, i) && s->slot[i].live->asked == attempt) {
 			s->slot[i].live->asked = 0;
-			order(s, s->slot[i].live, CHASSIS_IPC_ABORT, version);
+			order(s, s->slot[i].live, CHASSIS_IPC_ABORT, attempt);
 		}
 	end(&s->commit);
 	done(s, version, status, text);
@@ -78,7 +80,7 @@ static void call_off(struct chassis_supervisor *s, int status, const char *text)
 static void commit(struct chassis_supervisor *s)
 {
 	struct sup_commit *m = &s->commit;
-	uint64_t version = m->is.version;
+	uint64_t version = m->is.version, attempt = m->attempt;
 
 	/* First for those who are born from here on. */
 	if (s->shared->running_fd >= 0)
@@ -87,9 +89,9 @@ static void commit(struct chassis_supervisor *s)
 	s->shared->running = m->is;
 	m->fd = -1;
 	for (size_t i = 1; i < s->shared->nslabs; i++)
-		if (takes_part(&s->slot[i])) {
+		if (takes_part(s, i)) {
 			s->slot[i].live->asked = 0;
-			order(s, s->slot[i].live, CHASSIS_IPC_COMMIT, version);
+			order(s, s->slot[i].live, CHASSIS_IPC_COMMIT, attempt);
 		}
 	end(m);
 	chassis_log(LOG_NOTICE, "version %llu of the configuration runs", (unsigned long long)version);
@@ -99,9 +101,9 @@ static void commit(struct chassis_supervisor *s)
 static void ask(struct chassis_supervisor *s, struct sup_child *c)
 {
 	uint8_t buf[64];
-	struct srp_mp_w w = chassis_running_put(&s->commit.is, buf, sizeof(buf));
+	struct srp_mp_w w = chassis_running_put(s->commit.attempt, &s->commit.is, buf, sizeof(buf));
 
-	c->asked = s->commit.is.version;
+	c->asked = s->commit.attempt;
 	c->prepared = false;
 	if (c->line)
 		(void)chassis_conn_send(c->line, CHASSIS_IPC_PREPARE, w.start, srp_mp_w_len(&w),
@@ -112,7 +114,7 @@ static void ask(struct chassis_supervisor *s, struct sup_child *c)
 static const struct sup_child *missing(struct chassis_supervisor *s)
 {
 	for (size_t i = 1; i < s->shared->nslabs; i++)
-		if (takes_part(&s->slot[i]) && !s->slot[i].live->prepared)
+		if (takes_part(s, i) && !s->slot[i].live->prepared)
 			return s->slot[i].live;
 	return NULL;
 }
@@ -122,7 +124,7 @@ void sup_commit_advance(struct chassis_supervisor *s, struct srp_time now)
 	const struct sup_child *c;
 	char name[48], text[128];
 
-	if (!s->commit.is.version)
+	if (!s->commit.attempt)
 		return;
 	if (s->stage != SUP_RUN) {
 		call_off(s, SRP_EBUSY, "the chassis ends");
@@ -144,7 +146,7 @@ void sup_commit_born(struct sup_child *c)
 {
 	struct chassis_supervisor *s = c->sup;
 
-	if (s->commit.is.version && takes_part(&s->slot[c->slot]))
+	if (s->commit.attempt && takes_part(s, c->slot))
 		ask(s, c);
 }
 
@@ -159,25 +161,26 @@ int sup_config_new(struct sup_child *c, const struct srp_frame_hdr *h, const uin
 {
 	struct chassis_supervisor *s = c->sup;
 	struct chassis_running r;
-	int rc = chassis_running_get(body, h->len, &r);
+	uint64_t none;
+	int rc = chassis_running_get(body, h->len, &none, &r);
 
 	if (rc < 0 || fd < 0) {
 		if (fd >= 0)
 			close(fd);
 		return rc < 0 ? rc : SRP_EFORMAT;
 	}
-	if (s->slot[c->slot].live != c || s->commit.is.version || s->stage != SUP_RUN)
+	if (s->slot[c->slot].live != c || s->commit.attempt || s->stage != SUP_RUN)
 		return refuse(s, r.version, SRP_EBUSY, "the chassis is busy with another change, or ends",
 			      fd);
 	if (r.version != s->shared->running.version + 1)
 		return refuse(s, r.version, SRP_ESTALE, "another version runs by now", fd);
 	if ((fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
 		return refuse(s, r.version, SRP_EFORMAT, "it could be changed under who reads it", fd);
-	s->commit = (struct sup_commit){.is = r, .fd = chassis_fd_high(fd),
+	s->commit = (struct sup_commit){.attempt = ++s->attempts, .is = r, .from = c->pid, .fd = chassis_fd_high(fd),
 	                                .deadline = chassis_now()};
 	s->commit.deadline.us += SRP_MS(SUP_COMMIT_MS);
 	for (size_t i = 1; i < s->shared->nslabs; i++)
-		if (takes_part(&s->slot[i]))
+		if (takes_part(s, i))
 			ask(s, s->slot[i].live);
 	sup_commit_advance(s, chassis_now());
 	return SRP_OK;
@@ -188,7 +191,7 @@ int sup_prepared(struct sup_child *c, const struct srp_frame_hdr *h, const uint8
 	struct chassis_supervisor *s = c->sup;
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
 	uint32_t n = srp_mp_array(&r, 3);
-	uint64_t version = srp_mp_uint(&r, UINT64_MAX);
+	uint64_t attempt = srp_mp_uint(&r, UINT64_MAX);
 	int64_t status = srp_mp_int(&r);
 	char why[TEXT_MAX - 100], name[48], text[TEXT_MAX];
 	int rc;
@@ -197,7 +200,7 @@ int sup_prepared(struct sup_child *c, const struct srp_frame_hdr *h, const uint8
 	rc = srp_mp_finish(&r);
 	if (rc < 0 || n != 3)
 		return rc < 0 ? rc : SRP_EFORMAT;
-	if (!version || s->commit.is.version != version || c->asked != version ||
+	if (!attempt || s->commit.attempt != attempt || c->asked != attempt ||
 	    s->slot[c->slot].live != c)
 		return SRP_OK; /* of one that was called off */
 	if (status >= 0) {

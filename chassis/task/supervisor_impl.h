@@ -49,7 +49,7 @@ struct sup_child {
 	bool ready, killed;
 	bool becoming; /**< a standby until now */
 	bool ordered;  /**< told to end: its death is no accident */
-	uint64_t asked; /**< version that it was asked to prepare; 0: none */
+	uint64_t asked; /**< attempt that it was asked to prepare; 0: none */
 	bool prepared;  /**< it has */
 	struct sup_death death;
 };
@@ -70,7 +70,10 @@ struct sup_slot {
 
 /** A configuration that is to run; see sup_commit.c. */
 struct sup_commit {
-	struct chassis_running is; /**< version 0: there is none */
+	uint64_t attempt; /**< answers to earlier ones, perhaps of the same version, say nothing; 0: there
+	                       is none */
+	struct chassis_running is;
+	pid_t from;       /**< the sct that offered it */
 	int fd;
 	struct srp_time deadline;
 };
@@ -87,6 +90,7 @@ struct chassis_supervisor {
 	bool broken[SUP_SLOTS_MAX][SUP_SLOTS_MAX];     /**< reported as broken: made again at the tick */
 	int hold[SUP_HOLDS_MAX];
 	struct sup_commit commit;
+	uint64_t attempts;                             /**< so many commits were tried */
 	int guard_fd;
 	ev_io guards;
 	ev_timer tick;

@@ -61,6 +61,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_rule_text.h \
 	%D%/ecs_rule_text_test.c \
 	%D%/ecs_ruleref_test.c \
+	%D%/ecs_sets_test.c \
 	%D%/ecs_wheel_test.c
 %C%_ecs_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"ecs.def"'
 %C%_ecs_LDADD = $(ECS_LIBS) $(CUNIT_LIBS)
@@ -96,6 +97,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_standby_test.c \
 	%D%/chassis_store_test.c %D%/ecs_rig.h %D%/ecs_packets.h \
 	%D%/ecs_rule_text.h %D%/ecs_rule_text_test.c \
+	%D%/chassis_commit_test.c \
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
