@@ -36,23 +36,6 @@ static bool no(const struct chassis_match *m)
 	return chassis_match_has(m, "no");
 }
 
-/* The service says what was expected; some of its texts name what is in the way. */
-static int told(struct cfg *c, int rc, const char *key)
-{
-	char text[sizeof(c->why.text)];
-
-	if (rc == SRP_OK)
-		return rc;
-	c->at = key;
-	if (!c->why.text[0])
-		return cfg_refuse(c, key, "expected another value: %s", srp_strerror(rc));
-	if (strncmp(c->why.text, "expected ", 9) != 0) {
-		memcpy(text, c->why.text, sizeof(text));
-		return cfg_refuse(c, key, "expected something else: %.130s", text);
-	}
-	return rc;
-}
-
 /* The operator that was typed: the last keyword that is one. */
 static enum ecs_op op_of(const struct chassis_match *m)
 {
@@ -94,7 +77,7 @@ int cfg_acs_remove(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 int cfg_ecs_open(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	return told(c, open_by_kind[arg](service(c), chassis_match_text(m, "name"), no(m), &c->why),
+	return cfg_told(c, open_by_kind[arg](service(c), chassis_match_text(m, "name"), no(m), &c->why),
 	            "name");
 }
 
@@ -120,7 +103,7 @@ int cfg_ecs_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
 int cfg_ecs_limit(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c, ecs_service_flow_chkpt_per_call(service(c),
+	return cfg_told(c, ecs_service_flow_chkpt_per_call(service(c),
 	                                               (uint32_t)chassis_match_num(m, "num", 10),
 	                                               &c->why), "num");
 }
@@ -135,14 +118,14 @@ int cfg_ecs_rule_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	for (size_t i = 0; !a && i < sizeof(words) / sizeof(words[0]); i++)
 		if (chassis_match_has(m, words[i]))
 			a = words[i];
-	return told(c, ecs_service_rule_line(service(c), cfg_name(c), no(m), (enum ecs_field)arg,
+	return cfg_told(c, ecs_service_rule_line(service(c), cfg_name(c), no(m), (enum ecs_field)arg,
 	                                     chassis_match_has(m, "case-sensitive"), op_of(m), a, b,
 	                                     &c->why), NULL);
 }
 
 int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	return told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), !no(m), &c->why)
+	return cfg_told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), !no(m), &c->why)
 	                   : ecs_service_rule_or(service(c), cfg_name(c), !no(m), &c->why), NULL);
 }
 
@@ -155,7 +138,7 @@ int cfg_ecs_ignore(struct cfg *c, const struct chassis_match *m, size_t arg)
 int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c, ecs_service_group_add(service(c), cfg_name(c), no(m),
+	return cfg_told(c, ecs_service_group_add(service(c), cfg_name(c), no(m),
 	                                     (uint32_t)chassis_match_num(m, "num", 0),
 	                                     chassis_match_text(m, "name"), &c->why), "num");
 }
@@ -184,7 +167,7 @@ int cfg_ecs_action_line(struct cfg *c, const struct chassis_match *m, size_t arg
 	const struct ecs_action_line l = line_of(m);
 
 	(void)arg;
-	return told(c, ecs_service_rule_action(service(c), cfg_name(c), no(m), &l, &c->why), "num");
+	return cfg_told(c, ecs_service_rule_action(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 
 int cfg_ecs_post_line(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -192,7 +175,7 @@ int cfg_ecs_post_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	const struct ecs_action_line l = line_of(m);
 
 	(void)arg;
-	return told(c, ecs_service_post_line(service(c), cfg_name(c), no(m), &l, &c->why), "num");
+	return cfg_told(c, ecs_service_post_line(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 
 int cfg_ecs_route_line(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -208,50 +191,16 @@ int cfg_ecs_route_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	for (unsigned a = 1; a < ECS_ANALYZER__N; a++)
 		if (chassis_match_has(m, ecs_analyzer_name((enum ecs_analyzer)a)))
 			l.analyzer = (enum ecs_analyzer)a;
-	return told(c, ecs_service_route_line(service(c), cfg_name(c), no(m), &l, &c->why), "num");
-}
-
-/* The words of a matched line: keywords in full, values as typed; without `no` and `default`. */
-struct words {
-	char store[CHASSIS_LINE_MAX];
-	const char *w[CHASSIS_WORDS_MAX];
-	size_t n, used;
-	enum ecs_form form;
-};
-
-static const char *whole(struct words *ws, const struct chassis_arg *a)
-{
-	char *p = ws->store + ws->used;
-
-	/* keywords in full may need more room than the line that they were typed in */
-	if (!a->keyword || a->key_len >= sizeof(ws->store) - ws->used)
-		return a->text;
-	memcpy(p, a->key, a->key_len);
-	p[a->key_len] = '\0';
-	ws->used += a->key_len + 1;
-	return p;
-}
-
-static void words_of(const struct chassis_match *m, struct words *ws)
-{
-	size_t first = 0;
-
-	ws->n = ws->used = 0;
-	ws->form = no(m) ? ECS_FORM_NO
-	           : chassis_match_has(m, "default") ? ECS_FORM_DEFAULT : ECS_FORM_SET;
-	if (ws->form != ECS_FORM_SET)
-		first = 1;
-	for (size_t i = first; i < m->n; i++)
-		ws->w[ws->n++] = whole(ws, &m->arg[i]);
+	return cfg_told(c, ecs_service_route_line(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 
 int cfg_ecs_rulebase_set(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	struct words ws;
+	struct cfg_words ws;
 
 	(void)arg;
-	words_of(m, &ws);
-	return told(c, ecs_service_rulebase_set(service(c), cfg_name(c), ws.form, ws.w, ws.n,
+	cfg_words_of(m, &ws);
+	return cfg_told(c, ecs_service_rulebase_set(service(c), cfg_name(c), ws.form, ws.w, ws.n,
 	                                        &c->why), NULL);
 }
 
@@ -264,17 +213,17 @@ int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
 	c->charging = ecs_service_charging_action(service(c), chassis_match_text(m, "name"), no(m),
 	                                          &c->why);
 	if (!c->charging && (!no(m) || c->why.text[0]))
-		return told(c, SRP_EINVAL, "name");
+		return cfg_told(c, SRP_EINVAL, "name");
 	return SRP_OK;
 }
 
 int cfg_ecs_charging_set(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	struct words ws;
+	struct cfg_words ws;
 
 	(void)arg;
-	words_of(m, &ws);
-	return told(c, ecs_charging_action_set(c->charging, ws.form, ws.w, ws.n, &c->why), NULL);
+	cfg_words_of(m, &ws);
+	return cfg_told(c, ecs_charging_action_set(c->charging, ws.form, ws.w, ws.n, &c->why), NULL);
 }
 
 /* --- service scheme ------------------------------------------------------------------------- */
@@ -282,20 +231,20 @@ int cfg_ecs_charging_set(struct cfg *c, const struct chassis_match *m, size_t ar
 int cfg_ecs_flow_recovery(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c, ecs_service_flow_recovery(service(c), cfg_name(c), !no(m), &c->why), NULL);
+	return cfg_told(c, ecs_service_flow_recovery(service(c), cfg_name(c), !no(m), &c->why), NULL);
 }
 
 int cfg_ecs_cond_rule(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c, ecs_service_cond_rule_name(service(c), cfg_name(c), no(m), op_of(m),
+	return cfg_told(c, ecs_service_cond_rule_name(service(c), cfg_name(c), no(m), op_of(m),
 	                                          chassis_match_text(m, "name"), &c->why), "name");
 }
 
 int cfg_ecs_cond_delay(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c,
+	return cfg_told(c,
 		    ecs_service_cond_delay(service(c), cfg_name(c),
 					   (uint32_t)chassis_match_num(m, "num", 0), &c->why),
 		    NULL);
@@ -304,14 +253,14 @@ int cfg_ecs_cond_delay(struct cfg *c, const struct chassis_match *m, size_t arg)
 int cfg_ecs_cond_any(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c, ecs_service_cond_any(service(c), cfg_name(c), no(m), op_of(m) == ECS_OP_EQ,
+	return cfg_told(c, ecs_service_cond_any(service(c), cfg_name(c), no(m), op_of(m) == ECS_OP_EQ,
 	                                    chassis_match_has(m, "TRUE"), &c->why), NULL);
 }
 
 int cfg_ecs_trigger(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
-	return told(c, ecs_service_scheme_trigger(service(c), cfg_name(c), no(m), &c->why), NULL);
+	return cfg_told(c, ecs_service_scheme_trigger(service(c), cfg_name(c), no(m), &c->why), NULL);
 }
 
 /* The service takes a later line of the same priority for the earlier one; in one block it is a
@@ -332,7 +281,7 @@ int cfg_ecs_scheme_priority(struct cfg *c, const struct chassis_match *m, size_t
 	(void)arg;
 	if (priority_once(c, m) != SRP_OK)
 		return SRP_EINVAL;
-	return told(c,
+	return cfg_told(c,
 		    ecs_service_scheme_priority(service(c), cfg_name(c), no(m),
 						(uint32_t)chassis_match_num(m, "num", 0),
 						chassis_match_text(m, "condition"),
@@ -345,7 +294,7 @@ int cfg_ecs_subs_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	const char *value = arg == ECS_SUBS_ANY ? chassis_match_has(m, "TRUE") ? "TRUE" : "FALSE"
 	                                        : chassis_match_text(m, "name");
 
-	return told(c,
+	return cfg_told(c,
 		    ecs_service_subs_line(service(c), cfg_name(c), no(m), (enum ecs_subs_field)arg,
 					  op_of(m) == ECS_OP_EQ, value, &c->why),
 		    NULL);
@@ -356,7 +305,7 @@ int cfg_ecs_subs_bind(struct cfg *c, const struct chassis_match *m, size_t arg)
 	(void)arg;
 	if (priority_once(c, m) != SRP_OK)
 		return SRP_EINVAL;
-	return told(c, ecs_service_subs_bind(service(c), cfg_name(c), no(m),
+	return cfg_told(c, ecs_service_subs_bind(service(c), cfg_name(c), no(m),
 	                                     (uint32_t)chassis_match_num(m, "num", 0),
 	                                     chassis_match_text(m, "class"),
 	                                     chassis_match_text(m, "scheme"), &c->why), "num");

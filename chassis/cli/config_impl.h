@@ -42,6 +42,8 @@ struct cfg {
 	struct chassis_iface *iface;
 	struct chassis_apn *apn;
 	struct ecs_charging_action *charging;
+	struct ecs_packet_filter *filter;
+	struct ecs_record_format *record;
 	unsigned srp_line;         /**< where the interval was set that is checked in the end */
 	bool priority_used[128];   /**< in the block that was opened last, where there are some */
 	unsigned pool_line[CHASSIS_POOLS_MAX];
@@ -70,6 +72,16 @@ int cfg_refuse(struct cfg *c, const char *key, const char *fmt, ...)
 void cfg_error(struct cfg *c, unsigned line, const char *word, const char *text);
 /** What the block that a line stands in is about. */
 const char *cfg_name(const struct cfg *c);
+/** The words of a matched line: keywords in full, values as typed; without `no` and `default`. */
+struct cfg_words {
+	char store[CHASSIS_LINE_MAX];
+	const char *w[CHASSIS_WORDS_MAX];
+	size_t n, used;
+	enum ecs_form form;
+};
+void cfg_words_of(const struct chassis_match *m, struct cfg_words *ws);
+/** What the service answered: its refusal as that of the word @p key. */
+int cfg_told(struct cfg *c, int rc, const char *key);
 /** Checks that need the whole of a block: @p mode is being left. */
 void cfg_srp_check(struct cfg *c);
 /** Checks that need the whole file. */
