@@ -1,6 +1,8 @@
 #include "config.h"
 #include "ecs/enforce.h"
 
+#include <string.h>
+
 #include "ecs/redirect.h"
 #include "ecs/reply.h"
 #include "ecs/rewrite.h"
@@ -46,8 +48,8 @@ bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charg
 		if (did == ECS_STAGE_STOPPED)
 			return true;
 		/* a stage may need a later one */
-		if (w->f && w->f->more)
-			mask |= w->f->more->stages & ~((mask & -mask) * 2 - 1);
+		mask |= (w->also | (w->f && w->f->more ? w->f->more->stages : 0)) &
+		        ~((mask & -mask) * 2 - 1);
 	}
 	return false;
 }
@@ -144,27 +146,42 @@ enum ecs_stage_did ecs_stage_redirect(struct ecs_engine *e, struct ecs_way *w,
 	return ecs_redirect(e, w, a) ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
 }
 
+static const struct ecs_tos *tos_of(const struct ecs_charging_action *a, enum ecs_dir dir)
+{
+	const struct ecs_tos *t = !a ? NULL : dir == ECS_UPLINK ? &a->tos_up : &a->tos_down;
+
+	return t && t->mask ? t : NULL;
+}
+
 enum ecs_stage_did ecs_stage_tos(struct ecs_engine *e, struct ecs_way *w,
                                  const struct ecs_charging_action *a)
 {
-	const struct ecs_tos *t;
+	const struct ecs_tos *t = tos_of(a, w->p->dir);
 
 	(void)e;
-	if (!a)
-		return ECS_STAGE_PASSED;
-	t = w->p->dir == ECS_UPLINK ? &a->tos_up : &a->tos_down;
-	if (!t->mask)
+	if (!t)
+		t = tos_of(w->post, w->p->dir);
+	if (!t)
 		return ECS_STAGE_PASSED;
 	if (w->raw)
 		ecs_rewrite_tos(w->raw, w->p, (uint8_t)((w->p->tos & ~t->mask) | t->value));
 	return ECS_STAGE_ACTED;
 }
 
+static bool has_nexthop(const struct ecs_charging_action *a)
+{
+	static const struct ecs_addr none;
+
+	return a && memcmp(&a->nexthop, &none, sizeof(none)) != 0;
+}
+
 enum ecs_stage_did ecs_stage_nexthop(struct ecs_engine *e, struct ecs_way *w,
                                      const struct ecs_charging_action *a)
 {
 	(void)e;
-	if (!a || w->p->dir != ECS_UPLINK || ecs_addr_is4(&a->nexthop) != (w->p->version == 4))
+	if (!has_nexthop(a))
+		a = w->post;
+	if (!has_nexthop(a) || w->p->dir != ECS_UPLINK || ecs_addr_is4(&a->nexthop) != (w->p->version == 4))
 		return ECS_STAGE_PASSED;
 	if (w->raw)
 		w->raw->nexthop = &a->nexthop;

@@ -34,6 +34,10 @@ struct ecs_flow_more {
 	/* readdress.c */
 	struct ecs_flow_more *alias_next; /**< chain of e->aliases */
 	struct ecs_flow_key alias;    /**< as the key, with the server that it was sent to */
+	/* post.c */
+	uint16_t post;                /**< line of post-processing that looks at L7, if has_post */
+	bool has_post;
+	uint32_t post_commit;         /**< e->commits then */
 	/* shift.c */
 	struct ecs_shift *shift;      /**< bytes inserted into it; NULL: none */
 };
@@ -65,6 +69,11 @@ void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f);
 
 #define ECS_FLOW_MORES_MAX 262144u /**< of an engine */
 
+/* --- post.c ------------------------------------------------------------------------------------ */
+
+/** Finds the line of post-processing of a packet of a flow that is being analyzed. */
+void ecs_post_look(struct ecs_engine *e, struct ecs_way *w);
+
 /* --- readdress.c ------------------------------------------------------------------------------ */
 
 /** The flow of a packet of a server that its flow was readdressed to; @p k as it came. NULL: none. */
@@ -95,9 +104,9 @@ void ecs_shift_show(struct ecs_way *w);
 int ecs_shift_add(struct ecs_engine *e, struct ecs_flow *f, uint32_t at, const uint8_t *bytes,
                   size_t n);
 void ecs_shift_free(struct ecs_flow_more *m);
-/** What is checkpointed of it: nil, or [base, [at, bytes]...]. */
+/** What is checkpointed of it, where there is something: [base, at, bytes...]. */
 void ecs_shift_encode(const struct ecs_flow *f, struct srp_mp_w *w);
-#define ECS_SHIFT_WIRE (1 + 5 + 1 + ECS_SHIFT_PIECES * (1 + 5 + 3 + ECS_SHIFT_BYTES))
+#define ECS_SHIFT_WIRE (1 + 1 + 5 + ECS_SHIFT_PIECES * (1 + 5 + 3 + ECS_SHIFT_BYTES))
 
 /** A shift as a record says it. */
 struct ecs_shift_image {

@@ -189,6 +189,25 @@ static void move_stats(struct ecs_engine *e, const struct ecs_service *svc, stru
 	memcpy(e->conf.rule_stats, m->stats, sizeof(m->stats));
 }
 
+/* Flows whose rule is there with another action are done to as that says, recovered or not
+ * (flow-recovery, Flow Actions: dynamic changes to charging action configuration). */
+static void move_flows(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+		uint16_t ref = ecs_ruleref_moved(e->refs, f->ref, now);
+		uint16_t back = ecs_ruleref_moved(e->refs, f->back, now);
+
+		if ((ref == f->ref && back == f->back) || ref == ECS_REF_NONE)
+			continue;
+		ecs_flow_ref(e, f, ref);
+		f->back = back;
+		f->idle_timeout = ecs_flow_timeout(e, f);
+		if (f->flags & ECS_FLOW_F_CHECKPOINT)
+			ecs_recoverable_changed(e, f, now);
+	}
+}
+
 static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const struct ecs_move *m,
                             struct srp_time now)
 {
@@ -201,8 +220,10 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 	ecs_session_resolve(e, s);
 	if (!s->consistent)
 		ecs_kind_judge(e, s, NULL, now);
-	if (e->active)
+	if (e->active) {
+		move_flows(e, s, now);
 		ecs_recoverable_session(e, s, now);
+	}
 }
 
 static void prepare_drop(struct ecs_engine *e)
@@ -249,6 +270,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	e->next_matcher = NULL;
 	e->next_move = NULL;
 	e->conf.service = svc;
+	e->commits++;
 	e->no_rule = (uint16_t)ecs_service_stats_count(svc);
 	ecs_ruleref_rebind(e->refs, svc);
 	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next)

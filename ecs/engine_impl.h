@@ -119,6 +119,7 @@ struct ecs_engine {
 		flow_more_pool;
 	struct ecs_streams streams;    /**< what flows being analyzed share */
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
+	uint32_t commits;              /**< services so far: indexes of lines are of one of them */
 	size_t nsessions, nanalyses, nmores;
 	struct ecs_session *found;     /**< by call-id, last: records of a session come together */
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */

@@ -139,6 +139,18 @@ static void write_flags(const struct ecs_flow *f, struct srp_mp_w *w)
 	}
 }
 
+/* State of the connection; and, where bytes were inserted into it, what of that is to go on. */
+static void write_state(const struct ecs_flow *f, struct srp_mp_w *w)
+{
+	bool two = f->more && f->more->shift;
+
+	if (two)
+		srp_mp_w_array(w, 2);
+	srp_mp_w_uint(w, f->tcp_state);
+	if (two)
+		ecs_shift_encode(f, w);
+}
+
 static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
                        struct srp_mp_w *w)
 {
@@ -152,7 +164,7 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 	write_rule(e, f, ref, w);
 	srp_mp_w_uint(w, f->bearer);
 	write_flags(f, w);
-	srp_mp_w_uint(w, f->tcp_state);
+	write_state(f, w);
 	/* what the rule implies depends on each side's configuration: not part of the hash */
 	if (ctx->canonical || f->idle_timeout == ecs_flow_timeout(e, f))
 		srp_mp_w_nil(w);
@@ -162,7 +174,6 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 	srp_mp_w_uint(w, f->app_master);
 	srp_mp_w_uint(w, ecs_kind_age(ctx, f->created));
 	srp_mp_w_uint(w, ctx->canonical ? 0 : ecs_flow_idle_ms(e, f, ctx->now));
-	ecs_shift_encode(f, w);
 	return w->err;
 }
 
@@ -229,6 +240,17 @@ static void read_flags(struct srp_mp_r *r, struct image *m, uint8_t *wire)
 			m->flags |= flag_map[i].flag;
 }
 
+static void read_state(struct srp_mp_r *r, struct image *m)
+{
+	bool two = srp_mp_left(r) && *r->p == 0x92;
+
+	if (two)
+		(void)srp_mp_array(r, 2);
+	m->tcp_state = (uint8_t)srp_mp_uint(r, ECS_TCP_ST__N - 1);
+	if (two)
+		ecs_shift_read(r, &m->shift);
+}
+
 static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 {
 	uint8_t wire;
@@ -239,7 +261,7 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	rule = read_rule(e, r, m);
 	m->bearer = (uint8_t)srp_mp_uint(r, 15);
 	read_flags(r, m, &wire);
-	m->tcp_state = (uint8_t)srp_mp_uint(r, ECS_TCP_ST__N - 1);
+	read_state(r, m);
 	m->own_timeout = !srp_mp_nil(r);
 	if (m->own_timeout)
 		m->idle_timeout = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -247,7 +269,6 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	m->app_master = (uint16_t)srp_mp_uint(r, UINT16_MAX);
 	m->age_ms = ecs_kind_read_age(r);
 	m->idle_ms = ecs_kind_read_age(r);
-	ecs_shift_read(r, &m->shift);
 	if (r->err)
 		return r->err;
 	if (m->bearer < 5)
@@ -439,7 +460,7 @@ static void flow_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 
 const struct srp_ckpt_kind ecs_kind_flow = {
 	.id = 210, .del_id = 211, .name = "ACS_FLOW_INFO", .del_name = "DEL_ACS_FLOW_INFO",
-	.rank = 3, .limited = true, .nkey = 2, .nfields = 11, .ver_min = 1, .ver_max = 1,
+	.rank = 3, .limited = true, .nkey = 2, .nfields = 10, .ver_min = 1, .ver_max = 1,
 	.max_len = FLOW_LEN,
 	.left_nil = 1u << 5, .left_out = 1u << 8 | 1u << 9, /* idle timeout; age, idleness */
 	.key = flow_key, .parent = flow_parent, .gate = flow_gate, .encode = flow_encode,

@@ -96,7 +96,7 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 		f->flags |= ECS_FLOW_F_FINAL;
 		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
 		/* a verdict for which nobody had to speak will not change by what is said later */
-		if (a && !ecs_analysis_spoken(a))
+		if (a && !ecs_analysis_spoken(a) && !w->s->post_l7)
 			ecs_flow_unanalyze(e, f);
 	} else if (f->ref == ECS_REF_NONE) {
 		other = w->ref;
@@ -241,6 +241,8 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 	} else {
 		decide(e, w);
 	}
+	if (w->s->post_l7 && f->analysis)
+		ecs_post_look(e, w); /* while it is there */
 	if (f->analysis && (said & ECS_AN_OVER)) {
 		ecs_flow_unanalyze(e, f);
 	} else if (f->analysis && ecs_analysis_is_message(f->analysis) &&

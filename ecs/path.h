@@ -23,6 +23,10 @@ struct ecs_way {
 	struct ecs_flow *f;      /**< NULL: charged without a flow */
 	struct srp_time now;
 	uint64_t pkts, bytes;    /**< of a super-packet: those of its segments */
+	const struct ecs_charging_action *post; /**< of a line of post-processing; NULL: none */
+	uint16_t post_line;      /**< of post-processing, where it is known */
+	bool post_known;
+	uint32_t also;           /**< ECS_STAGE_BIT: asked for by another stage */
 	uint16_t line;           /**< verdict, ECS_LINE_NONE for `(no rule)` */
 	uint16_t ref;            /**< of the line; ECS_REF_NONE: to be looked up */
 	bool bypassed;           /**< by the cached verdict */

@@ -316,9 +316,26 @@ void ecs_ruleref_rebind(struct ecs_ruleref_table *t, const struct ecs_service *s
 {
 	t->svc = svc;
 	memset(t->of_line, 0xff, sizeof(t->of_line));
-	for (size_t i = 0; i < t->used; i++)
-		if (t->slot[i])
-			bind_ref(t, t->slot[i]);
+	for (size_t i = 0; i < t->used; i++) {
+		struct ecs_ruleref *r = t->slot[i];
+		bool was = r && r->line != ECS_LINE_NONE;
+
+		if (!r)
+			continue;
+		bind_ref(t, r);
+		r->moved = was && r->bind == ECS_BIND_ACTION_DIFFERS;
+	}
+}
+
+uint16_t ecs_ruleref_moved(struct ecs_ruleref_table *t, uint16_t id, struct srp_time now)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(t, id);
+	int rb;
+
+	if (!r || !r->moved)
+		return id;
+	rb = ecs_service_find_rulebase(t->svc, r->rulebase);
+	return ecs_ruleref_of_line(t, ecs_service_find_line(t->svc, rb, r->rule), now);
 }
 
 void ecs_ruleref_walk(struct ecs_ruleref_table *t, int (*fn)(struct ecs_ruleref *r, void *arg),

@@ -36,6 +36,7 @@ struct ecs_ruleref {
 	enum ecs_bind bind;
 	uint32_t flows;                     /**< flows that name it now: `Active Flows` */
 	bool gone;                          /**< removed; the slot is free when no flow names it */
+	bool moved;                         /**< the last commit has changed its action */
 	bool judged, eligible; /**< by recoverable.c: under scheme, with delay seconds */
 	uint16_t delay;
 	int scheme;
@@ -55,6 +56,9 @@ struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc,
 void ecs_ruleref_free(struct ecs_ruleref_table *t);
 /** The ref of a local line; made, and told to the sink, at first use. ECS_REF_NONE when full. */
 uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct srp_time now);
+/** The ref that flows of this one have after a commit has changed the action of its rule: that of the
+ *  same rule; else @p id. ECS_REF_NONE: there is no room for it. */
+uint16_t ecs_ruleref_moved(struct ecs_ruleref_table *t, uint16_t id, struct srp_time now);
 /** The ref with this name hash, or ECS_REF_NONE. */
 uint16_t ecs_ruleref_by_hash(const struct ecs_ruleref_table *t, uint64_t name_hash);
 /** The ref with this index; NULL where there is none. */

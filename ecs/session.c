@@ -205,13 +205,20 @@ static void bind(struct ecs_engine *e, struct ecs_session *s)
 {
 	const char *rb = s->spec.rulebase[0] ? s->spec.rulebase : DEFAULT_RULEBASE;
 
+	enum ecs_post_looks looks = ECS_POST_NOTHING;
+
 	s->scheme = ecs_service_find_scheme(e->conf.service, rb, s->spec.apn);
 	s->needs = (struct ecs_needs){0};
 	s->handshaking = 0;
 	if (s->rulebase >= 0) {
 		s->needs = ecs_service_needs(e->conf.service, s->rulebase);
+		looks = ecs_service_post_looks(e->conf.service, s->rulebase);
 		s->handshaking = (uint8_t)ecs_service_handshaking_of(e->conf.service, s->rulebase);
 	}
+	s->post_l7 = looks == ECS_POST_L7;
+	s->stages &= ~ECS_STAGE_BIT(POST);
+	if (looks != ECS_POST_NOTHING)
+		s->stages |= ECS_STAGE_BIT(POST);
 	if (s->needs.app && !e->app)
 		e->app = ecs_app_new();
 }

@@ -258,10 +258,6 @@ void ecs_shift_encode(const struct ecs_flow *f, struct srp_mp_w *w)
 {
 	const struct ecs_shift *t = of(f);
 
-	if (!t) {
-		srp_mp_w_nil(w);
-		return;
-	}
 	srp_mp_w_array(w, 1 + 2 * t->n);
 	srp_mp_w_uint(w, t->base);
 	for (unsigned i = 0; i < t->n; i++) {
@@ -274,9 +270,7 @@ void ecs_shift_read(struct srp_mp_r *r, struct ecs_shift_image *m)
 {
 	uint32_t n;
 
-	*m = (struct ecs_shift_image){.there = !srp_mp_nil(r)};
-	if (!m->there)
-		return;
+	*m = (struct ecs_shift_image){.there = true};
 	n = srp_mp_array(r, 1 + 2 * ECS_SHIFT_PIECES);
 	if (!r->err && n % 2 == 0)
 		srp_mp_fail(r, SRP_EINVAL);

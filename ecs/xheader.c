@@ -120,7 +120,9 @@ enum ecs_stage_did ecs_stage_xheader(struct ecs_engine *e, struct ecs_way *w,
 	uint32_t at;
 	size_t n;
 
-	if (!a || !f || !w->raw || !w->request || w->p->dir != ECS_UPLINK ||
+	if (!a || !a->xheader[0])
+		a = w->post;
+	if (!a || !a->xheader[0] || !f || !w->raw || !w->request || w->p->dir != ECS_UPLINK ||
 	    !(f->flags & ECS_FLOW_F_FINAL))
 		return ECS_STAGE_PASSED;
 	n = render(e, w, a->xheader, text, sizeof(text));

@@ -240,7 +240,6 @@ static int apply_raw(struct kit *b, const struct raw *x)
 	srp_mp_w_uint(&w, 0);
 	srp_mp_w_uint(&w, 0);
 	srp_mp_w_uint(&w, 0);
-	srp_mp_w_nil(&w);
 	CU_ASSERT_EQUAL(w.err, 0);
 	return kit_apply(b, &ecs_kind_flow, &(struct srp_ckpt_key){{x->callid, x->id}}, buf,
 	                 srp_mp_w_len(&w), ecs_kind_flow.nfields, &out);
