@@ -204,6 +204,29 @@ int cfg_ecs_rulebase_set(struct cfg *c, const struct chassis_match *m, size_t ar
 	                                        &c->why), NULL);
 }
 
+/* --- xheader-format ------------------------------------------------------------------------- */
+
+/* True when the last words of a line are those of a value. */
+static bool says_value(const struct chassis_match *m, const char *words)
+{
+	const char *w = strrchr(words, ' ');
+
+	return chassis_match_has(m, w ? w + 1 : words);
+}
+
+int cfg_ecs_xheader_insert(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	unsigned v = 0;
+
+	(void)arg;
+	while (!no(m) && v < ECS_XVALUE__N && !says_value(m, ecs_xvalue_words((enum ecs_xvalue)v)))
+		v++;
+	return told(c, ecs_service_xheader_insert(service(c), cfg_name(c), no(m),
+	                                          chassis_match_text(m, "field"),
+	                                          (enum ecs_xvalue)v, chassis_match_text(m, "text"),
+	                                          &c->why), "field");
+}
+
 /* --- charging-action ------------------------------------------------------------------------ */
 
 int cfg_ecs_charging(struct cfg *c, const struct chassis_match *m, size_t arg)
