@@ -8,7 +8,9 @@ const struct srp_ckpt_kind *const chassis_kinds[] = {
 	&ecs_kind_full,
 	&ecs_kind_call,
 	&ecs_kind_bearer,
+	&ecs_kind_dynrule,
 	&ecs_kind_clp,
+	&ecs_kind_qos,
 	&ecs_kind_usage,
 	&ecs_kind_flow,
 };

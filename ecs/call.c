@@ -1,10 +1,6 @@
 #include "config.h"
 #include "ecs/call.h"
 
-#include "srp/err.h"
-
-#define DEFAULT_BEARER 5u
-
 void ecs_call_step(struct ecs_engine *e, struct ecs_session *s, enum ecs_call_event ev)
 {
 	if (!ecs_call_event(&s->machine, ev))
@@ -106,79 +102,6 @@ void ecs_call_passed_key(enum ecs_call_ckpt_of of, const struct srp_ckpt_key *ke
 
 	if (s)
 		ecs_call_passed(s, of, p);
-}
-
-/* --- dedicated bearers ------------------------------------------------------------------------ */
-
-struct ecs_bearer *ecs_session_add_bearer(struct ecs_engine *e, struct ecs_session *s, uint8_t id)
-{
-	bool dedicated = id != DEFAULT_BEARER;
-	struct ecs_bearer *b;
-
-	if (dedicated)
-		ecs_call_step(e, s, ECS_CALL_EV_REQ_SUB_SESSION);
-	b = ecs_session_bearer(s, id, true);
-	if (b && dedicated) {
-		ecs_call_step(e, s, ECS_CALL_EV_RSP_SUB_SESSION);
-		ecs_call_step(e, s, ECS_CALL_EV_ADD_SUB_SESSION);
-	}
-	return b;
-}
-
-void ecs_session_end_bearer(struct ecs_engine *e, struct ecs_session *s, struct ecs_bearer *b,
-                            enum ecs_tell tell, struct srp_time now)
-{
-	ecs_tell_deleted(e, &b->ckpt, tell, now);
-	b->used = false;
-	if (b->id != DEFAULT_BEARER)
-		ecs_call_step(e, s, ECS_CALL_EV_DEL_SUB_SESSION);
-}
-
-static int bearer_of(struct ecs_engine *e, uint32_t callid, uint8_t ebi, struct ecs_session **out)
-{
-	if (!e->active)
-		return SRP_EROLE;
-	if (ebi <= DEFAULT_BEARER || ebi >= DEFAULT_BEARER + ECS_BEARERS_MAX)
-		return SRP_ERANGE;
-	*out = ecs_session_find(e, callid);
-	return *out ? 0 : SRP_ENOSESS;
-}
-
-int ecs_bearer_create(struct ecs_engine *e, uint32_t callid, uint8_t ebi, uint8_t qci, uint8_t arp,
-                      struct srp_time now)
-{
-	struct ecs_bearer *b;
-	struct ecs_session *s;
-	int rc = qci == 0 ? SRP_ERANGE : bearer_of(e, callid, ebi, &s);
-
-	if (rc)
-		return rc;
-	b = ecs_session_bearer(s, ebi, false);
-	if (b && b->qci == qci && b->arp == arp)
-		return 0;
-	if (!b)
-		b = ecs_session_add_bearer(e, s, ebi);
-	if (!b)
-		return SRP_ENOMEM;
-	b->qci = qci;
-	b->arp = arp;
-	ecs_tell_changed(e, &b->ckpt, now);
-	return 0;
-}
-
-int ecs_bearer_delete(struct ecs_engine *e, uint32_t callid, uint8_t ebi, struct srp_time now)
-{
-	struct ecs_bearer *b;
-	struct ecs_session *s;
-	int rc = bearer_of(e, callid, ebi, &s);
-
-	if (rc)
-		return rc;
-	b = ecs_session_bearer(s, ebi, false);
-	if (!b)
-		return SRP_ENOENT;
-	ecs_session_end_bearer(e, s, b, ECS_TELL, now);
-	return 0;
 }
 
 /* --- looking at it ---------------------------------------------------------------------------- */

@@ -35,5 +35,8 @@ struct ecs_bearer *ecs_session_add_bearer(struct ecs_engine *e, struct ecs_sessi
 /** Ends a bearer of @p s. */
 void ecs_session_end_bearer(struct ecs_engine *e, struct ecs_session *s, struct ecs_bearer *b,
                             enum ecs_tell tell, struct srp_time now);
+/** The TFT of a bearer; without filters it has none. 0 or SRP_ENOMEM. */
+int ecs_bearer_set_tft(struct ecs_bearer *b, const struct ecs_sdfs *tft);
+void ecs_bearer_untft(struct ecs_bearer *b);
 
 #endif

@@ -4,7 +4,6 @@
 #include "ecs/analyze.h"
 #include "ecs/enforce.h"
 
-#define DEFAULT_BEARER 5u
 #define PROTO_TCP      6u
 
 void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
@@ -45,9 +44,9 @@ static uint64_t rule_id(struct ecs_engine *e, const struct ecs_way *w)
 	uint16_t ref = w->ref;
 	const struct ecs_ruleref *r;
 
-	if (w->line == ECS_LINE_NONE)
+	if (w->line == ECS_LINE_NONE && !w->dyn)
 		return 0;
-	if (ref == ECS_REF_NONE)
+	if (ref == ECS_REF_NONE && !w->dyn)
 		ref = ecs_ruleref_of_line(e->refs, w->line, w->now);
 	r = ecs_ruleref_get(e->refs, ref);
 	return r ? r->name_hash : 0;
@@ -58,15 +57,16 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	const struct ecs_line *l = w->line == ECS_LINE_NONE
 	                                   ? NULL
 	                                   : ecs_service_line(e->conf.service, w->line);
-	const struct ecs_charging_action *a = l ? l->action : NULL;
+	const struct ecs_ruleref *r = w->dyn ? ecs_ruleref_get(e->refs, w->ref) : NULL;
+	const struct ecs_charging_action *a = l ? l->action : r ? r->action : NULL;
 	uint16_t stats = l ? l->stats : e->no_rule;
-	uint8_t bearer = w->f ? w->f->bearer : DEFAULT_BEARER;
+	uint8_t bearer = w->bearer ? w->bearer : w->f ? w->f->bearer : ECS_BEARER_DEFAULT;
 	enum ecs_dir dir = w->p->dir;
 	uint32_t stages = w->held ? 0 : ecs_way_stages(w, l);
 	bool dropped = stages && ecs_enforce(e, w, a, stages);
 
-	count(&e->conf.rule_stats[stats], w, dropped);
-	if (!l)
+	count(r ? &e->conf.dyn_stats[r->stats].st : &e->conf.rule_stats[stats], w, dropped);
+	if (!l && !r)
 		e->conf.counters->no_rule_packets += w->pkts;
 	if (dropped)
 		return ECS_DROP;
@@ -114,6 +114,7 @@ void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
 		w.ref = first ? f->ref : f->back;
 		r = ecs_ruleref_get(e->refs, w.ref);
 		w.line = r ? r->line : ECS_LINE_NONE;
+		w.dyn = r && r->dynamic ? ecs_dyn_of_ref(e, f->session, w.ref) : NULL;
 		(void)ecs_charge(e, &w);
 	}
 }

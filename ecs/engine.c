@@ -18,6 +18,7 @@
 
 static void init_pools(struct ecs_engine *e)
 {
+	ecs_pool_init(&e->dyn_pool, sizeof(struct ecs_dynrule));
 	ecs_pool_init(&e->flow_pool, sizeof(struct ecs_flow));
 	ecs_pool_init(&e->session_pool, sizeof(struct ecs_session));
 	ecs_pool_init(&e->usage_pool, sizeof(struct ecs_usage));
@@ -49,7 +50,9 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	e->flows = ecs_flow_table_new(conf->flows_expected, conf->seed);
 	e->wheel = ecs_wheel_new(ECS_WHEEL_TICK_MS, now);
 	e->nobody = ecs_pool_get(&e->more_pool);
-	if (!e->nobody || !e->matcher || !e->refs || !e->flows || !e->wheel ||
+	if (!conf->dyn_stats)
+		e->conf.dyn_stats = e->own_dyn = calloc(ECS_DYN_STATS_MAX, sizeof(*e->own_dyn));
+	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->flows || !e->wheel ||
 	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
@@ -78,8 +81,16 @@ void ecs_engine_free(struct ecs_engine *e)
 
 		for (struct srp_list *k = s->flows.next; k != &s->flows; k = k->next)
 			flow_fini(e, ECS_CONTAINER(k, struct ecs_flow, in_session));
+		for (size_t i = 0; i < ECS_BEARERS_MAX; i++) {
+			const struct ecs_bearer *b = ecs_session_bearer_at(s, i);
+
+			if (b)
+				free(b->tft);
+		}
 		free(s->dedicated);
+		free(s->active);
 	}
+	free(e->own_dyn);
 	ecs_chain_fini(&e->by_callid);
 	ecs_chain_fini(&e->by_v4);
 	ecs_chain_fini(&e->by_v6);
@@ -95,6 +106,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_matcher_free(e->matcher);
 	ecs_matcher_free(e->next_matcher);
 	free(e->next_move);
+	ecs_pool_fini(&e->dyn_pool);
 	ecs_pool_fini(&e->flow_pool);
 	ecs_pool_fini(&e->session_pool);
 	ecs_pool_fini(&e->usage_pool);
@@ -218,6 +230,7 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 			u->stats = m->map[u->stats];
 	}
 	ecs_session_resolve(e, s);
+	ecs_dyn_resolve(e, s);
 	if (!s->consistent)
 		ecs_kind_judge(e, s, NULL, now);
 	if (e->active) {

@@ -72,13 +72,6 @@ enum ecs_timer {
 	ECS_TIMER_PENDING  /**< ecs_session.pend: control-pending timeout */
 };
 
-/** What is said to the sink when an object is freed. */
-enum ecs_tell {
-	ECS_TELL_NOT,   /**< nothing: the caller is the sink's owner and applies a deletion */
-	ECS_TELL_LISTS, /**< deleted(tell false): leaves the lists, nothing is sent for it */
-	ECS_TELL        /**< deleted(tell true): a tombstone where the peer may have it */
-};
-
 /** A running delay of a first checkpoint; ecs_flow.delay points at its node. */
 struct ecs_delay {
 	struct ecs_wheel_node node;
@@ -99,6 +92,7 @@ struct ecs_engine {
 	struct ecs_matcher *next_matcher;
 	struct ecs_move *next_move;
 	struct ecs_ruleref_table *refs;
+	struct ecs_dyn_stats *own_dyn; /**< where the owner gives none */
 	struct ecs_flow_table *flows;
 	struct ecs_wheel *wheel;
 	struct ecs_frags *frags;
@@ -116,7 +110,7 @@ struct ecs_engine {
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool, more_pool,
-		flow_more_pool;
+		flow_more_pool, dyn_pool;
 	struct ecs_streams streams;    /**< what flows being analyzed share */
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
 	uint32_t commits;              /**< services so far: indexes of lines are of one of them */

@@ -8,6 +8,13 @@
 #include "ecs/wheel.h"
 #include "srp/ckpt.h"
 
+/** What is said to the sink when an object is freed. */
+enum ecs_tell {
+	ECS_TELL_NOT,   /**< nothing: the caller is the sink's owner and applies a deletion */
+	ECS_TELL_LISTS, /**< deleted(tell false): leaves the lists, nothing is sent for it */
+	ECS_TELL        /**< deleted(tell true): a tombstone where the peer may have it */
+};
+
 struct ecs_session;
 struct ecs_analysis;
 struct ecs_flow_more;
@@ -69,6 +76,8 @@ struct ecs_flow {
 	uint32_t idle_timeout;            /**< seconds, 0 none */
 	uint32_t isn; /**< of the SYN that opened it, or what its answer says; 0 not seen */
 	uint16_t app, app_master;         /**< nDPI */
+	bool released; /**< its rule was taken from the call: L3/L4 lines from here on, recovered or not */
+	bool moved;    /**< its bearer went during a control transaction */
 };
 
 struct ecs_flow_table;

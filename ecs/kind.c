@@ -60,7 +60,11 @@ static bool resolves(struct ecs_engine *e, const struct ecs_flow *f)
 {
 	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
 
-	return !(f->flags & ECS_FLOW_F_CHECKPOINT) || (r && r->bind == ECS_BIND_OK);
+	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
+		return true;
+	if (r && r->dynamic)
+		return ecs_dyn_of_ref(e, f->session, f->ref) != NULL;
+	return r && r->bind == ECS_BIND_OK;
 }
 
 void ecs_kind_judge(struct ecs_engine *e, struct ecs_session *s, const struct ecs_flow *f,

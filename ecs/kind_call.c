@@ -1,6 +1,8 @@
 #include "config.h"
 #include "ecs/session.h"
 
+#include <string.h>
+
 #include "ecs/call.h"
 #include "ecs/kind.h"
 
@@ -9,8 +11,8 @@
 
 #define IDS_AT_ONCE 64u
 
-#define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5)
-#define BEARER_LEN (ECS_KIND_HEAD_MAX(2) + 4)
+#define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5 + 1)
+#define BEARER_LEN (ECS_KIND_HEAD_MAX(2) + 4 + 10 + 3 + ECS_SDFS_MAX * ECS_SDF_LEN)
 #define CLP_LEN    (ECS_KIND_HEAD_MAX(1) + 18)
 
 static const struct ecs_session *of_call(const struct srp_ckpt_obj *o)
@@ -62,6 +64,7 @@ static int call_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 	(void)ctx;
 	srp_mp_w_uint(w, s->pending & ECS_PENDING_HANDOFF);
 	srp_mp_w_uint(w, s->flow_ids);
+	srp_mp_w_uint(w, s->rat);
 	return w->err;
 }
 
@@ -76,7 +79,7 @@ void ecs_flow_reserve(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                       struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
-	uint8_t pending;
+	uint8_t pending, rat;
 	uint32_t ids;
 	struct ecs_session *s;
 	int rc = ecs_kind_session(ctx, key, &s);
@@ -87,11 +90,13 @@ static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 		return SRP_ESHORT;
 	pending = (uint8_t)srp_mp_uint(r, ECS_PENDING_HANDOFF);
 	ids = (uint32_t)srp_mp_uint(r, ECS_FLOW_COUNTER_MAX);
+	rat = (uint8_t)srp_mp_uint(r, ECS_RAT__N - 1);
 	if (r->err)
 		return r->err;
 	if (pending != (s->pending & ECS_PENDING_HANDOFF))
 		ecs_session_pending(ctx->owner, s, pending,
 		                    (uint8_t)(ECS_PENDING_HANDOFF & ~pending), ctx->now);
+	s->rat = rat;
 	s->flow_ids = ids;
 	if (ids > s->next_flow)
 		s->next_flow = ids;
@@ -150,19 +155,26 @@ static int bearer_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx
                          struct srp_mp_w *w)
 {
 	const struct ecs_bearer *b = of_bearer(o);
+	uint8_t tft[ECS_SDFS_MAX * ECS_SDF_LEN];
 
 	(void)ctx;
 	srp_mp_w_uint(w, b->qci);
 	srp_mp_w_uint(w, b->arp);
+	srp_mp_w_uint(w, b->mbr[ECS_UPLINK]);
+	srp_mp_w_uint(w, b->mbr[ECS_DOWNLINK]);
+	srp_mp_w_bin(w, tft, b->tft ? ecs_sdfs_put(b->tft, tft) : 0);
 	return w->err;
 }
 
 static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                         struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
-	uint8_t qci, arp;
+	struct ecs_qos q;
+	struct ecs_sdfs tft = {0};
 	struct ecs_bearer *b;
 	struct ecs_session *s;
+	const uint8_t *p;
+	size_t len;
 	int rc;
 
 	if (key->k[1] < BEARER_FIRST || key->k[1] > BEARER_LAST)
@@ -172,20 +184,29 @@ static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 		return rc;
 	if (nfields < ecs_kind_bearer.nfields)
 		return SRP_ESHORT;
-	qci = (uint8_t)srp_mp_uint(r, UINT8_MAX);
-	arp = (uint8_t)srp_mp_uint(r, UINT8_MAX);
+	q.qci = (uint8_t)srp_mp_uint(r, UINT8_MAX);
+	q.arp = (uint8_t)srp_mp_uint(r, UINT8_MAX);
+	q.mbr[ECS_UPLINK] = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	q.mbr[ECS_DOWNLINK] = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	p = srp_mp_bin(r, 0, ECS_SDFS_MAX * ECS_SDF_LEN, &len);
 	if (r->err)
 		return r->err;
+	if (!ecs_sdfs_get(p, len, &tft) || (tft.n && key->k[1] == BEARER_FIRST))
+		return SRP_EINVAL;
 	b = ecs_session_bearer(s, (uint8_t)key->k[1], false);
 	if (!b)
 		b = ecs_session_add_bearer(ctx->owner, s, (uint8_t)key->k[1]);
 	if (!b)
 		return SRP_EFULL;
-	b->qci = qci;
-	b->arp = arp;
+	rc = ecs_bearer_set_tft(b, &tft);
+	if (rc)
+		return rc;
+	b->qci = q.qci;
+	b->arp = q.arp;
+	memcpy(b->mbr, q.mbr, sizeof(b->mbr));
 	if (b->id == BEARER_FIRST) {
-		s->spec.qci = qci;
-		s->spec.arp = arp;
+		s->spec.qci = q.qci;
+		s->spec.arp = q.arp;
 	}
 	*out = &b->ckpt;
 	return 0;
@@ -339,7 +360,7 @@ static void clp_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 
 const struct srp_ckpt_kind ecs_kind_call = {
 	.id = 179, .del_id = 188, .name = "ACS_CALL_INFO", .del_name = "DEL_ACS_CALL_INFO",
-	.rank = 1, .nkey = 1, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
+	.rank = 1, .nkey = 1, .nfields = 3, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
 	.key = call_key, .parent = call_parent, .gate = call_gate, .encode = call_encode,
 	.apply = call_apply, .remove = call_remove, .find = call_find, .walk = call_walk,
 	.passed = call_passed,
@@ -347,7 +368,7 @@ const struct srp_ckpt_kind ecs_kind_call = {
 
 const struct srp_ckpt_kind ecs_kind_bearer = {
 	.id = 33, .del_id = 187, .name = "ACS_SESS_INFO", .del_name = "DEL_ACS_SESS_INFO",
-	.rank = 1, .nkey = 2, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = BEARER_LEN,
+	.rank = 1, .nkey = 2, .nfields = 5, .ver_min = 1, .ver_max = 1, .max_len = BEARER_LEN,
 	.key = bearer_key, .parent = bearer_parent, .gate = bearer_gate, .encode = bearer_encode,
 	.apply = bearer_apply, .remove = bearer_remove, .find = bearer_find, .walk = bearer_walk,
 	.passed = bearer_passed,

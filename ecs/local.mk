@@ -33,6 +33,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/wheel.c	%D%/wheel.h	\
 	%D%/xheader.c			\
 	%D%/kind.c	%D%/kind.h	\
+	%D%/bearer.c	%D%/dynamic.c	%D%/dynamic.h	\
+	%D%/kind_dynamic.c	%D%/sdf.c	%D%/sdf.h	\
 	%D%/kind_call.c	%D%/kind_flow.c	%D%/kind_rules.c	\
 	%D%/kind_session.c	%D%/kind_usage.c	\
 	%D%/recoverable.c	%D%/recoverable.h	\

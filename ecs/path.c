@@ -17,27 +17,75 @@
 
 /* --- matching --------------------------------------------------------------------------------- */
 
-static uint16_t match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_packet *p,
-                      const struct ecs_l7 *l7, bool *maybe)
+static struct ecs_flow_key key_of(const struct ecs_packet *p)
 {
-	struct ecs_match_in in = {.pkt = p, .l7 = l7, .l34_only = !l7};
+	struct ecs_flow_key k = {.proto = p->flow_proto};
+	bool up = p->dir == ECS_UPLINK;
 
-	*maybe = false;
+	k.subscriber = up ? p->src : p->dst;
+	k.server = up ? p->dst : p->src;
+	k.subscriber_port = up ? p->sport : p->dport;
+	k.server_port = up ? p->dport : p->sport;
+	return k;
+}
+
+/* What a packet matches: a line of the rulebase, or a dynamic rule of the call; or neither. */
+struct hit {
+	uint16_t line;
+	struct ecs_dynrule *dyn;
+	bool maybe;
+};
+
+/* The dynamic rule that a packet of the call means. */
+static struct ecs_dynrule *match_dynamic(const struct ecs_way *w, const struct ecs_packet *p)
+{
+	struct ecs_flow_key k;
+
+	if (!w->s->nfiltered)
+		return NULL;
+	k = w->f ? w->f->key : key_of(p);
+	return ecs_dyn_match(w->s, &k, p->dir, ecs_tft_bearer(w->s, &k, p->dir));
+}
+
+/* @p dynamic: rules that the control plane has given count as well. */
+static struct hit match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_packet *p,
+                        const struct ecs_l7 *l7, bool dynamic)
+{
+	struct ecs_match_in in = {.pkt = p, .l7 = l7, .l34_only = !l7, .active = w->s->active,
+	                          .policy = w->s->ndynrules > 0};
+	struct ecs_dynrule *d = dynamic ? match_dynamic(w, p) : NULL;
+	struct hit h = {.line = ECS_LINE_NONE};
+
+	if (d && (w->s->rulebase < 0 || ecs_dyn_first(e, w->s))) {
+		h.dyn = d;
+		return h;
+	}
 	if (w->s->rulebase < 0)
-		return ECS_LINE_NONE;
+		return h;
 	if (w->f)
 		in.tcp_state = w->f->tcp_state;
+	if (d)
+		in.before = d->spec.precedence;
 	e->conf.counters->matches++;
-	return ecs_match(e->matcher, w->s->rulebase, &in, maybe);
+	h.line = ecs_match(e->matcher, w->s->rulebase, &in, &h.maybe);
+	if (h.line == ECS_LINE_NONE)
+		h.dyn = d;
+	return h;
+}
+
+static void match_way(struct ecs_engine *e, struct ecs_way *w, bool dynamic)
+{
+	struct hit h = match(e, w, w->p, NULL, dynamic);
+
+	w->line = h.line;
+	w->dyn = h.dyn;
+	w->ref = h.dyn ? ecs_dyn_ref(e, h.dyn, w->now) : ECS_REF_NONE;
 }
 
 /* The L3/L4 rule of a packet (R16). */
 static void match_l34(struct ecs_engine *e, struct ecs_way *w)
 {
-	bool maybe;
-
-	w->line = match(e, w, w->p, NULL, &maybe);
-	w->ref = ECS_REF_NONE;
+	match_way(e, w, true);
 }
 
 /* The same packet as if it went the other way: what rules say of the flow's other direction. */
@@ -68,9 +116,11 @@ static bool opening(const struct ecs_flow *f)
 	return f->key.proto == PROTO_TCP && ecs_tcp_half_open(f->tcp_state);
 }
 
-static uint16_t ref_of(struct ecs_engine *e, uint16_t line, struct srp_time now)
+static uint16_t ref_of(struct ecs_engine *e, const struct hit *h, struct srp_time now)
 {
-	return line == ECS_LINE_NONE ? ECS_REF_NONE : ecs_ruleref_of_line(e->refs, line, now);
+	if (h->dyn)
+		return ecs_dyn_ref(e, h->dyn, now);
+	return h->line == ECS_LINE_NONE ? ECS_REF_NONE : ecs_ruleref_of_line(e->refs, h->line, now);
 }
 
 /* Matches a packet of a flow and keeps the verdict: for this direction, and, once it is final, for
@@ -82,17 +132,20 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 	struct ecs_flow *f = w->f;
 	struct ecs_analysis *a = f->analysis;
 	const struct ecs_l7 *l7 = f->flags & ECS_FLOW_F_L34 ? NULL : a ? &a->l7 : &nothing;
-	bool maybe, other_maybe, final, own = w->p->dir == first_dir(f);
+	bool final, own = w->p->dir == first_dir(f);
+	struct hit h = match(e, w, w->p, l7, true);
 	uint16_t other;
 
-	w->line = match(e, w, w->p, l7, &maybe);
-	w->ref = ref_of(e, w->line, w->now);
-	final = (!maybe || !l7 || l7->final) && !opening(f) &&
-	        (w->ref != ECS_REF_NONE || w->line == ECS_LINE_NONE);
+	w->line = h.line;
+	w->dyn = h.dyn;
+	w->ref = ref_of(e, &h, w->now);
+	final = (!h.maybe || !l7 || l7->final) && !opening(f) &&
+	        (w->ref != ECS_REF_NONE || (w->line == ECS_LINE_NONE && !w->dyn));
 	if (final) {
 		struct ecs_packet m = mirrored(w->p);
 
-		other = ref_of(e, match(e, w, &m, l7, &other_maybe), w->now);
+		h = match(e, w, &m, l7, true);
+		other = ref_of(e, &h, w->now);
 		f->flags |= ECS_FLOW_F_FINAL;
 		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
 		/* a verdict for which nobody had to speak will not change by what is said later */
@@ -115,7 +168,10 @@ static bool cached(struct ecs_engine *e, struct ecs_way *w)
 	w->ref = w->p->dir == first_dir(f) ? f->ref : f->back;
 	r = ecs_ruleref_get(e->refs, w->ref);
 	w->line = r ? r->line : ECS_LINE_NONE;
-	return w->ref == ECS_REF_NONE || (r && r->line != ECS_LINE_NONE);
+	w->dyn = r && r->dynamic ? ecs_dyn_of_ref(e, w->s, w->ref) : NULL;
+	if (w->ref == ECS_REF_NONE || w->dyn)
+		return true;
+	return w->line != ECS_LINE_NONE && ecs_dyn_line_on(e, w->s, w->line);
 }
 
 static bool line_is_l34(const struct ecs_engine *e, uint16_t line)
@@ -200,7 +256,7 @@ static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 	if (f->analysis && (analyze(e, w) & ECS_AN_OVER))
 		ecs_flow_unanalyze(e, f);
 	if (w->s->pending) {
-		match_l34(e, w);
+		match_way(e, w, false); /* rules of the call are what is not known */
 		w->pending = true;
 		e->conf.counters->pending_packets += w->pkts;
 	} else if (!cached(e, w)) {
@@ -266,7 +322,7 @@ static void control_packet(struct ecs_engine *e, struct ecs_way *w)
 
 	if (rests) {
 		match_l34(e, w);
-		w->ref = ref_of(e, w->line, w->now);
+		w->ref = ref_of(e, &(struct hit){.line = w->line, .dyn = w->dyn}, w->now);
 		w->bypassed = false;
 	}
 	if (rests || (f->flags & ECS_FLOW_F_RESTING))
@@ -274,18 +330,6 @@ static void control_packet(struct ecs_engine *e, struct ecs_way *w)
 }
 
 /* --- flows ------------------------------------------------------------------------------------ */
-
-static struct ecs_flow_key key_of(const struct ecs_packet *p)
-{
-	struct ecs_flow_key k = {.proto = p->flow_proto};
-	bool up = p->dir == ECS_UPLINK;
-
-	k.subscriber = up ? p->src : p->dst;
-	k.server = up ? p->dst : p->src;
-	k.subscriber_port = up ? p->sport : p->dport;
-	k.server_port = up ? p->dport : p->sport;
-	return k;
-}
 
 /* A flow that packets may use; those of another generation are adopted or dropped first. */
 static struct ecs_flow *usable(struct ecs_engine *e, struct ecs_session *s, struct ecs_flow *f,
@@ -502,6 +546,31 @@ static void follow_fresh(struct ecs_engine *e, struct ecs_way *w, bool whole)
 
 /* --- the way ---------------------------------------------------------------------------------- */
 
+/* The bearer that carries a packet: uplink by the TFT, downlink that of its rule first. */
+static void place(struct ecs_way *w)
+{
+	struct ecs_session *s = w->s;
+	struct ecs_flow *f = w->f;
+	uint8_t id = 0;
+
+	if (s->ndedicated) {
+		struct ecs_flow_key k = f ? f->key : key_of(w->p);
+		struct ecs_dynrule *d = w->dyn || !s->active ? w->dyn : ecs_dyn_of_line(s, w->line);
+		uint8_t tft = ecs_tft_bearer(s, &k, w->p->dir);
+		uint8_t bound = d ? ecs_dyn_bearer(s, d) : 0;
+
+		if (w->p->dir == ECS_UPLINK)
+			id = tft ? tft : bound;
+		else
+			id = bound ? bound : tft;
+	}
+	w->bearer = id ? id : ECS_BEARER_DEFAULT;
+	if (f && f->bearer != w->bearer && w->p->dir == first_dir(f)) {
+		f->bearer = w->bearer;
+		w->changed = true;
+	}
+}
+
 static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
@@ -521,7 +590,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 		follow_fresh(e, w, whole);
 	if (p->frag == ECS_FRAG_FIRST)
 		note_first(e, w);
-	if (ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH)) {
+	if (ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH) && !f->released) {
 		recovered_verdict(e, w);
 	} else if (whole) {
 		verdict(e, w, moved);
@@ -535,6 +604,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	}
 	f->pkts[p->dir] += w->pkts;
 	f->bytes[p->dir] += w->bytes;
+	place(w);
 	if (f->analysis && (f->flags & ECS_FLOW_F_FINAL))
 		ecs_charge_release(e, f);
 	v = ecs_charge_hold(e, w) ? ECS_FORWARD : ecs_charge(e, w);
@@ -579,6 +649,7 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 		v = flow_packet(e, w);
 	} else {
 		match_l34(e, w);
+		place(w);
 		v = ecs_charge(e, w);
 	}
 	if (w->ends != ECS_ENDS_NOT)

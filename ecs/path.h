@@ -29,6 +29,8 @@ struct ecs_way {
 	uint32_t also;           /**< ECS_STAGE_BIT: asked for by another stage */
 	uint16_t line;           /**< verdict, ECS_LINE_NONE for `(no rule)` */
 	uint16_t ref;            /**< of the line; ECS_REF_NONE: to be looked up */
+	struct ecs_dynrule *dyn; /**< verdict: a dynamic rule of the call; then there is no line */
+	uint8_t bearer;          /**< that carries it; 0: that of its flow */
 	bool bypassed;           /**< by the cached verdict */
 	bool pending;            /**< by the L3/L4 rule while control was pending */
 	bool held;               /**< forwarded before, charged now: no discard any more */

@@ -18,7 +18,7 @@ static bool rule_eligible(struct ecs_engine *e, const struct ecs_session *s, uin
 	    s->scheme < 0)
 		return false;
 	if (!r->judged || r->scheme != s->scheme) {
-		r->eligible = ecs_service_eligible(e->conf.service, s->scheme, r->rule, false, &d);
+		r->eligible = ecs_service_eligible(e->conf.service, s->scheme, r->rule, r->dynamic, &d);
 		r->delay = r->eligible ? (uint16_t)d : 0;
 		r->scheme = s->scheme;
 		r->judged = true;

@@ -64,6 +64,8 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
 	e->conf.instance = id->instance;
 	e->conf.counters = id->counters;
 	e->conf.rule_stats = id->rule_stats;
+	if (id->dyn_stats)
+		e->conf.dyn_stats = id->dyn_stats;
 	e->conf.handling = id->handling;
 	e->conf.ledger = id->ledger;
 	e->conf.ledger_len = id->ledger_len;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ecs/dynamic.h"
 #include "ecs/engine_impl.h"
 
 #define BUCKETS 4096u /* power of two, half of ECS_REFS_MAX */
@@ -102,8 +103,9 @@ static void bind_ref(const struct ecs_ruleref_table *t, struct ecs_ruleref *r)
 
 	r->line = ECS_LINE_NONE;
 	r->judged = false;
-	r->bind = ECS_BIND_NO_RULEBASE;
-	if (rb < 0)
+	r->dynamic = strcmp(r->rulebase, ECS_DYN_BASE) == 0;
+	r->bind = r->dynamic ? ECS_BIND_OK : ECS_BIND_NO_RULEBASE;
+	if (r->dynamic || rb < 0)
 		return;
 	line = ecs_service_find_line(t->svc, rb, r->rule);
 	l = line == ECS_LINE_NONE ? NULL : ecs_service_line(t->svc, line);
@@ -128,6 +130,7 @@ static void slot_free(struct ecs_ruleref_table *t, struct ecs_ruleref *r)
 	if (r->gone)
 		t->ngone--;
 	t->slot[r->id] = NULL;
+	free(r->action);
 	free(r);
 }
 
@@ -144,7 +147,7 @@ static uint16_t slot_get(struct ecs_ruleref_table *t, struct srp_time now)
 		t->hand = (uint16_t)((i + 1u) % ECS_REFS_MAX);
 		if (!r)
 			return i;
-		if (r->flows > 0 || (r->line != ECS_LINE_NONE && !r->gone))
+		if (r->flows > 0 || r->users > 0 || (r->line != ECS_LINE_NONE && !r->gone))
 			continue;
 		if (t->sink && !r->gone)
 			t->sink->deleted(t->sink, &r->ckpt, false, now);
@@ -218,17 +221,48 @@ void ecs_ruleref_free(struct ecs_ruleref_table *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->used; i++)
+	for (size_t i = 0; i < t->used; i++) {
+		if (t->slot[i])
+			free(t->slot[i]->action);
 		free(t->slot[i]);
+	}
 	free(t);
+}
+
+/* The ref of a rule of this chassis: made, and told, where there is none. */
+static uint16_t ours(struct ecs_ruleref_table *t, const struct ecs_rule_name *n, struct srp_time now)
+{
+	uint64_t h = ecs_ruleref_full_hash(n);
+	struct ecs_ruleref *r = find(t, h & UINT32_MAX);
+
+	if (!r || !named(r, n)) {
+		bool whole = r || (h & UINT32_MAX) == 0;
+
+		r = find(t, h);
+		if (!r && !whole)
+			h &= UINT32_MAX;
+	}
+	if (!r) {
+		r = make(t, n, h, now);
+		if (!r)
+			return ECS_REF_NONE;
+		if (t->sink)
+			t->sink->changed(t->sink, &r->ckpt, now);
+	}
+	return r->id;
+}
+
+uint16_t ecs_ruleref_of_dynamic(struct ecs_ruleref_table *t, const struct ecs_rule_name *n,
+                                struct srp_time now)
+{
+	return ours(t, n, now);
 }
 
 uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct srp_time now)
 {
 	const struct ecs_line *l;
 	struct ecs_rule_name n;
-	struct ecs_ruleref *r;
-	uint64_t h;
+	uint16_t id;
 
 	if (line >= ECS_LINES_MAX || line >= ecs_service_lines(t->svc))
 		return ECS_REF_NONE;
@@ -238,24 +272,9 @@ uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct 
 	n = (struct ecs_rule_name){
 		.rulebase = ecs_service_rulebase_name(t->svc, l->rulebase), .rule = l->rule_name,
 		.rule_digest = l->rule_digest, .action_digest = l->action_digest};
-	h = ecs_ruleref_full_hash(&n);
-	r = find(t, h & UINT32_MAX);
-	if (!r || !named(r, &n)) {
-		bool whole = r || (h & UINT32_MAX) == 0;
-
-		r = find(t, h);
-		if (!r && !whole)
-			h &= UINT32_MAX;
-	}
-	if (!r) {
-		r = make(t, &n, h, now);
-		if (!r)
-			return ECS_REF_NONE;
-		if (t->sink)
-			t->sink->changed(t->sink, &r->ckpt, now);
-	}
-	t->of_line[line] = r->id;
-	return r->id;
+	id = ours(t, &n, now);
+	t->of_line[line] = id;
+	return id;
 }
 
 int ecs_ruleref_intern(struct ecs_ruleref_table *t, const struct ecs_rule_name *n,
@@ -286,7 +305,7 @@ int ecs_ruleref_remove(struct ecs_ruleref_table *t, uint64_t name_hash, struct s
 	if (t->sink)
 		t->sink->deleted(t->sink, &r->ckpt, false, now);
 	hash_out(t, r);
-	if (r->flows > 0) {
+	if (r->flows > 0 || r->users > 0) {
 		r->gone = true;
 		t->ngone++;
 	} else {

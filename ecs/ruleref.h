@@ -35,6 +35,10 @@ struct ecs_ruleref {
 	uint16_t line;                      /**< ECS_LINE_NONE where unbound */
 	enum ecs_bind bind;
 	uint32_t flows;                     /**< flows that name it now: `Active Flows` */
+	uint32_t users;                     /**< calls that have it as a dynamic rule */
+	bool dynamic;                       /**< of a dynamic rule: no line has it */
+	uint16_t stats;                     /**< of it: index in ecs_engine_config.dyn_stats */
+	struct ecs_charging_action *action; /**< of it, owned; NULL: no call here has had it yet */
 	bool gone;                          /**< removed; the slot is free when no flow names it */
 	bool moved;                         /**< the last commit has changed its action */
 	bool judged, eligible; /**< by recoverable.c: under scheme, with delay seconds */
@@ -59,6 +63,9 @@ uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct 
 /** The ref that flows of this one have after a commit has changed the action of its rule: that of the
  *  same rule; else @p id. ECS_REF_NONE: there is no room for it. */
 uint16_t ecs_ruleref_moved(struct ecs_ruleref_table *t, uint16_t id, struct srp_time now);
+/** The ref of a dynamic rule; as above. Its name must be one of ECS_DYN_BASE. */
+uint16_t ecs_ruleref_of_dynamic(struct ecs_ruleref_table *t, const struct ecs_rule_name *n,
+                                struct srp_time now);
 /** The ref with this name hash, or ECS_REF_NONE. */
 uint16_t ecs_ruleref_by_hash(const struct ecs_ruleref_table *t, uint64_t name_hash);
 /** The ref with this index; NULL where there is none. */

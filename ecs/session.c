@@ -267,6 +267,7 @@ static struct ecs_session *session_new(struct ecs_engine *e, const struct ecs_se
 	ecs_list_init(&s->flows);
 	ecs_list_init(&s->waiting);
 	ecs_list_init(&s->usages);
+	ecs_list_init(&s->dynrules);
 	return s;
 }
 
@@ -398,6 +399,7 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 	if (strcmp(old.imsi, spec->imsi) != 0 || strcmp(old.username, spec->username) != 0)
 		ecs_usage_replace(e, s);
 	authorize(e, s);
+	ecs_dyn_resolve(e, s);
 	if (old.idle_timeout != spec->idle_timeout)
 		arm_idle(e, s);
 	return 0;
@@ -427,9 +429,16 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 		               ECS_TELL_LISTS, now);
 	if (e->ledger)
 		ecs_ledger_prune(e->ledger, s->spec.callid);
+	while (!ecs_list_empty(&s->dynrules))
+		ecs_dyn_drop(e, ECS_CONTAINER(s->dynrules.next, struct ecs_dynrule, in_session),
+		             ECS_TELL_LISTS, now);
 	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++)
-		if ((b = ecs_session_bearer_at(s, i)) != NULL)
+		if ((b = ecs_session_bearer_at(s, i)) != NULL) {
+			if (b->updated)
+				ecs_tell_deleted(e, &b->qos, ECS_TELL_LISTS, now);
 			ecs_tell_deleted(e, &b->ckpt, ECS_TELL_LISTS, now);
+			ecs_bearer_untft(b);
+		}
 	ecs_tell_deleted(e, &s->clp, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->call, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->full, tell, now);
@@ -445,6 +454,8 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
 	ecs_call_forget(e, s);
 	free(s->dedicated);
+	free(s->active);
+	s->active = NULL;
 	ecs_pool_put(&e->session_pool, s);
 	if (e->active)
 		ecs_recoverable_freed(e, now);
@@ -457,8 +468,13 @@ void ecs_session_tell(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 	ecs_tell_changed(e, &s->full, now);
 	ecs_tell_changed(e, &s->call, now);
 	for (unsigned i = 0; i < ECS_BEARERS_MAX; i++)
-		if ((b = ecs_session_bearer_at(s, i)) != NULL)
+		if ((b = ecs_session_bearer_at(s, i)) != NULL) {
 			ecs_tell_changed(e, &b->ckpt, now);
+			if (b->updated)
+				ecs_tell_changed(e, &b->qos, now);
+		}
+	for (struct srp_list *l = s->dynrules.next; l != &s->dynrules; l = l->next)
+		ecs_tell_changed(e, &ECS_CONTAINER(l, struct ecs_dynrule, in_session)->ckpt, now);
 }
 
 void ecs_session_make_ready(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
@@ -517,8 +533,8 @@ struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool ma
 			return b;
 	b = make ? free_place(s, id) : NULL;
 	if (b)
-		*b = (struct ecs_bearer){.ckpt.kind = &ecs_kind_bearer, .session = s, .id = id,
-		                         .used = true};
+		*b = (struct ecs_bearer){.ckpt.kind = &ecs_kind_bearer, .qos.kind = &ecs_kind_qos,
+		                         .session = s, .id = id, .used = true};
 	return b;
 }
 
@@ -611,6 +627,8 @@ int ecs_session_control(struct ecs_engine *e, uint32_t callid, bool begin, struc
 	 * well */
 	ecs_session_pending(e, s, begin ? ECS_PENDING_HANDOFF : 0,
 	                    begin ? 0 : ECS_PENDING_HANDOFF | ECS_PENDING_SWITCHOVER, now);
+	for (struct srp_list *l = s->flows.next; !begin && l != &s->flows; l = l->next)
+		ECS_CONTAINER(l, struct ecs_flow, in_session)->moved = false;
 	if (s->pending != was)
 		ecs_tell_changed(e, &s->call, now);
 	return 0;

@@ -3,10 +3,12 @@
 #define ECS_SESSION_H
 
 #include "ecs/call_debug.h"
+#include "ecs/dynamic.h"
 #include "ecs/flow.h"
 #include "ecs/usage.h"
 
 #define ECS_BEARERS_MAX 11
+#define ECS_BEARER_DEFAULT 5u
 
 /** Why packets of recovered flows are charged by the L3/L4 rule (DESIGN section 6). */
 #define ECS_PENDING_HANDOFF    0x01u
@@ -21,14 +23,38 @@
 enum ecs_session_end { ECS_SESSION_ENDS(X) ECS_SESSION_END__N };
 #undef X
 
+/** Radio access technology of a call; the value is that of GTP's RAT Type (TS 29.274, 8.17). */
+#define ECS_RATS(X)                                                                \
+	X(NONE, 0, "unknown") X(UTRAN, 1, "utran") X(GERAN, 2, "geran") X(WLAN, 3, "wlan") \
+	X(GAN, 4, "gan") X(HSPA, 5, "hspa-evolution") X(EUTRAN, 6, "eutran")           \
+	X(VIRTUAL, 7, "virtual") X(NBIOT, 8, "nb-iot")
+#define X(sym, n, text) ECS_RAT_##sym = (n),
+enum ecs_rat { ECS_RATS(X) ECS_RAT__N };
+#undef X
+/** As it is written; never NULL. */
+const char *ecs_rat_text(uint8_t rat);
+
 struct ecs_bearer {
 	struct srp_ckpt_obj ckpt;         /**< kind ACS_SESS_INFO, 33; DEL_ACS_SESS_INFO 187 */
+	struct srp_ckpt_obj qos;          /**< kind PGW_UBR_MBR_INFO, 193; of @c update */
 	struct ecs_session *session;
 	uint8_t id; /**< EPS bearer identity, 5 to 15; 5 is the default bearer */
-	uint8_t qci;
+	uint8_t qci;                      /**< as it was made: see ecs_bearer_qos() */
 	uint8_t arp;
 	bool used;
+	bool updated;                     /**< its QoS was changed since, to @c update */
+	uint32_t mbr[2];                  /**< kbit/s by enum ecs_dir, 0 none; as it was made */
+	struct ecs_qos update;
+	struct ecs_sdfs *tft;          /**< on the heap; NULL: none */
 };
+
+/** The QoS of a bearer as it is now. */
+static inline struct ecs_qos ecs_bearer_qos(const struct ecs_bearer *b)
+{
+	if (b->updated)
+		return b->update;
+	return (struct ecs_qos){.qci = b->qci, .arp = b->arp, .mbr = {b->mbr[0], b->mbr[1]}};
+}
 
 /** Identity and addresses of a call: what its control plane gives. */
 struct ecs_session_spec {
@@ -88,6 +114,12 @@ struct ecs_session {
 	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
 	uint32_t nanalyses;               /**< flows that are being analyzed */
 	uint32_t nusages;
+	struct srp_list dynrules;         /**< ecs_dynrule.in_session, by precedence */
+	uint64_t *active;                 /**< bits of the lines that are activated; NULL: none */
+	uint16_t ndynrules, nfiltered;    /**< of all kinds; that are not predefined */
+	uint16_t ntfts;                   /**< bearers that have a TFT */
+	uint16_t ndedicated;              /**< dedicated bearers */
+	uint8_t rat;                      /**< enum ecs_rat */
 	uint32_t next_flow;               /**< counter of flow ids */
 	uint32_t flow_ids;                /**< ids up to here are spoken for: what the peer knows */
 	int scheme;                       /**< index, -1 none */

@@ -139,6 +139,18 @@ static const struct stats_col usage_cols[] = {
 	{"bytes_down", "Bytes-Down", 11, false}, {"packets_up", "Packets-Up", 11, false},
 	{"bytes_up", "Bytes-Up", 10, false},
 };
+static const struct stats_col dynrule_cols[] = {
+	{"callid", "Callid", 8, true}, {"rule", "Rule", 18, true}, {"type", "Type", 10, true},
+	{"precedence", "Precedence", 10, false}, {"flow_status", "Flow-Status", 16, true},
+	{"bearer", "Bearer", 6, false}, {"qci", "QCI", 3, false}, {"content_id", "Content", 8, false},
+	{"rating_group", "Rating", 8, false}, {"filters", "Filters", 30, true},
+};
+static const struct stats_col bearer_cols[] = {
+	{"callid", "Callid", 8, true}, {"bearer", "Bearer", 6, false}, {"type", "Type", 9, true},
+	{"rat", "RAT", 8, true}, {"qci", "QCI", 3, false}, {"arp", "ARP", 3, false},
+	{"mbr_uplink", "MBR-Up", 10, false}, {"mbr_downlink", "MBR-Down", 10, false},
+	{"filters", "TFT", 30, true},
+};
 static const struct stats_col loss_cols[] = {
 	{"number", "No.", 4, false},
 	{"kind", "Kind", 9, true},
@@ -179,6 +191,10 @@ static const struct {
 				  COLS(usage_cols), "Total volumes"},
 	[CHASSIS_LAYOUT_REPLICA] = {CHASSIS_QUERY_REPLICA, "replicas", STATS_TABLE_BLOCKS,
 				    none_cols, 0, "Total replicas"},
+	[CHASSIS_LAYOUT_DYNRULES] = {CHASSIS_QUERY_DYNRULE, "dynamic_rules", STATS_TABLE_PLAIN,
+				     COLS(dynrule_cols), "Total rules"},
+	[CHASSIS_LAYOUT_BEARERS] = {CHASSIS_QUERY_BEARER, "bearers", STATS_TABLE_PLAIN,
+				    COLS(bearer_cols), "Total bearers"},
 	[CHASSIS_LAYOUT_LOSS] = {CHASSIS_QUERY_LOSS, "switchovers", STATS_TABLE_PLAIN,
 				 COLS(loss_cols), "Total switchovers"},
 };

@@ -13,7 +13,7 @@
 struct chassis_answer {
 	struct stats_value v[CHASSIS_ANSWER_FIELDS]; /**< in the order of rows.h */
 	size_t n;
-	char text[CHASSIS_ANSWER_FIELDS][128];
+	char text[CHASSIS_ANSWER_FIELDS][256];
 };
 
 /**
@@ -29,7 +29,7 @@ struct stats_value chassis_answer_get(enum chassis_query q, const struct chassis
 enum chassis_layout {
 	CHASSIS_LAYOUT_FLOWS, CHASSIS_LAYOUT_FLOWS_FULL, CHASSIS_LAYOUT_SUBSCRIBERS,
 	CHASSIS_LAYOUT_SUBSCRIBERS_FULL, CHASSIS_LAYOUT_USAGE, CHASSIS_LAYOUT_REPLICA,
-	CHASSIS_LAYOUT_LOSS, CHASSIS_LAYOUT__N
+	CHASSIS_LAYOUT_DYNRULES, CHASSIS_LAYOUT_BEARERS, CHASSIS_LAYOUT_LOSS, CHASSIS_LAYOUT__N
 };
 
 /** A show of rows under way. */

@@ -60,6 +60,48 @@ static void no_rule(struct stats_doc *d, const struct ecs_rule_stats *s)
 	}
 }
 
+/* The place of a name among those gathered so far; a new one at the end. */
+static size_t place_of(struct ecs_dyn_stats *v, size_t *n, const char *name)
+{
+	size_t i = 0;
+
+	while (i < *n && strcmp(v[i].name, name) != 0)
+		i++;
+	if (i == *n) {
+		if (*n < ECS_DYN_STATS_MAX - 1)
+			++*n;
+		else
+			i = *n - 1;
+		snprintf(v[i].name, sizeof(v[i].name), "%s", name);
+	}
+	return i;
+}
+
+/* Rules that calls were given, by name, over all session managers. */
+static void dynamic_rules(const struct chassis_view *v, struct stats_doc *d, unsigned instance)
+{
+	static const struct stats_table t = {"dynamic_rules", NULL, STATS_TABLE_PLAIN, rule_cols,
+	                                     N(rule_cols)};
+	static struct ecs_dyn_stats sum[ECS_DYN_STATS_MAX]; /* one thread: too large for a stack */
+	size_t n = 0;
+
+	memset(sum, 0, sizeof(sum));
+	for (unsigned i = 1; i <= v->nsessmgr; i++) {
+		const struct chassis_slab *slab = instance && i != instance
+			? NULL : v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
+
+		for (size_t r = 0; slab && r < ECS_DYN_STATS_MAX; r++)
+			if (slab->dyn[r].name[0])
+				add_rule(&sum[place_of(sum, &n, slab->dyn[r].name)].st, &slab->dyn[r].st);
+	}
+	if (!n && d->format != STATS_DOC_JSON)
+		return;
+	stats_doc_table(d, &t);
+	for (size_t r = 0; r < n; r++)
+		rule_row(d, sum[r].name, &sum[r].st);
+	stats_doc_table_end(d);
+}
+
 void chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, unsigned instance)
 {
 	static const struct stats_table t = {"ruledefs", NULL, STATS_TABLE_PLAIN, rule_cols,
@@ -80,6 +122,7 @@ void chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, un
 	for (size_t r = 0; r < n && r < ECS_STATS_MAX - 1; r++)
 		rule_row(d, ecs_service_stats_name(s, r), &sum[r]);
 	stats_doc_table_end(d);
+	dynamic_rules(v, d, instance);
 	stats_doc_line(d, "%s", "");
 	no_rule(d, &sum[n < ECS_STATS_MAX ? n : ECS_STATS_MAX - 1]);
 	stats_doc_item(d, "total", "Total Ruledef(s) ", stats_uint(n));

@@ -23,6 +23,17 @@
 	X(instance, u) X(callid, u) X(bearer, u) X(of, s) X(name, s) \
 	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u)
 
+/** sessmgr, one per rule that the control plane has given a call. */
+#define CHASSIS_ROW_DYNRULE(X) \
+	X(instance, u) X(callid, u) X(rule, s) X(type, s) X(precedence, u) X(flow_status, s) \
+	X(bearer, u) X(bound, b) X(qci, u) X(arp, u) X(mbr_uplink, u) X(mbr_downlink, u) \
+	X(content_id, u) X(rating_group, u) X(service_identifier, u) X(matches, b) X(filters, s)
+
+/** sessmgr, one per bearer. */
+#define CHASSIS_ROW_BEARER(X) \
+	X(instance, u) X(callid, u) X(bearer, u) X(type, s) X(rat, s) X(qci, u) X(arp, u) \
+	X(mbr_uplink, u) X(mbr_downlink, u) X(updated, b) X(filters, s)
+
 /** vpnmgr, one: `show srp info`. */
 #define CHASSIS_ROW_SRP(X) \
 	X(context, s) X(local_address, s) X(chassis_state, s) X(chassis_mode, s) \
@@ -52,6 +63,8 @@
 	X(FLOW, "flows", SESSMGR, CHASSIS_ROW_FLOW) \
 	X(SUBSCRIBER, "subscribers", SESSMGR, CHASSIS_ROW_SUBSCRIBER) \
 	X(USAGE, "usage", SESSMGR, CHASSIS_ROW_USAGE) \
+	X(DYNRULE, "dynamic-rules", SESSMGR, CHASSIS_ROW_DYNRULE) \
+	X(BEARER, "bearers", SESSMGR, CHASSIS_ROW_BEARER) \
 	X(SRP, "srp", VPNMGR, CHASSIS_ROW_SRP) \
 	X(REPLICA, "replica", SESSMGR, CHASSIS_ROW_REPLICA) \
 	X(LOSS, "loss", VPNMGR, CHASSIS_ROW_LOSS)

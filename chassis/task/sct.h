@@ -216,6 +216,13 @@ int sct_job_rx(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body
 /** A task is gone: what it was asked will not be answered. */
 void sct_job_gone(struct sct *s, enum chassis_task task, unsigned instance);
 
+/* --- sct_give.c: rules and bearers of calls ------------------------------------------------- */
+
+void sct_give_rule(struct sct_op *op, const struct chassis_match *m);
+void sct_give_bearer(struct sct_op *op, const struct chassis_match *m);
+void sct_give_handoff(struct sct_op *op, const struct chassis_match *m);
+void sct_give_unsettle(struct sct_op *op, const struct chassis_match *m);
+
 /* --- sct_load.c ----------------------------------------------------------------------------- */
 
 /** Reads sessions from @p fd (taken), a plain file. */

@@ -254,6 +254,16 @@ static void sessions(struct sct_op *op, const struct chassis_match *m)
 	                                              : CHASSIS_LAYOUT_USAGE, callid_of(m), 0);
 }
 
+static void dynrules(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, CHASSIS_LAYOUT_DYNRULES, callid_of(m), 0);
+}
+
+static void bearers(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, CHASSIS_LAYOUT_BEARERS, callid_of(m), 0);
+}
+
 static void subscribers(struct sct_op *op, const struct chassis_match *m)
 {
 	sct_job_rows(op,
@@ -404,6 +414,17 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SESSION_ADD] = session_add,
 	[CHASSIS_EXEC_SESSION_DELETE] = session_delete,
 	[CHASSIS_EXEC_SESSION_CONTROL] = session_control,
+	[CHASSIS_EXEC_RULE_INSTALL] = sct_give_rule,
+	[CHASSIS_EXEC_RULE_MODIFY] = sct_give_rule,
+	[CHASSIS_EXEC_RULE_ACTIVATE] = sct_give_rule,
+	[CHASSIS_EXEC_RULE_REMOVE] = sct_give_rule,
+	[CHASSIS_EXEC_BEARER_CREATE] = sct_give_bearer,
+	[CHASSIS_EXEC_BEARER_UPDATE] = sct_give_bearer,
+	[CHASSIS_EXEC_BEARER_DELETE] = sct_give_bearer,
+	[CHASSIS_EXEC_HANDOFF] = sct_give_handoff,
+	[CHASSIS_EXEC_UNSETTLE] = sct_give_unsettle,
+	[CHASSIS_EXEC_DYNRULES] = dynrules,
+	[CHASSIS_EXEC_BEARERS] = bearers,
 	[CHASSIS_EXEC_SWITCHOVER] = switchover,
 	[CHASSIS_EXEC_VALIDATE] = validate,
 	[CHASSIS_EXEC_VALIDATE_CONFIG] = validate_config,

@@ -179,12 +179,40 @@ static void usage_row(struct page *p, const struct ecs_session *c, const struct 
 	row_end(p);
 }
 
+static void rule_row(struct page *p, const struct ecs_dynrule *d)
+{
+	sessmgr_rule_row(row_begin(p), d);
+	row_end(p);
+}
+
+/* Bearers of one session from the place @p skip on. */
+static bool bearer_rows(struct page *p, const struct ecs_session *c, uint32_t *skip)
+{
+	for (uint32_t i = *skip; i < ECS_BEARERS_MAX; i++) {
+		const struct ecs_bearer *b = ecs_session_bearer_at(c, i);
+
+		if (!b)
+			continue;
+		if (!p->left) {
+			*skip = i;
+			return true;
+		}
+		sessmgr_bearer_row(row_begin(p), b);
+		row_end(p);
+	}
+	*skip = 0;
+	return false;
+}
+
 /* Rows of one session from its skip-th element on; true when the page is full. */
 static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 {
-	struct srp_list *head = p->query == CHASSIS_QUERY_FLOW ? &c->flows : &c->usages;
+	struct srp_list *head = p->query == CHASSIS_QUERY_FLOW ? &c->flows
+	                        : p->query == CHASSIS_QUERY_DYNRULE ? &c->dynrules : &c->usages;
 	uint32_t i = 0;
 
+	if (p->query == CHASSIS_QUERY_BEARER)
+		return bearer_rows(p, c, skip);
 	if (p->query == CHASSIS_QUERY_SUBSCRIBER) {
 		subscriber_row(p, c);
 		return p->left == 0;
@@ -196,7 +224,9 @@ static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 			*skip = i;
 			return true;
 		}
-		if (p->query == CHASSIS_QUERY_FLOW)
+		if (p->query == CHASSIS_QUERY_DYNRULE)
+			rule_row(p, CONTAINER(n, struct ecs_dynrule, in_session));
+		else if (p->query == CHASSIS_QUERY_FLOW)
 			flow_row(p, CONTAINER(n, struct ecs_flow, in_session));
 		else
 			usage_row(p, c, CONTAINER(n, struct ecs_usage, in_session));
@@ -302,6 +332,8 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_QUERY_FLOW:
 	case CHASSIS_QUERY_SUBSCRIBER:
 	case CHASSIS_QUERY_USAGE:
+	case CHASSIS_QUERY_DYNRULE:
+	case CHASSIS_QUERY_BEARER:
 		cursor = walk_sessions(&p, cursor);
 		break;
 	case CHASSIS_QUERY_REPLICA:
@@ -324,6 +356,8 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 static void clear_stats(struct sessmgr *s)
 {
 	memset(s->ctx->slab->rule, 0, sizeof(s->ctx->slab->rule));
+	for (size_t i = 0; i < ECS_DYN_STATS_MAX; i++)
+		s->ctx->slab->dyn[i].st = (struct ecs_rule_stats){0};
 	memset(&s->ctx->slab->ecs, 0, sizeof(s->ctx->slab->ecs));
 	memset(&s->ctx->slab->task_ctr, 0, sizeof(s->ctx->slab->task_ctr));
 	s->ctx->slab->stats_since_us = chassis_now().us;
@@ -371,11 +405,11 @@ static int clear_flows(struct sessmgr *s, uint32_t id, uint32_t callid, char *te
 
 int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 {
-	uint32_t n = srp_mp_array(r, 16), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	uint32_t n = srp_mp_array(r, 32), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	uint64_t cmd = srp_mp_uint(r, CHASSIS_CMD__N - 1);
 	struct srp_time now = chassis_now();
 	uint32_t callid = n > 2 ? (uint32_t)srp_mp_uint(r, UINT32_MAX) : 0;
-	char text[80] = "";
+	char text[240] = "";
 	int rc = SRP_OK;
 
 	if (n < 2 || r->err)
@@ -396,6 +430,12 @@ int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_CMD_CONTROL:
 		rc = srp_role_permit[s->role].new_sessions
 			? ecs_session_control(s->engine, callid, srp_mp_bool(r), now) : SRP_EROLE;
+		break;
+	case CHASSIS_CMD_RULE:
+	case CHASSIS_CMD_BEARER:
+	case CHASSIS_CMD_HANDOFF:
+	case CHASSIS_CMD_UNSETTLE:
+		rc = sessmgr_give(s, (enum chassis_command)cmd, callid, r, text, sizeof(text));
 		break;
 	case CHASSIS_CMD_CLEAR_STATS:
 		clear_stats(s);

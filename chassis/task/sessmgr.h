@@ -9,6 +9,7 @@
 #include "chassis/task/beats.h"
 #include "chassis/task/peer.h"
 #include "chassis/task/switch.h"
+#include "chassis/task/commands.h"
 #include "chassis/task/task.h"
 #include "recovery/fill.h"
 #include "recovery/replica.h"
@@ -153,6 +154,15 @@ int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r);
 void sessmgr_query_done(struct sessmgr *s, uint32_t id, int status, const char *text, uint64_t cursor);
 /** Goes on with clearing the flows of all sessions, where that is under way. */
 void sessmgr_clear_some(struct sessmgr *s);
+
+/* sess_give.c: what a control plane gives a call. */
+#define SESSMGR_FILTERS_SHOWN 240u /**< characters of the filters of one rule or bearer */
+/** Runs one of these commands, with its arguments behind the call-id; @p text: why it was refused. */
+int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, struct srp_mp_r *r,
+                 char *text, size_t cap);
+/** Writes a row but for its instance. */
+void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d);
+void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_bearer *b);
 
 /* sess_debug.c: a call and its other copy. */
 /** Answers a query for call lines: of @p callid, else of the next session behind @p cursor with "msid ..."

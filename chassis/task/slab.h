@@ -136,6 +136,7 @@ struct chassis_slab {
 	struct ecs_counters ecs;
 	struct recovery_counters replica[SRP_REPLICA__N];
 	struct recovery_kind_counters kind[SRP_REPLICA__N][CHASSIS_KINDS_MAX];
+	struct ecs_dyn_stats dyn[ECS_DYN_STATS_MAX]; /**< of rules that calls were given, by name */
 	struct ecs_rule_stats rule[ECS_STATS_MAX];
 	uint64_t rule_of[ECS_STATS_MAX]; /**< of whose name each is: a digest; 0: nobody's */
 };

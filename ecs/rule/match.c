@@ -363,8 +363,19 @@ static void keep_active(struct call *k)
 	}
 }
 
+/** Behind the last line that counts. */
+static size_t end_of(const struct call *k)
+{
+	size_t n = k->rb->n;
+
+	while (k->in->before && n > 0 && k->rb->lines[n - 1].priority >= k->in->before)
+		n--;
+	return n;
+}
+
 static uint16_t match_list(struct call *k)
 {
+	size_t end = end_of(k), l34 = k->rb->first_l7 < end ? k->rb->first_l7 : end;
 	unsigned proto = SET_PROTO + ecs_proto_class(k->in->pkt->proto);
 	uint16_t line;
 
@@ -374,14 +385,14 @@ static uint16_t match_list(struct call *k)
 	keep_active(k);
 	if (k->in->l34_only) {
 		keep_set(k, SET_L34);
-		return walk(k, 0, k->rb->n);
+		return walk(k, 0, end);
 	}
-	line = walk(k, 0, k->rb->first_l7);
-	if (line == ECS_LINE_NONE && k->rb->first_l7 < k->rb->n) {
+	line = walk(k, 0, l34);
+	if (line == ECS_LINE_NONE && k->rb->first_l7 < end) {
 		look(k);
 		keep_set(k, proto);
 		keep_active(k);
-		line = walk(k, k->rb->first_l7, k->rb->n);
+		line = walk(k, k->rb->first_l7, end);
 	}
 	return line;
 }

@@ -346,6 +346,7 @@ struct ecs_match_in {
 	/** Dynamic-only lines that are active, a bit for each line of the rulebase, in its order (line
 	 *  less ecs_service_first_line()); NULL: none is. */
 	const uint64_t *active;
+	uint32_t before;           /**< only lines of a priority below it; 0: all */
 };
 
 /** Scratch of one thread for the compiled sets. */

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chassis/registry.h"
 #include "ecs/engine_impl.h"
@@ -143,6 +144,42 @@ static void packet(struct ecs_engine *e, uint32_t at, struct sim_rng *g, struct 
 	(void)ecs_engine_packet(e, b, pk_build(&k, b), up ? ECS_UPLINK : ECS_DOWNLINK, 0, now);
 }
 
+/* What a control plane gives a call, and takes. */
+static void give(struct ecs_engine *e, const struct ecs_session *s, struct sim_rng *g,
+                 struct srp_time now)
+{
+	static const char *const names[] = {"d1", "d2", "dns"};
+	static const char *const filters[] = {"udp any port 53", "tcp any port 80", "ip any"};
+	struct ecs_dyn_spec d = {.precedence = 1 + sim_below(g, 3),
+	                         .status = (uint8_t)sim_below(g, ECS_STATUS__N)};
+	struct ecs_bearer_spec b = {.id = (uint8_t)(6 + sim_below(g, 2)), .qos.qci = 1,
+	                            .has_tft = sim_chance(g, 50)};
+	uint32_t callid = s->spec.callid, what = sim_below(g, 8);
+	char why[120];
+
+	b.qos.mbr[0] = sim_below(g, 3);
+	d.qos.qci = (uint8_t)sim_below(g, 2);
+	d.content_id = sim_below(g, 2);
+	(void)strcpy(d.name, names[sim_below(g, 3)]);
+	if (ecs_sdfs_parse(filters[sim_below(g, 3)], &d.filters, why, sizeof(why)))
+		abort();
+	b.tft = d.filters;
+	if (what < 2)
+		(void)ecs_rule_install(e, callid, &d, now);
+	else if (what < 4)
+		(void)ecs_rule_modify(e, callid, &d, 1u << sim_below(g, 6), now);
+	else if (what < 5)
+		(void)ecs_rule_remove(e, callid, d.name, now);
+	else if (what < 6)
+		(void)ecs_bearer_make(e, callid, &b, now);
+	else if (what < 7)
+		(void)ecs_bearer_update(e, callid, &b, 1u << (sim_chance(g, 50) ? 2 : 4), now);
+	else if (sim_chance(g, 50))
+		(void)ecs_bearer_delete(e, callid, b.id, now);
+	else
+		(void)ecs_session_handoff(e, callid, (uint8_t)sim_below(g, ECS_RAT__N), now);
+}
+
 static void start(void *p, struct sim_rng *g, struct srp_time now)
 {
 	begin(p, ADDRESSES, g, now);
@@ -166,6 +203,8 @@ static void act(void *p, struct sim_rng *g, struct srp_time now)
 		(void)ecs_session_control(e, s->spec.callid, sim_chance(g, 50), now);
 	else if (what < 12)
 		(void)ecs_flows_clear(e, s->spec.callid, now);
+	else if (what < 30)
+		give(e, s, g, now);
 	else
 		packet(e, at, g, now);
 	(void)ecs_engine_tick(e, now, 100);

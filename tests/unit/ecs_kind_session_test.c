@@ -324,11 +324,16 @@ static void test_call(void)
 	CU_ASSERT_EQUAL(t->next_flow, 500); /* never back */
 	/* a reason that is not a peer's to give, a counter that leaves us no ids */
 	buf[0] = ECS_PENDING_SWITCHOVER;
-	buf[1] = 0;
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 2, 2, &out),
+	buf[1] = buf[2] = 0;
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 3, 3, &out),
 	                SRP_ERANGE);
-	memcpy(buf, "\x00\xce\xff\xff\xff\xff", 6);
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 6, 2, &out),
+	memcpy(buf, "\x00\xce\xff\xff\xff\xff\x00", 7);
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 7, 3, &out),
+	                SRP_ERANGE);
+	/* a radio access that there is not */
+	buf[0] = buf[1] = 0;
+	buf[2] = ECS_RAT__N;
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 3, 3, &out),
 	                SRP_ERANGE);
 	CU_ASSERT_EQUAL(t->next_flow, 500);
 	ecs_session_control(a.e, 7, true, a.now);
@@ -380,7 +385,7 @@ static void test_bearer(void)
 	struct srp_ckpt_ctx ctx;
 	struct ecs_bearer *d;
 	struct ecs_session *s, *t;
-	uint8_t two[2] = {9, 1};
+	uint8_t two[6] = {9, 1, 0, 0, 0xc4, 0};
 	struct kit a, b;
 
 	kit_init(&a, 0, true);
@@ -397,13 +402,13 @@ static void test_bearer(void)
 	CU_ASSERT_TRUE(kit_same(&a, &d->ckpt, &b, out));
 	CU_ASSERT_EQUAL(ecs_session_bearer(t, 8, false)->qci, 1);
 	CU_ASSERT_EQUAL(
-	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 4}}, two, 2, 2, &out),
+	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 4}}, two, 6, 5, &out),
 	        SRP_ERANGE);
 	CU_ASSERT_EQUAL(
-	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 16}}, two, 2, 2, &out),
+	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 16}}, two, 6, 5, &out),
 	        SRP_ERANGE);
 	CU_ASSERT_EQUAL(
-	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 15}}, two, 2, 2, &out),
+	        kit_apply(&b, &ecs_kind_bearer, &(struct srp_ckpt_key){{7, 15}}, two, 6, 5, &out),
 	        0);
 	CU_ASSERT_PTR_EQUAL(ecs_kind_bearer.parent(out), &t->full);
 	ctx = kit_ctx(&b, false);

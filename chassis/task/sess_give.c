@@ -1,0 +1,176 @@
+/* sess_give: what a control plane gives a call at run time: rules, bearers, handoffs. The commands of
+ * operators are one front of the session interface in ecs/dynamic.h; another would call the same. */
+#include "config.h"
+#include "chassis/task/sessmgr.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "chassis/task/commands.h"
+#include "ecs/dynamic.h"
+#include "srp/err.h"
+
+static const char *const status_text[] = {
+#define X(sym, text) [ECS_STATUS_##sym] = (text),
+	ECS_FLOW_STATUSES(X)
+#undef X
+};
+
+/* --- commands ------------------------------------------------------------------------------- */
+
+static void read_qos(struct srp_mp_r *r, struct ecs_qos *q)
+{
+	q->qci = (uint8_t)srp_mp_uint(r, UINT8_MAX);
+	q->arp = (uint8_t)srp_mp_uint(r, UINT8_MAX);
+	q->mbr[ECS_UPLINK] = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	q->mbr[ECS_DOWNLINK] = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+}
+
+/* Reads filters; without any where the text is empty. */
+static int read_filters(struct srp_mp_r *r, struct ecs_sdfs *f, char *text, size_t cap)
+{
+	char said[CHASSIS_SDF_TEXT];
+
+	srp_mp_str(r, said, sizeof(said));
+	if (r->err)
+		return SRP_EFORMAT;
+	*f = (struct ecs_sdfs){0};
+	return said[0] ? ecs_sdfs_parse(said, f, text, cap) : 0;
+}
+
+static int give_rule(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, char *text, size_t cap)
+{
+	enum chassis_give give = (enum chassis_give)srp_mp_uint(r, CHASSIS_GIVE__N - 1);
+	struct ecs_dyn_spec spec = {.name = ""};
+	struct srp_time now = chassis_now();
+	unsigned changed;
+	int rc;
+
+	srp_mp_str(r, spec.name, sizeof(spec.name));
+	changed = (unsigned)srp_mp_uint(r, ECS_DYN_ALL);
+	spec.predefined = give == CHASSIS_GIVE_ACTIVATE;
+	spec.precedence = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	spec.status = (uint8_t)srp_mp_uint(r, ECS_STATUS__N - 1);
+	spec.bearer = (uint8_t)srp_mp_uint(r, 15);
+	read_qos(r, &spec.qos);
+	spec.content_id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	spec.rating_group = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	spec.service_id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	rc = read_filters(r, &spec.filters, text, cap);
+	if (rc)
+		return rc;
+	switch (give) {
+	case CHASSIS_GIVE_CHANGE:
+		rc = ecs_rule_modify(s->engine, callid, &spec, changed, now);
+		break;
+	case CHASSIS_GIVE_REMOVE:
+		rc = ecs_rule_remove(s->engine, callid, spec.name, now);
+		break;
+	default:
+		rc = ecs_rule_install(s->engine, callid, &spec, now);
+	}
+	if (rc == SRP_ENORULE)
+		snprintf(text, cap, "the rulebase of the call has no line of %s that can be activated",
+		         spec.name);
+	else if (rc == SRP_EDUP)
+		snprintf(text, cap, "the call has a rule %s already", spec.name);
+	else if (rc == SRP_ENOENT)
+		snprintf(text, cap, "the call has no such rule, or no such bearer");
+	else if (rc == SRP_EFULL)
+		snprintf(text, cap, "the call has %u rules already", ECS_DYN_RULES_MAX);
+	return rc;
+}
+
+static int give_bearer(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, char *text,
+                       size_t cap)
+{
+	enum chassis_give give = (enum chassis_give)srp_mp_uint(r, CHASSIS_GIVE__N - 1);
+	struct ecs_bearer_spec spec = {.id = (uint8_t)srp_mp_uint(r, 15)};
+	unsigned changed = (unsigned)srp_mp_uint(r, 0x1f);
+	struct srp_time now = chassis_now();
+	int rc;
+
+	read_qos(r, &spec.qos);
+	rc = read_filters(r, &spec.tft, text, cap);
+	if (rc)
+		return rc;
+	spec.has_tft = changed & ECS_BEARER_TFT;
+	if (give == CHASSIS_GIVE_REMOVE)
+		rc = ecs_bearer_delete(s->engine, callid, spec.id, now);
+	else if (give == CHASSIS_GIVE_CHANGE)
+		rc = ecs_bearer_update(s->engine, callid, &spec, changed, now);
+	else
+		rc = ecs_bearer_make(s->engine, callid, &spec, now);
+	if (rc == SRP_ENOENT)
+		snprintf(text, cap, "the call has no bearer %u", spec.id);
+	return rc;
+}
+
+int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, struct srp_mp_r *r,
+                 char *text, size_t cap)
+{
+	if (cmd == CHASSIS_CMD_UNSETTLE)
+		return ecs_session_unsettle(s->engine, callid, chassis_now());
+	if (!srp_role_permit[s->role].new_sessions)
+		return SRP_EROLE;
+	if (!ecs_session_find(s->engine, callid))
+		return SRP_ENOSESS;
+	if (cmd == CHASSIS_CMD_RULE)
+		return give_rule(s, callid, r, text, cap);
+	if (cmd == CHASSIS_CMD_BEARER)
+		return give_bearer(s, callid, r, text, cap);
+	return ecs_session_handoff(s->engine, callid, (uint8_t)srp_mp_uint(r, ECS_RAT__N - 1),
+	                           chassis_now());
+}
+
+/* --- rows ----------------------------------------------------------------------------------- */
+
+static void put_filters(struct srp_mp_w *w, const struct ecs_sdfs *f)
+{
+	char text[CHASSIS_SDF_TEXT] = "";
+
+	if (f)
+		ecs_sdfs_text(f, text, sizeof(text));
+	if (strlen(text) > SESSMGR_FILTERS_SHOWN)
+		memcpy(text + SESSMGR_FILTERS_SHOWN - 4, " ...", sizeof(" ..."));
+	srp_mp_w_str(w, text);
+}
+
+void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d)
+{
+	const struct ecs_dyn_spec *s = &d->spec;
+	uint8_t bound = ecs_dyn_bearer(d->session, d);
+
+	srp_mp_w_uint(w, d->session->spec.callid);
+	srp_mp_w_str(w, s->name);
+	srp_mp_w_str(w, s->predefined ? "predefined" : "dynamic");
+	srp_mp_w_uint(w, s->precedence);
+	srp_mp_w_str(w, status_text[s->status < ECS_STATUS__N ? s->status : 0]);
+	srp_mp_w_uint(w, bound);
+	srp_mp_w_bool(w, s->bearer != 0);
+	srp_mp_w_uint(w, s->qos.qci);
+	srp_mp_w_uint(w, s->qos.arp);
+	srp_mp_w_uint(w, s->qos.mbr[ECS_UPLINK]);
+	srp_mp_w_uint(w, s->qos.mbr[ECS_DOWNLINK]);
+	srp_mp_w_uint(w, s->content_id);
+	srp_mp_w_uint(w, s->rating_group);
+	srp_mp_w_uint(w, s->service_id);
+	srp_mp_w_bool(w, !s->predefined || d->line != ECS_LINE_NONE);
+	put_filters(w, &s->filters);
+}
+
+void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_bearer *b)
+{
+	struct ecs_qos q = ecs_bearer_qos(b);
+
+	srp_mp_w_uint(w, b->session->spec.callid);
+	srp_mp_w_uint(w, b->id);
+	srp_mp_w_str(w, b->id == ECS_BEARER_DEFAULT ? "default" : "dedicated");
+	srp_mp_w_str(w, ecs_rat_text(b->session->rat));
+	srp_mp_w_uint(w, q.qci);
+	srp_mp_w_uint(w, q.arp);
+	srp_mp_w_uint(w, q.mbr[ECS_UPLINK]);
+	srp_mp_w_uint(w, q.mbr[ECS_DOWNLINK]);
+	srp_mp_w_bool(w, b->updated);
+	put_filters(w, b->tft);
+}
