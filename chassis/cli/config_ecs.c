@@ -221,7 +221,7 @@ int cfg_ecs_xheader_insert(struct cfg *c, const struct chassis_match *m, size_t 
 	(void)arg;
 	while (!no(m) && v < ECS_XVALUE__N && !says_value(m, ecs_xvalue_words((enum ecs_xvalue)v)))
 		v++;
-	return told(c, ecs_service_xheader_insert(service(c), cfg_name(c), no(m),
+	return cfg_told(c, ecs_service_xheader_insert(service(c), cfg_name(c), no(m),
 	                                          chassis_match_text(m, "field"),
 	                                          (enum ecs_xvalue)v, chassis_match_text(m, "text"),
 	                                          &c->why), "field");
