@@ -1,0 +1,372 @@
+#!/bin/bash
+# What charging-actions do to packets: marking, discard, next hop, readdress, header insertion, end of
+# flow and session, redirection, post-processing; on fresh flows and on recovered ones: after a planned
+# switchover, after the death of a session manager, after that of a chassis. FR numbers:
+# chassis-requirements(7).
+. "${0%/*}/lib/traffic.sh"
+t_begin
+export BED_SR=yes BED_SR_SESSIONS=2000 BED_SR_FLOWS=6000
+
+bed_config_charging() {
+	local r
+	echo "  active-charging service ecs"
+	for r in "mark udp 7001" "drop udp 7002" "hop udp 7003" "leave udp 7004" "moved tcp 8001" \
+		"movedu udp 7005" "cut tcp 8003" "later tcp 8004" "plain tcp 8006"; do
+		# shellcheck disable=SC2086
+		set -- $r
+		printf '    ruledef %s\n      %s either-port = %s\n    #exit\n' $1 $2 $3
+	done
+	cat <<-CONF
+		    ruledef header
+		      http host = header.test
+		    #exit
+		    ruledef away
+		      http host = away.test
+		    #exit
+		    ruledef web
+		      tcp either-port = 80
+		    #exit
+		    ruledef posted
+		      tcp either-port = 8006
+		    #exit
+		    ruledef any
+		      ip any-match = TRUE
+		    #exit
+		    xheader-format who
+		      insert X-IMSI variable bearer 3gpp imsi
+		      insert X-Text string-constant "some text"
+		    #exit
+		    charging-action count
+		      content-id 1
+		    #exit
+		    charging-action mark
+		      ip tos af11 uplink
+		      ip tos ef downlink
+		    #exit
+		    charging-action drop
+		      flow action discard downlink
+		    #exit
+		    charging-action hop
+		      nexthop-forwarding-address 10.2.0.200
+		    #exit
+		    charging-action leave
+		      flow action terminate-session
+		    #exit
+		    charging-action moved
+		      flow action readdress server 198.51.100.20 port 9001
+		    #exit
+		    charging-action cut
+		      flow action terminate-flow
+		    #exit
+		    charging-action header
+		      xheader-insert xheader-format who
+		    #exit
+		    charging-action away
+		      flow action redirect-url http://portal.test/
+		    #exit
+		    charging-action later
+		      content-id 3
+		    #exit
+		    rulebase gold
+		      action priority 1 ruledef mark charging-action mark
+		      action priority 2 ruledef drop charging-action drop
+		      action priority 3 ruledef hop charging-action hop
+		      action priority 4 ruledef leave charging-action leave
+		      action priority 5 ruledef moved charging-action moved
+		      action priority 6 ruledef movedu charging-action moved
+		      action priority 7 ruledef cut charging-action cut
+		      action priority 8 ruledef later charging-action later
+		      action priority 10 ruledef header charging-action header
+		      action priority 11 ruledef away charging-action away
+		      action priority 20 ruledef web charging-action count
+		      action priority 21 ruledef plain charging-action count
+		      action priority 99 ruledef any charging-action count
+		      post-processing priority 1 ruledef posted charging-action away
+		      flow control-handshaking charge-to-application mid-session-packets tear-down-packets
+		    #exit
+		    system-limit flow-chkpt-per-call 100
+	CONF
+	t_recover 'rule-name = mark' 'rule-name = drop' 'rule-name = hop' 'rule-name starts-with moved' \
+		'rule-name = later' 'rule-name = header' 'rule-name = away' 'rule-name = web' 'rule-name = plain'
+	printf '  #exit\nend\n'
+}
+t_pair
+# A router beside the other: what is sent by it reaches the servers as well.
+bed_in core ip addr add 10.2.0.200/24 dev lan && bed_in core ip route add 198.51.100.0/24 via 10.2.0.254 &&
+	bed_in core sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 \
+		net.ipv4.conf.lan.send_redirects=0 || t_fail "no second router"
+t_python <<'END'
+import signal
+from traffic import *
+
+call = t.add("a", 1)
+S = v4(10)
+srv, ue = t.tap("srv", "srv0"), t.tap("ue", "ue0")
+AF11, EF = 10 << 2, 46 << 2
+active, standby = "a", "b"
+udp, conns, servers = {}, {}, {}
+listeners = {(f(n), p): t.listen("srv", f(n), p) for f in (v4, v6) for n in (10, 20)
+             for p in (80, 8001, 8003, 8004, 8006, 9001)}
+
+
+def tos(p):
+    return p.data[1] if p.data[0] >> 4 == 4 else (p.data[0] & 15) << 4 | p.data[1] >> 4
+
+
+def mac(ns, device):
+    rc, out = t.sh(ns, "cat", f"/sys/class/net/{device}/address")
+    return bytes.fromhex(out.strip().replace(":", ""))
+
+
+ROUTER = mac("core", "lan")
+
+
+def pair(name, port, sport, six=False, server=10):
+    sub, at = (sub6(1), v6(server)) if six else (sub4(1), v4(server))
+    if (at, port) not in servers:
+        servers[at, port] = t.socket("srv", at, port)
+    udp[name] = (t.socket("ue", sub, sport), servers[at, port])
+    udp[name][0].connect((at, port))
+
+
+def both(name):
+    """A datagram each way, and what of it arrived: True, True."""
+    c, s = udp[name]
+    c.send(b"up")
+    try:
+        got, at = s.recvfrom(100)
+    except TimeoutError:
+        return False, False
+    s.sendto(b"down", at)
+    return got == b"up", arrives(c) == b"down"
+
+
+def open_tcp(name, port, sport, six=False, lands=None):
+    """A connection to port; lands: (listener's address, port) where it must arrive."""
+    sub, at = (sub6(1), v6(10)) if six else (sub4(1), v4(10))
+    s = t.socket("ue", sub, sport, socket.SOCK_STREAM)
+    listener = listeners[lands or (at, port)]
+    listener.settimeout(3)
+    s.connect((at, port))
+    other, _ = listener.accept()
+    other.settimeout(5)
+    conns[name] = s, other
+    return s, other
+
+
+def read_until(sock, end):
+    data = b""
+    while not data.endswith(end):
+        got = sock.recv(65536)
+        if not got:
+            break
+        data += got
+    return data
+
+
+def request(name, host, more=b""):
+    """A request; what the server has read of it, and whether its answer arrived."""
+    c, s = conns[name]
+    c.sendall(f"GET /page HTTP/1.1\r\nHost: {host}\r\n".encode() + more + b"\r\n")
+    got = read_until(s, b"\r\n\r\n")
+    s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+    return got, read_until(c, b"body").endswith(b"body")
+
+
+def counter(name):
+    return t.counters(active)[name]
+
+
+HEADER = b"X-IMSI: 001010000000001\r\nX-Text: some text\r\n\r\n"
+TEXT = bytes(i % 251 for i in range(300000))
+
+
+def whole(name, what):
+    """300 kB each way, by a connection into which was inserted."""
+    c, s = conns[name]
+    try:
+        push(c, s, TEXT)
+        push(s, c, TEXT)
+        t.check(True, what)
+    except (BedError, OSError) as e:
+        t.check(False, what, e)
+
+
+def marked(what, names=("mark", "mark6")):
+    for name in names:
+        srv.forget(), ue.forget()
+        t.equal(both(name), (True, True), f"{what}: {name}: a datagram each way")
+        port = udp[name][0].getsockname()[1]
+        up = [tos(p) for p in srv.packets(sport=port)]
+        down = [tos(p) for p in ue.packets(dport=port)]
+        t.equal((set(up), set(down)), ({AF11}, {EF}), f"FR-048 {what}: {name}: DSCP of both directions")
+
+
+def dropped(what):
+    was = counter("drop_discard")
+    t.equal(both("drop"), (True, False), f"FR-060 {what}: discard downlink, uplink passes")
+    t.becomes(lambda: counter("drop_discard") > was, True, f"FR-060 {what}: it is counted")
+
+
+def by_router(what, name="hop"):
+    srv.forget()
+    t.equal(both(name), (True, True), f"FR-066 {what}: {name}: a datagram each way")
+    port = udp[name][0].getsockname()[1]
+    seen = srv.packets(sport=port)
+    t.check(seen and all(p.eth[6:12] == ROUTER for p in seen),
+            f"FR-066 {what}: {name}: uplink comes by the next hop", [p.eth.hex() for p in seen])
+    t.equal(len(seen), 1, f"FR-066 {what}: {name}: once")
+
+
+def headers(what, name, six=False, sport=0):
+    open_tcp(name, 80, sport, six)
+    got, back = request(name, "header.test")
+    t.check(got.endswith(b"Host: header.test\r\n" + HEADER) and back,
+            f"FR-046 {what}: {name}: the server sees the fields", got)
+    got, back = request(name, "header.test", b"A: " + b"b" * 1300 + b"\r\n")
+    t.check(got.endswith(b"b\r\n" + HEADER) and back,
+            f"FR-046 {what}: {name}: ... and of one that is too long then for a packet", got[-120:])
+    whole(name, f"FR-046 {what}: {name}: the transfer is complete, both ways")
+
+
+def fresh(what, base):
+    """Flows that are opened here are done to as configured (FR-034)."""
+    pair("mark", 7001, base), pair("mark6", 7001, base, True)
+    marked(what)
+    pair("drop", 7002, base + 1)
+    dropped(what)
+    pair("hop", 7003, base + 2)
+    by_router(what)
+    headers(what, "header", sport=base + 3)
+    headers(what, "header6", True, base + 3)
+    srv.forget()
+    open_tcp("moved", 8001, base + 4, lands=(v4(20), 9001))
+    push(*conns["moved"], b"to the other server")
+    push(*reversed(conns["moved"]), b"and back")
+    t.check(srv.packets(dst=v4(20), dport=9001) and not srv.packets(dst=S, sport=base + 4),
+            f"FR-064 {what}: a flow is readdressed")
+    s, c = t.socket("srv", v4(20), 9001), t.socket("ue", sub4(1), base + 5)
+    c.connect((S, 7005))
+    c.send(b"up")
+    got, at = s.recvfrom(100)
+    s.sendto(b"down", at)
+    t.equal((got, arrives(c)), (b"up", b"down"), f"FR-064 {what}: UDP as well, both ways")
+    s.close()
+    udp["movedu"] = c, None
+    open_tcp("web", 80, base + 6)
+    t.equal(request("web", "www.test")[1], True, f"{what}: a request to nobody special")
+    open_tcp("away", 80, base + 7)
+    conns["away"][0].sendall(b"GET / HTTP/1.1\r\nHost: away.test\r\n\r\n")
+    t.check(b"portal.test" in (arrives(conns["away"][0], 2) or b""), f"{what}: a request is redirected")
+    open_tcp("later", 8004, base + 8)
+    push(*conns["later"], b"to be ended later")
+    open_tcp("post", 8006, base + 9)
+    push(*conns["post"], b"no request yet")
+    open_tcp("posted", 8006, base + 10)
+    conns["posted"][0].sendall(b"GET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
+    t.check(b"portal.test" in (arrives(conns["posted"][0], 2) or b""),
+            f"FR-034 {what}: post-processing redirects a request of a fresh flow")
+
+
+def recovered(what):
+    f = t.flow(active, subscriber_port=udp["mark"][0].getsockname()[1], subscriber=sub4(1))
+    t.equal(f["recovered"], True, f"{what}: the flows are recovered")
+    marked(what)
+    dropped(what)
+    by_router(what)
+    for name in ("header", "header6"):
+        got, back = request(name, "header.test")
+        t.check(got.endswith(b"Host: header.test\r\n\r\n") and back,
+                f"FR-047 {what}: {name}: a request arrives without the fields", got)
+        whole(name, f"FR-047 {what}: {name}: and the transfer is whole")
+    srv.forget()
+    udp["movedu"][0].send(b"where to")
+    port = udp["movedu"][0].getsockname()[1]
+    t.becomes(lambda: {(p.dst, p.dport) for p in srv.packets(proto=17, sport=port)}, {(S, 7005)},
+              f"FR-064 {what}: packets leave with the address they came with", 2)
+    srv.forget()
+    conns["moved"][0].send(b"where to")
+    port = conns["moved"][0].getsockname()[1]
+    t.becomes(lambda: {(p.dst, p.dport) for p in srv.packets(proto=6, sport=port)}, {(S, 8001)},
+              f"FR-064 {what}: ... of TCP as well", 3)
+    got, back = request("web", "away.test")
+    t.check(b"away.test" in got and back, f"FR-062 {what}: a recovered flow is not redirected", got)
+    c = conns["away"][0]
+    ue.forget()
+    c.sendall(b"GET / HTTP/1.1\r\nHost: away.test\r\n\r\n")
+    port = c.getsockname()[1]
+    t.becomes(lambda: [b"302 Found\r\nLocation: http://portal.test/" in p.data
+                       for p in ue.packets(dport=port, proto=6)][:1], [True],
+              f"FR-063 {what}: the redirected flow gets the same answer")
+    was = counter("drop_post")
+    conns["post"][0].sendall(b"GET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
+    t.equal((arrives(conns["post"][1]), arrives(conns["post"][0])), (None, None),
+            f"FR-045 {what}: of post-processing, a redirection of a recovered flow is a discard")
+    t.becomes(lambda: counter("drop_post") > was, True, f"FR-045 {what}: counted")
+
+
+t.say("Fresh flows")
+fresh("fresh", 20000)
+s = t.socket("ue", sub4(1), 29000, socket.SOCK_STREAM)
+try:
+    s.connect((S, 8003))
+    got = "connected"
+except ConnectionRefusedError:
+    got = "reset"
+except OSError as e:
+    got = str(e)
+t.equal(got, "reset", "flow action terminate-flow: a connection is reset at once")
+t.equal(len(t.flows("a", subscriber_port=29000)), 0, "and the flow is gone")
+other = t.add("a", 2)
+c = t.socket("ue", sub4(2), 29001)
+c.sendto(b"bye", (S, 7004))
+t.becomes(lambda: t.sessions("a", callid=other), [], "flow action terminate-session: it is gone")
+t.quiet()
+t.becomes(lambda: t.sessions("b", callid=other), [], "at the standby as well")
+
+t.say("A planned switchover")
+t.switch("a", "b")
+active, standby = "b", "a"
+t.synchronised("b", "a")
+recovered("switchover")
+fresh("after the switchover", 21000)
+t.quiet("b", "a")
+
+t.say("The session manager of B dies")
+inst = t.sessions("b", callid=call)[0]["instance"]
+pid = next(r["pid"] for r in t.bed.show("b", "show task resources", "pid", "starts")
+           if (r["task"], r["instance"]) == ("sessmgr", inst))
+os.kill(pid, signal.SIGKILL)
+t.becomes(lambda: t.flow("b", subscriber_port=21000, subscriber=sub4(1))["recovered"],
+          True, "its flows are recovered", 15)
+t.synchronised("b", "a")
+recovered("session recovery")
+fresh("after session recovery", 22000)
+t.quiet("b", "a")
+
+t.say("B dies")
+t.takeover("b", "a")
+active, standby = "a", None
+recovered("takeover")
+
+t.say("FR-065: a charging-action is changed while its flow is recovered")
+open_flow = t.flow("a", rule="later", subscriber_port=22008)
+t.equal(open_flow["recovered"], True, "FR-065: the flow is recovered")
+p = subprocess.run([os.path.join(t.bed.build, "chassisctl"), "-s", t.bed.path("a.sock")],
+                   input="configure\nactive-charging service ecs\ncharging-action later\n"
+                   "flow action terminate-flow\nend\n", stdout=subprocess.PIPE,
+                   stderr=subprocess.STDOUT, text=True, check=False, timeout=30)
+t.check(p.returncode == 0 and "Failure" not in p.stdout, "FR-065: terminate-flow is entered", p.stdout)
+was = counter("flows_terminated")
+c, s = conns["later"]
+c.send(b"one more")
+for sock, who in ((c, "subscriber"), (s, "server")):
+    try:
+        got = sock.recv(100)
+    except OSError as e:
+        got = type(e).__name__
+    t.equal(got, "ConnectionResetError", f"FR-065: the {who} hears of the end")
+t.becomes(lambda: t.flows("a", subscriber_port=22008), [], "FR-065: the flow is gone")
+t.equal(counter("flows_terminated"), was + 1, "FR-065: counted")
+t.end()
+END
