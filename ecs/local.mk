@@ -66,5 +66,6 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/stages.c		\
 	%D%/rule/stringset.c		\
 	%D%/rule/xheader.c	%D%/rule/xheader.h	\
+	%D%/rule/trigger.c	%D%/rule/trigger.def	%D%/rule/trigger.h	\
 	%D%/rule/view.c
 ECS_LIBS = %D%/libecs.a $(SRP_LIBS) $(HS_LIBS) $(NDPI_LIBS)

@@ -282,8 +282,35 @@ int cfg_ecs_cond_any(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 int cfg_ecs_trigger(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
+	enum ecs_trigger t = ECS_TRIGGER_FLOW_CREATE;
+
 	(void)arg;
-	return cfg_told(c, ecs_service_scheme_trigger(service(c), cfg_name(c), no(m), &c->why), NULL);
+	for (unsigned i = 0; i < ECS_TRIGGER__N; i++)
+		if (chassis_match_has(m, ecs_trigger_words((enum ecs_trigger)i)))
+			t = (enum ecs_trigger)i;
+	c->trigger = t;
+	return cfg_told(c, ecs_service_scheme_trigger_of(service(c), cfg_name(c), t, no(m),
+	                                                 &c->why), NULL);
+}
+
+int cfg_ecs_trigact_set(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct cfg_words ws;
+
+	(void)arg;
+	cfg_words_of(m, &ws);
+	return cfg_told(c, ecs_service_trigger_action_set(service(c), cfg_name(c), ws.form, ws.w,
+	                                                  ws.n, &c->why), NULL);
+}
+
+int cfg_ecs_trigcond_set(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct cfg_words ws;
+
+	(void)arg;
+	cfg_words_of(m, &ws);
+	return cfg_told(c, ecs_service_condition_set(service(c), cfg_name(c), ws.form, ws.w, ws.n,
+	                                             &c->why), NULL);
 }
 
 /* The service takes a later line of the same priority for the earlier one; in one block it is a
@@ -305,7 +332,7 @@ int cfg_ecs_scheme_priority(struct cfg *c, const struct chassis_match *m, size_t
 	if (priority_once(c, m) != SRP_OK)
 		return SRP_EINVAL;
 	return cfg_told(c,
-		    ecs_service_scheme_priority(service(c), cfg_name(c), no(m),
+		    ecs_service_scheme_priority_of(service(c), cfg_name(c), c->trigger, no(m),
 						(uint32_t)chassis_match_num(m, "num", 0),
 						chassis_match_text(m, "condition"),
 						chassis_match_text(m, "action"), &c->why),

@@ -44,6 +44,7 @@ struct cfg {
 	struct ecs_charging_action *charging;
 	struct ecs_packet_filter *filter;
 	struct ecs_record_format *record;
+	enum ecs_trigger trigger;  /**< of the scheme whose block is open */
 	unsigned srp_line;         /**< where the interval was set that is checked in the end */
 	bool priority_used[128];   /**< in the block that was opened last, where there are some */
 	unsigned pool_line[CHASSIS_POOLS_MAX];

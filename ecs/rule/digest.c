@@ -172,17 +172,27 @@ static void canon_condition(struct canon *c, const struct trigger_condition *tc,
 		ecs_canon_u64(c, ecs_canon_digest(sub));
 	}
 	ecs_canon_sort(c, from);
+	ecs_trigcond_print(&tc->conf, put_canon, c);
+}
+
+static void canon_prios(struct canon *c, const struct scheme_prio *prio)
+{
+	for (unsigned i = 1; prio && i <= PRIO_MAX; i++) {
+		if (!prio[i].set)
+			continue;
+		ecs_canon_u64(c, i);
+		ecs_canon_str(c, prio[i].cond, false);
+		ecs_canon_str(c, prio[i].action, false);
+	}
 }
 
 static void canon_scheme(struct canon *c, const struct scheme *ss)
 {
 	ecs_canon_u64(c, ss->trigger);
-	for (unsigned i = 1; ss->prio && i <= PRIO_MAX; i++) {
-		if (!ss->prio[i].set)
-			continue;
-		ecs_canon_u64(c, i);
-		ecs_canon_str(c, ss->prio[i].cond, false);
-		ecs_canon_str(c, ss->prio[i].action, false);
+	canon_prios(c, ss->prio);
+	for (unsigned t = 0; t < ECS_TRIGGER__N; t++) {
+		ecs_canon_u64(c, ss->other[t].on);
+		canon_prios(c, ss->other[t].prio);
 	}
 }
 
@@ -195,7 +205,7 @@ static void canon_class(struct canon *c, const struct subs_class *sc, struct can
 	for (size_t i = 0; i < sc->n; i++) {
 		ecs_canon_u64(sub, sc->lines[i].field);
 		ecs_canon_u64(sub, sc->lines[i].equal);
-		ecs_canon_str(sub, sc->lines[i].value, sc->lines[i].field == ECS_SUBS_APN);
+		ecs_canon_str(sub, sc->lines[i].value, sc->lines[i].field >= ECS_SUBS_APN);
 		ecs_canon_u64(c, ecs_canon_digest(sub));
 	}
 	ecs_canon_sort(c, from);
@@ -251,7 +261,10 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 static void canon_schemes(const struct ecs_service *s, struct canon *all, struct canon *c,
                           struct canon *sub)
 {
-	CANON_TABLE(&s->trigger_actions, trigger_action, ta, ecs_canon_u64(c, ta->flow_recovery));
+	CANON_TABLE(&s->trigger_actions, trigger_action, ta, {
+		ecs_canon_u64(c, ta->flow_recovery);
+		ecs_trigact_print(&ta->conf, put_canon, c);
+	});
 	CANON_TABLE(&s->conditions, trigger_condition, tc, canon_condition(c, tc, sub));
 	CANON_TABLE(&s->schemes, scheme, ss, canon_scheme(c, ss));
 	CANON_TABLE(&s->classes, subs_class, sc, canon_class(c, sc, sub));

@@ -163,6 +163,8 @@ static bool subs_line_holds(const struct subs_line *l, const char *rulebase, con
 	case ECS_SUBS_APN: /* a domain name: case says nothing */
 		is = apn && strcasecmp(l->value, apn) == 0;
 		break;
+	case ECS_SUBS_VAPN: /* sessions here have no virtual APN */
+		break;
 	}
 	return is == l->equal;
 }

@@ -126,20 +126,28 @@ static void print_condition(struct printer *p, const struct trigger_condition *c
 		line(p, "rule-name %s %s", ecs_op_text[c->entries[i].op], c->entries[i].name);
 	if (c->delay)
 		line(p, "delay = %u", c->delay);
+	ecs_trigcond_print(&c->conf, put_line, p);
+	block_close(p);
+}
+
+static void print_trigger(struct printer *p, enum ecs_trigger t, const struct scheme_prio *prio)
+{
+	block_open(p, "trigger", ecs_trigger_words(t));
+	for (unsigned i = 1; prio && i <= PRIO_MAX; i++)
+		if (prio[i].set)
+			line(p, "priority %u trigger-condition %s trigger-action %s", i,
+			     prio[i].cond, prio[i].action);
 	block_close(p);
 }
 
 static void print_scheme(struct printer *p, const struct scheme *ss)
 {
 	block_open(p, "service-scheme", ss->o.name);
-	if (ss->trigger) {
-		block_open(p, "trigger", "flow-create");
-		for (unsigned i = 1; ss->prio && i <= PRIO_MAX; i++)
-			if (ss->prio[i].set)
-				line(p, "priority %u trigger-condition %s trigger-action %s", i,
-				     ss->prio[i].cond, ss->prio[i].action);
-		block_close(p);
-	}
+	if (ss->trigger)
+		print_trigger(p, ECS_TRIGGER_FLOW_CREATE, ss->prio);
+	for (unsigned t = 0; t < ECS_TRIGGER__N; t++)
+		if (ss->other[t].on)
+			print_trigger(p, (enum ecs_trigger)t, ss->other[t].prio);
 	block_close(p);
 }
 
@@ -149,6 +157,7 @@ static void print_class(struct printer *p, const struct subs_class *c)
 		[ECS_SUBS_ANY] = "any-match",
 		[ECS_SUBS_RULEBASE] = "rulebase",
 		[ECS_SUBS_APN] = "apn",
+		[ECS_SUBS_VAPN] = "v-apn",
 	};
 
 	block_open(p, "subs-class", c->o.name);
@@ -242,6 +251,7 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 		block_open(&p, "trigger-action", ta->o.name);
 		if (ta->flow_recovery)
 			line(&p, "flow-recovery");
+		ecs_trigact_print(&ta->conf, put_line, &p);
 		block_close(&p);
 	}
 	TABLE_EACH(&s->conditions, trigger_condition, c)

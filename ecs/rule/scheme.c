@@ -158,48 +158,73 @@ int ecs_service_scheme(struct ecs_service *s, const char *name, bool no, struct 
 	return open_named(s, &s->schemes, name, no, e);
 }
 
-int ecs_service_scheme_trigger(struct ecs_service *s, const char *scheme, bool no,
-                               struct ecs_err *e)
+/** The priorities of a trigger, and whether it is there. */
+static struct scheme_prio **trigger_at(struct scheme *ss, enum ecs_trigger t, bool **on)
 {
-	struct scheme *ss;
+	*on = t == ECS_TRIGGER_FLOW_CREATE ? &ss->trigger : &ss->other[t].on;
+	return t == ECS_TRIGGER_FLOW_CREATE ? &ss->prio : &ss->other[t].prio;
+}
+
+static int trigger_need(struct ecs_service *s, const char *scheme, enum ecs_trigger t,
+                        struct scheme **out, struct ecs_err *e)
+{
 	int rc = ecs_rule_open(s, e);
 
 	if (rc)
 		return rc;
-	ss = scheme_need(s, scheme, e);
-	if (!ss)
-		return SRP_ENOENT;
-	if (no && !ss->trigger)
-		return ecs_refuse(e, SRP_ENOENT, "service-scheme %s has no trigger flow-create",
-				  ss->o.name);
+	if (t >= ECS_TRIGGER__N)
+		return ecs_refuse(e, SRP_EINVAL, "expected a trigger");
+	*out = scheme_need(s, scheme, e);
+	return *out ? 0 : SRP_ENOENT;
+}
+
+int ecs_service_scheme_trigger_of(struct ecs_service *s, const char *scheme, enum ecs_trigger t,
+                                  bool no, struct ecs_err *e)
+{
+	struct scheme_prio **prio;
+	struct scheme *ss = NULL;
+	bool *on;
+	int rc = trigger_need(s, scheme, t, &ss, e);
+
+	if (rc)
+		return rc;
+	prio = trigger_at(ss, t, &on);
+	if (no && !*on)
+		return ecs_refuse(e, SRP_ENOENT, "service-scheme %s has no trigger %s", ss->o.name,
+				  ecs_trigger_words(t));
 	if (no) {
-		free(ss->prio);
-		ss->prio = NULL;
+		free(*prio);
+		*prio = NULL;
 	}
-	ss->trigger = !no;
+	*on = !no;
 	return 0;
 }
 
-int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool no,
-                                uint32_t priority, const char *cond, const char *action,
-                                struct ecs_err *e)
+int ecs_service_scheme_trigger(struct ecs_service *s, const char *scheme, bool no,
+                               struct ecs_err *e)
 {
-	struct scheme_prio *p;
-	struct scheme *ss;
-	int rc = ecs_rule_open(s, e);
+	return ecs_service_scheme_trigger_of(s, scheme, ECS_TRIGGER_FLOW_CREATE, no, e);
+}
+
+int ecs_service_scheme_priority_of(struct ecs_service *s, const char *scheme, enum ecs_trigger t,
+                                   bool no, uint32_t priority, const char *cond,
+                                   const char *action, struct ecs_err *e)
+{
+	struct scheme_prio *p, **prio;
+	struct scheme *ss = NULL;
+	bool *on;
+	int rc = trigger_need(s, scheme, t, &ss, e);
 
 	if (rc)
 		return rc;
-	ss = scheme_need(s, scheme, e);
-	if (!ss)
-		return SRP_ENOENT;
-	if (!ss->trigger)
-		return ecs_refuse(e, SRP_ENOENT,
-				  "expected trigger flow-create before its priorities");
+	prio = trigger_at(ss, t, &on);
+	if (!*on)
+		return ecs_refuse(e, SRP_ENOENT, "expected trigger %s before its priorities",
+				  ecs_trigger_words(t));
 	rc = check_priority(priority, e);
 	if (rc)
 		return rc;
-	if (no && (!ss->prio || !ss->prio[priority].set))
+	if (no && (!*prio || !(*prio)[priority].set))
 		return ecs_refuse(e, SRP_ENOENT, "service-scheme %s has no priority %u", ss->o.name,
 				  priority);
 	if (!no) {
@@ -209,11 +234,11 @@ int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool 
 		if (rc)
 			return rc;
 	}
-	if (!ss->prio)
-		ss->prio = calloc(PRIO_MAX + 1, sizeof(*ss->prio));
-	if (!ss->prio)
+	if (!*prio)
+		*prio = calloc(PRIO_MAX + 1, sizeof(**prio));
+	if (!*prio)
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
-	p = &ss->prio[priority];
+	p = &(*prio)[priority];
 	memset(p, 0, sizeof(*p));
 	if (no)
 		return 0;
@@ -221,6 +246,14 @@ int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool 
 	ecs_name_copy(p->cond, cond);
 	ecs_name_copy(p->action, action);
 	return 0;
+}
+
+int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool no,
+                                uint32_t priority, const char *cond, const char *action,
+                                struct ecs_err *e)
+{
+	return ecs_service_scheme_priority_of(s, scheme, ECS_TRIGGER_FLOW_CREATE, no, priority,
+	                                      cond, action, e);
 }
 
 /* --- subs-class, subscriber-base -------------------------------------------------------------- */
@@ -235,8 +268,9 @@ static int subs_line_make(struct subs_line *l, enum ecs_subs_field f, bool equal
 {
 	int rc;
 
-	if (f > ECS_SUBS_APN)
-		return ecs_refuse(e, SRP_EINVAL, "expected any-match, rulebase or apn");
+	if (f > ECS_SUBS_VAPN)
+		return ecs_refuse(e, SRP_EINVAL,
+		                  "expected any-match, rulebase, apn or v-apn");
 	if (f == ECS_SUBS_ANY) {
 		bool yes = value && strcasecmp(value, "TRUE") == 0;
 
@@ -244,7 +278,7 @@ static int subs_line_make(struct subs_line *l, enum ecs_subs_field f, bool equal
 			return ecs_refuse(e, SRP_EINVAL, "expected TRUE or FALSE after any-match");
 		value = yes ? "TRUE" : "FALSE";
 	}
-	rc = ecs_name_check(value, f == ECS_SUBS_APN ? "apn" : "rulebase", e);
+	rc = ecs_name_check(value, f >= ECS_SUBS_APN ? "apn" : "rulebase", e);
 	if (rc)
 		return rc;
 	*l = (struct subs_line){.field = f, .equal = equal};

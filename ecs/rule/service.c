@@ -212,7 +212,11 @@ static void rulebase_fini(struct obj *o)
 
 static void scheme_fini(struct obj *o)
 {
-	free(((struct scheme *)(void *)o)->prio);
+	struct scheme *ss = (struct scheme *)(void *)o;
+
+	free(ss->prio);
+	for (unsigned t = 0; t < ECS_TRIGGER__N; t++)
+		free(ss->other[t].prio);
 }
 
 static void base_fini(struct obj *o)

@@ -221,7 +221,27 @@ int ecs_service_cond_delay(struct ecs_service *s, const char *cond, uint32_t sec
                            struct ecs_err *e);
 int ecs_service_cond_any(struct ecs_service *s, const char *cond, bool no, bool equal, bool value,
                          struct ecs_err *e);
+/** Run one command of trigger.def; as ecs_charging_action_set(). */
+int ecs_service_trigger_action_set(struct ecs_service *s, const char *name, enum ecs_form form,
+                                   const char *const *w, size_t n, struct ecs_err *e);
+int ecs_service_condition_set(struct ecs_service *s, const char *name, enum ecs_form form,
+                              const char *const *w, size_t n, struct ecs_err *e);
+/** When the conditions of a scheme are looked at. Only flow-create acts; the others are kept. */
+#define ECS_TRIGGERS(X)                                                                       \
+	X(FLOW_CREATE, "flow-create") X(BEARER_CREATION, "bearer-creation")                   \
+	X(LOC_UPDATE, "loc-update") X(BEARER_BANDWIDTH, "monitor-bearer-bandwidth")           \
+	X(NSH_RESPONSE, "nsh-response-received") X(SESS_SETUP, "sess-setup")
+#define X(sym, text) ECS_TRIGGER_##sym,
+enum ecs_trigger { ECS_TRIGGERS(X) ECS_TRIGGER__N };
+#undef X
+const char *ecs_trigger_words(enum ecs_trigger t);
 int ecs_service_scheme(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** A trigger of a scheme; @p no removes it with its priorities. */
+int ecs_service_scheme_trigger_of(struct ecs_service *s, const char *scheme, enum ecs_trigger t,
+                                  bool no, struct ecs_err *e);
+int ecs_service_scheme_priority_of(struct ecs_service *s, const char *scheme, enum ecs_trigger t,
+                                   bool no, uint32_t priority, const char *cond,
+                                   const char *action, struct ecs_err *e);
 /** `trigger flow-create` of a scheme; @p no removes it with its priorities. */
 int ecs_service_scheme_trigger(struct ecs_service *s, const char *scheme, bool no,
                                struct ecs_err *e);
@@ -231,7 +251,7 @@ int ecs_service_scheme_priority(struct ecs_service *s, const char *scheme, bool 
                                 uint32_t priority, const char *cond, const char *action,
                                 struct ecs_err *e);
 int ecs_service_subs_class(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
-enum ecs_subs_field { ECS_SUBS_ANY, ECS_SUBS_RULEBASE, ECS_SUBS_APN };
+enum ecs_subs_field { ECS_SUBS_ANY, ECS_SUBS_RULEBASE, ECS_SUBS_APN, ECS_SUBS_VAPN };
 int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum ecs_subs_field f,
                           bool equal, const char *value, struct ecs_err *e);
 int ecs_service_subs_or(struct ecs_service *s, const char *cls, bool on, struct ecs_err *e);

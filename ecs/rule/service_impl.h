@@ -6,6 +6,7 @@
 #include <hs.h>
 
 #include "ecs/rule/service.h"
+#include "ecs/rule/trigger.h"
 #include "srp/err.h"
 
 #define RULEBASES_MAX   512  /**< and subscriber-bases, classes: no figure is published */
@@ -146,6 +147,7 @@ struct rulebase {
 struct trigger_action {
 	struct obj o;
 	bool flow_recovery;
+	struct ecs_trigact_conf conf;
 	bool used;
 };
 
@@ -160,6 +162,7 @@ struct trigger_condition {
 	size_t n;
 	uint32_t delay;
 	bool has_any, any_equal, any_value;
+	struct ecs_trigcond_conf conf;
 	bool used;                 /**< with an action that recovers */
 	uint64_t *hits;            /**< rule names that it holds for; while committing only */
 };
@@ -181,6 +184,11 @@ struct scheme {
 	struct obj o;
 	bool trigger;              /**< trigger flow-create */
 	struct scheme_prio *prio;  /**< [PRIO_MAX + 1], NULL until the first */
+	/** The triggers that do not act: [ECS_TRIGGER_FLOW_CREATE] is not used. */
+	struct {
+		bool on;
+		struct scheme_prio *prio;
+	} other[ECS_TRIGGER__N];
 	/* made at commit */
 	bool bound;
 	uint16_t *delay;           /**< by rule name index; NOT_ELIGIBLE */
