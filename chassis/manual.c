@@ -149,7 +149,7 @@ static void config_row(const struct chassis_row *r, const char *deflt, const cha
 	syntax(r->pattern);
 	sentence(r->help);
 	arguments(r->pattern);
-#define ECS_FIELD(sym, words, type, layer, help)                                  \
+#define ECS_FIELD(sym, words, type, layer, reads, help)                                  \
 	if (r->mode == CHASSIS_CLI_RULEDEF &&                                     \
 	    strncmp(r->pattern, "[no] " words " ", sizeof(words) + 5) == 0)       \
 		puts("Layer: " #layer ".");

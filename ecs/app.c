@@ -19,6 +19,7 @@ struct ecs_app_flow {
 
 /* Names, filled once: nDPI gives them only through a module. */
 static char names[NDPI_MAX_SUPPORTED_PROTOCOLS][NAME_CAP];
+static uint8_t categories[NDPI_MAX_SUPPORTED_PROTOCOLS];
 static bool named;
 
 static struct ndpi_detection_module_struct *module_new(void)
@@ -47,6 +48,7 @@ static void fill_names(void)
 
 		if (n && (i == 0 || strcasecmp(n, "Unknown") != 0))
 			snprintf(names[i], NAME_CAP, "%s", n);
+		categories[i] = (uint8_t)ndpi_get_proto_category(m, (ndpi_protocol){.app_protocol = i});
 	}
 	ndpi_exit_detection_module(m);
 	named = true;
@@ -67,6 +69,85 @@ const char *ecs_app_name(uint16_t id)
 		return "Unknown";
 	fill_names();
 	return id < NDPI_MAX_SUPPORTED_PROTOCOLS && names[id][0] ? names[id] : NULL;
+}
+
+static unsigned category(uint16_t app, uint16_t master)
+{
+	unsigned c;
+
+	fill_names();
+	c = app < NDPI_MAX_SUPPORTED_PROTOCOLS ? categories[app] : 0;
+	if (!c && master < NDPI_MAX_SUPPORTED_PROTOCOLS)
+		c = categories[master];
+	return c;
+}
+
+/* nDPI has one category for transfers of files and for sharing them: those that share. */
+bool ecs_app_shares_files(uint16_t id)
+{
+	switch (id) {
+	case NDPI_PROTOCOL_BITTORRENT:
+	case NDPI_PROTOCOL_EDONKEY:
+	case NDPI_PROTOCOL_GNUTELLA:
+	case NDPI_PROTOCOL_APPLEJUICE:
+	case NDPI_PROTOCOL_DIRECTCONNECT:
+	case NDPI_PROTOCOL_OPENFT:
+	case NDPI_PROTOCOL_FASTTRACK:
+	case NDPI_PROTOCOL_THUNDER:
+	case NDPI_PROTOCOL_STEALTHNET:
+		return true;
+	default:
+		return category(id, 0) == NDPI_PROTOCOL_CATEGORY_FILE_SHARING;
+	}
+}
+
+uint8_t ecs_app_traffic(uint16_t app, uint16_t master, bool final)
+{
+	switch (category(app, master)) {
+	case CUSTOM_CATEGORY_ADVERTISEMENT:
+		return ECS_TRAFFIC_ADS;
+	case NDPI_PROTOCOL_CATEGORY_MUSIC:
+		return ECS_TRAFFIC_S_AUDIO;
+	case NDPI_PROTOCOL_CATEGORY_DATA_TRANSFER:
+	case NDPI_PROTOCOL_CATEGORY_DOWNLOAD_FT:
+	case NDPI_PROTOCOL_CATEGORY_FILE_SHARING:
+	case NDPI_PROTOCOL_CATEGORY_SW_UPDATE:
+		return ECS_TRAFFIC_FILE;
+	case NDPI_PROTOCOL_CATEGORY_CHAT:
+		return ECS_TRAFFIC_IM;
+	case NDPI_PROTOCOL_CATEGORY_STREAMING:
+	case NDPI_PROTOCOL_CATEGORY_VIDEO:
+		return ECS_TRAFFIC_S_VIDEO;
+	case NDPI_PROTOCOL_CATEGORY_MEDIA:
+		return ECS_TRAFFIC_VIDEO;
+	case NDPI_PROTOCOL_CATEGORY_VPN:
+		return ECS_TRAFFIC_TUNNEL;
+	case NDPI_PROTOCOL_CATEGORY_VOIP:
+		return ECS_TRAFFIC_VOIPOUT;
+	default:
+		return final ? ECS_TRAFFIC_UNCLASSIFIED : ECS_TRAFFIC_NONE;
+	}
+}
+
+uint8_t ecs_app_behavior(uint16_t app, uint16_t master)
+{
+	if (ecs_app_shares_files(app) || ecs_app_shares_files(master))
+		return ECS_BEHAVIOR_P2P;
+	if (app == NDPI_PROTOCOL_YOUTUBE_UPLOAD)
+		return ECS_BEHAVIOR_UPLOAD;
+	switch (category(app, master)) {
+	case NDPI_PROTOCOL_CATEGORY_DOWNLOAD_FT:
+	case NDPI_PROTOCOL_CATEGORY_SW_UPDATE:
+		return ECS_BEHAVIOR_DOWNLOAD;
+	case NDPI_PROTOCOL_CATEGORY_MEDIA:
+	case NDPI_PROTOCOL_CATEGORY_STREAMING:
+	case NDPI_PROTOCOL_CATEGORY_VIDEO:
+		return ECS_BEHAVIOR_VIDEO;
+	case NDPI_PROTOCOL_CATEGORY_VOIP:
+		return ECS_BEHAVIOR_VOIP;
+	default:
+		return ECS_BEHAVIOR_NONE;
+	}
 }
 
 struct ecs_app *ecs_app_new(void)

@@ -18,6 +18,14 @@ int ecs_app_by_name(const char *name);
 /** The name of an application; "Unknown" for 0, NULL for a number that is none. */
 const char *ecs_app_name(uint16_t id);
 
+/** True for an application that shares files between subscribers (BitTorrent, eDonkey ...). */
+bool ecs_app_shares_files(uint16_t id);
+/** What kind of traffic an application is (enum ecs_traffic), from nDPI's category of it; 0 not known
+ *  (yet); UNCLASSIFIED once it is @p final and nothing is known. */
+uint8_t ecs_app_traffic(uint16_t app, uint16_t master, bool final);
+/** How it behaves (enum ecs_behavior); 0 not known. */
+uint8_t ecs_app_behavior(uint16_t app, uint16_t master);
+
 struct ecs_app;
 struct ecs_app_flow;
 

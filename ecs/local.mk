@@ -52,12 +52,15 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/filter.c	%D%/rule/filter.def	%D%/rule/filter.h	\
 	%D%/rule/group.c		\
 	%D%/rule/lint.c			\
+	%D%/rule/keys.c			\
 	%D%/rule/literal.c		\
 	%D%/rule/match.c		\
 	%D%/rule/needs.c		\
+	%D%/rule/hosts.c			\
 	%D%/rule/print.c		\
 	%D%/rule/option.c	%D%/rule/option.h	\
 	%D%/rule/record.c	%D%/rule/record.def	%D%/rule/record.h	\
+	%D%/rule/range.c		\
 	%D%/rule/rulebase.c	%D%/rule/rulebase.def	%D%/rule/rulebase.h	\
 	%D%/rule/ruledef.c		\
 	%D%/rule/scheme.c		\

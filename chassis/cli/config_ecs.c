@@ -17,6 +17,8 @@ static open_fn *const open_by_kind[ECS_OBJ__N] = {
 	[ECS_OBJ_SCHEME] = ecs_service_scheme,
 	[ECS_OBJ_SUBSCLASS] = ecs_service_subs_class,
 	[ECS_OBJ_SUBSBASE] = ecs_service_subs_base,
+	[ECS_OBJ_HOSTPOOL] = ecs_service_host_pool,
+	[ECS_OBJ_PORTMAP] = ecs_service_port_map,
 	[ECS_OBJ_XHEADER] = ecs_service_xheader,
 };
 
@@ -112,27 +114,55 @@ int cfg_ecs_limit(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 int cfg_ecs_rule_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	const char *a = chassis_match_text(m, "a"), *b = chassis_match_text(m, "b");
+	struct ecs_rule_words w = {
+		.field = (enum ecs_field)arg,
+		.op = op_of(m),
+		.case_sensitive = chassis_match_has(m, "case-sensitive"),
+		.key = chassis_match_text(m, "key"),
+		.pool = chassis_match_arg(m, "pool") != NULL,
+		.a = chassis_match_text(m, chassis_match_arg(m, "pool") ? "pool" : "a"),
+		.b = chassis_match_text(m, "b"),
+	};
 	static const char *const words[] = {"TRUE", "FALSE", "ipv4", "ipv6"};
 
-	for (size_t i = 0; !a && i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; !w.a && i < sizeof(words) / sizeof(words[0]); i++)
 		if (chassis_match_has(m, words[i]))
-			a = words[i];
-	return cfg_told(c, ecs_service_rule_line(service(c), cfg_name(c), no(m), (enum ecs_field)arg,
-	                                     chassis_match_has(m, "case-sensitive"), op_of(m), a, b,
-	                                     &c->why), NULL);
+			w.a = words[i];
+	return cfg_told(c, ecs_service_rule_put(service(c), cfg_name(c), no(m), &w, &c->why), NULL);
+}
+
+int cfg_ecs_application(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	enum ecs_application appl = chassis_match_has(m, "routing")           ? ECS_APPL_ROUTING
+	                            : chassis_match_has(m, "post-processing") ? ECS_APPL_POST_PROCESSING
+	                                                                      : ECS_APPL_CHARGING;
+
+	(void)arg;
+	return cfg_told(c, ecs_service_rule_application(service(c), cfg_name(c), appl, &c->why), NULL);
+}
+
+int cfg_ecs_pool_line(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const char *a = chassis_match_text(m, "a"), *b = chassis_match_text(m, "b");
+
+	if (!a)
+		a = chassis_match_text(m, arg ? "num" : "prefix");
+	return cfg_told(c, arg ? ecs_service_port_line(service(c), cfg_name(c), no(m), a, b, &c->why)
+	                   : ecs_service_host_line(service(c), cfg_name(c), no(m), a, b, &c->why),
+	            NULL);
+}
+
+int cfg_ecs_recover_p2p(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return cfg_told(c, ecs_service_recover_p2p(service(c), !no(m) && !chassis_match_has(m, "default"),
+	                                       &c->why), NULL);
 }
 
 int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	return cfg_told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), !no(m), &c->why)
 	                   : ecs_service_rule_or(service(c), cfg_name(c), !no(m), &c->why), NULL);
-}
-
-int cfg_ecs_ignore(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	(void)c, (void)m, (void)arg;
-	return SRP_OK;
 }
 
 int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)

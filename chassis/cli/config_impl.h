@@ -21,7 +21,7 @@ enum chassis_cli_mode {
 /** What `[no] NAME` of the active-charging service opens; see config_ecs.c. */
 enum ecs_obj {
 	ECS_OBJ_RULEDEF, ECS_OBJ_GROUP, ECS_OBJ_RULEBASE, ECS_OBJ_TRIGACT, ECS_OBJ_TRIGCOND,
-	ECS_OBJ_SCHEME, ECS_OBJ_SUBSCLASS, ECS_OBJ_SUBSBASE, ECS_OBJ_XHEADER, ECS_OBJ__N
+	ECS_OBJ_SCHEME, ECS_OBJ_SUBSCLASS, ECS_OBJ_SUBSBASE, ECS_OBJ_HOSTPOOL, ECS_OBJ_PORTMAP, ECS_OBJ_XHEADER, ECS_OBJ__N
 };
 
 /** An open block. */

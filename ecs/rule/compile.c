@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ecs/app.h"
+
 /* --- protocols that a condition leaves possible ----------------------------------------------- */
 
 enum proto_class ecs_proto_class(uint8_t proto)
@@ -69,13 +71,17 @@ static int gate_rank(const struct cond *c)
 {
 	switch (ecs_fields[c->field].type) {
 	case T_STR:
-		return !c->neg && c->op != ECS_OP_PRESENT && c->op != ECS_OP_NPRESENT ? 4 : 0;
+	case T_KEYSTR:
+		return !c->neg && c->op != ECS_OP_PRESENT && c->op != ECS_OP_NPRESENT ? 6 : 0;
 	case T_APP:
-		return 3;
+		return 5;
 	case T_ADDR:
-		return ecs_exact_is(c) ? 2 : 0;
+		return ecs_exact_is(c) ? 4 : ecs_range_is(c) ? 3 : 0;
 	case T_PORT:
-		return ecs_exact_is(c) ? 1 : 0;
+		return ecs_exact_is(c) || ecs_range_is(c) ? 2 : 0;
+	case T_CODE:
+	case T_ENUM:
+		return c->op == ECS_OP_EQ ? 1 : 0;
 	default:
 		return 0;
 	}
@@ -83,7 +89,7 @@ static int gate_rank(const struct cond *c)
 
 static int cost(const struct cond *c)
 {
-	return ecs_fields[c->field].layer != L_L7 ? 0 : ecs_fields[c->field].type == T_STR ? 2 : 1;
+	return ecs_fields[c->field].layer != L_L7 ? 0 : is_string(c->field) ? 2 : 1;
 }
 
 static int by_cost(const void *x, const void *y)
@@ -94,13 +100,14 @@ static int by_cost(const void *x, const void *y)
 /** Copies the conditions of @p r to @p out, cheap ones first, and says what they need. */
 static void ruledef_compile(struct ruledef *r, struct cond *out)
 {
-	uint32_t gates = 0;
+	uint64_t gates = 0;
 	bool all_gates = true;
 
 	r->conds = out;
 	r->gate = NULL;
 	r->nconds = (uint16_t)r->n;
 	r->l34 = r->n > 0;
+	r->p2p = false;
 	r->protos = r->any || !r->n ? 0 : PROTO_ALL;
 	for (size_t i = 0; i < r->n; i++)
 		out[i] = r->lines[i].c;
@@ -111,6 +118,8 @@ static void ruledef_compile(struct ruledef *r, struct cond *out)
 		r->protos = (uint8_t)(r->any ? r->protos | p : r->protos & p);
 		if (ecs_fields[out[i].field].layer == L_L7)
 			r->l34 = false;
+		if (out[i].field == ECS_F_P2P_PROTOCOL && ecs_app_shares_files(out[i].lo))
+			r->p2p = true;
 		if (!gate_rank(&out[i])) {
 			all_gates = false;
 			continue;
@@ -130,15 +139,22 @@ static void group_compile(struct ecs_service *s, struct group *g)
 	bool gated = true, known = false;
 
 	g->l34 = true;
+	g->p2p = false;
+	g->appl = ECS_APPL__N;
 	g->protos = 0;
 	g->gates = 0;
 	for (size_t i = 0; i < g->n; i++) {
 		struct ruledef *r =
 			(struct ruledef *)(void *)ecs_obj_find(&s->ruledefs, g->members[i].name);
 
+		if (r && g->appl == ECS_APPL__N)
+			g->appl = r->appl;
+		if (r && r->appl != g->appl)
+			r = NULL; /* a group is of one application, that of its first member */
 		g->members[i].rule = r;
 		if (!r)
 			continue;
+		g->p2p = g->p2p || r->p2p;
 		known = r->used = true;
 		g->l34 = g->l34 && r->l34;
 		g->protos |= r->protos;
@@ -150,16 +166,16 @@ static void group_compile(struct ecs_service *s, struct group *g)
 		g->gates = 0;
 }
 
-/** The pattern of an application is its number. */
-static void apps_build(struct ecs_service *s)
+/** The pattern of an application, a status, a value by name is its number. */
+static void numbers_build(struct ecs_service *s)
 {
-	struct patterns *set = &s->sets[ECS_F_P2P_PROTOCOL];
-
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		for (size_t i = 0; i < r->n; i++) {
 			struct cond *c = &r->lines[i].c;
+			struct patterns *set = &s->sets[c->field];
+			enum ecs_type t = ecs_fields[c->field].type;
 
-			if (ecs_fields[c->field].type != T_APP)
+			if (c->op != ECS_OP_EQ || (t != T_APP && t != T_CODE && t != T_ENUM))
 				continue;
 			c->pattern = c->lo;
 			if (c->lo >= set->n)
@@ -171,12 +187,14 @@ static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 {
 	size_t n = 0;
 	struct cond *c;
-	int rc = ecs_stringset_build(s, e);
+	int rc = ecs_keys_build(s, e);
 
+	if (rc == 0)
+		rc = ecs_stringset_build(s, e);
 	if (rc)
 		return rc;
-	apps_build(s);
-	if (ecs_exacts_build(s))
+	numbers_build(s);
+	if (ecs_hosts_build(s) || ecs_exacts_build(s) || ecs_ranges_build(s))
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		n += r->n;
@@ -208,7 +226,8 @@ int ecs_rule_index(const struct ecs_service *s, const char *name)
 }
 
 static void line_compile(struct ecs_service *s, const struct rulebase *rb,
-                         const struct action_line *al, struct ecs_line *l, bool needs_action)
+                         const struct action_line *al, struct ecs_line *l,
+                         enum ecs_application appl)
 {
 	struct action *a = (struct action *)(void *)ecs_obj_find(&s->actions, al->action);
 	struct ruledef *r = NULL;
@@ -231,8 +250,13 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		.action = a ? &a->pub : NULL,
 		.action_digest = a ? a->pub.charging_digest : 0,
 		.stages = a ? ecs_action_stages(&a->pub) : 0,
-		.bound = (a || !needs_action) && (r || g),
 	};
+	if ((r && r->appl != appl) || (g && g->appl != appl && g->appl != ECS_APPL__N)) {
+		r = NULL; /* of another application: the line has no effect */
+		g = NULL;
+	}
+	l->bound = (a || appl == ECS_APPL_ROUTING) && (r || g);
+	l->p2p = r ? r->p2p : g && g->p2p;
 	if (a)
 		a->used = true;
 	if (r)
@@ -247,13 +271,13 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 }
 
 /** Appends the lines of one list. */
-static size_t list_compile(struct ecs_service *s, struct rulebase *list, size_t n, bool post,
-                           bool needs_action)
+static size_t list_compile(struct ecs_service *s, struct rulebase *list, size_t n,
+                           enum ecs_application appl)
 {
 	list->first = (uint16_t)n;
 	for (size_t i = 0; i < list->n; i++, n++) {
-		line_compile(s, list, &list->lines[i], &s->lines[n], needs_action);
-		s->lines[n].post = post;
+		line_compile(s, list, &list->lines[i], &s->lines[n], appl);
+		s->lines[n].post = appl == ECS_APPL_POST_PROCESSING;
 	}
 	return n;
 }
@@ -269,14 +293,14 @@ static int lines_compile(struct ecs_service *s, struct ecs_err *e)
 	TABLE_EACH(&s->actions, action, a)
 		a->used = false;
 	TABLE_EACH(&s->rulebases, rulebase, rb)
-		n = list_compile(s, rb, n, false, true);
+		n = list_compile(s, rb, n, ECS_APPL_CHARGING);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {
 		LIST_EACH(rb, list)
 			list->o.index = rb->o.index;
 		if (rb->post)
-			n = list_compile(s, rb->post, n, true, true);
+			n = list_compile(s, rb->post, n, ECS_APPL_POST_PROCESSING);
 		if (rb->route)
-			n = list_compile(s, rb->route, n, false, false);
+			n = list_compile(s, rb->route, n, ECS_APPL_ROUTING);
 	}
 	return 0;
 }
@@ -314,34 +338,38 @@ static void lists_step(struct lists *l, size_t i, uint16_t v)
 		l->at[i + 2]++;
 }
 
-/** Puts a ruledef under each pattern of @p field that stands for it. */
-static void gates_step(const struct ruledef *r, unsigned field, struct lists *l)
+/** Puts a ruledef under each pattern that stands for it. */
+static void gates_step(const struct ecs_service *s, const struct ruledef *r, struct lists *l)
 {
-	if (!(r->gates & FIELD_BIT(field)))
-		return;
-	for (size_t i = 0; i < r->nconds; i++) {
+	for (size_t i = 0; r->gates && i < r->nconds; i++) {
 		const struct cond *c = &r->conds[i];
 
-		if (c->field == field && (r->any || c == r->gate))
-			lists_step(l, c->pattern, (uint16_t)r->o.index);
+		if (r->any || c == r->gate)
+			lists_step(l, s->sets[c->column].first + c->pattern, (uint16_t)r->o.index);
 	}
 }
 
-static int gates_build(struct ecs_service *s, unsigned field)
+static int gates_build(struct ecs_service *s)
 {
 	struct lists l = {0};
-	int rc = lists_start(&l, s->sets[field].n);
+	size_t n = 0;
+	int rc;
 
+	for (size_t k = 0; k < s->ncolumns; k++) {
+		s->sets[k].first = (uint32_t)n;
+		n += s->sets[k].n;
+	}
+	rc = lists_start(&l, n);
 	if (rc == 0) {
 		TABLE_EACH(&s->ruledefs, ruledef, r)
-			gates_step(r, field, &l);
+			gates_step(s, r, &l);
 		rc = lists_room(&l);
 	}
 	if (rc == 0)
 		TABLE_EACH(&s->ruledefs, ruledef, r)
-			gates_step(r, field, &l);
-	s->sets[field].gate_at = l.at;
-	s->sets[field].gate = l.item;
+			gates_step(s, r, &l);
+	s->gate_at = l.at;
+	s->gate = l.item;
 	return rc;
 }
 
@@ -377,21 +405,19 @@ static int indexes_build(struct ecs_service *s)
 		lines_of_step(s, &l);
 	s->lines_at = l.at;
 	s->lines_of = l.item;
-	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
-		if (s->sets[f].n)
-			rc = gates_build(s, f);
-	return rc;
+	return rc ? rc : gates_build(s);
 }
 
 /* --- bit sets of a rulebase ------------------------------------------------------------------- */
 
-static uint32_t conds_l7(const struct ruledef *r)
+#define L7_BITS (~(FIELD_BIT(ECS_F_HTTP_ANY) - 1))
+
+static uint64_t conds_fields(const struct ruledef *r)
 {
-	uint32_t f = 0;
+	uint64_t f = 0;
 
 	for (size_t i = 0; i < r->nconds; i++)
-		if (ecs_fields[r->conds[i].field].layer == L_L7)
-			f |= FIELD_BIT(r->conds[i].field);
+		f |= FIELD_BIT(r->conds[i].field);
 	return f;
 }
 
@@ -408,7 +434,7 @@ static void sets_enter(const struct ecs_service *s, struct rulebase *rb, size_t 
 	const struct obj *o = ecs_obj_find(l->group ? &s->groups : &s->ruledefs, l->rule_name);
 	const struct ruledef *r = (const struct ruledef *)(const void *)o;
 	const struct group *g = (const struct group *)(const void *)o;
-	uint32_t gates, l7 = 0;
+	uint64_t gates, fields = 0;
 	uint8_t protos;
 
 	if (!l->bound)
@@ -416,13 +442,13 @@ static void sets_enter(const struct ecs_service *s, struct rulebase *rb, size_t 
 	gates = l->group ? g->gates : r->gates;
 	protos = l->group ? g->protos : r->protos;
 	if (!l->group)
-		l7 = conds_l7(r);
+		fields = conds_fields(r);
 	for (size_t k = 0; l->group && k < g->n; k++)
 		if (g->members[k].rule)
-			l7 |= conds_l7(g->members[k].rule);
-	if (l7 && i < rb->first_l7)
+			fields |= conds_fields(g->members[k].rule);
+	if ((fields & L7_BITS) && i < rb->first_l7)
 		rb->first_l7 = (uint16_t)i;
-	rb->l7_fields |= l7;
+	rb->fields |= fields;
 	set_bit(rulebase_set(rb, SET_ALWAYS), i, !gates);
 	set_bit(rulebase_set(rb, SET_L34), i, l->l34);
 	set_bit(rulebase_set(rb, SET_DYNAMIC), i, l->kind == ECS_LINE_DYNAMIC_ONLY);
@@ -438,7 +464,7 @@ static int list_build(struct ecs_service *s, struct rulebase *rb)
 {
 	rb->words = (rb->n + 63) / 64;
 	rb->first_l7 = (uint16_t)rb->n;
-	rb->l7_fields = 0;
+	rb->fields = 0;
 	rb->dynamic = false;
 	rb->sets = calloc(rb->words * SETS__N + 1, sizeof(*rb->sets));
 	if (!rb->sets)
@@ -492,8 +518,19 @@ static int check_timeouts(const struct ecs_timeouts *t, struct ecs_err *e)
 
 void ecs_compiled_drop(struct ecs_service *s)
 {
-	for (size_t f = 0; f < ECS_F__N; f++)
-		ecs_stringset_free(&s->sets[f]);
+	for (size_t k = 0; s->sets && k < s->ncolumns; k++)
+		ecs_stringset_free(&s->sets[k]);
+	free(s->sets);
+	s->sets = NULL;
+	ecs_keys_free(s->keys);
+	s->keys = NULL;
+	ecs_ranges_free(s->ranges);
+	s->ranges = NULL;
+	free(s->gate_at);
+	free(s->gate);
+	s->gate_at = NULL;
+	s->gate = NULL;
+	ecs_hosts_drop(s);
 	TABLE_EACH(&s->rulebases, rulebase, rb)
 		LIST_EACH(rb, list) {
 			free(list->sets);

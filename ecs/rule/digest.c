@@ -83,7 +83,7 @@ void ecs_canon_free(struct canon *c)
 
 static uint64_t digest_line(struct canon *c, const struct rule_line *l)
 {
-	bool fold = ecs_fields[l->c.field].type == T_STR && !l->case_sensitive &&
+	bool fold = is_string(l->c.field) && !l->case_sensitive &&
 	            l->c.op != ECS_OP_REGEX;
 
 	c->n = 0;
@@ -92,6 +92,10 @@ static uint64_t digest_line(struct canon *c, const struct rule_line *l)
 	ecs_canon_u64(c, l->case_sensitive);
 	ecs_canon_str(c, l->a, fold);
 	ecs_canon_str(c, l->b ? l->b : "", fold);
+	if (l->key)
+		ecs_canon_str(c, l->key, true);
+	if (l->c.pool) /* what it holds, not only its name */
+		ecs_canon_u64(c, l->c.in ? l->c.in->digest : 0);
 	return ecs_canon_digest(c);
 }
 
@@ -101,6 +105,8 @@ static void digest_ruledef(struct ruledef *r, struct canon *c, struct canon *lin
 
 	ecs_canon_str(c, "ruledef", false);
 	ecs_canon_u64(c, r->any && r->n > 1);
+	if (r->appl != ECS_APPL_CHARGING)
+		ecs_canon_u64(c, r->appl);
 	from = c->n;
 	for (size_t i = 0; i < r->n; i++)
 		ecs_canon_u64(c, digest_line(line, &r->lines[i]));
@@ -247,6 +253,8 @@ static void canon_xheader(struct canon *c, const struct ecs_xformat *x)
 static void canon_rules(const struct ecs_service *s, struct canon *all, struct canon *c)
 {
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
+	CANON_TABLE(&s->host_pools, pool, p, ecs_canon_u64(c, p->digest));
+	CANON_TABLE(&s->port_maps, pool, p, ecs_canon_u64(c, p->digest));
 	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
 	CANON_TABLE(&s->filters, packet_filter, f, ecs_filter_print(&f->pub, put_canon, c));
@@ -286,6 +294,7 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->l4_flows);
 	ecs_canon_u64(&all, s->sync_icsr_s);
 	ecs_canon_u64(&all, s->sync_sr_s);
+	ecs_canon_u64(&all, s->recover_p2p);
 	canon_rules(s, &all, &c);
 	canon_schemes(s, &all, &c, &sub);
 	failed = all.failed || c.failed || sub.failed;

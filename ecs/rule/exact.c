@@ -28,7 +28,7 @@ bool ecs_exact_is(const struct cond *c)
 {
 	enum ecs_type t = ecs_fields[c->field].type;
 
-	return c->op == ECS_OP_EQ && (t == T_ADDR || t == T_PORT);
+	return c->op == ECS_OP_EQ && !c->pool && (t == T_ADDR || t == T_PORT);
 }
 
 static size_t slot_of(const struct exacts *x, const struct exact *v)

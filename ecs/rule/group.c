@@ -59,9 +59,9 @@ int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct e
 
 	if (rc)
 		return rc;
-	if (!no && ecs_obj_find(&s->ruledefs, name))
-		return ecs_refuse(e, SRP_EDUP, "%s is the name of a ruledef", name);
-	return ecs_obj_open(&s->groups, name, no, e, &o);
+	if (!no)
+		rc = ecs_name_free(s, &s->groups, name, e);
+	return rc ? rc : ecs_obj_open(&s->groups, name, no, e, &o);
 }
 
 int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uint32_t priority,

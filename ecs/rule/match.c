@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ecs/app.h"
+
 #define WORDS_MAX (ECS_LINES_MAX / 64)
 #define TCP       6
 #define UDP       17
@@ -13,17 +15,19 @@
 /** What a condition, a rule or a line says of a packet. */
 enum verdict { NO, MAYBE, YES };
 
-/** Which patterns of a field hit its string; valid for one call. */
+/** Which patterns of a column hit its string; valid for one call. */
 struct hits {
 	uint64_t *bits;
 	uint16_t *list;
 	size_t n;
+	uint64_t call; /**< that it was scanned in last */
 };
 
 struct ecs_matcher {
 	const struct ecs_service *s;
 	hs_scratch_t *scratch;
-	struct hits hits[ECS_F__N];
+	struct hits *hits; /**< [ncolumns] */
+	uint64_t call;     /**< the number of this one */
 };
 
 /** A call, as its parts see it. */
@@ -55,12 +59,36 @@ static enum verdict either(const struct cond *c, uint16_t a, uint16_t b)
 	return known(hit != c->neg);
 }
 
+static enum verdict in_pool(const struct cond *c, bool hit)
+{
+	return known(c->in && hit != c->neg);
+}
+
+static enum verdict port(const struct cond *c, uint16_t v)
+{
+	const struct ecs_addr a = ecs_port_addr(v);
+
+	return c->pool ? in_pool(c, c->in && ecs_hosts_has(c->in, &a, false)) : in_range(c, v);
+}
+
+static enum verdict either_port(const struct cond *c, uint16_t v, uint16_t w)
+{
+	const struct ecs_addr a = ecs_port_addr(v), b = ecs_port_addr(w);
+
+	if (!c->pool)
+		return either(c, v, w);
+	return in_pool(c, c->in && (ecs_hosts_has(c->in, &a, false) ||
+	                            ecs_hosts_has(c->in, &b, false)));
+}
+
 static enum verdict addr(const struct cond *c, const struct ecs_addr *a)
 {
-	bool hit = ecs_addr_is4(a) == c->v4 && memcmp(a, &c->alo, sizeof(*a)) >= 0 &&
-	           memcmp(a, &c->ahi, sizeof(*a)) <= 0;
+	bool is4 = ecs_addr_is4(a);
 
-	return known(hit != c->neg);
+	if (c->pool)
+		return in_pool(c, c->in && ecs_hosts_has(c->in, a, is4));
+	return known((is4 == c->v4 && memcmp(a, &c->alo, sizeof(*a)) >= 0 &&
+	              memcmp(a, &c->ahi, sizeof(*a)) <= 0) != c->neg);
 }
 
 static bool has_ports(const struct ecs_packet *p, uint8_t proto)
@@ -73,17 +101,44 @@ static bool is_icmp(const struct ecs_packet *p)
 	return p->proto == ICMP || p->proto == ICMPV6;
 }
 
-static const char *l7_string(const struct ecs_l7 *l7, unsigned field)
+/** The string of a T_STR field; NULL: there is none, or not yet. */
+static const char *string_of(const struct ecs_match_in *in, unsigned field)
 {
+	const struct ecs_l7 *l7 = in->l7;
+
+	switch (field) {
+	case ECS_F_IP_NAME:
+		return in->server_name;
+	case ECS_F_BEARER_APN:
+		return in->apn && in->apn[0] ? in->apn : NULL;
+	case ECS_F_BEARER_IMSI:
+		return in->imsi && in->imsi[0] ? in->imsi : NULL;
+	default:
+		break;
+	}
+	if (!l7)
+		return NULL;
 	switch (field) {
 	case ECS_F_HTTP_HOST:
+	case ECS_F_WWW_HOST:
 		return l7->http_host;
+	case ECS_F_HTTP_DOMAIN:
+	case ECS_F_WWW_DOMAIN:
+		return l7->http_domain;
 	case ECS_F_HTTP_URL:
+	case ECS_F_WWW_URL:
 		return l7->http_url;
+	case ECS_F_HTTP_URI:
+		return l7->http_uri;
 	case ECS_F_HTTP_UA:
 		return l7->http_user_agent;
+	case ECS_F_HTTP_TYPE:
+		return l7->http_type;
 	case ECS_F_TLS_SNI:
+	case ECS_F_P2P_TLS:
 		return l7->tls_sni;
+	case ECS_F_P2P_QUIC:
+		return l7->quic_sni;
 	case ECS_F_DNS_QUERY:
 		return l7->dns_query;
 	default:
@@ -91,28 +146,78 @@ static const char *l7_string(const struct ecs_l7 *l7, unsigned field)
 	}
 }
 
-static enum verdict l7_cond(const struct ecs_matcher *m, const struct ecs_l7 *l7,
-                            const struct cond *c)
+/** The number of a T_CODE or T_ENUM field; 0: not known, or not yet. */
+static uint16_t number_of(const struct ecs_match_in *in, unsigned field)
 {
-	const uint64_t *bits = m->hits[c->field].bits;
-	bool http;
+	const struct ecs_l7 *l7 = in->l7;
+
+	switch (field) {
+	case ECS_F_BEARER_RAT:
+		return in->rat;
+	case ECS_F_HTTP_METHOD:
+		return l7->http_method;
+	case ECS_F_HTTP_CODE:
+		return l7->http_code;
+	case ECS_F_P2P_TRAFFIC:
+		return ecs_app_traffic(l7->app, l7->app_master, l7->final);
+	case ECS_F_P2P_BEHAVIOR:
+		return ecs_app_behavior(l7->app, l7->app_master);
+	default:
+		return 0;
+	}
+}
+
+/** Whether what a boolean field of L7 asks for was seen. */
+static bool seen(const struct ecs_l7 *l7, unsigned field)
+{
+	switch (field) {
+	case ECS_F_HTTPS_ANY:
+		return l7->tls;
+	case ECS_F_DNS_ANY:
+		return l7->dns_query;
+	default:
+		return l7->http_host || l7->http_url || l7->http_user_agent;
+	}
+}
+
+/** @p final: nothing more will be known of the field. */
+static enum verdict string_cond(const struct call *k, const struct cond *c, bool final)
+{
+	const struct hits *h = &k->m->hits[c->column];
+	bool there = ecs_fields[c->field].type == T_KEYSTR ? h->call == k->m->call
+	                                                   : string_of(k->in, c->field) != NULL;
+
+	if (!there) /* absent: only !present can match */
+		return final ? known(c->op == ECS_OP_NPRESENT) : MAYBE;
+	if (c->op == ECS_OP_PRESENT || c->op == ECS_OP_NPRESENT)
+		return known(c->want);
+	return known((h->bits[c->pattern / 64] >> (c->pattern % 64) & 1) != c->neg);
+}
+
+static enum verdict l7_cond(const struct call *k, const struct cond *c)
+{
+	const struct ecs_l7 *l7 = k->in->l7;
+	uint16_t v;
 
 	if (!l7)
 		return NO;
-	if (c->field == ECS_F_HTTP_ANY) {
-		http = l7->http_host || l7->http_url || l7->http_user_agent;
-		return http || l7->final ? known(http == c->want) : MAYBE;
-	}
-	if (c->field == ECS_F_P2P_PROTOCOL) {
+	switch (ecs_fields[c->field].type) {
+	case T_BOOL:
+		return seen(l7, c->field) || l7->final ? known(seen(l7, c->field) == c->want)
+		                                       : MAYBE;
+	case T_APP:
 		if ((l7->app && l7->app == c->lo) || (l7->app_master && l7->app_master == c->lo))
 			return YES;
 		return l7->final ? NO : MAYBE; /* nDPI may still refine what it has said */
+	case T_CODE:
+	case T_ENUM:
+		v = number_of(k->in, c->field);
+		if (ecs_fields[c->field].reads_app && !l7->final)
+			return v && !c->neg && v == c->lo ? YES : MAYBE;
+		return v ? in_range(c, v) : l7->final ? NO : MAYBE;
+	default:
+		return string_cond(k, c, l7->final);
 	}
-	if (!l7_string(l7, c->field)) /* absent: only !present can match */
-		return l7->final ? known(c->op == ECS_OP_NPRESENT) : MAYBE;
-	if (c->op == ECS_OP_PRESENT || c->op == ECS_OP_NPRESENT)
-		return known(c->want);
-	return known((bits[c->pattern / 64] >> (c->pattern % 64) & 1) != c->neg);
 }
 
 static enum verdict cond_eval(const struct call *k, const struct cond *c)
@@ -142,29 +247,37 @@ static enum verdict cond_eval(const struct call *k, const struct cond *c)
 	case ECS_F_TCP_ANY:
 		return known((p->proto == TCP) == c->want);
 	case ECS_F_TCP_SPORT:
-		return has_ports(p, TCP) ? in_range(c, p->sport) : NO;
+		return has_ports(p, TCP) ? port(c, p->sport) : NO;
 	case ECS_F_TCP_DPORT:
-		return has_ports(p, TCP) ? in_range(c, p->dport) : NO;
+		return has_ports(p, TCP) ? port(c, p->dport) : NO;
 	case ECS_F_TCP_EPORT:
-		return has_ports(p, TCP) ? either(c, p->sport, p->dport) : NO;
+		return has_ports(p, TCP) ? either_port(c, p->sport, p->dport) : NO;
 	case ECS_F_TCP_STATE:
 		return p->proto == TCP && k->in->tcp_state ? in_range(c, k->in->tcp_state) : NO;
 	case ECS_F_UDP_ANY:
 		return known((p->proto == UDP) == c->want);
 	case ECS_F_UDP_SPORT:
-		return has_ports(p, UDP) ? in_range(c, p->sport) : NO;
+		return has_ports(p, UDP) ? port(c, p->sport) : NO;
 	case ECS_F_UDP_DPORT:
-		return has_ports(p, UDP) ? in_range(c, p->dport) : NO;
+		return has_ports(p, UDP) ? port(c, p->dport) : NO;
 	case ECS_F_UDP_EPORT:
-		return has_ports(p, UDP) ? either(c, p->sport, p->dport) : NO;
+		return has_ports(p, UDP) ? either_port(c, p->sport, p->dport) : NO;
 	case ECS_F_ICMP_ANY:
 		return known(is_icmp(p) == c->want);
 	case ECS_F_ICMP_TYPE:
 		return is_icmp(p) && p->frag != ECS_FRAG_LATER ? in_range(c, p->icmp_type) : NO;
 	case ECS_F_ICMP_CODE:
 		return is_icmp(p) && p->frag != ECS_FRAG_LATER ? in_range(c, p->icmp_code) : NO;
+	case ECS_F_IP_NAME:
+	case ECS_F_BEARER_APN:
+	case ECS_F_BEARER_IMSI:
+		return string_cond(k, c, true);
+	case ECS_F_BEARER_RAT:
+		return k->in->rat ? in_range(c, k->in->rat) : NO;
+	case ECS_F_TETHERED:
+		return known(k->in->tethered == c->want);
 	default:
-		return l7_cond(k->m, k->in->l7, c);
+		return l7_cond(k, c);
 	}
 }
 
@@ -246,15 +359,17 @@ static void on_hit(void *arg, uint16_t id)
 	}
 }
 
-static void scan(struct ecs_matcher *m, unsigned field, const char *text)
+static void scan(struct ecs_matcher *m, unsigned column, const char *text, size_t len)
 {
-	struct hits *h = &m->hits[field];
+	struct hits *h = &m->hits[column];
 
 	while (h->n > 0) { /* of the call before */
 		h->n--;
 		h->bits[h->list[h->n] / 64] = 0;
 	}
-	ecs_stringset_find(&m->s->sets[field], text, m->scratch, on_hit, h);
+	h->call = m->call;
+	if (h->bits)
+		ecs_stringset_find(&m->s->sets[column], text, len, m->scratch, on_hit, h);
 }
 
 /** Makes candidates of the lines of this rulebase that look at one of these ruledefs. */
@@ -283,14 +398,24 @@ static void candidates(struct call *k, const uint16_t *rules, size_t n)
 }
 
 /** Makes candidates of the lines whose rules stand and fall with this pattern. */
-static void on_pattern(void *arg, unsigned field, uint16_t pattern)
+static void on_pattern(void *arg, unsigned column, uint16_t pattern)
 {
 	struct call *k = arg;
-	const struct patterns *set = &k->m->s->sets[field];
+	const struct ecs_service *s = k->m->s;
+	const struct patterns *set = &s->sets[column];
+	const uint32_t *at = s->gate_at + set->first + pattern;
 
 	if (pattern < set->n)
-		candidates(k, set->gate + set->gate_at[pattern],
-		           set->gate_at[pattern + 1u] - set->gate_at[pattern]);
+		candidates(k, s->gate + at[0], at[1] - at[0]);
+}
+
+static void scan_gates(struct call *k, unsigned column, const char *text, size_t len)
+{
+	const struct hits *h = &k->m->hits[column];
+
+	scan(k->m, column, text, len);
+	for (size_t i = 0; i < h->n; i++)
+		on_pattern(k, column, h->list[i]);
 }
 
 static void add_set(const struct call *k, uint64_t *to, unsigned which)
@@ -299,6 +424,92 @@ static void add_set(const struct call *k, uint64_t *to, unsigned which)
 
 	for (size_t w = 0; w < k->rb->words; w++)
 		to[w] |= set[w];
+}
+
+/** Of a name and its value that a rule may look at; what was there before counts. */
+static void keyed(struct call *k, unsigned field, const char *name, size_t len, const char *value,
+                  size_t value_len)
+{
+	uint16_t column = ecs_keys_find(k->m->s->keys, field, name, len);
+
+	if (column && k->m->hits[column].call != k->m->call)
+		scan_gates(k, column, value, value_len);
+}
+
+/** The attributes of a URL: what stands behind its question mark, up to a fragment. */
+static void look_attributes(struct call *k, const char *url)
+{
+	const char *p = strchr(url, '?');
+	size_t left = p ? strcspn(p, "#") : 0;
+
+	while (left > 1) {
+		size_t n, name;
+
+		p++;
+		left--;
+		n = strcspn(p, "&;");
+		if (n > left)
+			n = left;
+		name = strcspn(p, "=");
+		if (name < n)
+			keyed(k, ECS_F_HTTP_ATTR, p, name, p + name + 1, n - name - 1);
+		else
+			keyed(k, ECS_F_HTTP_ATTR, p, n, p + n, 0);
+		p += n;
+		left -= n;
+	}
+}
+
+static void look_headers(struct call *k, const char *p)
+{
+	while (*p) {
+		size_t name = strlen(p);
+		const char *value = p + name + 1;
+		size_t len = strlen(value);
+
+		keyed(k, ECS_F_HTTP_XHEADER, p, name, value, len);
+		p = value + len + 1;
+	}
+}
+
+static void look_keyed(struct call *k, unsigned field)
+{
+	const struct ecs_l7 *l7 = k->in->l7;
+
+	if (field == ECS_F_HTTP_ATTR && l7->http_url)
+		look_attributes(k, l7->http_url);
+	if (field == ECS_F_HTTP_XHEADER && l7->http_headers)
+		look_headers(k, l7->http_headers);
+}
+
+static void look_number(struct call *k, unsigned field)
+{
+	const struct ecs_l7 *l7 = k->in->l7;
+
+	if (field == ECS_F_P2P_PROTOCOL) {
+		on_pattern(k, field, l7->app);
+		on_pattern(k, field, l7->app_master);
+	} else {
+		on_pattern(k, field, number_of(k->in, field));
+	}
+}
+
+/** Looks at what is known of the session and of the address: strings and numbers of L3. */
+static void look_l3(struct call *k)
+{
+	static const uint8_t strings[] = {ECS_F_IP_NAME, ECS_F_BEARER_APN, ECS_F_BEARER_IMSI};
+
+	k->m->call++;
+	for (size_t i = 0; i < sizeof(strings); i++) {
+		const char *text = k->rb->fields & FIELD_BIT(strings[i])
+		                           ? string_of(k->in, strings[i])
+		                           : NULL;
+
+		if (text)
+			scan_gates(k, strings[i], text, strlen(text));
+	}
+	if (k->rb->fields & FIELD_BIT(ECS_F_BEARER_RAT))
+		on_pattern(k, ECS_F_BEARER_RAT, k->in->rat);
 }
 
 /** Looks at what analyzers have said: one scan per known string, and the lines that its hits, or
@@ -310,21 +521,19 @@ static void look(struct call *k)
 	if (!l7)
 		return;
 	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++) {
-		const char *text = l7_string(l7, f);
+		enum ecs_type t = ecs_fields[f].type;
+		const char *text = t == T_STR ? string_of(k->in, f) : NULL;
 
-		if (!(k->rb->l7_fields & FIELD_BIT(f)))
+		if (!(k->rb->fields & FIELD_BIT(f)))
 			continue;
 		if (!text && !l7->final)
 			add_set(k, k->later, set_gated(f));
-		if (f == ECS_F_P2P_PROTOCOL) {
-			on_pattern(k, f, l7->app);
-			on_pattern(k, f, l7->app_master);
-		}
-		if (!text)
-			continue;
-		scan(k->m, f, text);
-		for (size_t i = 0; i < k->m->hits[f].n; i++)
-			on_pattern(k, f, k->m->hits[f].list[i]);
+		if (text)
+			scan_gates(k, f, text, strlen(text));
+		else if (t == T_KEYSTR)
+			look_keyed(k, f);
+		else if (t == T_APP || t == T_CODE || t == T_ENUM)
+			look_number(k, f);
 	}
 }
 
@@ -381,6 +590,8 @@ static uint16_t match_list(struct call *k)
 
 	add_set(k, k->yes, SET_ALWAYS);
 	ecs_exacts_find(k->m->s, k->in->pkt, on_pattern, k);
+	ecs_ranges_find(k->m->s, k->in->pkt, on_pattern, k);
+	look_l3(k);
 	keep_set(k, proto);
 	keep_active(k);
 	if (k->in->l34_only) {
@@ -438,19 +649,24 @@ struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
 	if (!m)
 		return NULL;
 	m->s = s;
-	for (size_t f = 0; f < ECS_F__N; f++) {
-		struct hits *h = &m->hits[f];
+	m->hits = calloc(s->ncolumns, sizeof(*m->hits));
+	for (size_t i = 0; m->hits && i < s->ncolumns; i++) {
+		struct hits *h = &m->hits[i];
 
-		if (ecs_fields[f].type != T_STR || !s->sets[f].n)
+		if ((i < ECS_F__N && !is_string((unsigned)i)) || !s->sets[i].n)
 			continue;
-		h->bits = calloc((s->sets[f].n + 63) / 64, sizeof(*h->bits));
-		h->list = calloc(s->sets[f].n, sizeof(*h->list));
+		h->bits = calloc((s->sets[i].n + 63) / 64, sizeof(*h->bits));
+		h->list = calloc(s->sets[i].n, sizeof(*h->list));
 		if (!h->bits || !h->list ||
-		    (s->sets[f].db &&
-		     hs_alloc_scratch(s->sets[f].db, &m->scratch) != HS_SUCCESS)) {
+		    (s->sets[i].db &&
+		     hs_alloc_scratch(s->sets[i].db, &m->scratch) != HS_SUCCESS)) {
 			ecs_matcher_free(m);
 			return NULL;
 		}
+	}
+	if (!m->hits) {
+		free(m);
+		return NULL;
 	}
 	return m;
 }
@@ -459,10 +675,11 @@ void ecs_matcher_free(struct ecs_matcher *m)
 {
 	if (!m)
 		return;
-	for (size_t f = 0; f < ECS_F__N; f++) {
-		free(m->hits[f].bits);
-		free(m->hits[f].list);
+	for (size_t i = 0; m->hits && i < m->s->ncolumns; i++) {
+		free(m->hits[i].bits);
+		free(m->hits[i].list);
 	}
+	free(m->hits);
 	hs_free_scratch(m->scratch);
 	free(m);
 }

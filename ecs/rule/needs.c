@@ -1,23 +1,44 @@
 #include "config.h"
 #include "ecs/rule/service_impl.h"
 
+/** Where a field says nothing of analyzers. */
+struct reads {
+	struct ecs_needs needs;
+	bool none;
+};
+#define READS_none    offsetof(struct reads, none)
+#define READS_http    offsetof(struct reads, needs.http)
+#define READS_headers offsetof(struct reads, needs.headers)
+#define READS_reply   offsetof(struct reads, needs.reply)
+#define READS_tls     offsetof(struct reads, needs.tls)
+#define READS_quic    offsetof(struct reads, needs.quic)
+#define READS_dns     offsetof(struct reads, needs.dns)
+#define READS_app     offsetof(struct reads, needs.app)
+#define READS_names   offsetof(struct reads, needs.names)
+
+static const uint8_t reads_at[ECS_F__N] = {
+#define ECS_FIELD(sym, words, type, layer, reads, help) [ECS_F_##sym] = (uint8_t)READS_##reads,
+#include "ecs/rule/field.def"
+#undef ECS_FIELD
+};
+
 struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase)
 {
-	const uint32_t http = FIELD_BIT(ECS_F_HTTP_ANY) | FIELD_BIT(ECS_F_HTTP_HOST) |
-	                      FIELD_BIT(ECS_F_HTTP_URL) | FIELD_BIT(ECS_F_HTTP_UA);
+	struct reads r = {0};
 	const struct rulebase *rb;
-	uint32_t fields;
+	uint64_t fields;
 
 	if (!s->frozen || rulebase < 0 || (size_t)rulebase >= s->rulebases.n)
-		return (struct ecs_needs){0};
+		return r.needs;
 	rb = (const struct rulebase *)(const void *)s->rulebases.v[rulebase];
-	fields = rb->l7_fields | (rb->post ? rb->post->l7_fields : 0);
-	return (struct ecs_needs){
-		.http = fields & http,
-		.tls = fields & FIELD_BIT(ECS_F_TLS_SNI),
-		.dns = fields & FIELD_BIT(ECS_F_DNS_QUERY),
-		.app = fields & FIELD_BIT(ECS_F_P2P_PROTOCOL),
-	};
+	fields = rb->fields | (rb->post ? rb->post->fields : 0);
+	for (unsigned f = 0; f < ECS_F__N; f++)
+		if (fields & FIELD_BIT(f))
+			*((bool *)(void *)&r + reads_at[f]) = true;
+	/* both stand in the same bytes as the requests */
+	if (r.needs.headers || r.needs.reply)
+		r.needs.http = true;
+	return r.needs;
 }
 
 enum ecs_post_looks ecs_service_post_looks(const struct ecs_service *s, int rulebase)
@@ -29,5 +50,5 @@ enum ecs_post_looks ecs_service_post_looks(const struct ecs_service *s, int rule
 	rb = (const struct rulebase *)(const void *)s->rulebases.v[rulebase];
 	if (!rb->post)
 		return ECS_POST_NOTHING;
-	return rb->post->l7_fields ? ECS_POST_L7 : ECS_POST_L34;
+	return rb->post->fields & ~(FIELD_BIT(ECS_F_HTTP_ANY) - 1) ? ECS_POST_L7 : ECS_POST_L34;
 }

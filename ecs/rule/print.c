@@ -61,10 +61,15 @@ static const char *word(const char *s, char out[2 * VALUE_MAX + 3])
 
 static void print_rule_line(const struct printer *p, const struct rule_line *l)
 {
-	char a[2 * VALUE_MAX + 3];
-	const char *words = ecs_fields[l->c.field].words, *op = ecs_op_text[l->c.op];
+	char a[2 * VALUE_MAX + 3], words[96];
+	const char *op = ecs_op_text[l->c.op];
 
-	if (l->b)
+	snprintf(words, sizeof(words), "%s%s%s", ecs_fields[l->c.field].words, l->key ? " " : "",
+	         l->key ? l->key : "");
+	if (l->c.pool)
+		line(p, "%s %s %s %s", words, op,
+		     ecs_fields[l->c.field].type == T_PORT ? "port-map" : "host-pool", l->a);
+	else if (l->b)
 		line(p, "%s %s %s to %s", words, op, l->a, l->b);
 	else if (!l->a[0])
 		line(p, "%s %s", words, op);
@@ -75,11 +80,30 @@ static void print_rule_line(const struct printer *p, const struct rule_line *l)
 
 static void print_ruledef(struct printer *p, const struct ruledef *r)
 {
+	static const char *const appl[] = {
+#define X(sym, text) [ECS_APPL_##sym] = text,
+		ECS_APPLICATIONS(X)
+#undef X
+	};
+
 	block_open(p, "ruledef", r->o.name);
+	if (r->appl != ECS_APPL_CHARGING)
+		line(p, "rule-application %s", appl[r->appl]);
 	for (size_t i = 0; i < r->n; i++)
 		print_rule_line(p, &r->lines[i]);
 	if (r->any)
 		line(p, "multi-line-or all-lines");
+	block_close(p);
+}
+
+static void print_pool(struct printer *p, const struct pool *o, const char *what, const char *word)
+{
+	block_open(p, what, o->o.name);
+	for (size_t i = 0; i < o->n; i++)
+		if (o->lines[i].b)
+			line(p, "%s range %s to %s", word, o->lines[i].a, o->lines[i].b);
+		else
+			line(p, "%s %s", word, o->lines[i].a);
 	block_close(p);
 }
 
@@ -198,6 +222,8 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 		line(p, "check-point accounting sync-timer icsr %u", s->sync_icsr_s);
 	if (s->sync_sr_s)
 		line(p, "check-point accounting sync-timer sr %u", s->sync_sr_s);
+	if (s->recover_p2p)
+		line(p, "flow-recovery p2p");
 }
 
 static void print_records(struct printer *p, const struct obj_table *t, const char *what)
@@ -230,6 +256,10 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 
 	block_open(&p, "active-charging service", s->name);
 	print_own(&p, s);
+	TABLE_EACH(&s->host_pools, pool, o)
+		print_pool(&p, o, "host-pool", "ip");
+	TABLE_EACH(&s->port_maps, pool, o)
+		print_pool(&p, o, "port-map", "port");
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		print_ruledef(&p, r);
 	TABLE_EACH(&s->groups, group, g)

@@ -9,8 +9,18 @@
 
 #define OP(sym) (1u << ECS_OP_##sym)
 
+#define READS_APP_none    false
+#define READS_APP_http    false
+#define READS_APP_headers false
+#define READS_APP_reply   false
+#define READS_APP_tls     false
+#define READS_APP_quic    false
+#define READS_APP_dns     false
+#define READS_APP_names   false
+#define READS_APP_app     true
+
 const struct ecs_field_row ecs_fields[ECS_F__N] = {
-#define ECS_FIELD(sym, words, type, layer, help) [ECS_F_##sym] = {words, T_##type, L_##layer},
+#define ECS_FIELD(sym, words, type, layer, reads, help) [ECS_F_##sym] = {words, T_##type, L_##layer, READS_APP_##reads},
 #include "ecs/rule/field.def"
 #undef ECS_FIELD
 };
@@ -35,11 +45,76 @@ static const uint32_t type_ops[T__N] = {
 	[T_TCPSTATE] = OP(EQ) | OP(NE),
 	[T_STR] = OP(EQ) | OP(NE) | OP(CONTAINS) | OP(NCONTAINS) | OP(STARTS) | OP(NSTARTS) |
 		OP(ENDS) | OP(NENDS) | OP(REGEX) | OP(PRESENT) | OP(NPRESENT),
+	[T_KEYSTR] = OP(EQ) | OP(NE) | OP(CONTAINS) | OP(NCONTAINS) | OP(STARTS) | OP(NSTARTS) |
+		OP(ENDS) | OP(NENDS) | OP(REGEX) | OP(PRESENT) | OP(NPRESENT),
 	[T_APP] = OP(EQ),
 	[T_IPVER] = OP(EQ) | OP(NE),
+	[T_CODE] = OP(EQ) | OP(NE) | OP(LE) | OP(GE),
+	[T_ENUM] = OP(EQ) | OP(NE),
 };
 
 static const uint32_t negated = OP(NE) | OP(NCONTAINS) | OP(NSTARTS) | OP(NENDS) | OP(NRANGE);
+
+static const char *const methods[] = {
+#define X(sym, text) [ECS_METHOD_##sym] = text,
+	ECS_HTTP_METHODS(X)
+#undef X
+};
+static const char *const rats[] = {
+#define X(sym, text) [ECS_RAT_##sym] = text,
+	ECS_RATS(X)
+#undef X
+};
+static const char *const traffics[] = {
+#define X(sym, text) [ECS_TRAFFIC_##sym] = text,
+	ECS_TRAFFICS(X)
+#undef X
+};
+static const char *const behaviors[] = {
+#define X(sym, text) [ECS_BEHAVIOR_##sym] = text,
+	ECS_BEHAVIORS(X)
+#undef X
+};
+
+static const char *const *enum_texts(enum ecs_field f, size_t *n)
+{
+	switch (f) {
+	case ECS_F_HTTP_METHOD:
+		*n = ECS_METHOD__N;
+		return methods;
+	case ECS_F_BEARER_RAT:
+		*n = ECS_RAT__N;
+		return rats;
+	case ECS_F_P2P_TRAFFIC:
+		*n = ECS_TRAFFIC__N;
+		return traffics;
+	case ECS_F_P2P_BEHAVIOR:
+		*n = ECS_BEHAVIOR__N;
+		return behaviors;
+	default:
+		*n = 0;
+		return NULL;
+	}
+}
+
+uint8_t ecs_enum_value(enum ecs_field f, const char *text)
+{
+	size_t n;
+	const char *const *v = enum_texts(f, &n);
+
+	for (size_t i = 1; i < n; i++)
+		if (strcasecmp(v[i], text) == 0)
+			return (uint8_t)i;
+	return 0;
+}
+
+const char *ecs_enum_text(enum ecs_field f, uint8_t value)
+{
+	size_t n;
+	const char *const *v = enum_texts(f, &n);
+
+	return value < n ? v[value] : NULL;
+}
 
 static const struct {
 	const char *name;
@@ -62,7 +137,7 @@ static const char *proto_name(uint8_t proto)
 struct value {
 	enum ecs_field field;
 	enum ecs_op op;
-	const char *a, *b;
+	const char *key, *a, *b;
 	bool trusted; /* was tried before */
 	char ta[VALUE_MAX + 1], tb[VALUE_MAX + 1];
 	struct cond c;
@@ -158,6 +233,34 @@ static int read_tcp_state(struct value *v, struct ecs_err *e)
 		e, SRP_EINVAL,
 		"expected a TCP state (close, close-wait, closing, established, fin-wait1, "
 		"fin-wait2, last-ack, listen, syn-received, syn-sent, time-wait)");
+}
+
+static int read_code(struct value *v, struct ecs_err *e)
+{
+	uint32_t n;
+
+	if (!number(v->a, 599, &n) || n < 100)
+		return ecs_refuse(e, SRP_ERANGE, "expected a status from 100 to 599, not %.40s",
+		                  v->a);
+	number_range(v, n, n, 599);
+	snprintf(v->ta, sizeof(v->ta), "%u", n);
+	return 0;
+}
+
+static int read_enum(struct value *v, struct ecs_err *e)
+{
+	uint8_t x = ecs_enum_value(v->field, v->a);
+	char list[128] = "";
+	size_t n, len = 0;
+	const char *const *texts = enum_texts(v->field, &n);
+
+	for (size_t i = 1; !x && i < n && len < sizeof(list); i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, " %s", texts[i]);
+	if (!x)
+		return ecs_refuse(e, SRP_EINVAL, "expected one of%s", list);
+	v->c.lo = v->c.hi = x;
+	snprintf(v->ta, sizeof(v->ta), "%s", ecs_enum_text(v->field, x));
+	return 0;
 }
 
 static int read_ip_version(struct value *v, struct ecs_err *e)
@@ -285,8 +388,38 @@ static int read_addr(struct value *v, struct ecs_err *e)
 	return 0;
 }
 
+static int read_pool(struct value *v, struct ecs_err *e)
+{
+	bool port = ecs_fields[v->field].type == T_PORT;
+	int rc = ecs_name_check(v->a, port ? "port-map" : "host-pool", e);
+
+	if (rc == 0)
+		snprintf(v->ta, sizeof(v->ta), "%s", v->a);
+	return rc;
+}
+
+int ecs_span_read(bool port, const char *a, const char *b, struct span *out, char *ta, char *tb,
+                  struct ecs_err *e)
+{
+	struct value v = {.field = port ? ECS_F_TCP_SPORT : ECS_F_IP_SRC,
+	                  .op = b ? ECS_OP_RANGE : ECS_OP_EQ, .a = a, .b = b};
+	int rc = port ? read_port(&v, e) : read_addr(&v, e);
+
+	if (rc)
+		return rc;
+	if (port)
+		*out = (struct span){ecs_port_addr(v.c.lo), ecs_port_addr(v.c.hi), false};
+	else
+		*out = (struct span){v.c.alo, v.c.ahi, v.c.v4};
+	snprintf(ta, VALUE_MAX + 1, "%s", v.ta);
+	snprintf(tb, VALUE_MAX + 1, "%s", b ? v.tb : "");
+	return 0;
+}
+
 static int read_value(struct value *v, bool case_sensitive, struct ecs_err *e)
 {
+	if (v->c.pool)
+		return read_pool(v, e);
 	switch (ecs_fields[v->field].type) {
 	case T_BOOL:
 		return read_bool(v, e);
@@ -299,7 +432,12 @@ static int read_value(struct value *v, bool case_sensitive, struct ecs_err *e)
 	case T_TCPSTATE:
 		return read_tcp_state(v, e);
 	case T_STR:
+	case T_KEYSTR:
 		return read_string(v, case_sensitive, e);
+	case T_CODE:
+		return read_code(v, e);
+	case T_ENUM:
+		return read_enum(v, e);
 	case T_APP:
 		return read_app(v, e);
 	case T_IPVER:
@@ -324,12 +462,19 @@ static int check_form(const struct value *v, bool case_sensitive, struct ecs_err
 			n += (unsigned)snprintf(list + n, sizeof(list) - n, " %s", ecs_op_text[i]);
 	if (v->op >= ECS_OP__N || !(ops & (1u << v->op)))
 		return ecs_refuse(e, SRP_EINVAL, "expected one of%s after %s", list, words);
-	if (case_sensitive && (ecs_fields[v->field].type != T_STR || none))
+	if (v->c.pool && (!range || (ecs_fields[v->field].type != T_ADDR &&
+	                             ecs_fields[v->field].type != T_PORT)))
+		return ecs_refuse(e, SRP_EINVAL,
+		                  "expected host-pool or port-map after a range of addresses or ports");
+	if ((ecs_fields[v->field].type == T_KEYSTR) != (v->key != NULL))
+		return ecs_refuse(e, SRP_EINVAL, "expected %s after %s",
+		                  v->key ? "no name" : "a name", words);
+	if (case_sensitive && (!is_string(v->field) || none))
 		return ecs_refuse(e, SRP_EINVAL, "expected case-sensitive with a string only");
 	if (none ? v->a || v->b : !v->a)
 		return ecs_refuse(e, SRP_EINVAL, "expected %s value after %s %s", none ? "no" : "a",
 				  words, ecs_op_text[v->op]);
-	if (range != (v->b != NULL))
+	if ((range && !v->c.pool) != (v->b != NULL))
 		return ecs_refuse(e, SRP_EINVAL, "expected %s after %s %s",
 				  range ? "the end of the range" : "one value only", words,
 				  ecs_op_text[v->op]);
@@ -346,6 +491,7 @@ static struct rule_line *line_find(const struct ruledef *r, const struct value *
 
 		if (l->c.field == v->field && l->c.op == v->op &&
 		    l->case_sensitive == case_sensitive && strcmp(l->a, v->ta) == 0 &&
+		    l->c.pool == v->c.pool && (!v->key || strcasecmp(l->key, v->key) == 0) &&
 		    strcmp(l->b ? l->b : "", v->b ? v->tb : "") == 0)
 			return l;
 	}
@@ -368,10 +514,12 @@ static int line_add(struct ruledef *r, const struct value *v, bool case_sensitiv
 	*l = (struct rule_line){
 		.c = v->c,
 		.case_sensitive = case_sensitive,
+		.key = v->key ? strdup(v->key) : NULL,
 		.a = strdup(v->ta),
 		.b = v->b ? strdup(v->tb) : NULL,
 	};
-	if (!l->a || (v->b && !l->b)) {
+	if (!l->a || (v->b && !l->b) || (v->key && !l->key)) {
+		free(l->key);
 		free(l->a);
 		free(l->b);
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
@@ -382,6 +530,7 @@ static int line_add(struct ruledef *r, const struct value *v, bool case_sensitiv
 
 static void line_remove(struct ruledef *r, struct rule_line *l)
 {
+	free(l->key);
 	free(l->a);
 	free(l->b);
 	memmove(l, l + 1, (size_t)(r->lines + r->n - (l + 1)) * sizeof(*l));
@@ -395,16 +544,42 @@ int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct
 
 	if (rc)
 		return rc;
-	if (!no && ecs_obj_find(&s->groups, name))
-		return ecs_refuse(e, SRP_EDUP, "%s is the name of a group-of-ruledefs", name);
-	return ecs_obj_open(&s->ruledefs, name, no, e, &o);
+	if (!no)
+		rc = ecs_name_free(s, &s->ruledefs, name, e);
+	return rc ? rc : ecs_obj_open(&s->ruledefs, name, no, e, &o);
 }
 
 int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, enum ecs_field f,
                           bool case_sensitive, enum ecs_op op, const char *a, const char *b,
                           struct ecs_err *e)
 {
-	struct value v = {.field = f, .op = op, .a = a, .b = b, .trusted = s->trusted};
+	const struct ecs_rule_words w = {.field = f, .op = op, .case_sensitive = case_sensitive,
+	                                 .a = a, .b = b};
+
+	return ecs_service_rule_put(s, ruledef, no, &w, e);
+}
+
+static int check_key(const char *key, struct ecs_err *e)
+{
+	size_t n = key ? strlen(key) : 1;
+
+	if (n < 1 || n > ECS_KEY_MAX)
+		return ecs_refuse(e, SRP_ERANGE, "expected a name of 1 to %d characters, not %zu",
+		                  ECS_KEY_MAX, n);
+	for (size_t i = 0; key && i < n; i++)
+		if (key[i] <= ' ' || key[i] > '~' || strchr("\"\\&=:?|#", key[i]))
+			return ecs_refuse(e, SRP_EINVAL,
+			                  "expected a name of printable characters without blank "
+			                  "and \" \\ & = : ? | #");
+	return 0;
+}
+
+int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
+                         const struct ecs_rule_words *w, struct ecs_err *e)
+{
+	struct value v = {.field = w->field, .op = w->op, .key = w->key, .a = w->a, .b = w->b,
+	                  .trusted = s->trusted, .c = {.pool = w->pool}};
+	bool case_sensitive = w->case_sensitive;
 	struct rule_line *l;
 	struct ruledef *r;
 	int rc = ecs_rule_open(s, e);
@@ -414,14 +589,16 @@ int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, e
 	r = (struct ruledef *)(void *)ecs_obj_need(&s->ruledefs, ruledef, e);
 	if (!r)
 		return SRP_ENOENT;
-	if (f >= ECS_F__N)
+	if (w->field >= ECS_F__N)
 		return ecs_refuse(e, SRP_EINVAL, "expected a field of a ruledef");
 	rc = check_form(&v, case_sensitive, e);
+	if (rc == 0)
+		rc = check_key(w->key, e);
 	if (rc)
 		return rc;
-	v.c = (struct cond){.field = (uint8_t)f, .op = (uint8_t)op,
-	                    .neg = (negated >> op) & 1, .want = op == ECS_OP_PRESENT};
-	rc = a ? read_value(&v, case_sensitive, e) : 0;
+	v.c = (struct cond){.field = (uint8_t)w->field, .op = (uint8_t)w->op, .pool = w->pool,
+	                    .neg = (negated >> w->op) & 1, .want = w->op == ECS_OP_PRESENT};
+	rc = w->a ? read_value(&v, case_sensitive, e) : 0;
 	if (rc)
 		return rc;
 	l = line_find(r, &v, case_sensitive);
@@ -444,5 +621,28 @@ int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, str
 	if (!r)
 		return SRP_ENOENT;
 	r->any = on;
+	return 0;
+}
+
+int ecs_service_rule_application(struct ecs_service *s, const char *ruledef,
+                                 enum ecs_application appl, struct ecs_err *e)
+{
+	size_t routing = 0;
+	struct ruledef *r;
+	int rc = ecs_rule_open(s, e);
+
+	if (rc)
+		return rc;
+	r = (struct ruledef *)(void *)ecs_obj_need(&s->ruledefs, ruledef, e);
+	if (!r)
+		return SRP_ENOENT;
+	if (appl >= ECS_APPL__N)
+		return ecs_refuse(e, SRP_EINVAL, "expected charging, post-processing or routing");
+	TABLE_EACH(&s->ruledefs, ruledef, x)
+		routing += x->appl == ECS_APPL_ROUTING;
+	if (appl == ECS_APPL_ROUTING && r->appl != appl && routing >= ECS_ROUTING_MAX)
+		return ecs_refuse(e, SRP_EFULL, "expected at most %d ruledefs of application routing",
+		                  ECS_ROUTING_MAX);
+	r->appl = appl;
 	return 0;
 }

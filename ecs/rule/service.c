@@ -191,6 +191,7 @@ static void ruledef_fini(struct obj *o)
 	struct ruledef *r = (struct ruledef *)(void *)o;
 
 	for (size_t i = 0; i < r->n; i++) {
+		free(r->lines[i].key);
 		free(r->lines[i].a);
 		free(r->lines[i].b);
 	}
@@ -252,6 +253,8 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->schemes = TABLE(scheme, "service-scheme", SCHEMES_MAX, scheme_fini);
 	s->classes = TABLE(subs_class, "subs-class", RULEBASES_MAX, NULL);
 	s->bases = TABLE(subs_base, "subscriber-base", RULEBASES_MAX, base_fini);
+	s->host_pools = TABLE(pool, "host-pool", ECS_POOLS_MAX, ecs_hosts_fini);
+	s->port_maps = TABLE(pool, "port-map", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->timeouts = ECS_TIMEOUTS_DEFAULT;
 	s->flow_chkpt = FLOW_CHKPT_DEFAULT;
 	return s;
@@ -275,6 +278,8 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->filters);
 	for (unsigned i = 0; i < ECS_RECORD_KIND__N; i++)
 		obj_table_fini(&s->records[i]);
+	obj_table_fini(&s->host_pools);
+	obj_table_fini(&s->port_maps);
 	free(s);
 }
 
@@ -353,4 +358,13 @@ int ecs_service_sync_timer(struct ecs_service *s, bool icsr, uint32_t seconds, s
 uint32_t ecs_service_sync_time(const struct ecs_service *s, bool icsr)
 {
 	return icsr ? s->sync_icsr_s : s->sync_sr_s;
+}
+
+int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	if (rc == 0)
+		s->recover_p2p = on;
+	return rc;
 }

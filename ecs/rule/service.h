@@ -24,6 +24,11 @@
 #define ECS_RULE_LINES      32
 #define ECS_ACTIONS_MAX     2048
 #define ECS_LINES_MAX       2048 /**< `action priority` lines over all rulebases */
+#define ECS_ROUTING_MAX     256  /**< ruledefs of application routing */
+#define ECS_POOLS_MAX       256  /**< host-pools, and port-maps: no figure is published */
+#define ECS_POOL_LINES      256
+#define ECS_KEY_MAX         31   /**< characters of the name of a URL attribute or header field */
+#define ECS_KEYS_MAX        4096 /**< different ones in a service */
 #define ECS_COND_ENTRIES    15   /**< of one trigger-condition */
 #define ECS_LINE_NONE       0xffffu
 
@@ -40,7 +45,7 @@ enum ecs_op { ECS_OPS(X) ECS_OP__N };
 #undef X
 
 /** Fields that a ruledef line can name; the table with types, operators and layer is field.def. */
-#define ECS_FIELD(sym, words, type, layer, help) ECS_F_##sym,
+#define ECS_FIELD(sym, words, type, layer, reads, help) ECS_F_##sym,
 enum ecs_field {
 #include "ecs/rule/field.def"
 	ECS_F__N
@@ -50,7 +55,14 @@ enum ecs_field {
 /** What the analyzers have found out about a flow; grows during its life. */
 struct ecs_l7 {
 	const char *http_host, *http_url, *http_user_agent; /**< NULL until seen; borrowed */
-	const char *tls_sni, *dns_query;
+	const char *http_domain, *http_uri;                 /**< parts of the two before */
+	const char *http_headers; /**< name, value, name, value ...: each ends with 0, and the list
+	                               with an empty name; NULL: not asked for */
+	const char *http_type;    /**< Content-Type of the response */
+	const char *tls_sni, *quic_sni, *dns_query;
+	uint16_t http_code;       /**< status of the response; 0 until seen */
+	uint8_t http_method;      /**< enum ecs_http_method; 0 until seen, or another one */
+	bool tls;                 /**< there was a ClientHello */
 	uint16_t app, app_master; /**< nDPI ids; 0 unknown */
 	uint8_t app_category;
 	bool final;               /**< analyzers will say nothing more */
@@ -74,6 +86,43 @@ enum ecs_stage {
 };
 #undef ECS_STAGE
 #define ECS_STAGE_BIT(sym) (UINT32_C(1) << ECS_STAGE_##sym)
+/** Values of fields of type ENUM, from 1 on; 0 is not known. */
+#define ECS_HTTP_METHODS(X)                                                                \
+	X(CONNECT, "connect") X(DELETE, "delete") X(GET, "get") X(HEAD, "head")            \
+	X(OPTIONS, "options") X(PATCH, "patch") X(POST, "post") X(PUT, "put") X(TRACE, "trace")
+#define ECS_RATS(X)                                                                        \
+	X(UTRAN, "utran") X(GERAN, "geran") X(WLAN, "wlan") X(GAN, "gan")                  \
+	X(HSPA, "hspa") X(EUTRAN, "eutran") X(NR, "nr")
+#define ECS_TRAFFICS(X)                                                                    \
+	X(ADS, "ads") X(AUDIO, "audio") X(FILE, "file-transfer") X(IM, "im")               \
+	X(S_AUDIO, "streaming-audio") X(S_VIDEO, "streaming-video") X(TUNNEL, "tunnel")    \
+	X(UNCLASSIFIED, "unclassified") X(VIDEO, "video") X(VOIPOUT, "voipout")
+#define ECS_BEHAVIORS(X)                                                                   \
+	X(DOWNLOAD, "download") X(P2P, "p2p") X(UPLOAD, "upload") X(VIDEO, "video")        \
+	X(VOIP, "voip")
+#define X(sym, text) ECS_METHOD_##sym,
+enum ecs_http_method { ECS_METHOD_NONE, ECS_HTTP_METHODS(X) ECS_METHOD__N };
+#undef X
+#define X(sym, text) ECS_RAT_##sym,
+enum ecs_rat { ECS_RAT_NONE, ECS_RATS(X) ECS_RAT__N };
+#undef X
+#define X(sym, text) ECS_TRAFFIC_##sym,
+enum ecs_traffic { ECS_TRAFFIC_NONE, ECS_TRAFFICS(X) ECS_TRAFFIC__N };
+#undef X
+#define X(sym, text) ECS_BEHAVIOR_##sym,
+enum ecs_behavior { ECS_BEHAVIOR_NONE, ECS_BEHAVIORS(X) ECS_BEHAVIOR__N };
+#undef X
+/** The value of @p f that has this text, in any case; 0: there is none, or @p f is of another type. */
+uint8_t ecs_enum_value(enum ecs_field f, const char *text);
+/** Its text; NULL for 0 and what is none. */
+const char *ecs_enum_text(enum ecs_field f, uint8_t value);
+
+/** What a ruledef is for (`rule-application`): lines of its kind alone can name it. */
+#define ECS_APPLICATIONS(X)                                                                \
+	X(CHARGING, "charging") X(POST_PROCESSING, "post-processing") X(ROUTING, "routing")
+#define X(sym, text) ECS_APPL_##sym,
+enum ecs_application { ECS_APPLICATIONS(X) ECS_APPL__N };
+#undef X
 
 /** One `action priority` line, compiled. Its index in the service is the flow's `line`. */
 struct ecs_line {
@@ -92,6 +141,7 @@ struct ecs_line {
 	uint64_t rule_digest;     /**< of the lines or members */
 	uint64_t action_digest;   /**< of the action's charging fields */
 	uint32_t stages;          /**< ECS_STAGE_BIT: what its action does to packets */
+	bool p2p;                 /**< the rule (of a group: a member) names a file-sharing application */
 };
 
 /** Per-rule counters, in the task's slab: one per rule name, and one for `(no rule)` at the end. */
@@ -137,6 +187,33 @@ int ecs_service_ruledef(struct ecs_service *s, const char *name, bool no, struct
 int ecs_service_rule_line(struct ecs_service *s, const char *ruledef, bool no, enum ecs_field f,
                           bool case_sensitive, enum ecs_op op, const char *a, const char *b,
                           struct ecs_err *e);
+/** The words of a line that are more than a field, an operator and two values. */
+struct ecs_rule_words {
+	enum ecs_field field;
+	enum ecs_op op;
+	bool case_sensitive;
+	const char *key;  /**< name of KEYSTR fields: 1 to 31 printable characters; else NULL */
+	const char *a, *b;
+	bool pool;        /**< of range and !range: @ref a is the name of a host-pool or port-map */
+};
+/** As ecs_service_rule_line(), for all forms of lines. */
+int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
+                         const struct ecs_rule_words *w, struct ecs_err *e);
+/** `rule-application`; the default is charging. SRP_EFULL beyond ECS_ROUTING_MAX of routing. */
+int ecs_service_rule_application(struct ecs_service *s, const char *ruledef,
+                                 enum ecs_application appl, struct ecs_err *e);
+/** Opens or removes a host-pool, a port-map. Names are unique over these, ruledefs and groups. A line
+ *  that names one that is not there matches nothing (lint reports it). */
+int ecs_service_host_pool(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+int ecs_service_port_map(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** A line of one: an address or prefix, a port; or with @p b a range. One that is there already is no
+ *  error; at most ECS_POOL_LINES. */
+int ecs_service_host_line(struct ecs_service *s, const char *pool, bool no, const char *a,
+                          const char *b, struct ecs_err *e);
+int ecs_service_port_line(struct ecs_service *s, const char *map, bool no, const char *a,
+                          const char *b, struct ecs_err *e);
+/** `flow-recovery p2p`: rules on file-sharing applications can be eligible; default: they are not. */
+int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
 /** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
@@ -361,6 +438,10 @@ struct ecs_match_in {
 	const struct ecs_packet *pkt;
 	const struct ecs_l7 *l7;   /**< NULL: nothing is known nor will be: no L7 line matches */
 	uint8_t tcp_state;         /**< enum ecs_tcp_state of the flow */
+	uint8_t rat;               /**< enum ecs_rat of the session */
+	bool tethered;             /**< what was found out about the flow */
+	const char *imsi, *apn;    /**< of the session; NULL or empty: it has none */
+	const char *server_name;   /**< that DNS gave for the server's address; NULL: none */
 	bool l34_only;             /**< only lines that decide by L3/L4 (control pending, recovered) */
 	bool policy;               /**< rules come from outside: static-and-dynamic is dynamic-only */
 	/** Dynamic-only lines that are active, a bit for each line of the rulebase, in its order (line
@@ -400,7 +481,11 @@ uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_
 
 /** Which L7 fields the rulebase asks for at all: no analyzer runs for what nobody reads. */
 struct ecs_needs {
-	bool http, tls, dns, app;
+	bool http;    /**< requests */
+	bool headers; /**< their header fields */
+	bool reply;   /**< responses */
+	bool tls, quic, dns, app;
+	bool names;   /**< addresses in answers of DNS */
 };
 struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase);
 

@@ -25,19 +25,29 @@
 		.tcp = 300, .udp = 300, .icmp = 300, .tcp_half_open = 200, .other = 300}
 
 /** Types and layers of field.def. */
-enum ecs_type { T_BOOL, T_ADDR, T_NUM8, T_PORT, T_TCPSTATE, T_STR, T_APP, T_IPVER, T__N };
+enum ecs_type {
+	T_BOOL, T_ADDR, T_NUM8, T_PORT, T_TCPSTATE, T_STR, T_KEYSTR, T_APP, T_IPVER, T_CODE, T_ENUM,
+	T__N
+};
 enum ecs_layer { L_L3, L_L4, L_L7 };
 
 struct ecs_field_row {
 	const char *words;
 	enum ecs_type type;
 	enum ecs_layer layer;
+	bool reads_app;        /**< nDPI may still say otherwise */
 };
 extern const struct ecs_field_row ecs_fields[ECS_F__N];
 extern const char *const ecs_op_text[ECS_OP__N];
 
-/** L7 fields as bits, for sets of fields. */
-#define FIELD_BIT(f) (1u << (f))
+/** Fields as bits, for sets of fields. */
+#define FIELD_BIT(f) (UINT64_C(1) << (f))
+_Static_assert(ECS_F__N <= 64, "a set of fields is one word");
+
+static inline bool is_string(unsigned field)
+{
+	return ecs_fields[field].type == T_STR || ecs_fields[field].type == T_KEYSTR;
+}
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -69,15 +79,44 @@ struct cond {
 	bool neg;         /**< of a range or string: matches outside it, when the field is there */
 	bool want;        /**< T_BOOL: the value asked for; T_STR: the operator is `present` */
 	bool v4;          /**< T_ADDR: family of the range */
-	uint16_t lo, hi;  /**< T_PORT, T_NUM8, T_TCPSTATE, T_IPVER, T_APP */
-	uint16_t pattern; /**< index of its value in its field's set; given at commit */
+	bool pool;        /**< T_ADDR, T_PORT: in the ranges of @ref in */
+	uint16_t lo, hi;  /**< T_PORT, T_NUM8, T_TCPSTATE, T_IPVER, T_APP, T_CODE, T_ENUM */
+	uint16_t column;  /**< of its patterns: the field; of T_KEYSTR given at commit */
+	uint16_t pattern; /**< index of its value in its column's set; given at commit */
 	struct ecs_addr alo, ahi;
+	const struct pool *in; /**< at commit; NULL unknown: matches nothing */
 };
 
 struct rule_line {
 	struct cond c;
 	bool case_sensitive;
-	char *a, *b;      /**< values in canonical text; b NULL where there is no range */
+	char *key;        /**< T_KEYSTR */
+	char *a, *b;      /**< values in canonical text; b NULL where there is no range; of a pool a is
+	                       its name */
+};
+
+/** A range of addresses, or of ports (in the first two bytes). */
+struct span {
+	struct ecs_addr lo, hi;
+	bool v4;
+};
+
+struct pool_line {
+	char *a, *b;      /**< canonical text; b NULL where there is no range */
+	struct span span;
+};
+
+/** A host-pool or a port-map. */
+struct pool {
+	struct obj o;
+	struct pool_line *lines;
+	size_t n;
+	/* made at commit */
+	struct span *spans;    /**< disjoint, by family and address; before the first IPv6 one nv4 */
+	size_t nspans, nv4;
+	uint16_t pattern[ECS_F__N]; /**< in the set of each field that looks into it, + 1 */
+	uint64_t digest;
+	bool used;
 };
 
 struct ruledef {
@@ -85,10 +124,11 @@ struct ruledef {
 	struct rule_line *lines;
 	size_t n;
 	bool any;              /**< multi-line-or all-lines */
+	enum ecs_application appl;
 	/* made at commit */
-	bool l34, used;
+	bool l34, used, p2p;
 	uint8_t protos;        /**< bit set of enum proto_class that it can match */
-	uint32_t gates;        /**< fields one of whose patterns must hit; 0: not gated */
+	uint64_t gates;        /**< fields one of whose patterns must hit; 0: not gated */
 	const struct cond *conds;
 	const struct cond *gate; /**< of an AND: the condition whose pattern must hit */
 	uint16_t nconds;
@@ -105,9 +145,11 @@ struct group {
 	struct obj o;
 	struct member *members; /**< by priority */
 	size_t n;
-	bool l34, used;
+	/* made at commit */
+	enum ecs_application appl; /**< of its members; ECS_APPL__N: it has none */
+	bool l34, used, p2p;
 	uint8_t protos;
-	uint32_t gates;
+	uint64_t gates;
 	uint64_t digest;
 };
 
@@ -141,7 +183,7 @@ struct rulebase {
 	uint16_t first_l7;         /**< the first line, of those, that looks at an L7 field */
 	size_t words;              /**< 64-bit words of one bit set over its lines */
 	uint64_t *sets;            /**< see match.c */
-	uint32_t l7_fields;        /**< that its rules look at */
+	uint64_t fields;           /**< that its rules look at */
 };
 
 struct trigger_action {
@@ -245,16 +287,17 @@ struct binding {
 
 struct literals;
 struct exacts;
+struct ranges;
+struct keys;
 
-/** The patterns of one field: strings (one index for those that say the same), exact values, or the
- *  numbers of applications; and which rules stand and fall with them. */
+/** The patterns of one column (a field, or one name of a T_KEYSTR field): strings (one index for those
+ *  that say the same), exact values and ranges, or the numbers of applications and the like. */
 struct patterns {
 	size_t n;              /**< 0: no condition */
+	uint32_t first;        /**< of them among those of all columns */
 	struct literals *lit;  /**< = starts-with ends-with; NULL: none */
 	hs_database_t *db;     /**< contains, regex: one database; NULL: none */
 	uint64_t key;          /**< of what the database was compiled from */
-	uint32_t *gate_at;     /**< n + 1: ruledefs gated by pattern i are gate[gate_at[i]..] */
-	uint16_t *gate;
 };
 
 struct ecs_service {
@@ -263,19 +306,27 @@ struct ecs_service {
 	bool trusted;                /**< expressions were tried before: not again, line by line */
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
-		classes, bases, xheaders, filters, records[ECS_RECORD_KIND__N];
+		classes, bases, xheaders, host_pools, port_maps, filters,
+		records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */
 	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
 	struct ecs_timeouts timeouts;
 	uint32_t flow_chkpt;
 	uint32_t l4_flows;           /**< 0: no limit */
 	uint32_t sync_icsr_s, sync_sr_s; /**< 0: each second */
+	bool recover_p2p;            /**< flow-recovery p2p */
 	/* made at commit */
 	uint64_t digest;
 	struct ecs_line *lines;
 	struct cond *conds;          /**< of all ruledefs, cheap ones first in each */
-	struct patterns sets[ECS_F__N];
+	struct patterns *sets;       /**< [ncolumns] */
+	size_t ncolumns;             /**< ECS_F__N, and one for each name of a T_KEYSTR field */
+	struct keys *keys;           /**< those names */
+	uint32_t *gate_at;           /**< ruledefs gated by pattern i of set k are gate[gate_at[k.first
+	                                  + i]..] */
+	uint16_t *gate;
 	struct exacts *exacts;       /**< values of the T_ADDR and T_PORT fields */
+	struct ranges *ranges;       /**< ranges of the same */
 	uint32_t *lines_at;          /**< ruledef i: lines lines_of[lines_at[i]..], ascending */
 	uint16_t *lines_of;
 	struct binding *bindings;
@@ -344,8 +395,8 @@ int ecs_stringset_build(struct ecs_service *s, struct ecs_err *e);
 void ecs_stringset_free(struct patterns *set);
 /** Calls @p fn once or more for each pattern that @p text has. */
 typedef void literal_hit_fn(void *arg, uint16_t pattern);
-void ecs_stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
-                    literal_hit_fn *fn, void *arg);
+void ecs_stringset_find(const struct patterns *set, const char *text, size_t len,
+                        hs_scratch_t *scratch, literal_hit_fn *fn, void *arg);
 /** SRP_EINVAL with Hyperscan's words when @p regex is not an expression it can compile. */
 int ecs_stringset_check_regex(const char *regex, bool case_sensitive, struct ecs_err *e);
 
@@ -361,12 +412,41 @@ void ecs_literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, c
 void ecs_literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,
                    void *arg);
 
+/** Whether a name is free for a new object of @p t: ruledefs, groups, pools and maps share one space
+ *  (hosts.c). 0 or SRP_EDUP. */
+int ecs_name_free(const struct ecs_service *s, const struct obj_table *t, const char *name,
+                  struct ecs_err *e);
+void ecs_hosts_fini(struct obj *o);
+/** Merges the ranges of all pools, and binds conditions to them; 0 or SRP_ENOMEM. */
+int ecs_hosts_build(struct ecs_service *s);
+void ecs_hosts_drop(struct ecs_service *s);
+bool ecs_hosts_has(const struct pool *p, const struct ecs_addr *a, bool v4);
+/** A port as a span has it. */
+struct ecs_addr ecs_port_addr(uint16_t port);
+/** Reads the two values of an address (A or A/len, or A and @p b) or a port, to canonical texts (at
+ *  least VALUE_MAX + 1 bytes each) and the span (ruledef.c). */
+int ecs_span_read(bool port, const char *a, const char *b, struct span *out, char *ta, char *tb,
+                  struct ecs_err *e);
+
+/** Names of T_KEYSTR fields (keys.c): gives each its column; 0, SRP_ENOMEM, SRP_EFULL with @p e. */
+int ecs_keys_build(struct ecs_service *s, struct ecs_err *e);
+void ecs_keys_free(struct keys *k);
+/** The column of a name in any case; 0: no condition looks at it. */
+uint16_t ecs_keys_find(const struct keys *k, unsigned field, const char *name, size_t len);
+
+/** Ranges of L3/L4 conditions (range.c): gives each its pattern; 0 or SRP_ENOMEM. */
+int ecs_ranges_build(struct ecs_service *s);
+void ecs_ranges_free(struct ranges *r);
+bool ecs_range_is(const struct cond *c);
+
 /** Exact values of L3/L4 conditions (exact.c): gives each its pattern; 0 or SRP_ENOMEM. */
 int ecs_exacts_build(struct ecs_service *s);
 void ecs_exacts_free(struct exacts *x);
 bool ecs_exact_is(const struct cond *c);
 /** Calls @p fn for each pattern that the packet has. */
 typedef void exact_hit_fn(void *arg, unsigned field, uint16_t pattern);
+void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
+                     void *arg);
 void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
                  void *arg);
 

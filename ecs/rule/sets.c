@@ -66,9 +66,9 @@ int ecs_service_sets_save(const struct ecs_service *s,
 {
 	int rc = s->frozen ? 0 : SRP_ESTATE;
 
-	for (size_t f = 0; rc == 0 && f < ECS_F__N; f++)
-		if (s->sets[f].db)
-			rc = save_one(&s->sets[f], put, arg);
+	for (size_t k = 0; rc == 0 && k < s->ncolumns; k++)
+		if (s->sets[k].db)
+			rc = save_one(&s->sets[k], put, arg);
 	return rc;
 }
 

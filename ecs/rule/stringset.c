@@ -44,7 +44,7 @@ static enum ecs_op positive(enum ecs_op op)
 
 static bool has_pattern(const struct rule_line *l)
 {
-	return ecs_fields[l->c.field].type == T_STR && l->c.op != ECS_OP_PRESENT &&
+	return is_string(l->c.field) && l->c.op != ECS_OP_PRESENT &&
 	       l->c.op != ECS_OP_NPRESENT;
 }
 
@@ -52,6 +52,8 @@ static int want_cmp(const void *x, const void *y)
 {
 	const struct want *a = x, *b = y;
 
+	if (a->line->c.column != b->line->c.column)
+		return a->line->c.column < b->line->c.column ? -1 : 1;
 	if (a->op != b->op)
 		return a->op < b->op ? -1 : 1;
 	if (a->case_sensitive != b->case_sensitive)
@@ -208,32 +210,24 @@ static int set_compile(struct patterns *set, const struct exprs *x, const struct
 	return rc;
 }
 
-static int field_build(struct ecs_service *s, unsigned field, struct want *w, struct ecs_err *e)
+/** Compiles the @p n conditions of one column. */
+static int column_build(struct ecs_service *s, struct want *w, size_t n, struct ecs_err *e)
 {
+	const struct cond *c = &w->line->c;
 	struct exprs x = {0};
-	size_t n = 0;
-	int rc;
+	int rc = patterns_make(&s->sets[c->column], &x, w, n);
 
-	TABLE_EACH(&s->ruledefs, ruledef, r)
-		for (size_t i = 0; i < r->n; i++)
-			if (r->lines[i].c.field == field && has_pattern(&r->lines[i]))
-				w[n++] = (struct want){&r->lines[i], positive(r->lines[i].c.op),
-				                       r->lines[i].case_sensitive};
-	if (!n)
-		return 0;
-	qsort(w, n, sizeof(*w), want_cmp);
-	rc = patterns_make(&s->sets[field], &x, w, n);
 	if (rc)
 		ecs_refuse(e, rc, "out of memory");
 	else
-		rc = set_compile(&s->sets[field], &x, &s->given, ecs_fields[field].words, e);
+		rc = set_compile(&s->sets[c->column], &x, &s->given, ecs_fields[c->field].words, e);
 	exprs_free(&x);
 	return rc;
 }
 
 int ecs_stringset_build(struct ecs_service *s, struct ecs_err *e)
 {
-	size_t n = 0;
+	size_t n = 0, from = 0;
 	struct want *w;
 	int rc = 0;
 
@@ -242,9 +236,18 @@ int ecs_stringset_build(struct ecs_service *s, struct ecs_err *e)
 	w = calloc(n ? n : 1, sizeof(*w));
 	if (!w)
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
-	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
-		if (ecs_fields[f].type == T_STR)
-			rc = field_build(s, f, w, e);
+	n = 0;
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		for (size_t i = 0; i < r->n; i++)
+			if (has_pattern(&r->lines[i]))
+				w[n++] = (struct want){&r->lines[i], positive(r->lines[i].c.op),
+				                       r->lines[i].case_sensitive};
+	qsort(w, n, sizeof(*w), want_cmp);
+	for (size_t i = 1; rc == 0 && i <= n; i++)
+		if (i == n || w[i].line->c.column != w[from].line->c.column) {
+			rc = column_build(s, w + from, i - from, e);
+			from = i;
+		}
 	free(w);
 	return rc;
 }
@@ -253,8 +256,6 @@ void ecs_stringset_free(struct patterns *set)
 {
 	ecs_literals_free(set->lit);
 	hs_free_database(set->db);
-	free(set->gate_at);
-	free(set->gate);
 	*set = (struct patterns){0};
 }
 
@@ -275,11 +276,10 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return 0;
 }
 
-void ecs_stringset_find(const struct patterns *set, const char *text, hs_scratch_t *scratch,
-			literal_hit_fn *fn, void *arg)
+void ecs_stringset_find(const struct patterns *set, const char *text, size_t len,
+                        hs_scratch_t *scratch, literal_hit_fn *fn, void *arg)
 {
 	struct hit h = {fn, arg};
-	size_t len = strlen(text);
 
 	if (set->lit)
 		ecs_literals_find(set->lit, text, len, fn, arg);

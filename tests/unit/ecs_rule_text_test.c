@@ -11,7 +11,7 @@
 
 enum mode {
 	TOP,
-	RULEDEF,
+	RULEDEF, HOSTS, PORTS,
 	GROUP,
 	RULEBASE,
 	CHARGING,
@@ -35,7 +35,7 @@ struct reader {
 };
 
 static const char *const field_words[] = {
-#define ECS_FIELD(sym, words, type, layer, help) words,
+#define ECS_FIELD(sym, words, type, layer, reads, help) words,
 #include "ecs/rule/field.def"
 #undef ECS_FIELD
 };
@@ -109,6 +109,12 @@ static int at_top(struct reader *r, bool no)
 		return 0;
 	if (word(r, 0, "ruledef"))
 		return open_mode(r, RULEDEF, no, ecs_service_ruledef(r->s, x, no, r->e));
+	if (word(r, 0, "host-pool"))
+		return open_mode(r, HOSTS, no, ecs_service_host_pool(r->s, x, no, r->e));
+	if (word(r, 0, "port-map"))
+		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
+	if (word(r, 0, "flow-recovery"))
+		return ecs_service_recover_p2p(r->s, !no, r->e);
 	if (word(r, 0, "group-of-ruledefs"))
 		return open_mode(r, GROUP, no, ecs_service_group(r->s, x, no, r->e));
 	if (word(r, 0, "rulebase"))
@@ -145,23 +151,49 @@ static int at_top(struct reader *r, bool no)
 
 static int in_ruledef(struct reader *r, bool no)
 {
-	char words[64];
+	struct ecs_rule_words w = {0};
+	char words[96];
 	unsigned f = 0;
-	bool cs;
 	int i = 2;
 
 	if (word(r, 0, "multi-line-or"))
 		return ecs_service_rule_or(r->s, r->name, !no, r->e);
+	if (word(r, 0, "rule-application"))
+		return ecs_service_rule_application(r->s, r->name,
+		                                    word(r, 1, "routing") ? ECS_APPL_ROUTING
+		                                    : word(r, 1, "post-processing")
+		                                            ? ECS_APPL_POST_PROCESSING
+		                                            : ECS_APPL_CHARGING, r->e);
 	if (r->n < 3)
 		return SRP_EFORMAT;
-	snprintf(words, sizeof(words), "%s %s", r->w[0], r->w[1]);
-	while (f < ECS_F__N && strcmp(field_words[f], words) != 0)
-		f++;
-	cs = word(r, i, "case-sensitive");
-	i += cs;
-	return ecs_service_rule_line(r->s, r->name, no, (enum ecs_field)f, cs, op_of(arg(r, i)),
-	                             arg(r, i + 1), word(r, i + 2, "to") ? arg(r, i + 3) : NULL,
-	                             r->e);
+	for (; i < 4; i++) { /* words of a field: two or three */
+		snprintf(words, sizeof(words), "%s %s%s%s", r->w[0], r->w[1], i == 3 ? " " : "",
+		         i == 3 ? r->w[2] : "");
+		for (f = 0; f < ECS_F__N && strcmp(field_words[f], words) != 0; f++)
+			;
+		if (f < ECS_F__N)
+			break;
+	}
+	w.field = (enum ecs_field)f;
+	if (f == ECS_F_HTTP_ATTR || f == ECS_F_HTTP_XHEADER)
+		w.key = arg(r, i++);
+	w.case_sensitive = word(r, i, "case-sensitive");
+	i += w.case_sensitive;
+	w.op = op_of(arg(r, i++));
+	w.pool = word(r, i, "host-pool") || word(r, i, "port-map");
+	i += w.pool;
+	w.a = arg(r, i);
+	w.b = word(r, i + 1, "to") ? arg(r, i + 2) : NULL;
+	return ecs_service_rule_put(r->s, r->name, no, &w, r->e);
+}
+
+static int in_pool(struct reader *r, bool no)
+{
+	int i = word(r, 1, "range") ? 2 : 1;
+	const char *b = i == 2 ? arg(r, 4) : NULL;
+
+	return r->mode == HOSTS ? ecs_service_host_line(r->s, r->name, no, arg(r, i), b, r->e)
+	                        : ecs_service_port_line(r->s, r->name, no, arg(r, i), b, r->e);
 }
 
 /* The text behind a keyword, or NULL. */
@@ -252,6 +284,9 @@ static int one_line(struct reader *r)
 		return at_top(r, no);
 	case RULEDEF:
 		return in_ruledef(r, no);
+	case HOSTS:
+	case PORTS:
+		return in_pool(r, no);
 	case GROUP:
 		return ecs_service_group_add(r->s, r->name, no, num(r, 2), arg(r, 4), r->e);
 	case RULEBASE:
