@@ -23,14 +23,6 @@
 enum ecs_session_end { ECS_SESSION_ENDS(X) ECS_SESSION_END__N };
 #undef X
 
-/** Radio access technology of a call; the value is that of GTP's RAT Type (TS 29.274, 8.17). */
-#define ECS_RATS(X)                                                                \
-	X(NONE, 0, "unknown") X(UTRAN, 1, "utran") X(GERAN, 2, "geran") X(WLAN, 3, "wlan") \
-	X(GAN, 4, "gan") X(HSPA, 5, "hspa-evolution") X(EUTRAN, 6, "eutran")           \
-	X(VIRTUAL, 7, "virtual") X(NBIOT, 8, "nb-iot")
-#define X(sym, n, text) ECS_RAT_##sym = (n),
-enum ecs_rat { ECS_RATS(X) ECS_RAT__N };
-#undef X
 /** As it is written; never NULL. */
 const char *ecs_rat_text(uint8_t rat);
 

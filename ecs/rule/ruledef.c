@@ -61,7 +61,7 @@ static const char *const methods[] = {
 #undef X
 };
 static const char *const rats[] = {
-#define X(sym, text) [ECS_RAT_##sym] = text,
+#define X(sym, n, text) [n] = text,
 	ECS_RATS(X)
 #undef X
 };

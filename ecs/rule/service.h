@@ -90,9 +90,6 @@ enum ecs_stage {
 #define ECS_HTTP_METHODS(X)                                                                \
 	X(CONNECT, "connect") X(DELETE, "delete") X(GET, "get") X(HEAD, "head")            \
 	X(OPTIONS, "options") X(PATCH, "patch") X(POST, "post") X(PUT, "put") X(TRACE, "trace")
-#define ECS_RATS(X)                                                                        \
-	X(UTRAN, "utran") X(GERAN, "geran") X(WLAN, "wlan") X(GAN, "gan")                  \
-	X(HSPA, "hspa") X(EUTRAN, "eutran") X(NR, "nr")
 #define ECS_TRAFFICS(X)                                                                    \
 	X(ADS, "ads") X(AUDIO, "audio") X(FILE, "file-transfer") X(IM, "im")               \
 	X(S_AUDIO, "streaming-audio") X(S_VIDEO, "streaming-video") X(TUNNEL, "tunnel")    \
@@ -103,14 +100,19 @@ enum ecs_stage {
 #define X(sym, text) ECS_METHOD_##sym,
 enum ecs_http_method { ECS_METHOD_NONE, ECS_HTTP_METHODS(X) ECS_METHOD__N };
 #undef X
-#define X(sym, text) ECS_RAT_##sym,
-enum ecs_rat { ECS_RAT_NONE, ECS_RATS(X) ECS_RAT__N };
-#undef X
 #define X(sym, text) ECS_TRAFFIC_##sym,
 enum ecs_traffic { ECS_TRAFFIC_NONE, ECS_TRAFFICS(X) ECS_TRAFFIC__N };
 #undef X
 #define X(sym, text) ECS_BEHAVIOR_##sym,
 enum ecs_behavior { ECS_BEHAVIOR_NONE, ECS_BEHAVIORS(X) ECS_BEHAVIOR__N };
+#undef X
+/** Radio access technology of a call; the value is that of GTP's RAT Type (TS 29.274, 8.17). */
+#define ECS_RATS(X)                                                                \
+	X(NONE, 0, "unknown") X(UTRAN, 1, "utran") X(GERAN, 2, "geran") X(WLAN, 3, "wlan") \
+	X(GAN, 4, "gan") X(HSPA, 5, "hspa-evolution") X(EUTRAN, 6, "eutran")           \
+	X(VIRTUAL, 7, "virtual") X(NBIOT, 8, "nb-iot")
+#define X(sym, n, text) ECS_RAT_##sym = (n),
+enum ecs_rat { ECS_RATS(X) ECS_RAT__N };
 #undef X
 /** The value of @p f that has this text, in any case; 0: there is none, or @p f is of another type. */
 uint8_t ecs_enum_value(enum ecs_field f, const char *text);
