@@ -10,7 +10,7 @@
 #define FIGURE_RULE    0xd66ff02ee0c069cbu
 #define FIGURE_GROUP   0x500955929b3cc3ddu
 #define FIGURE_ACTION  0x16b57b1a5f14413eu
-#define FIGURE_SERVICE 0x34f05985ecfdf268u
+#define FIGURE_SERVICE 0xeaac71b2b4eaaba1u
 
 static const char base[] =
 	"idle-timeout tcp 100\n"

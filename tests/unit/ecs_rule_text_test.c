@@ -20,7 +20,9 @@ enum mode {
 	SCHEME,
 	TRIGGER,
 	CLASS,
-	BASE
+	BASE,
+	FILTER,
+	RECORD
 };
 
 struct reader {
@@ -28,6 +30,9 @@ struct reader {
 	enum mode mode;
 	char name[128];
 	struct ecs_charging_action *action;
+	struct ecs_packet_filter *filter;
+	struct ecs_record_format *record;
+	enum ecs_trigger trigger;
 	char store[1024];
 	char *w[WORDS];
 	int n;
@@ -134,6 +139,22 @@ static int at_top(struct reader *r, bool no)
 		return open_mode(r, CHARGING, no,
 				 r->action || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
 	}
+	if (word(r, 0, "packet-filter")) {
+		r->filter = ecs_service_packet_filter(r->s, x, no, r->e);
+		return open_mode(r, FILTER, no,
+				 r->filter || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
+	}
+	if (word(r, 0, "edr-format") || word(r, 0, "udr-format")) {
+		r->record = ecs_service_record(r->s, r->w[0][0] == 'e' ? ECS_RECORD_EDR
+		                                                       : ECS_RECORD_UDR,
+		                               x, no, r->e);
+		return open_mode(r, RECORD, no,
+				 r->record || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
+	}
+	if (word(r, 1, "l4-flows"))
+		return ecs_service_l4_flows(r->s, no ? 0 : num(r, 2), r->e);
+	if (word(r, 0, "check-point"))
+		return ecs_service_sync_timer(r->s, word(r, 3, "icsr"), no ? 0 : num(r, 4), r->e);
 	if (word(r, 0, "system-limit"))
 		return ecs_service_flow_chkpt_per_call(r->s, num(r, 2), r->e);
 	if (word(r, 0, "idle-timeout") && word(r, 2, "half-open"))
@@ -245,6 +266,14 @@ static int in_charging(struct reader *r, bool no)
 	                               (const char *const *)r->w, (size_t)r->n, r->e);
 }
 
+static int set_words(const struct reader *r, bool no,
+                     int (*set)(struct ecs_service *s, const char *name, enum ecs_form form,
+                                const char *const *w, size_t n, struct ecs_err *e))
+{
+	return set(r->s, r->name, no ? ECS_FORM_NO : ECS_FORM_SET, (const char *const *)r->w,
+	           (size_t)r->n, r->e);
+}
+
 static int in_condition(struct reader *r, bool no)
 {
 	if (word(r, 0, "delay"))
@@ -255,12 +284,60 @@ static int in_condition(struct reader *r, bool no)
 	if (word(r, 0, "rule-name"))
 		return ecs_service_cond_rule_name(r->s, r->name, no, op_of(arg(r, 1)), arg(r, 2),
 		                                  r->e);
-	return SRP_EFORMAT;
+	return set_words(r, no, ecs_service_condition_set);
+}
+
+/* True when the words from i on are those of @p words; @p after is the first behind them. */
+static bool words_at(const struct reader *r, int i, const char *words, int *after)
+{
+	char text[128] = "";
+	size_t n = 0;
+
+	for (*after = i; *after < r->n; (*after)++) {
+		if (strcmp(text, words) == 0)
+			return true;
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? " " : "",
+		                      r->w[*after]);
+	}
+	return false;
+}
+
+static int in_record(struct reader *r, bool no)
+{
+	struct ecs_record_field f = {0};
+	const char *time = behind(r, "format");
+	int i = 2;
+
+	if (word(r, 0, "delimiter")) {
+		r->record->tab = word(r, 1, "tab");
+		return 0;
+	}
+	if (word(r, 0, "event-label")) {
+		f.what = ECS_RECORD_LABEL;
+		snprintf(f.label, sizeof(f.label), "%s", r->w[1]);
+	} else if (word(r, 0, "attribute")) {
+		while (f.id < ECS_ATTR__N &&
+		       !words_at(r, 1, ecs_attribute_words((enum ecs_attribute)f.id), &i))
+			f.id++;
+	} else {
+		f.what = ECS_RECORD_VARIABLE;
+		while (f.id < ECS_VAR__N &&
+		       !words_at(r, 1, ecs_variable_words((enum ecs_variable)f.id), &i))
+			f.id++;
+	}
+	while (time && f.time < ECS_TIME_FORMAT__N &&
+	       strcmp(time, ecs_time_words((enum ecs_time_format)f.time)) != 0)
+		f.time++;
+	f.local = behind(r, "localtime") != NULL;
+	if (behind(r, "priority"))
+		f.priority = (uint16_t)strtoul(behind(r, "priority"), NULL, 10);
+	return ecs_record_field(r->record, no, &f, r->e);
 }
 
 static int in_class(struct reader *r, bool no)
 {
 	enum ecs_subs_field f = word(r, 0, "apn")        ? ECS_SUBS_APN
+	                        : word(r, 0, "v-apn")    ? ECS_SUBS_VAPN
 	                        : word(r, 0, "rulebase") ? ECS_SUBS_RULEBASE
 	                                                 : ECS_SUBS_ANY;
 
@@ -294,15 +371,25 @@ static int one_line(struct reader *r)
 	case CHARGING:
 		return in_charging(r, no);
 	case TRIGACT:
-		return ecs_service_flow_recovery(r->s, r->name, !no, r->e);
+		return word(r, 0, "flow-recovery")
+		               ? ecs_service_flow_recovery(r->s, r->name, !no, r->e)
+		               : set_words(r, no, ecs_service_trigger_action_set);
 	case TRIGCOND:
 		return in_condition(r, no);
 	case SCHEME:
 		r->mode = no ? SCHEME : TRIGGER;
-		return ecs_service_scheme_trigger(r->s, r->name, no, r->e);
+		for (r->trigger = ECS_TRIGGER_FLOW_CREATE; r->trigger < ECS_TRIGGER__N; r->trigger++)
+			if (word(r, 1, ecs_trigger_words(r->trigger)))
+				break;
+		return ecs_service_scheme_trigger_of(r->s, r->name, r->trigger, no, r->e);
 	case TRIGGER:
-		return ecs_service_scheme_priority(r->s, r->name, no, num(r, 1), arg(r, 3),
-		                                   arg(r, 5), r->e);
+		return ecs_service_scheme_priority_of(r->s, r->name, r->trigger, no, num(r, 1),
+		                                      arg(r, 3), arg(r, 5), r->e);
+	case FILTER:
+		return ecs_packet_filter_set(r->filter, no ? ECS_FORM_NO : ECS_FORM_SET,
+		                             (const char *const *)r->w, (size_t)r->n, r->e);
+	case RECORD:
+		return in_record(r, no);
 	case CLASS:
 		return in_class(r, no);
 	case BASE:
@@ -390,6 +477,9 @@ static const char whole[] =
 	"  idle-timeout udp 0\n"
 	"  idle-timeout icmp 86400\n"
 	"  system-limit flow-chkpt-per-call 300\n"
+	"  system-limit l4-flows 2147483647\n"
+	"  check-point accounting sync-timer icsr 4\n"
+	"  check-point accounting sync-timer sr 60\n"
 	"  ruledef l34\n"
 	"    ip any-match = TRUE\n"
 	"    ip any-match != FALSE\n"
@@ -441,6 +531,28 @@ static const char whole[] =
 	"  group-of-ruledefs g1\n"
 	"    add-ruledef priority 1 ruledef l7\n"
 	"    add-ruledef priority 10000 ruledef unknown\n"
+	"  #exit\n"
+	"  packet-filter pf1\n"
+	"  #exit\n"
+	"  packet-filter pf2\n"
+	"    direction uplink\n"
+	"    ip local-port = 1\n"
+	"    ip remote-port range 2 to 65535\n"
+	"    ip protocol = 255\n"
+	"    ip remote-address = 2001:db8::/32\n"
+	"    ip tos-traffic-class = 0 mask = 255\n"
+	"    priority 0\n"
+	"  #exit\n"
+	"  edr-format e1\n"
+	"    delimiter tab\n"
+	"    attribute sn-start-time format YYYY/MM/DD-HH:MM:SS:sss localtime priority 1\n"
+	"    attribute sn-end-time format seconds priority 2\n"
+	"    attribute sn-volume-amt ip bytes uplink priority 10\n"
+	"    rule-variable bearer 3gpp imsi priority 20\n"
+	"    event-label own priority 65535\n"
+	"  #exit\n"
+	"  udr-format u1\n"
+	"    attribute sn-volume-amt ip bytes downlink priority 1\n"
 	"  #exit\n"
 	"  charging-action ca1\n"
 	"    content-id 2147483647\n"
@@ -523,6 +635,11 @@ static const char whole[] =
 	"    flow-recovery\n"
 	"  #exit\n"
 	"  trigger-action ta2\n"
+	"    activate-predef-rule pre\n"
+	"    charge-request-to-response http get post\n"
+	"    service-chain sc\n"
+	"    throttle-suppress\n"
+	"    transactional-rule-matching\n"
 	"  #exit\n"
 	"  trigger-condition tc1\n"
 	"    any-match != FALSE\n"
@@ -531,6 +648,9 @@ static const char whole[] =
 	"    rule-name starts-with y\n"
 	"    rule-name ends-with z\n"
 	"    delay = 600\n"
+	"    content-type !ends-with \"a b\\\\\"\n"
+	"    local-policy-rule = lp\n"
+	"    multi-line-or all-lines\n"
 	"  #exit\n"
 	"  service-scheme ss1\n"
 	"    trigger flow-create\n"
@@ -539,11 +659,17 @@ static const char whole[] =
 	"    #exit\n"
 	"  #exit\n"
 	"  service-scheme ss2\n"
+	"    trigger bearer-creation\n"
+	"      priority 1 trigger-condition tc1 trigger-action ta1\n"
+	"    #exit\n"
+	"    trigger sess-setup\n"
+	"    #exit\n"
 	"  #exit\n"
 	"  subs-class sc1\n"
 	"    any-match = TRUE\n"
 	"    rulebase != rb1\n"
 	"    apn = internet.example\n"
+	"    v-apn != v.example\n"
 	"    multi-line-or all-lines\n"
 	"  #exit\n"
 	"  subscriber-base default\n"
