@@ -472,8 +472,10 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 
 		/* a line that was activated may come first: L3/L4 lines can be tried again */
 		if (!r || r->line == ECS_LINE_NONE ||
-		    ecs_service_line(e->conf.service, r->line)->l34)
+		    ecs_service_line(e->conf.service, r->line)->l34) {
 			f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
+			ecs_recoverable_changed(e, f, now); /* its record says it */
+		}
 	}
 }
 

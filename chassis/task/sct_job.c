@@ -35,7 +35,8 @@ static void refusal(struct sct_job *j, int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (j->status < 0)
+	/* of many who were asked, that a call is not theirs says least */
+	if (j->status < 0 && (j->status != SRP_ENOSESS || status == SRP_ENOSESS))
 		return;
 	j->status = status;
 	va_start(ap, fmt);
