@@ -11,6 +11,7 @@
 
 #include "chassis/capture.h"
 #include "chassis/cli/config.h"
+#include "chassis/io/quic_crypto.h"
 #include "ecs/app.h"
 #include "ecs/chain.h"
 #include "ecs/engine.h"
@@ -478,6 +479,7 @@ static void make_engine(struct replay *r)
 {
 	static const struct ecs_engine_ops ops = {.flow_down = flow_down};
 	struct ecs_engine_config c = {.service = r->conf->service, .ops = &ops, .owner = r,
+	                              .crypto = &chassis_quic_crypto,
 	                              .counters = &r->counters, .seed = 1, .pending_timeout = 60};
 
 	r->stats = calloc(ECS_STATS_MAX, sizeof(*r->stats));

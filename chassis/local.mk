@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/io/announce.c	%D%/io/announce.h	\
 	%D%/io/conn.c	%D%/io/conn.h	%D%/io/conn_impl.h	%D%/io/conn_rx.c	%D%/io/conn_tx.c	\
 	%D%/io/netlink.c	%D%/io/netlink.h	\
+	%D%/io/quic_crypto.c	%D%/io/quic_crypto.h	\
 	%D%/io/steering.c	\
 	%D%/io/tls.c	%D%/io/tls.h	%D%/io/tls_impl.h	%D%/io/tls_session.c	%D%/io/tls_session.h	\
 	%D%/io/tun.c	%D%/io/tun.h	\

@@ -14,7 +14,8 @@
 #define DNS_PREFIX 2u /* length of a message over TCP */
 
 bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t proto,
-                       uint16_t server_port, enum ecs_dir opener)
+                       uint16_t server_port, enum ecs_dir opener,
+                       const struct ecs_crypto *crypto)
 {
 	a->needs = needs;
 	a->proto = proto;
@@ -25,6 +26,11 @@ bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t p
 		a->stage = ECS_STAGE_DNS;
 	else if (proto == PROTO_TCP && (needs.http || needs.tls))
 		a->stage = ECS_STAGE_OPEN;
+	else if (proto == PROTO_UDP && needs.quic && crypto)
+		a->stage = ECS_STAGE_OPEN;
+	a->crypto = crypto;
+	a->http.want_headers = needs.headers;
+	a->replied = !needs.reply;
 	if (needs.app)
 		a->app = ecs_app_flow_new();
 	return a->stage != ECS_STAGE_OVER || a->app;
@@ -40,7 +46,10 @@ static void forget(struct ecs_analysis *a)
 void ecs_analysis_fini(struct ecs_analysis *a)
 {
 	ecs_stream_fini(&a->stream);
+	ecs_stream_fini(&a->back);
 	ecs_http_fini(&a->http);
+	ecs_response_fini(&a->response);
+	ecs_quic_fini(&a->quic);
 	forget(a);
 	free(a->name);
 	ecs_app_flow_free(a->app);
@@ -110,6 +119,16 @@ static void feed_http(struct ecs_analysis *a, const uint8_t *data, size_t len)
 		a->l7.http_host = a->http.host;
 		a->l7.http_url = a->http.url;
 		a->l7.http_user_agent = a->http.user_agent;
+		a->l7.http_domain = a->http.domain;
+		a->l7.http_uri = a->http.uri;
+		a->l7.http_headers = a->http.headers;
+		a->l7.http_method = a->http.method;
+		if (a->needs.reply) { /* what is known of an answer was of the request before */
+			a->l7.http_code = 0;
+			a->l7.http_type = NULL;
+			a->response.head = a->http.is_head;
+			a->replied = false;
+		}
 		a->ctr->http_requests += n;
 		a->head_seen = a->http.behind <= len;
 		a->head_end = a->stream.next - (uint32_t)a->http.behind;
@@ -134,8 +153,11 @@ static void feed_tls(struct ecs_analysis *a, const uint8_t *data, size_t len)
 	err = ecs_tls_server_name(a->buf, a->len, name, &a->need);
 	if (err == SRP_EAGAIN)
 		return;
-	if (err == 0 || err == SRP_ENOENT)
+	if (err == 0 || err == SRP_ENOENT) {
 		a->ctr->tls_hellos++;
+		a->l7.tls = true;
+		a->answered = true;
+	}
 	if (err == 0)
 		a->l7.tls_sni = keep_name(a, name);
 	stage_over(a);
@@ -223,10 +245,69 @@ static void in_order(void *arg, const uint8_t *data, size_t len)
 	case ECS_STAGE_DNS:
 		feed_dns(a, data, len);
 		break;
+	case ECS_STAGE_QUIC:
 	case ECS_STAGE_OPEN:
 	case ECS_STAGE_OVER:
 		break;
 	}
+}
+
+/* Bytes of the other side, in order. */
+static void in_order_back(void *arg, const uint8_t *data, size_t len)
+{
+	struct ecs_analysis *a = arg;
+
+	if (ecs_response_feed(&a->response, data, len)) {
+		a->ctr->http_responses++;
+		a->l7.http_code = a->response.code;
+		a->l7.http_type = a->response.type[0] ? a->response.type : NULL;
+		a->replied = true;
+		a->news = true;
+	}
+}
+
+static void read_back(struct ecs_analysis *a, const struct ecs_packet *p)
+{
+	uint32_t seq = p->tcp_seq;
+
+	if (!a->back.all)
+		a->back.all = a->stream.all;
+	if (p->tcp_flags & ECS_TCP_SYN) {
+		ecs_stream_syn(&a->back, seq);
+		seq++;
+	}
+	if (p->payload_len == 0 || a->response.state == ECS_RESPONSE_OVER)
+		return;
+	a->ctr->analyzer_bytes += p->payload_len;
+	ecs_stream_push(&a->back, seq, p->payload, p->payload_len, in_order_back, a);
+	if (p->frag == ECS_FRAG_FIRST || p->cap < p->len) {
+		a->back.next += (uint32_t)(p->len - p->cap);
+		in_order_back(a, NULL, 0);
+	}
+}
+
+static void read_quic(struct ecs_analysis *a, const struct ecs_packet *p)
+{
+	char name[ECS_TLS_NAME_MAX + 1];
+	int err;
+
+	if (a->stage == ECS_STAGE_OPEN) {
+		if (!ecs_quic_is_initial(p->payload, p->payload_len)) {
+			stage_over(a);
+			return;
+		}
+		a->stage = ECS_STAGE_QUIC;
+	}
+	a->ctr->analyzer_bytes += p->payload_len;
+	err = ecs_quic_datagram(&a->quic, a->crypto, p->payload, p->payload_len, name);
+	if (err == SRP_EAGAIN)
+		return;
+	if (err == 0 || err == SRP_ENOENT)
+		a->ctr->quic_hellos++;
+	if (err == 0)
+		a->l7.quic_sni = keep_name(a, name);
+	ecs_quic_fini(&a->quic);
+	stage_over(a);
 }
 
 static void read_tcp(struct ecs_analysis *a, const struct ecs_packet *p)
@@ -266,7 +347,7 @@ static void read_app(struct ecs_analysis *a, struct ecs_app *app, const struct e
 /* Whether nothing more can be said before something new begins (the next request or question). */
 static bool is_final(const struct ecs_analysis *a)
 {
-	return !a->app && (a->stage == ECS_STAGE_OVER || a->answered);
+	return !a->app && (a->stage == ECS_STAGE_OVER || (a->answered && a->replied));
 }
 
 unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
@@ -281,14 +362,22 @@ unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct e
 	if (a->stage != ECS_STAGE_OVER && p->dir == a->opener) {
 		if (a->proto == PROTO_TCP)
 			read_tcp(a, p);
+		else if (a->stage != ECS_STAGE_DNS && p->payload_len)
+			read_quic(a, p);
 		else if (p->payload_len) {
 			a->ctr->analyzer_bytes += p->payload_len;
 			dns_message(a, p->payload, p->payload_len);
 		}
 	}
+	if (a->needs.reply && a->proto == PROTO_TCP && p->dir != a->opener &&
+	    a->stage != ECS_STAGE_OVER)
+		read_back(a, p);
 	if (p->payload_len && !is_final(a) && ++a->packets >= ECS_ANALYZE_PACKETS_MAX) {
 		ctr->analyses_given_up++;
-		stage_over(a);
+		a->replied = true;
+		a->packets = 0;
+		if (!a->answered)
+			stage_over(a);
 		ecs_app_flow_free(a->app);
 		a->app = NULL;
 		a->news = true;

@@ -1,5 +1,5 @@
-/* analyze: what the analyzers of one flow have found out, and their state. HTTP, TLS and DNS are
- * read in the direction of the side that opened the flow. Each HTTP request and each DNS question
+/* analyze: what the analyzers of one flow have found out, and their state. HTTP requests, TLS, QUIC
+ * and DNS are read in the direction of the side that opened the flow, HTTP responses in the other. Each HTTP request and each DNS question
  * of a flow is an answer of its own; a TLS name and an application are given once. */
 #ifndef ECS_ANALYZE_H
 #define ECS_ANALYZE_H
@@ -7,6 +7,8 @@
 #include "ecs/app.h"
 #include "ecs/engine.h"
 #include "ecs/http.h"
+#include "ecs/quic.h"
+#include "ecs/response.h"
 #include "ecs/stream.h"
 
 /** Packets with payload, of either direction, after which an analyzer without an answer gives
@@ -18,7 +20,7 @@
 
 enum ecs_analysis_stage {
 	ECS_STAGE_OPEN,  /**< not known which protocol it is */
-	ECS_STAGE_HTTP, ECS_STAGE_TLS, ECS_STAGE_DNS,
+	ECS_STAGE_HTTP, ECS_STAGE_TLS, ECS_STAGE_DNS, ECS_STAGE_QUIC,
 	ECS_STAGE_OVER   /**< none of them, or answered for good */
 };
 
@@ -33,6 +35,11 @@ struct ecs_analysis {
 	uint16_t packets;           /**< with payload */
 	struct ecs_stream stream;   /**< TCP, of the opener */
 	struct ecs_http http;
+	struct ecs_stream back;     /**< TCP, of the other side: where responses are read */
+	struct ecs_response response;
+	bool replied;               /**< to the last request; or nothing is waited for */
+	struct ecs_quic quic;
+	const struct ecs_crypto *crypto; /**< NULL: QUIC is not read */
 	uint8_t *buf;               /**< beginning of a TLS hello or of a DNS message over TCP */
 	size_t len, cap, need;
 	size_t skip;                /**< DNS over TCP: bytes left of a message that was read */
@@ -51,11 +58,13 @@ struct ecs_analysis {
  * Begins the analysis of a flow in zeroed memory.
  *
  * @param needs   what the rulebase asks for
+ * @param crypto  for QUIC; NULL: none
  * @param server_port  of UDP or TCP
  * @return false when nothing that is asked for can be found in such a flow: none is needed
  */
 bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t proto,
-                       uint16_t server_port, enum ecs_dir opener);
+                       uint16_t server_port, enum ecs_dir opener,
+                       const struct ecs_crypto *crypto);
 void ecs_analysis_fini(struct ecs_analysis *a);
 /** Reads one packet of the flow; @p app may be NULL. Returns ECS_AN_* bits. */
 unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,

@@ -9,6 +9,7 @@
 #include "ecs/enforce.h"
 #include "ecs/engine_impl.h"
 #include "ecs/frag.h"
+#include "ecs/names.h"
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
 #include "ecs/path.h"
@@ -100,6 +101,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
 	ecs_frags_free(e->frags);
+	ecs_names_free(e->names);
 	free(e->redirects);
 	ecs_app_free(e->app);
 	ecs_ruleref_free(e->refs);

@@ -9,6 +9,7 @@
 #include "ecs/session.h"
 
 struct ecs_engine;
+struct ecs_crypto;
 
 /** What becomes of a packet. */
 enum ecs_verdict {
@@ -72,6 +73,7 @@ struct ecs_engine_config {
 	size_t ledger_len; /**< bytes of it, at least ECS_LEDGER_MIN; aligned to 64 */
 	bool ledger_fresh; /**< it is all zero: no predecessor has left anything in it */
 	uint32_t *handling; /**< the call-id of each packet's session is noted here; NULL: nowhere */
+	const struct ecs_crypto *crypto; /**< ecs/quic.h; NULL: QUIC is not read */
 };
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now);

@@ -80,6 +80,7 @@ struct ecs_delay {
 };
 
 struct ecs_frags;
+struct ecs_names;
 struct ecs_app;
 struct ecs_redirects;
 struct ecs_ledger;
@@ -96,6 +97,7 @@ struct ecs_engine {
 	struct ecs_flow_table *flows;
 	struct ecs_wheel *wheel;
 	struct ecs_frags *frags;
+	struct ecs_names *names;       /**< NULL until the first answer */
 	struct ecs_redirects *redirects; /**< NULL until the first */
 	struct ecs_app *app;           /**< nDPI; NULL until a rulebase asks for it */
 	struct ecs_ledger *ledger;     /**< NULL: volumes are on the heap alone */

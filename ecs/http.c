@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ecs/rule/service.h"
+
 #define METHOD_MAX 32u
 
 /* A piece of the header; p NULL: not there. */
@@ -193,11 +195,46 @@ static char *put(char *to, struct piece s)
 	return to;
 }
 
+/* Header fields as a list of names and values; what is no field is left out. It is no longer than the
+ * header: a colon and a line end make room for two ends of strings. */
+static char *put_headers(char *to, struct piece rest)
+{
+	struct piece line;
+
+	while (take_line(&rest, &line)) {
+		const char *colon = memchr(line.p, ':', line.n);
+		size_t n = colon ? (size_t)(colon - line.p) : 0;
+
+		if (!n)
+			continue;
+		to = put(to, (struct piece){line.p, n});
+		*to++ = '\0';
+		to = put(to, trim((struct piece){colon + 1, line.n - n - 1}));
+		*to++ = '\0';
+	}
+	*to++ = '\0';
+	return to;
+}
+
+static uint8_t method_of(struct piece m)
+{
+	char text[METHOD_MAX + 1];
+
+	memcpy(text, m.p, m.n);
+	text[m.n] = '\0';
+	return ecs_enum_value(ECS_F_HTTP_METHOD, text);
+}
+
 /* Keeps the strings of a request; without memory there are none. */
-static void keep(struct ecs_http *h, const struct request *r)
+static void keep(struct ecs_http *h, const struct request *r, struct piece header)
 {
 	struct piece host = {0}, path = {0};
 	char *to;
+
+	if (!h->want_headers)
+		header.n = 0;
+	h->method = method_of(r->method);
+	h->is_head = h->method == ECS_METHOD_HEAD;
 
 	if (name_is(r->method, "CONNECT")) {
 		host = host_of(r->target);
@@ -210,22 +247,28 @@ static void keep(struct ecs_http *h, const struct request *r)
 			path = r->target;
 	}
 	free(h->text);
-	h->host = h->url = h->user_agent = NULL;
-	h->text = to = malloc(2 * host.n + path.n + r->user_agent.n + 3);
+	h->host = h->url = h->user_agent = h->domain = h->uri = h->headers = NULL;
+	h->text = to = malloc(2 * host.n + path.n + r->user_agent.n + header.n + 6);
 	if (!to)
 		return;
 	if (host.n) {
 		h->host = to;
 		to = put(to, host);
 		*to++ = '\0';
+		h->domain = h->host + (strncasecmp(h->host, "www.", 4) == 0 && h->host[4] ? 4 : 0);
 	}
 	h->url = to;
 	to = put(put(to, host), path);
+	h->uri = h->url + host.n;
 	*to++ = '\0';
 	if (r->user_agent.p) {
 		h->user_agent = to;
 		to = put(to, r->user_agent);
 		*to++ = '\0';
+	}
+	if (h->want_headers) {
+		h->headers = to;
+		put_headers(to, header);
 	}
 }
 
@@ -233,15 +276,17 @@ static void keep(struct ecs_http *h, const struct request *r)
 static bool take_request(struct ecs_http *h, const uint8_t *b, size_t n, bool whole)
 {
 	struct piece rest = {(const char *)b, n}, line;
+	struct piece header;
 	struct request r = {0};
 
 	if (!take_line(&rest, &line) || !request_line(&r, line)) {
 		h->state = ECS_HTTP_OVER;
 		return false;
 	}
+	header = rest;
 	while (take_line(&rest, &line))
 		header_line(&r, line);
-	keep(h, &r);
+	keep(h, &r, header);
 	h->requests++;
 	if (name_is(r.method, "CONNECT") || r.upgrade) {
 		h->state = ECS_HTTP_OVER;

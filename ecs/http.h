@@ -2,7 +2,8 @@
  *
  * `http host` is the authority without user and port: that of an absolute request target, else of
  * the Host header. `http url` is this host followed by path and query, as "www.example.com/a?b";
- * of CONNECT it is the host alone. Bytes of 0 within are shown as '?'. */
+ * of CONNECT it is the host alone. `http domain` is the host without a leading "www.", `http uri` the
+ * path and query. Bytes of 0 within are shown as '?'. */
 #ifndef ECS_HTTP_H
 #define ECS_HTTP_H
 
@@ -32,6 +33,11 @@ struct ecs_http {
 	                               header; SIZE_MAX: its end was not seen */
 	char *text;               /**< the strings below */
 	const char *host, *url, *user_agent; /**< of the last request; NULL: it had none */
+	const char *domain, *uri;            /**< parts of host and url */
+	const char *headers;      /**< of the last request, as ecs_l7.http_headers; NULL: not wanted */
+	bool want_headers;        /**< set before bytes are fed */
+	bool is_head;             /**< the last request was a HEAD */
+	uint8_t method;           /**< enum ecs_http_method of it; 0: another one */
 };
 
 /** Takes bytes in order; returns how many requests became whole. NULL: bytes were lost. */

@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/frag.c	%D%/frag.h	\
 	%D%/http.c	%D%/http.h	\
 	%D%/ledger.c	%D%/ledger.h	\
+	%D%/names.c	%D%/names.h	\
 	%D%/packet.c	%D%/packet.h	\
 	%D%/path.c	%D%/path.h	\
 	%D%/pool.c	%D%/pool.h	\
@@ -24,7 +25,9 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/reply.c	%D%/reply.h	\
 	%D%/reserve.c			\
 	%D%/rewrite.c	%D%/rewrite.h	\
+	%D%/quic.c	%D%/quic.h	\
 	%D%/redirect.c	%D%/redirect.h	\
+	%D%/response.c	%D%/response.h	\
 	%D%/session.c	%D%/session.h	\
 	%D%/shift.c			\
 	%D%/stream.c	%D%/stream.h	\

@@ -7,13 +7,46 @@
 #include "ecs/call.h"
 #include "ecs/enforce.h"
 #include "ecs/frag.h"
+#include "ecs/dns.h"
 #include "ecs/ledger.h"
+#include "ecs/names.h"
 #include "ecs/tcp.h"
 #include "srp/err.h"
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 #define BOTH_FINS (ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN)
+
+/* --- what is known beside the packet ---------------------------------------------------------- */
+
+void ecs_path_about(const struct ecs_engine *e, const struct ecs_way *w, struct ecs_match_in *in)
+{
+	const struct ecs_packet *p = in->pkt;
+
+	in->imsi = w->s->spec.imsi;
+	in->apn = w->s->spec.apn;
+	in->rat = w->s->rat;
+	in->tethered = w->f && w->f->tethered;
+	if (e->names && w->s->needs.names)
+		in->server_name = ecs_names_find(e->names, w->s->spec.callid,
+		                                 p->dir == ECS_UPLINK ? &p->dst : &p->src, w->now);
+}
+
+/* Reads an answer of DNS that the subscriber has asked for. */
+static void learn_names(struct ecs_engine *e, const struct ecs_way *w)
+{
+	const struct ecs_packet *p = w->p;
+
+	if (p->proto != PROTO_UDP || p->dir != ECS_DOWNLINK || p->sport != ECS_DNS_PORT ||
+	    !(w->f->flags & ECS_FLOW_F_FIRST_UP) || p->frag != ECS_FRAG_NONE || p->icmp_error)
+		return;
+	if (!e->names)
+		e->names = ecs_names_new(e->conf.seed);
+	if (e->names)
+		e->conf.counters->dns_names += ecs_names_answer(e->names, w->s->spec.callid,
+		                                                p->payload, p->payload_len,
+		                                                w->now);
+}
 
 /* --- matching --------------------------------------------------------------------------------- */
 
@@ -62,6 +95,7 @@ static struct hit match(struct ecs_engine *e, const struct ecs_way *w, const str
 	}
 	if (w->s->rulebase < 0)
 		return h;
+	ecs_path_about(e, w, &in);
 	if (w->f)
 		in.tcp_state = w->f->tcp_state;
 	if (d)
@@ -189,7 +223,7 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
 
 	if (f->flags & ECS_FLOW_F_AGAIN)
 		n.app = false; /* found once, kept with the flow */
-	if (!n.http && !n.tls && !n.dns && !n.app)
+	if (!n.http && !n.tls && !n.quic && !n.dns && !n.app)
 		return;
 	a = NULL;
 	if (e->nanalyses < ECS_ANALYSES_MAX && w->s->nanalyses < ECS_SESSION_ANALYSES_MAX)
@@ -199,7 +233,8 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
 		f->flags |= ECS_FLOW_F_L34;
 		return;
 	}
-	if (!ecs_analysis_init(a, n, f->key.proto, f->key.server_port, opener_dir(f))) {
+	if (!ecs_analysis_init(a, n, f->key.proto, f->key.server_port, opener_dir(f),
+	                       e->conf.crypto)) {
 		ecs_pool_put(&e->analysis_pool, a);
 		return;
 	}
@@ -580,6 +615,8 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	enum ecs_verdict v;
 
 	f->last = w->now;
+	if (w->s->needs.names)
+		learn_names(e, w);
 	if (f->more) {
 		ecs_alias_show(w);
 		ecs_shift_show(w);

@@ -40,6 +40,8 @@ struct ecs_way {
 	bool changed;            /**< something that the flow's checkpoint carries */
 };
 
+/** Fills in what rules read of the session, of the flow and of the server's address. */
+void ecs_path_about(const struct ecs_engine *e, const struct ecs_way *w, struct ecs_match_in *in);
 /** Parses, classifies and charges one packet. */
 enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
                           uint16_t gso_size, struct ecs_raw *raw, struct srp_time now);

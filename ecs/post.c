@@ -30,13 +30,14 @@ static uint16_t match(struct ecs_engine *e, const struct ecs_way *w, bool recove
 	const struct ecs_packet *p = w->p;
 	bool l7 = f && f->analysis && !recovered && !(f->flags & ECS_FLOW_F_L34) &&
 	          p->frag != ECS_FRAG_LATER && !p->icmp_error;
-	const struct ecs_match_in in = {.pkt = p, .l7 = l7 ? &f->analysis->l7 : NULL, .l34_only = !l7,
+	struct ecs_match_in in = {.pkt = p, .l7 = l7 ? &f->analysis->l7 : NULL, .l34_only = !l7,
 	                                .tcp_state = f ? f->tcp_state : ECS_TCP_ST_NONE};
 	uint16_t line;
 
 	if (!l7 && !recovered && f && f->more && f->more->has_post &&
 	    f->more->post_commit == e->commits)
 		return f->more->post;
+	ecs_path_about(e, w, &in);
 	line = ecs_match_post(e->matcher, w->s->rulebase, &in);
 	if (l7)
 		keep(e, f, line);

@@ -19,6 +19,9 @@ static bool rule_eligible(struct ecs_engine *e, const struct ecs_session *s, uin
 		return false;
 	if (!r->judged || r->scheme != s->scheme) {
 		r->eligible = ecs_service_eligible(e->conf.service, s->scheme, r->rule, r->dynamic, &d);
+		r->p2p = r->eligible && !r->dynamic &&
+		         ecs_service_p2p_barred(e->conf.service, r->rule);
+		r->eligible = r->eligible && !r->p2p;
 		r->delay = r->eligible ? (uint16_t)d : 0;
 		r->scheme = s->scheme;
 		r->judged = true;
@@ -162,6 +165,10 @@ void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old
 {
 	uint32_t delay;
 	bool is = eligible(e, f, &delay), was = f->flags & ECS_FLOW_F_ELIGIBLE;
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+
+	if (r && r->p2p && f->ref != old_ref)
+		e->conf.counters->p2p_not_recovered++;
 
 	if (!was && is)
 		become_eligible(e, f, delay, now);

@@ -42,6 +42,7 @@ struct ecs_ruleref {
 	bool gone;                          /**< removed; the slot is free when no flow names it */
 	bool moved;                         /**< the last commit has changed its action */
 	bool judged, eligible; /**< by recoverable.c: under scheme, with delay seconds */
+	bool p2p;              /**< eligible but for being a P2P rule */
 	uint16_t delay;
 	int scheme;
 };

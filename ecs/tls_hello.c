@@ -182,3 +182,13 @@ int ecs_tls_server_name(const uint8_t *b, size_t len, char *out, size_t *need)
 		*need = c.need;
 	return err;
 }
+
+int ecs_tls_message_name(const uint8_t *b, size_t len, char *out, size_t *need)
+{
+	struct cursor c = {.b = b, .len = len, .record = SIZE_MAX};
+	int err = read_hello(&c, out);
+
+	if (err == SRP_EAGAIN)
+		*need = c.need;
+	return err;
+}

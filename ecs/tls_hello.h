@@ -18,4 +18,7 @@
  */
 int ecs_tls_server_name(const uint8_t *b, size_t len, char *out, size_t *need);
 
+/** The same of the handshake message alone, without records (of QUIC). */
+int ecs_tls_message_name(const uint8_t *b, size_t len, char *out, size_t *need);
+
 #endif

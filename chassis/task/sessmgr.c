@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "chassis/io/quic_crypto.h"
 #include "chassis/task/calls.h"
 #include "chassis/task/memory.h"
 #include "srp/err.h"
@@ -413,11 +414,13 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 		.checkpoint_duration = c->srp.session_duration, .pending_timeout = c->srp.pending_s,
 		.sessions_expected = 4096, .flows_expected = 16384,
 		.ledger = s->ctx->instance ? ledger_map(s->ctx) : NULL,
+		.crypto = &chassis_quic_crypto,
 		.ledger_len = CHASSIS_LEDGER_BYTES, .ledger_fresh = s->ctx->slab->starts <= 1,
 	};
 
 	if (!ec.service)
 		return NULL;
+	chassis_quic_crypto_warm();
 	sessmgr_rules_align(s->ctx->slab, ec.service);
 	arc4random_buf(&ec.seed, sizeof(ec.seed));
 	return ecs_engine_new(&ec, chassis_now());

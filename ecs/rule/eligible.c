@@ -291,3 +291,16 @@ bool ecs_service_eligible(const struct ecs_service *s, int scheme, const char *r
 		*delay = d;
 	return true;
 }
+
+bool ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name)
+{
+	const struct obj *o;
+
+	if (s->recover_p2p || !rule_name)
+		return false;
+	o = ecs_obj_find(&s->ruledefs, rule_name);
+	if (o)
+		return ((const struct ruledef *)(const void *)o)->p2p;
+	o = ecs_obj_find(&s->groups, rule_name);
+	return o && ((const struct group *)(const void *)o)->p2p;
+}

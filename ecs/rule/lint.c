@@ -53,6 +53,11 @@ static void lint_ruledef(const struct linter *l, const struct ruledef *r)
 	if (!r->used)
 		ERROR(l, "Ruledef <%s> is not used in any rulebase or group-of-ruledefs.",
 		      r->o.name);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->lines[i].c.pool && !r->lines[i].c.in)
+			ERROR(l, "%s <%s> of ruledef <%s> is not configured.",
+			      ecs_fields[r->lines[i].c.field].type == T_PORT ? "Port-map" : "Host-pool",
+			      r->lines[i].a, r->o.name);
 	if (!r->n)
 		WARNING(l, "Ruledef <%s> has no lines and matches nothing.", r->o.name);
 	for (size_t i = 0; !r->any && i < r->n; i++)

@@ -496,6 +496,9 @@ struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase);
 /** Index of the scheme that applies to a subscriber, or -1: the first binding, by priority, whose
  *  class holds and whose scheme exists; subscriber-base `default` first, then others by name. */
 int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, const char *apn);
+/** Whether a rule is not checkpointed as it is on an application that shares files, and `flow-recovery
+ *  p2p` is off. */
+bool ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name);
 /**
  * Whether flows of @p rule_name are checkpointed under @p scheme: the first priority of its trigger
  * flow-create whose condition holds (any-match, or any rule-name entry) and whose action has

@@ -439,7 +439,7 @@ static void begin(struct flow *f, struct ecs_needs needs, uint8_t proto, uint16_
 	f->port = port;
 	f->up = 0xffffffff;
 	f->down = 77;
-	CU_ASSERT_TRUE_FATAL(ecs_analysis_init(&f->a, needs, proto, port, ECS_UPLINK));
+	CU_ASSERT_TRUE_FATAL(ecs_analysis_init(&f->a, needs, proto, port, ECS_UPLINK, NULL));
 	if (proto == 6) {
 		CU_ASSERT_EQUAL(say(f, ECS_UPLINK, ECS_TCP_SYN, NULL, 0), 0);
 		CU_ASSERT_EQUAL(say(f, ECS_DOWNLINK, ECS_TCP_SYN | ECS_TCP_ACK, NULL, 0), 0);
@@ -525,9 +525,9 @@ static void analysis_of_dns(void)
 	/* other ports are not DNS */
 	memset(&f, 0, sizeof(f));
 	CU_ASSERT_FALSE(ecs_analysis_init(&f.a, (struct ecs_needs){.dns = true}, 17, 5353,
-	                                  ECS_UPLINK));
+	                                  ECS_UPLINK, NULL));
 	CU_ASSERT_FALSE(ecs_analysis_init(&f.a, (struct ecs_needs){.http = true}, 17, 80,
-	                                  ECS_UPLINK));
+	                                  ECS_UPLINK, NULL));
 }
 
 static void analysis_gives_up(void)
@@ -564,7 +564,7 @@ static void applications(void)
 	CU_ASSERT_STRING_EQUAL(ecs_app_name(0), "Unknown");
 	CU_ASSERT_PTR_NULL(ecs_app_name(65535));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(app);
-	CU_ASSERT_TRUE(ecs_analysis_init(&a, (struct ecs_needs){.app = true}, 6, 6881, ECS_UPLINK));
+	CU_ASSERT_TRUE(ecs_analysis_init(&a, (struct ecs_needs){.app = true}, 6, 6881, ECS_UPLINK, NULL));
 	CU_ASSERT_EQUAL(ecs_packet_parse(b, pk_build(&k, b), ECS_UPLINK, &p), 0);
 	CU_ASSERT_TRUE(ecs_analyze(&a, app, &p, &ctr, now) & ECS_AN_NEWS);
 	CU_ASSERT_EQUAL(a.l7.app, bt);

@@ -1,0 +1,227 @@
+#include "config.h"
+#include "ecs/response.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define STATUS_LINE "HTTP/1."
+#define CODE_AT     9u  /* "HTTP/1.1 200" */
+
+void ecs_response_fini(struct ecs_response *r)
+{
+	free(r->buf);
+	*r = (struct ecs_response){.state = ECS_RESPONSE_OVER};
+}
+
+static void forget(struct ecs_response *r)
+{
+	free(r->buf);
+	r->buf = NULL;
+	r->len = r->cap = 0;
+}
+
+/* Whether a status line can begin like this; short input may still become one. */
+static bool may_be_status(const uint8_t *b, size_t n)
+{
+	size_t want = sizeof(STATUS_LINE) - 1;
+
+	return memcmp(b, STATUS_LINE, n < want ? n : want) == 0;
+}
+
+/* Offset after the empty line that ends a header, searching from @p from; 0: not there. */
+static size_t header_end(const uint8_t *b, size_t n, size_t from)
+{
+	for (size_t i = from; i < n; i++) {
+		if (b[i] != '\n')
+			continue;
+		if (i + 1 < n && b[i + 1] == '\n')
+			return i + 2;
+		if (i + 2 < n && b[i + 1] == '\r' && b[i + 2] == '\n')
+			return i + 3;
+	}
+	return 0;
+}
+
+static bool digits(const char *p, size_t n, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (n == 0 || n > 18)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(p[i] - '0');
+	}
+	*out = v;
+	return true;
+}
+
+struct fields {
+	bool chunked, has_length;
+	uint64_t length;
+};
+
+static void keep_type(struct ecs_response *r, const char *v, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < n && i < ECS_RESPONSE_TYPE_MAX && v[i] != ';' && v[i] != ' '; i++)
+		r->type[i] = v[i] ? v[i] : '?';
+	r->type[i] = '\0';
+}
+
+static void header_line(struct ecs_response *r, struct fields *f, const char *p, size_t n)
+{
+	const char *colon = memchr(p, ':', n), *v;
+	size_t name, len;
+
+	if (!colon)
+		return;
+	name = (size_t)(colon - p);
+	v = colon + 1;
+	len = n - name - 1;
+	while (len && (*v == ' ' || *v == '\t')) {
+		v++;
+		len--;
+	}
+	while (len && (v[len - 1] == ' ' || v[len - 1] == '\t' || v[len - 1] == '\r'))
+		len--;
+	if (name == 12 && strncasecmp(p, "content-type", 12) == 0 && !r->type[0])
+		keep_type(r, v, len);
+	else if (name == 14 && strncasecmp(p, "content-length", 14) == 0)
+		f->has_length = digits(v, len, &f->length);
+	else if (name == 17 && strncasecmp(p, "transfer-encoding", 17) == 0)
+		f->chunked = true;
+}
+
+/* What follows a header (RFC 9112 6.3). */
+static void body(struct ecs_response *r, const struct fields *f, bool whole, const uint8_t *b,
+                 size_t n)
+{
+	bool none = r->head || r->code < 200 || r->code == 204 || r->code == 304;
+
+	r->body_left = none ? 0 : f->length;
+	if (r->code == 101) {
+		r->state = ECS_RESPONSE_OVER;
+	} else if (!none && (f->chunked || !f->has_length)) {
+		r->state = ECS_RESPONSE_RESYNC;
+	} else if (whole) {
+		r->state = r->body_left ? ECS_RESPONSE_BODY : ECS_RESPONSE_START;
+	} else {
+		while (n && b[n - 1] == '\r')
+			n--;
+		r->blank = n && b[n - 1] == '\n';
+		r->state = ECS_RESPONSE_SKIP;
+	}
+}
+
+/* Reads a header, whole or cut at the limit; true: of a final response. */
+static bool take(struct ecs_response *r, const uint8_t *b, size_t n, bool whole)
+{
+	struct fields f = {0};
+	const char *p = (const char *)b, *end = p + n;
+	uint64_t code = 0;
+
+	if (n < CODE_AT + 3 || !may_be_status(b, n) || p[CODE_AT - 1] != ' ' ||
+	    !digits(p + CODE_AT, 3, &code) || code < 100 || code > 599) {
+		r->state = ECS_RESPONSE_OVER;
+		return false;
+	}
+	r->code = (uint16_t)code;
+	r->type[0] = '\0';
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t line = (size_t)((nl ? nl : end) - p);
+
+		if (b != (const uint8_t *)p)
+			header_line(r, &f, p, line);
+		p += line + (nl ? 1 : 0);
+	}
+	body(r, &f, whole, b, n);
+	return code >= 200 || code == 101;
+}
+
+static bool append(struct ecs_response *r, const uint8_t *data, size_t n)
+{
+	if (r->len + n > r->cap) {
+		size_t cap = r->len + n < 512 ? 512 : ECS_RESPONSE_HEAD_MAX;
+		uint8_t *b = realloc(r->buf, cap);
+
+		if (!b)
+			return false;
+		r->buf = b;
+		r->cap = cap;
+	}
+	memcpy(r->buf + r->len, data, n);
+	r->len += n;
+	return true;
+}
+
+/* Gathers a header; returns the bytes used, and counts a response in @p found. */
+static size_t gather(struct ecs_response *r, const uint8_t *data, size_t len, unsigned *found)
+{
+	size_t old = r->len, room = ECS_RESPONSE_HEAD_MAX - old, n = len < room ? len : room, end;
+
+	if (old == 0 && (data[0] == '\r' || data[0] == '\n'))
+		return 1;
+	if (!append(r, data, n) || !may_be_status(r->buf, r->len)) {
+		forget(r);
+		r->state = ECS_RESPONSE_OVER;
+		return len;
+	}
+	end = header_end(r->buf, r->len, old > 2 ? old - 2 : 0);
+	if (!end && r->len < ECS_RESPONSE_HEAD_MAX)
+		return n;
+	*found += take(r, r->buf, end ? end : r->len, end != 0);
+	forget(r);
+	return end ? end - old : n;
+}
+
+static size_t skip_header(struct ecs_response *r, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == '\n') {
+			if (r->blank++ == 1) {
+				r->state = r->body_left ? ECS_RESPONSE_BODY : ECS_RESPONSE_START;
+				return i + 1;
+			}
+		} else if (data[i] != '\r') {
+			r->blank = 0;
+		}
+	}
+	return len;
+}
+
+unsigned ecs_response_feed(struct ecs_response *r, const uint8_t *data, size_t len)
+{
+	unsigned found = 0;
+
+	if (!data) {
+		forget(r);
+		if (r->state != ECS_RESPONSE_OVER)
+			r->state = ECS_RESPONSE_RESYNC;
+		return 0;
+	}
+	/* a segment that begins with a status line: the body before it is over */
+	if (r->state == ECS_RESPONSE_RESYNC && len > CODE_AT && may_be_status(data, len))
+		r->state = ECS_RESPONSE_START;
+	while (len && r->state != ECS_RESPONSE_OVER && r->state != ECS_RESPONSE_RESYNC) {
+		size_t n = len;
+
+		if (r->state == ECS_RESPONSE_START) {
+			n = gather(r, data, len, &found);
+		} else if (r->state == ECS_RESPONSE_SKIP) {
+			n = skip_header(r, data, len);
+		} else {
+			n = r->body_left < len ? (size_t)r->body_left : len;
+			r->body_left -= n;
+			if (!r->body_left)
+				r->state = ECS_RESPONSE_START;
+		}
+		data += n;
+		len -= n;
+	}
+	return found;
+}
