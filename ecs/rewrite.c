@@ -215,10 +215,9 @@ int ecs_rewrite_insert(struct ecs_raw *r, const struct ecs_packet *p, size_t at,
 {
 	size_t off = p->hdr_len + at;
 
-	if (p->proto != PROTO_TCP || p->frag != ECS_FRAG_NONE || p->cap < p->len || off > r->len ||
+	if (p->proto != PROTO_TCP || p->frag != ECS_FRAG_NONE || p->cap < p->len || off > r->len || r->len < p->len ||
 	    (p->version == 6 && p->l4 != IP6_HDR) || r->len + n > r->room || r->len + n > IP_MAX)
 		return SRP_EFULL;
-	r->len = p->len; /* what a device has padded is not of the packet */
 	memmove(r->ip + off + n, r->ip + off, r->len - off);
 	memcpy(r->ip + off, bytes, n);
 	r->len += n;

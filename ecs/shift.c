@@ -220,6 +220,8 @@ static enum ecs_stage_did insert(struct ecs_way *w, const struct ecs_shift *t)
 {
 	uint32_t n = w->p->len > w->p->hdr_len ? (uint32_t)(w->p->len - w->p->hdr_len) : 0;
 
+	if (w->raw->len > w->p->len)
+		w->raw->len = w->p->len; /* what a device has padded is not of the packet */
 	for (unsigned i = t->n; i-- > 0;) {
 		uint32_t off = t->piece[i].at - w->p->tcp_seq;
 

@@ -27,6 +27,7 @@ bed_config_charging() {
 		      tcp either-port = 80
 		    #exit
 		    ruledef posted
+		      rule-application post-processing
 		      tcp either-port = 8006
 		    #exit
 		    ruledef any

@@ -17,6 +17,7 @@ enum mode {
 	CHARGING,
 	TRIGACT,
 	TRIGCOND,
+	XHEADER,
 	SCHEME,
 	TRIGGER,
 	CLASS,
@@ -155,6 +156,8 @@ static int at_top(struct reader *r, bool no)
 		return ecs_service_l4_flows(r->s, no ? 0 : num(r, 2), r->e);
 	if (word(r, 0, "check-point"))
 		return ecs_service_sync_timer(r->s, word(r, 3, "icsr"), no ? 0 : num(r, 4), r->e);
+	if (word(r, 0, "xheader-format"))
+		return open_mode(r, XHEADER, no, ecs_service_xheader(r->s, x, no, r->e));
 	if (word(r, 0, "system-limit"))
 		return ecs_service_flow_chkpt_per_call(r->s, num(r, 2), r->e);
 	if (word(r, 0, "idle-timeout") && word(r, 2, "half-open"))
@@ -346,6 +349,20 @@ static int in_class(struct reader *r, bool no)
 	return ecs_service_subs_line(r->s, r->name, no, f, word(r, 1, "="), arg(r, 2), r->e);
 }
 
+static int in_xheader(struct reader *r, bool no)
+{
+	unsigned v = 0;
+	char words[64] = "";
+
+	for (int i = 2; i < r->n && i < 6 && !(i == 3 && word(r, 2, "string-constant")); i++)
+		snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%s", i > 2 ? " " : "",
+		         r->w[i]);
+	while (v < ECS_XVALUE__N && strcmp(ecs_xvalue_words((enum ecs_xvalue)v), words) != 0)
+		v++;
+	return ecs_service_xheader_insert(r->s, r->name, no, r->w[1], (enum ecs_xvalue)v, arg(r, 3),
+	                                  r->e);
+}
+
 static int one_line(struct reader *r)
 {
 	bool no = word(r, 0, "no");
@@ -370,6 +387,8 @@ static int one_line(struct reader *r)
 		return in_rulebase(r, no);
 	case CHARGING:
 		return in_charging(r, no);
+	case XHEADER:
+		return in_xheader(r, no);
 	case TRIGACT:
 		return word(r, 0, "flow-recovery")
 		               ? ecs_service_flow_recovery(r->s, r->name, !no, r->e)
@@ -553,6 +572,19 @@ static const char whole[] =
 	"  #exit\n"
 	"  udr-format u1\n"
 	"    attribute sn-volume-amt ip bytes downlink priority 1\n"
+	"  #exit\n"
+	"  xheader-format who\n"
+	"    insert X-IMSI variable bearer 3gpp imsi\n"
+	"    insert X-APN variable bearer 3gpp apn\n"
+	"    insert X-User variable bearer username\n"
+	"    insert X-IP variable bearer subscriber-ip-address\n"
+	"    insert X-Session variable bearer session-id\n"
+	"    insert X-Base variable bearer sn-rulebase\n"
+	"    insert X-Host variable http host\n"
+	"    insert X-URL variable http url\n"
+	"    insert X-Text string-constant \"some text\"\n"
+	"  #exit\n"
+	"  xheader-format none\n"
 	"  #exit\n"
 	"  charging-action ca1\n"
 	"    content-id 2147483647\n"
