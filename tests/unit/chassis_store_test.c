@@ -146,6 +146,8 @@ static void flows(struct rig *r)
 static void bed_init(struct bed *b)
 {
 	struct ecs_session_spec sp = spec_of(2, "10.0.0.2", NULL);
+	struct ecs_dyn_spec rule = {.name = "given", .precedence = 7, .content_id = 5};
+	char why[200];
 
 	memset(b, 0, sizeof(*b));
 	begin(&b->r);
@@ -156,6 +158,11 @@ static void bed_init(struct bed *b)
 	sp = spec_of(0x80000003, NULL, "2001:db8:77::");
 	CU_ASSERT_EQUAL_FATAL(ecs_session_create(b->r.e, &sp, b->r.now, NULL), 0);
 	CU_ASSERT_EQUAL_FATAL(ecs_bearer_create(b->r.e, 1, 7, 5, 3, b->r.now), 0);
+	CU_ASSERT_EQUAL(ecs_bearer_update(b->r.e, 1,
+	                                  &(struct ecs_bearer_spec){.id = 7, .qos.mbr = {64, 640}},
+	                                  ECS_BEARER_UP | ECS_BEARER_DOWN, b->r.now), 0);
+	CU_ASSERT_EQUAL(ecs_sdfs_parse("udp 192.0.2.0/24 port 9", &rule.filters, why, sizeof(why)), 0);
+	CU_ASSERT_EQUAL(ecs_rule_install(b->r.e, 1, &rule, b->r.now), 0);
 	CU_ASSERT_EQUAL(ecs_session_control(b->r.e, 2, true, b->r.now), 0);
 	flows(&b->r);
 	wait_ms(&b->r, 15000);
