@@ -216,7 +216,7 @@ static void options(struct ecs_way *w, const struct ecs_shift *t)
 
 /* Puts in what belongs to the bytes that are in this packet; they are counted from behind, so that
  * places stay what they are. */
-static enum ecs_stage_did insert(struct ecs_way *w, const struct ecs_shift *t)
+static enum ecs_stage_did insert(struct ecs_engine *e, struct ecs_way *w, const struct ecs_shift *t)
 {
 	uint32_t n = w->p->len > w->p->hdr_len ? (uint32_t)(w->p->len - w->p->hdr_len) : 0;
 
@@ -226,8 +226,10 @@ static enum ecs_stage_did insert(struct ecs_way *w, const struct ecs_shift *t)
 		uint32_t off = t->piece[i].at - w->p->tcp_seq;
 
 		if (off < n && ecs_rewrite_insert(w->raw, w->p, off, t->piece[i].bytes,
-		                                  t->piece[i].len) != 0)
+		                                  t->piece[i].len) != 0) {
+			e->conf.counters->drop_shift += w->pkts;
 			return ECS_STAGE_STOPPED;
+		}
 	}
 	return ECS_STAGE_ACTED;
 }
@@ -238,7 +240,6 @@ enum ecs_stage_did ecs_stage_shift(struct ecs_engine *e, struct ecs_way *w,
 	const struct ecs_shift *t = w->f ? of(w->f) : NULL;
 	const struct ecs_packet *p = w->p;
 
-	(void)e;
 	(void)a;
 	if (!t || !w->raw || p->proto != PROTO_TCP || p->icmp_error || p->frag == ECS_FRAG_LATER)
 		return ECS_STAGE_PASSED;
@@ -251,7 +252,7 @@ enum ecs_stage_did ecs_stage_shift(struct ecs_engine *e, struct ecs_way *w,
 	if (p->tcp_flags & ECS_TCP_SYN)
 		return ECS_STAGE_PASSED;
 	set_number(w, 4, to_server(t, p->tcp_seq));
-	return insert(w, t);
+	return insert(e, w, t);
 }
 
 /* --- the checkpoint --------------------------------------------------------------------------- */

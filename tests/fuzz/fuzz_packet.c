@@ -9,6 +9,7 @@
 #include "ecs/engine.h"
 
 #define SESSIONS_MAX 8
+#define ROOM         64 /* behind some packets */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,25 +27,36 @@ static void rule(struct ecs_service *s, uint32_t priority, const char *name, enu
 		abort();
 }
 
+static void action(struct ecs_service *s, const char *name, const char *line)
+{
+	struct ecs_err e;
+	struct ecs_charging_action *a = ecs_service_charging_action(s, name, false, &e);
+
+	if (!a || (line && ecs_charging_action_line(a, line, &e) != 0))
+		abort();
+}
+
 static struct ecs_service *service(void)
 {
 	struct ecs_service *s = ecs_service_new("fuzz");
-	struct ecs_charging_action *to;
 	struct ecs_err e;
 
 	if (!s || ecs_service_rulebase(s, "rb", false, &e) != 0 ||
-	    !ecs_service_charging_action(s, "ca", false, &e))
+	    ecs_service_xheader(s, "who", false, &e) != 0 ||
+	    ecs_service_xheader_insert(s, "who", false, "X-A", ECS_XVALUE_CONSTANT, "b", &e) != 0)
 		abort();
-	to = ecs_service_charging_action(s, "to", false, &e);
-	if (!to || ecs_charging_action_line(to, "flow action redirect-url http://portal.example/", &e) != 0)
-		abort();
-	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a", "ca");
+	action(s, "ca", NULL);
+	action(s, "to", "flow action redirect-url http://portal.example/");
+	action(s, "head", "xheader-insert xheader-format who");
+	action(s, "mark", "ip tos ef");
+	action(s, "moved", "flow action readdress server 192.0.2.1 port 9");
+	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a", "head");
 	rule(s, 2, "url", ECS_F_HTTP_URL, ECS_OP_ENDS, "x", "to");
 	rule(s, 3, "agent", ECS_F_HTTP_UA, ECS_OP_STARTS, "m", "ca");
 	rule(s, 4, "sni", ECS_F_TLS_SNI, ECS_OP_CONTAINS, "e", "ca");
-	rule(s, 5, "query", ECS_F_DNS_QUERY, ECS_OP_NE, "b.c", "ca");
+	rule(s, 5, "query", ECS_F_DNS_QUERY, ECS_OP_NE, "b.c", "mark");
 	rule(s, 6, "state", ECS_F_TCP_STATE, ECS_OP_EQ, "established", "to");
-	rule(s, 7, "up", ECS_F_IP_UPLINK, ECS_OP_EQ, "TRUE", "ca");
+	rule(s, 7, "up", ECS_F_IP_UPLINK, ECS_OP_EQ, "TRUE", "moved");
 	if (ecs_service_commit(s, &e) != 0)
 		abort();
 	return s;
@@ -81,7 +93,7 @@ static void check(const struct ecs_engine *e)
 
 	for (size_t i = 0; i <= ecs_service_stats_count(ecs_engine_service(e)); i++)
 		charged += rule_stats[i].pkts_up + rule_stats[i].pkts_down;
-	if (charged + counters.drop_malformed + counters.drop_redirect !=
+	if (charged + counters.drop_malformed + counters.drop_redirect + counters.drop_shift !=
 	    counters.packets_up + counters.packets_down)
 		abort();
 	if (counters.redirects_added != counters.redirects_deleted + ecs_engine_redirects(e) ||
@@ -115,20 +127,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint16_t gso = data[0] & 2 ? 100 : 0;
 		size_t len = (size_t)data[1] << 8 | data[2];
 		struct ecs_packet p;
+		struct ecs_raw raw;
 		uint8_t *copy;
 
 		now.us += SRP_MS((uint64_t)(data[0] >> 2) * (data[0] >> 2) * 50);
 		if (len > size - 3)
 			len = size - 3;
-		copy = malloc(len ? len : 1); /* of its size, so that a read past it is found */
+		copy = malloc(len + ROOM); /* of its size, so that a read past it is found */
 		if (!copy)
 			abort();
 		memcpy(copy, data + 3, len);
+		memset(copy + len, 0xa5, ROOM);
 		if (ecs_packet_parse(copy, len, dir, &p) == 0)
 			session(e, &p, now);
 		while (ecs_engine_tick(e, now, 16))
 			;
-		(void)ecs_engine_packet(e, copy, len, dir, gso, now);
+		raw = (struct ecs_raw){.ip = copy, .len = len, .room = len + (data[0] & 4 ? ROOM : 0),
+		                       .gso_size = gso, .partial = data[0] & 8};
+		if (ecs_engine_forward(e, &raw, dir, now) == ECS_FORWARD &&
+		    (raw.len > raw.room || ecs_packet_parse(copy, raw.len, dir, &p) != 0))
+			abort(); /* what goes out is a packet */
 		free(copy);
 		data += 3 + len;
 		size -= 3 + len;
