@@ -156,6 +156,7 @@ struct ecs_app *ecs_app_new(void)
 
 	if (!a)
 		return NULL;
+	fill_names();
 	a->mod = module_new();
 	if (!a->mod) {
 		free(a);

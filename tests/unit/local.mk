@@ -55,6 +55,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_recoverable_test.c \
 	%D%/ecs_reserve_test.c \
 	%D%/ecs_rule_digest_test.c \
+	%D%/ecs_rule_field_test.c \
 	%D%/ecs_rule_limit_test.c \
 	%D%/ecs_rule_lint_test.c \
 	%D%/ecs_rule_match_test.c \
