@@ -130,7 +130,9 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		e->active = true;
 		e->purging = false;
 		e->active_since = now;
-		e->next_usage = now;
+		e->usage_turn_of = (1u << SRP_REPLICA__N) - 1;
+		for (int i = 0; i < SRP_REPLICA__N; i++)
+			e->next_usage[i] = now;
 		ecs_wheel_start(e->wheel, now);
 		return;
 	}

@@ -15,8 +15,9 @@
 #include "ecs/stream.h"
 
 #define ECS_WHEEL_TICK_MS 100u
-#define ECS_CLP_EVERY_S   10u      /**< at most one UPDATE_CLPSTATS per session in that time */
-#define ECS_LINGER_MS     2000u    /**< 2MSL: ecs-facts 2.4, `tcp 2msl-timeout`, default */
+#define ECS_CLP_EVERY_S   10u      /**< at most one UPDATE_CLPSTATS per session in that time, where
+                                     no sync-timer is configured */
+#define ECS_LINGER_MS     2000u    /**< `tcp 2msl-timeout`, default, and where there is no rulebase */
 
 /** @p member of @p type at @p ptr gives the @p type. */
 #define ECS_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
@@ -125,7 +126,8 @@ struct ecs_engine {
 	bool purging; /**< a new standby is dropping flows that were never replicated */
 	uint32_t purge_at;             /**< call-id after which that walk goes on */
 	struct srp_time active_since;
-	struct srp_time next_usage;    /**< of the usage turn */
+	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
+	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
 	bool warm;                     /**< ecs_engine_reserve() was called */
 	size_t reserved;               /**< bytes it has touched */
 };
@@ -254,6 +256,9 @@ int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds);
 /** Stops a delay; nothing happens where none runs. */
 void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f);
 
+/** Both FINs of @p f were seen and one was acknowledged after that: where the rulebase has no 2MSL, the
+ *  flow ends. */
+void ecs_flow_closed(struct ecs_engine *e, struct ecs_flow *f);
 /** The idle timer of @p f has run out: armed again for what is left, or the flow ends. */
 void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /** Arms the timer by state and last packet: at a change of state or of the idle timeout. */
@@ -295,6 +300,8 @@ void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t beare
 void ecs_usage_turn(struct ecs_engine *e, struct srp_time now);
 /** The turn of each second, at most @p budget volumes of it; true: call again. */
 bool ecs_usage_step(struct ecs_engine *e, struct srp_time now, size_t budget);
+/** Whether volumes wait for the turn of this replica (`check-point accounting sync-timer`). */
+bool ecs_usage_paced(const struct ecs_engine *e, enum srp_replica_id replica);
 /** The volume with this key, or NULL. */
 struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
                                  enum ecs_usage_of of, uint64_t id);

@@ -241,6 +241,21 @@ static uint32_t limit(const struct ecs_engine *e, const struct ecs_flow *f)
 	return f->idle_timeout;
 }
 
+/* `tcp 2msl-timeout` of the flow's rulebase; 0: the flow ends when the second FIN is acknowledged. */
+static uint32_t linger_ms(const struct ecs_engine *e, const struct ecs_flow *f)
+{
+	const struct ecs_rulebase_conf *rb =
+		ecs_service_rulebase_conf(e->conf.service, f->session->rulebase);
+
+	return rb ? rb->tcp_linger_s * 1000 : ECS_LINGER_MS;
+}
+
+void ecs_flow_closed(struct ecs_engine *e, struct ecs_flow *f)
+{
+	if (lingers(e, f) && linger_ms(e, f) == 0)
+		ecs_wheel_arm(e->wheel, &f->idle, 0);
+}
+
 void ecs_flow_rearm(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
 	uint64_t us = SRP_SEC(limit(e, f)), idle = srp_time_since(f->last, now);
@@ -248,7 +263,8 @@ void ecs_flow_rearm(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	f->flags &= (uint16_t)~ECS_FLOW_F_LINGER;
 	if (lingers(e, f)) {
 		f->flags |= ECS_FLOW_F_LINGER;
-		ecs_wheel_arm(e->wheel, &f->idle, ECS_LINGER_MS);
+		ecs_wheel_arm(e->wheel, &f->idle,
+		              linger_ms(e, f) ? linger_ms(e, f) : ECS_LINGER_MS);
 	} else if (us == 0) {
 		ecs_wheel_disarm(e->wheel, &f->idle);
 	} else {

@@ -38,6 +38,11 @@ static enum srp_gate usage_gate(const struct srp_ckpt_obj *o, const struct srp_c
 	return ecs_kind_gate(of(o)->session, ctx);
 }
 
+static bool usage_paced(const struct srp_ckpt_ctx *ctx)
+{
+	return ecs_usage_paced(ctx->owner, ctx->replica);
+}
+
 static void write_slot(const struct ecs_volume *v, struct srp_mp_w *w)
 {
 	if (!(v->pkts[0] | v->pkts[1] | v->bytes[0] | v->bytes[1])) {
@@ -224,6 +229,7 @@ const struct srp_ckpt_kind ecs_kind_usage = {
 	.id = 212, .name = "ACS_USAGE_INFO",
 	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
 	.key = usage_key, .parent = usage_parent, .gate = usage_gate, .encode = usage_encode,
+	.paced = usage_paced,
 	.apply = usage_apply, .remove = usage_remove, .find = usage_find, .walk = usage_walk,
 	.passed = usage_passed,
 };

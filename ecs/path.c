@@ -511,6 +511,8 @@ static bool track_tcp(struct ecs_engine *e, struct ecs_way *w)
 	st = ecs_tcp_step(f->tcp_state, w->p->dir, opener_dir(f), w->p->tcp_flags);
 	if ((w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) == ECS_TCP_FIN)
 		f->flags |= w->p->dir == ECS_UPLINK ? ECS_FLOW_F_FIN_UP : ECS_FLOW_F_FIN_DOWN;
+	if ((was & BOTH_FINS) == BOTH_FINS && !(w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_SYN)))
+		ecs_flow_closed(e, f);
 	if (st == f->tcp_state && was == f->flags)
 		return false;
 	w->changed = true;

@@ -565,8 +565,10 @@ void ecs_session_pending_timeout(struct ecs_engine *e, struct ecs_session *s, st
 
 void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
+	uint32_t every = ecs_service_sync_time(e->conf.service, true);
+
 	s->last = now;
-	if (srp_time_since(s->clp_told, now) < SRP_SEC(ECS_CLP_EVERY_S))
+	if (srp_time_since(s->clp_told, now) < SRP_SEC(every ? every : ECS_CLP_EVERY_S))
 		return;
 	s->clp_told = now;
 	ecs_tell_changed(e, &s->clp, now);

@@ -4,7 +4,8 @@
 #include "ecs/engine_impl.h"
 #include "ecs/ledger.h"
 
-#define TURN_US SRP_SEC(1)
+#define TURN_S 1u
+#define ALL_REPLICAS ((1u << SRP_REPLICA__N) - 1)
 #define SCAN    6 /* volumes looked at before the index: a packet charges up to three */
 
 static uint64_t hash_of(uint32_t callid, uint8_t bearer, unsigned of, uint64_t id, uint64_t seed)
@@ -189,15 +190,49 @@ static void tell_some(struct ecs_engine *e, struct srp_list *head, struct srp_ti
 
 void ecs_usage_turn(struct ecs_engine *e, struct srp_time now)
 {
+	e->usage_turn_of = ALL_REPLICAS;
 	tell_some(e, &e->turning, now, SIZE_MAX);
 	tell_some(e, &e->changed, now, SIZE_MAX);
 }
 
+/* `check-point accounting sync-timer`, or each second. */
+static uint64_t turn_us(const struct ecs_engine *e, int replica)
+{
+	uint32_t s = ecs_service_sync_time(e->conf.service, replica == SRP_REPLICA_GR);
+
+	return SRP_SEC(s ? s : TURN_S);
+}
+
+/* The replicas whose turn it is, at most once in the time of each. */
+static unsigned turn_of(struct ecs_engine *e, struct srp_time now)
+{
+	unsigned due = 0;
+
+	for (int i = 0; i < SRP_REPLICA__N; i++) {
+		uint64_t every = turn_us(e, i);
+
+		/* a timer that was shortened meanwhile is looked at by what it is now */
+		if (!srp_time_due(e->next_usage[i], now) &&
+		    e->next_usage[i].us - now.us <= every)
+			continue;
+		due |= 1u << i;
+		e->next_usage[i] = srp_time_add(now, every);
+	}
+	return due;
+}
+
+bool ecs_usage_paced(const struct ecs_engine *e, enum srp_replica_id replica)
+{
+	return e->active && !(e->usage_turn_of & 1u << replica);
+}
+
 bool ecs_usage_step(struct ecs_engine *e, struct srp_time now, size_t budget)
 {
-	/* what changes while a turn goes on belongs to the next: one record a second and volume */
-	if (ecs_list_empty(&e->turning) && srp_time_due(e->next_usage, now)) {
-		e->next_usage = srp_time_add(now, TURN_US);
+	unsigned due = ecs_list_empty(&e->turning) ? turn_of(e, now) : 0;
+
+	/* what changes while a turn goes on belongs to the next: one record a turn and volume */
+	if (due) {
+		e->usage_turn_of = due;
 		if (ecs_list_empty(&e->changed))
 			return false;
 		e->turning = e->changed;

@@ -128,7 +128,8 @@ void recovery_changed(struct recovery_replica *r, struct srp_ckpt_obj *o, struct
 		return;
 	}
 	recovery_link_leave(r, rk, l);
-	recovery_link_dirty(r, rk, l, &rk->dirty, RECOVERY_WAIT);
+	recovery_link_dirty(r, rk, l, recovery_paced(r, rk, now) ? &rk->paced : &rk->dirty,
+	                    RECOVERY_WAIT);
 }
 
 /* Leaves a tombstone for what the peer may have. */
@@ -221,6 +222,7 @@ void recovery_demote(struct recovery_replica *r)
 		struct recovery_kind *rk = &r->kind[i];
 
 		n += diverge(r, rk, &rk->dirty);
+		n += diverge(r, rk, &rk->paced);
 		n += diverge(r, rk, &rk->lim);
 		n += diverge(r, rk, &rk->held);
 		(void)diverge(r, rk, &rk->refused);

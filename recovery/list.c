@@ -100,7 +100,7 @@ static void wrap(struct recovery_replica *r)
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		struct recovery_kind *rk = &r->kind[i];
 		struct srp_list *all[] = {&rk->settled, &rk->fresh, &rk->walk, &rk->dirty,
-		                          &rk->lim, &rk->held, &rk->refused, &rk->tdirty,
+		                          &rk->lim, &rk->held, &rk->refused, &rk->paced, &rk->tdirty,
 		                          &rk->tlim, &rk->theld};
 
 		for (size_t j = 0; j < sizeof(all) / sizeof(all[0]); j++)

@@ -33,7 +33,7 @@ static void kind_init(struct recovery_replica *r, uint32_t i)
 {
 	struct recovery_kind *rk = &r->kind[i];
 	struct srp_list *all[] = {&rk->settled, &rk->fresh, &rk->walk, &rk->dirty, &rk->lim,
-	                          &rk->held, &rk->refused, &rk->tdirty, &rk->tlim, &rk->theld};
+	                          &rk->held, &rk->refused, &rk->paced, &rk->tdirty, &rk->tlim, &rk->theld};
 	uint32_t at = i;
 
 	rk->k = r->conf.kinds[i];

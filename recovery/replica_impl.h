@@ -117,6 +117,7 @@ struct recovery_kind {
 	uint8_t ver, hver; /**< negotiated version; version of the stored hashes */
 	uint16_t lo, void_below;
 	struct srp_list settled, fresh, walk, dirty, lim, held, refused;
+	struct srp_list paced;            /**< changed; waits for its turn: srp_ckpt_kind.paced */
 	struct srp_list tdirty, tlim, theld;
 	uint64_t n[SRP_LINK_REFUSED + 1]; /**< objects by enum srp_link_state */
 	uint64_t nclean, nfresh;          /**< of the settled: known to the peer; generation 0 */
@@ -385,6 +386,17 @@ void recovery_tomb_fini(struct recovery_replica *r);
 bool recovery_role_sends(const struct recovery_replica *r, enum srp_role role);
 enum srp_gate recovery_gate(struct recovery_replica *r, struct recovery_kind *rk,
                             const struct srp_ckpt_obj *o, bool del, struct srp_time now);
+/** Whether changes of a kind wait for a turn now. */
+static inline bool recovery_paced(const struct recovery_replica *r, const struct recovery_kind *rk,
+                                  struct srp_time now)
+{
+	struct srp_ckpt_ctx ctx;
+
+	if (!rk->k->paced || r->flush)
+		return false;
+	ctx = recovery_ctx(r, rk, now, false);
+	return rk->k->paced(&ctx);
+}
 void recovery_changed(struct recovery_replica *r, struct srp_ckpt_obj *o, struct srp_time now);
 void recovery_deleted(struct recovery_replica *r, struct srp_ckpt_obj *o, bool tell,
                       struct srp_time now);

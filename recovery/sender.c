@@ -373,6 +373,8 @@ bool recovery_send(struct recovery_replica *r, struct recovery_out *out)
 
 		if (!rk->active)
 			continue;
+		if (!recovery_list_empty(&rk->paced) && !recovery_paced(r, rk, out->now))
+			recovery_list_splice(&rk->dirty, &rk->paced);
 		if (!send_list(r, out, rk, &rk->tlim, true) ||
 		    !send_list(r, out, rk, &rk->tdirty, false) ||
 		    !send_list(r, out, rk, &rk->lim, true) ||
@@ -392,7 +394,8 @@ bool recovery_send_pending(const struct recovery_replica *r)
 		const struct recovery_kind *rk = &r->kind[i];
 
 		if (rk->active &&
-		    (!recovery_list_empty(&rk->tdirty) || !recovery_list_empty(&rk->dirty)))
+		    (!recovery_list_empty(&rk->tdirty) || !recovery_list_empty(&rk->dirty) ||
+		     (!recovery_list_empty(&rk->paced) && !recovery_paced(r, rk, (struct srp_time){0}))))
 			return true;
 	}
 	return r->pass_on || r->pass_wanted;

@@ -164,6 +164,9 @@ struct srp_ckpt_kind {
 	 */
 	void (*passed)(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 	               const struct srp_ckpt_pass *p);
+	/** True while changes of the kind wait for a turn of this replica (a timer of its own); what the
+	 *  peer lacks for another reason, and a flush, do not wait. Asked often. NULL: never. */
+	bool (*paced)(const struct srp_ckpt_ctx *ctx);
 	/**
 	 * Reads from the fields of a record under which other names its object is looked up before it
 	 * is built (a session: its addresses), as 64-bit hashes; NULL: none. Only for a kind whose
