@@ -104,6 +104,56 @@ static void test_size(void)
 	kit_fini(&a);
 }
 
+/* Bytes inserted into a connection travel with it, so that its numbers go on on the other side. */
+static void test_shift(void)
+{
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s;
+	struct ecs_flow *f, *g;
+	struct kit a, b;
+	size_t len;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, true);
+	f = kit_flow(&a, s, 1000, false, "web");
+	f->key.proto = 6;
+	prepare(&a, &b, f);
+	len = kit_record_len(&a, &f->ckpt);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	g = at(&b, 7, f->id);
+	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5000);
+	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4000, (const uint8_t *)"abcde", 5), 0);
+	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4000, (const uint8_t *)"x", 1), SRP_EFULL);
+	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4500, (const uint8_t *)"fgh", 3), 0);
+	CU_ASSERT_TRUE(kit_record_len(&a, &f->ckpt) > len);
+	CU_ASSERT_FALSE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	CU_ASSERT_EQUAL(ecs_shift_seq(g, 4000), 4000);
+	CU_ASSERT_EQUAL(ecs_shift_seq(g, 4001), 4006);
+	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5008);
+	kit_torture(&a, &b, &f->ckpt);
+	/* the most there can be */
+	for (unsigned i = 2; i < ECS_SHIFT_PIECES; i++) {
+		static const uint8_t most[ECS_SHIFT_BYTES + 1];
+
+		CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 5000 + i, most, sizeof(most)), SRP_EFULL);
+		CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 5000 + i, most, sizeof(most) - 1), 0);
+	}
+	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 9000, (const uint8_t *)"x", 1), SRP_EFULL);
+	CU_ASSERT_TRUE(kit_record_len(&a, &f->ckpt) <= ecs_kind_flow.max_len);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	/* and none any more: of another life of this flow */
+	ecs_flow_more_drop(a.e, f);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5000);
+	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
 /* What is not decided yet: only of TCP that has not begun the record grows, by its ISN. */
 static void test_open(void)
 {
@@ -558,6 +608,7 @@ static void test_walk(void)
 }
 
 CU_TestInfo ecs_kind_flow_tests[] = {
+	{"inserted bytes", test_shift},
 	{"a record makes the flow", test_round_trip},
 	{"sizes", test_size},
 	{"what is not decided", test_open},
