@@ -23,7 +23,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/post.c			\
 	%D%/readdress.c			\
 	%D%/reply.c	%D%/reply.h	\
-	%D%/reserve.c			\
+	%D%/reserve.c	%D%/route.c	\
 	%D%/rewrite.c	%D%/rewrite.h	\
 	%D%/quic.c	%D%/quic.h	\
 	%D%/redirect.c	%D%/redirect.h	\

@@ -215,10 +215,10 @@ static bool line_is_l34(const struct ecs_engine *e, uint16_t line)
 
 /* --- analyzers -------------------------------------------------------------------------------- */
 
-static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
+static void begin_analysis(struct ecs_engine *e, struct ecs_way *w, bool recovered)
 {
 	struct ecs_flow *f = w->f;
-	struct ecs_needs n = w->s->needs;
+	struct ecs_needs n = ecs_route_needs(e, w, recovered);
 	struct ecs_analysis *a;
 
 	if (f->flags & ECS_FLOW_F_AGAIN)
@@ -281,7 +281,7 @@ static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 	if (!(f->flags & ECS_FLOW_F_SEEN) && f->key.proto == PROTO_UDP) {
 		if (f->flags & ECS_FLOW_F_FIRST_UP)
 			f->flags |= ECS_FLOW_F_OPENER_UP;
-		begin_analysis(e, w);
+		begin_analysis(e, w, true);
 	}
 	f->flags |= ECS_FLOW_F_SEEN;
 	if (f->key.proto == PROTO_TCP && !(f->flags & ECS_FLOW_F_FINAL)) {
@@ -309,7 +309,7 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 	unsigned said;
 
 	if ((f->flags & ECS_FLOW_F_AGAIN) && !f->analysis && w->p->dir == opener_dir(f))
-		begin_analysis(e, w);
+		begin_analysis(e, w, false);
 	said = f->analysis ? analyze(e, w) : 0;
 
 	if (said & ECS_AN_NEWS)
@@ -433,6 +433,10 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		e->conf.counters->flows_refused += w->pkts;
 		return 0;
 	}
+	if (ecs_flows_full(e)) {
+		e->conf.counters->drop_l4_flows += w->pkts;
+		return SRP_EFULL;
+	}
 	err = ecs_flow_build(e, w->s, k, 0, w->now, &f);
 	if (err == SRP_ENOMEM)
 		return err;
@@ -445,7 +449,7 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	w->f = f;
 	if (!(f->flags & ECS_FLOW_F_L34))
-		begin_analysis(e, w);
+		begin_analysis(e, w, false);
 	ecs_flow_rearm(e, f, w->now);
 	return 0;
 }
@@ -562,7 +566,7 @@ static void take_up(struct ecs_engine *e, struct ecs_way *w)
 		return;
 	}
 	if (!(f->flags & ECS_FLOW_F_SEEN))
-		begin_analysis(e, w);
+		begin_analysis(e, w, false);
 	if (!(f->flags & ECS_FLOW_F_SEEN) && f->analysis && f->key.proto == PROTO_TCP)
 		ecs_stream_syn(&f->analysis->stream, f->isn);
 	f->flags |= ECS_FLOW_F_SEEN;
@@ -680,9 +684,13 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 			w->f = usable(e, w->s, ecs_flow_find(e->flows, &k), w->now);
 		if (w->f)
 			e->conf.counters->icmp_errors += w->pkts;
-	} else if (find_flow(e, w) != 0) {
-		e->conf.counters->drop_no_memory += w->pkts;
-		return ECS_DROP;
+	} else {
+		int rc = find_flow(e, w);
+
+		if (rc == SRP_ENOMEM)
+			e->conf.counters->drop_no_memory += w->pkts;
+		if (rc)
+			return ECS_DROP;
 	}
 	if (w->f) {
 		v = flow_packet(e, w);

@@ -57,4 +57,12 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w);
  *  charge-to-application initial-packets` or `all-packets`). False: it is to be charged now. */
 bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);
 
+/* --- route.c ---------------------------------------------------------------------------------- */
+
+/** What is to be found out of the flow of this packet, by its rulebase; of a recovered flow only what a
+ *  route asks for. */
+struct ecs_needs ecs_route_needs(struct ecs_engine *e, const struct ecs_way *w, bool recovered);
+/** `system-limit l4-flows` is reached: packets that would begin a flow are dropped. */
+bool ecs_flows_full(struct ecs_engine *e);
+
 #endif

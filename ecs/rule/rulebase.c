@@ -390,6 +390,13 @@ uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_
 	return rb ? rb->first : ECS_LINE_NONE;
 }
 
+bool ecs_service_routes(const struct ecs_service *s, int rulebase)
+{
+	const struct rulebase *rb = rulebase_at(s, rulebase);
+
+	return rb && rb->route && rb->route->n;
+}
+
 bool ecs_service_routes_to(const struct ecs_service *s, int rulebase, enum ecs_analyzer a)
 {
 	const struct rulebase *rb = rulebase_at(s, rulebase);

@@ -478,6 +478,8 @@ enum ecs_analyzer ecs_match_route(struct ecs_matcher *m, int rulebase,
                                   const struct ecs_packet *pkt);
 /** Whether a rulebase has a route to this analyzer at all. */
 bool ecs_service_routes_to(const struct ecs_service *s, int rulebase, enum ecs_analyzer a);
+/** Whether it has routes. */
+bool ecs_service_routes(const struct ecs_service *s, int rulebase);
 /** The first of the lines of a rulebase, and how many it has. */
 uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_t *n);
 

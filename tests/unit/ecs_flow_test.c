@@ -235,9 +235,17 @@ static void recovered_udp_is_analyzed(void)
 {
 	struct rig r;
 	struct conn c = {.proto = 17, .sport = 4000, .dport = 53};
+	char text[8192];
 	uint8_t b[512];
 
 	standby(&r, &c, "udp-any");
+	ecs_engine_active(r.e, true, r.now);
+	say_n(&c, ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_EQUAL(r.c.dns_queries, 0); /* no route says so */
+	end(&r);
+	snprintf(text, sizeof(text), "%sruledef dns-port\n rule-application routing\n udp either-port = 53\n#exit\nrulebase rb\n"
+	         " route priority 1 ruledef dns-port analyzer dns\n#exit\n", rules);
+	standby_with(&r, &c, "udp-any", text);
 	ecs_engine_active(r.e, true, r.now);
 	say_n(&c, ECS_UPLINK, 0, b, pk_dns("good", b));
 	CU_ASSERT_EQUAL(r.c.dns_queries, 1);

@@ -294,7 +294,8 @@ static inline struct ecs_volume volume(struct rig *r, enum ecs_usage_of of, uint
 #define GET(host) "GET /x HTTP/1.1\r\nHost: " host "\r\n\r\n"
 
 /* A standby's engine with a session and one flow of rule @p rule, as checkpoints leave them. */
-static inline struct ecs_flow *standby(struct rig *r, struct conn *c, const char *rule)
+static inline struct ecs_flow *standby_with(struct rig *r, struct conn *c, const char *rule,
+                                            const char *text)
 {
 	struct ecs_session_spec sp = spec_of(1, UE, NULL);
 	struct ecs_flow_key k = {.proto = c->proto, .subscriber_port = c->sport,
@@ -302,7 +303,7 @@ static inline struct ecs_flow *standby(struct rig *r, struct conn *c, const char
 	struct ecs_flow *f;
 	uint16_t line;
 
-	setup(r, rules, 0);
+	setup(r, text, 0);
 	c->r = r;
 	CU_ASSERT_EQUAL_FATAL(ecs_session_build(r->e, &sp, r->now, &r->s), 0);
 	r->s->ready_for_recovery = true;
@@ -317,6 +318,11 @@ static inline struct ecs_flow *standby(struct rig *r, struct conn *c, const char
 	ecs_flow_slot(r->e, f, true);
 	ecs_flow_arm(r->e, f, 100000, r->now);
 	return f;
+}
+
+static inline struct ecs_flow *standby(struct rig *r, struct conn *c, const char *rule)
+{
+	return standby_with(r, c, rule, rules);
 }
 
 #endif

@@ -35,6 +35,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 
 %C%_ecs_SOURCES = $(UNIT_MAIN) %D%/ecs.def %D%/ecs_packets.h \
 	%D%/ecs_analyze_test.c \
+	%D%/ecs_base_test.c \
 	%D%/ecs_death_test.c \
 	%D%/ecs_dynamic_test.c \
 	%D%/ecs_enforce_test.c \

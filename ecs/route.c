@@ -1,0 +1,32 @@
+/* route: which analyzers look at a flow: those that rules read, and `route priority` of the rulebase.
+ * Where a rulebase has a route to an analyzer, that analyzer sees the flows of its routes alone; where it
+ * has none, all flows that it can read. A recovered flow is seen only where a route says so. */
+#include "config.h"
+#include "ecs/path.h"
+
+struct ecs_needs ecs_route_needs(struct ecs_engine *e, const struct ecs_way *w, bool recovered)
+{
+	const struct ecs_service *s = e->conf.service;
+	struct ecs_needs n = w->s->needs;
+	int rb = w->s->rulebase;
+	enum ecs_analyzer to;
+
+	if (!recovered && !ecs_service_routes(s, rb))
+		return n;
+	to = ecs_match_route(e->matcher, rb, w->p);
+	if (to != ECS_ANALYZER_HTTP && (recovered || ecs_service_routes_to(s, rb, ECS_ANALYZER_HTTP)))
+		n.http = n.headers = n.reply = false;
+	if (to != ECS_ANALYZER_SECURE_HTTP &&
+	    (recovered || ecs_service_routes_to(s, rb, ECS_ANALYZER_SECURE_HTTP)))
+		n.tls = n.quic = false;
+	if (to != ECS_ANALYZER_DNS && (recovered || ecs_service_routes_to(s, rb, ECS_ANALYZER_DNS)))
+		n.dns = n.names = false;
+	return n;
+}
+
+bool ecs_flows_full(struct ecs_engine *e)
+{
+	uint32_t limit = ecs_service_l4_flows_limit(e->conf.service);
+
+	return limit && ecs_flow_count(e->flows) >= limit;
+}
