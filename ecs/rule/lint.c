@@ -1,4 +1,5 @@
 #include "config.h"
+#include "ecs/rule/lint_impl.h"
 #include "ecs/rule/service_impl.h"
 
 #include <stdarg.h>
@@ -7,16 +8,7 @@
 
 #define TEXT_MAX 512
 
-struct linter {
-	const struct ecs_service *s;
-	void (*fn)(void *arg, bool warning, const char *text);
-	void *arg;
-};
-
-static void find(const struct linter *l, bool warning, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void find(const struct linter *l, bool warning, const char *fmt, ...)
+void ecs_lint_find(const struct linter *l, bool warning, const char *fmt, ...)
 {
 	char buf[TEXT_MAX];
 	va_list ap;
@@ -26,9 +18,6 @@ static void find(const struct linter *l, bool warning, const char *fmt, ...)
 	va_end(ap);
 	l->fn(l->arg, warning, buf);
 }
-
-#define ERROR(l, ...)   find(l, false, __VA_ARGS__)
-#define WARNING(l, ...) find(l, true, __VA_ARGS__)
 
 /* --- ruledefs and groups ---------------------------------------------------------------------- */
 
@@ -288,4 +277,7 @@ void ecs_service_lint(const struct ecs_service *s,
 	lint_classes(&l);
 	TABLE_EACH(&s->bases, subs_base, sb)
 		lint_base(&l, sb);
+	ecs_lint_lists(&l);
+	ecs_lint_formats(&l);
+	ecs_lint_triggers(&l);
 }

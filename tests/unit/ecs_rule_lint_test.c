@@ -115,6 +115,53 @@ static const struct {
 	 0, 0, ""},
 	{"rulebase rb\nflow control-handshaking charge-to-application initial-packets\n#exit\n", 0,
 	 1, "has no delay charging"},
+	/* lists */
+	{"ruledef p\nrule-application post-processing\nip version = ipv4\n#exit\nrulebase rb\n"
+	 "post-processing priority 3 ruledef p charging-action c\n#exit\n", 0, 0, ""},
+	{"rulebase rb\npost-processing priority 3 ruledef none charging-action c\n#exit\n", 1, 0,
+	 "Ruledef <none> of rulebase <rb>, post-processing priority 3, is not configured."},
+	{"ruledef p\nrule-application post-processing\nip version = ipv4\n#exit\nrulebase rb\n"
+	 "post-processing priority 3 ruledef p charging-action none\n#exit\n", 1, 0,
+	 "Charging-action <none> of rulebase <rb>, post-processing priority 3, is not configured."},
+	{"rulebase rb\npost-processing priority 3 ruledef any charging-action c\n#exit\n", 1, 0,
+	 "Ruledef <any> of rulebase <rb>, post-processing priority 3, is of application charging, "
+	 "which is not allowed there."},
+	{"ruledef p\nrule-application routing\nip version = ipv4\n#exit\nrulebase rb\n"
+	 "route priority 3 ruledef p analyzer http\n#exit\n", 0, 0, ""},
+	{"ruledef p\nrule-application routing\nip version = ipv4\n#exit\nrulebase rb\n"
+	 "route priority 3 ruledef p analyzer sip advanced\n#exit\n", 0, 1,
+	 "Analyzer sip of rulebase <rb>, route priority 3, is not provided"},
+	{"rulebase rb\nroute priority 3 ruledef none analyzer dns\n#exit\n", 1, 0,
+	 "Ruledef <none> of rulebase <rb>, route priority 3, is not configured."},
+	{"ruledef p\nrule-application routing\nip version = ipv4\n#exit\nrulebase rb\n"
+	 "action priority 3 ruledef p charging-action c\n#exit\n", 2, 0,
+	 "Ruledef <p> of rulebase <rb>, action priority 3, is of application routing"},
+	/* formats, filters */
+	{"charging-action c\nbilling-action create-edrs charging-edr e\n#exit\n", 1, 0,
+	 "Edr-format <e> of charging-action <c> is not configured."},
+	{"edr-format e\nattribute sn-end-time priority 1\n#exit\n"
+	 "charging-action c\nbilling-action create-edrs reporting-edr e\n#exit\n", 0, 0, ""},
+	{"edr-format e\n#exit\nrulebase rb\nflow end-condition timeout charging-edr e\n#exit\n", 0, 1,
+	 "Edr-format <e> has no fields."},
+	{"udr-format u\nattribute sn-end-time priority 1\n#exit\n", 0, 1, "Udr-format <u> is not used."},
+	{"rulebase rb\nflow end-condition hagr reporting-edr e\n#exit\n", 1, 0,
+	 "Edr-format <e> of rulebase <rb> is not configured."},
+	{"rulebase rb\nedr transaction-complete dns charging-edr e\n#exit\n", 1, 0,
+	 "Edr-format <e> of rulebase <rb> is not configured."},
+	{"rulebase rb\nbilling-records udr udr-format u\n#exit\n", 1, 0,
+	 "Udr-format <u> of rulebase <rb> is not configured."},
+	{"charging-action c\ntft packet-filter f\n#exit\n", 1, 0,
+	 "Packet-filter <f> of charging-action <c> is not configured."},
+	{"packet-filter f\n#exit\ncharging-action c\ntft packet-filter f\n#exit\n", 0, 0, ""},
+	{"packet-filter f\n#exit\n", 0, 1, "Packet-filter <f> is not used in any charging-action."},
+	/* triggers that do nothing */
+	{"trigger-action ta\nactivate-predef-rule x\n#exit\n", 0, 1,
+	 "\"activate-predef-rule x\" of trigger-action <ta> has no effect."},
+	{"trigger-condition tc\nlocal-policy-rule = x\n#exit\n", 0, 1,
+	 "\"local-policy-rule = x\" of trigger-condition <tc> has no effect."},
+	{"trigger-condition tc\nmulti-line-or all-lines\n#exit\n", 0, 0, ""},
+	{"service-scheme ss\ntrigger sess-setup\n#exit\n#exit\n", 0, 1,
+	 "Trigger sess-setup of service-scheme <ss> has no effect."},
 	{"trigger-condition tc\nrule-name = nobody\n#exit\n", 0, 1,
 	 "Rule-name = <nobody> of trigger-condition <tc> matches no ruledef or group-of-ruledefs. "
 	 "It "

@@ -1,0 +1,25 @@
+/* lint_impl: what the files of ecs_service_lint() share. Inside of ecs/rule/. */
+#ifndef ECS_RULE_LINT_IMPL_H
+#define ECS_RULE_LINT_IMPL_H
+
+#include "ecs/rule/service.h"
+
+struct linter {
+	const struct ecs_service *s;
+	void (*fn)(void *arg, bool warning, const char *text);
+	void *arg;
+};
+
+void ecs_lint_find(const struct linter *l, bool warning, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#define ERROR(l, ...)   ecs_lint_find(l, false, __VA_ARGS__)
+#define WARNING(l, ...) ecs_lint_find(l, true, __VA_ARGS__)
+
+/** Lists of routes and of post-processing, and of which application their rules are (lint_refs.c). */
+void ecs_lint_lists(const struct linter *l);
+/** Formats of records and packet filters: who names them, and what they lack. */
+void ecs_lint_formats(const struct linter *l);
+/** What triggers ask for that does nothing here. */
+void ecs_lint_triggers(const struct linter *l);
+
+#endif
