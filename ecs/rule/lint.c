@@ -77,10 +77,19 @@ static void lint_group(const struct linter *l, const struct group *g)
 
 /* --- rulebases -------------------------------------------------------------------------------- */
 
+static bool eligible_somewhere(const struct ecs_service *s, const char *rule)
+{
+	TABLE_EACH(&s->schemes, scheme, ss)
+		if (ss->bound && ecs_service_eligible(s, (int)ss->o.index, rule, false, NULL))
+			return true;
+	return false;
+}
+
 static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 {
 	for (size_t i = 0; i < rb->n; i++) {
 		const struct action_line *al = &rb->lines[i];
+		const struct ecs_line *line = &l->s->lines[rb->first + i];
 		const char *what = al->group ? "Group-of-ruledefs" : "Ruledef";
 		const struct obj *o =
 			ecs_obj_find(al->group ? &l->s->groups : &l->s->ruledefs, al->rule);
@@ -93,6 +102,15 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 			      "Charging-action <%s> of rulebase <%s>, action priority %u, is not "
 			      "configured.",
 			      al->action, rb->o.name, al->priority);
+		else if (o && !line->bound)
+			ERROR(l,
+			      "%s <%s> of rulebase <%s>, action priority %u, is of another "
+			      "rule-application.",
+			      what, al->rule, rb->o.name, al->priority);
+		if (line->p2p && !l->s->recover_p2p && eligible_somewhere(l->s, al->rule))
+			WARNING(l, "%s <%s> of rulebase <%s> is on an application that shares "
+			        "files: it is not recovered without \"flow-recovery p2p\".", what,
+			        al->rule, rb->o.name);
 		if (o && !al->group && i + 1 < rb->n &&
 		    is_default((const struct ruledef *)(const void *)o))
 			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "
@@ -251,6 +269,12 @@ void ecs_service_lint(const struct ecs_service *s,
 		return;
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		lint_ruledef(&l, r);
+	TABLE_EACH(&s->host_pools, pool, p)
+		if (!p->used)
+			WARNING(&l, "Host-pool <%s> is not used in any ruledef.", p->o.name);
+	TABLE_EACH(&s->port_maps, pool, p)
+		if (!p->used)
+			WARNING(&l, "Port-map <%s> is not used in any ruledef.", p->o.name);
 	TABLE_EACH(&s->groups, group, g)
 		lint_group(&l, g);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {
