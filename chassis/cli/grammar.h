@@ -5,7 +5,7 @@
  *   word               a keyword; any unique prefix of it is accepted, upper and lower case alike
  *   <num:1..300>       an argument: its type, then its limits
  *   <burst=num:1..9>   the same under a name of its own (else the type is its name)
- *   {a|b c|d}          one of these        {...}+  one or more of them
+ *   {a|b c|d}          one of these        {...}+  one or more, each once
  *   [a|b]              one of these or none [...]*  any number of them, each once
  *
  * Types and their usual limits: chassis/cli/types.h. */

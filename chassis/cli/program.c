@@ -145,7 +145,7 @@ static void alternatives(struct compiler *c)
 static void brackets(struct compiler *c)
 {
 	char close = *c->s == '[' ? ']' : '}';
-	uint16_t split = 0, back;
+	uint16_t split = 0, start, back;
 
 	if (++c->depth > DEPTH_MAX) {
 		c->err = SRP_EDEPTH;
@@ -154,6 +154,7 @@ static void brackets(struct compiler *c)
 	if (close == ']')
 		split = emit(c, CHASSIS_NODE_SPLIT);
 	c->s++;
+	start = (uint16_t)c->p->n;
 	alternatives(c);
 	if (c->err || *c->s != close) {
 		c->err = c->err ? c->err : SRP_EFORMAT;
@@ -167,6 +168,11 @@ static void brackets(struct compiler *c)
 			c->s++;
 		}
 		c->p->node[split].b = (uint16_t)c->p->n;
+	} else if (*c->s == '+') {
+		back = emit(c, CHASSIS_NODE_SPLIT);
+		c->p->node[back].a = start;
+		c->p->node[back].b = (uint16_t)c->p->n;
+		c->s++;
 	}
 	c->depth--;
 }

@@ -70,6 +70,14 @@ void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *
 
 /** @p name: NULL all. Return false when there is none of that name. */
 bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, const char *name);
+bool chassis_show_charging_actions(const struct chassis_view *v, struct stats_doc *d,
+                                   const char *name);
+/** @p application: ruledefs of it alone; NULL all. */
+bool chassis_show_ruledef(const struct chassis_view *v, struct stats_doc *d, const char *name,
+                          const char *application);
+/** Objects of @p keyword (packet-filter, edr-format, udr-format) by their lines. */
+bool chassis_show_lines(const struct chassis_view *v, struct stats_doc *d, const char *keyword,
+                        const char *name);
 bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, const char *name);
 bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d,
 				  const char *name);

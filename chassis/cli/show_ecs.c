@@ -185,11 +185,6 @@ static bool walk(const struct chassis_view *v, struct walk *w)
 	return w->found || !w->name;
 }
 
-static void nothing(struct walk *w)
-{
-	(void)w;
-}
-
 /* --- trigger-action ------------------------------------------------------------------------- */
 
 static void action_open(struct walk *w)
@@ -314,36 +309,6 @@ bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, con
 					     N(cols)};
 	struct walk w = {.d = d, .block = "service-scheme", .name = name, .open = scheme_open,
 	                 .line = scheme_line, .close = scheme_close};
-	bool found;
-
-	stats_doc_table(d, &t);
-	found = walk(v, &w);
-	stats_doc_table_end(d);
-	return found;
-}
-
-/* --- rulebase ------------------------------------------------------------------------------- */
-
-static void rulebase_line(struct walk *w, const struct chassis_line *l)
-{
-	/* action priority N {ruledef|group-of-ruledefs} R charging-action C */
-	if (l->n == 7 && strcmp(l->word[0], "action") == 0)
-		stats_doc_row(w->d, (const struct stats_value[]){
-					    stats_string(w->current),
-					    stats_uint(strtoull(l->word[2], NULL, 10)),
-					    stats_string(l->word[3]), stats_string(l->word[4]),
-					    stats_string(l->word[6])});
-}
-
-bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, const char *name)
-{
-	static const struct stats_col cols[] = {
-		{"rulebase", "Rulebase", 16, true}, {"priority", "Priority", 8, false},
-		{"type", "Type", 17, true}, {"rule", "Name", 18, true},
-		{"charging_action", "Charging-action", 18, true}};
-	static const struct stats_table t = {"rulebases", NULL, STATS_TABLE_PLAIN, cols, N(cols)};
-	struct walk w = {.d = d, .block = "rulebase", .name = name, .open = nothing,
-	                 .line = rulebase_line, .close = nothing};
 	bool found;
 
 	stats_doc_table(d, &t);

@@ -212,9 +212,45 @@ static void named(struct sct_op *op, const struct chassis_match *m,
 		named(op, m, show);                                        \
 	}
 NAMED(rulebase, chassis_show_rulebases)
+NAMED(charging_action, chassis_show_charging_actions)
 NAMED(scheme, chassis_show_schemes)
 NAMED(trigger_action, chassis_show_trigger_actions)
 NAMED(trigger_cond, chassis_show_trigger_conditions)
+
+/* Objects that are shown by their lines. */
+static void by_lines(struct sct_op *op, const struct chassis_match *m, const char *keyword)
+{
+	struct chassis_view v = view(op);
+
+	if (chassis_show_lines(&v, &op->doc, keyword, chassis_match_text(m, "name")))
+		sct_op_finish(op, SRP_OK, NULL);
+	else
+		sct_op_finish(op, SRP_ENOENT, "there is none of that name");
+}
+
+#define BY_LINES(name, keyword)                                            \
+	static void name(struct sct_op *op, const struct chassis_match *m) \
+	{                                                                  \
+		by_lines(op, m, keyword);                                  \
+	}
+BY_LINES(packet_filter, "packet-filter")
+BY_LINES(edr_format, "edr-format")
+BY_LINES(udr_format, "udr-format")
+
+static void ruledef(struct sct_op *op, const struct chassis_match *m)
+{
+	static const char *const applications[] = {"charging", "post-processing", "routing"};
+	struct chassis_view v = view(op);
+	const char *application = NULL;
+
+	for (size_t i = 0; i < sizeof(applications) / sizeof(applications[0]); i++)
+		if (chassis_match_has(m, applications[i]))
+			application = applications[i];
+	if (chassis_show_ruledef(&v, &op->doc, chassis_match_text(m, "name"), application))
+		sct_op_finish(op, SRP_OK, NULL);
+	else
+		sct_op_finish(op, SRP_ENOENT, "there is none of that name");
+}
 
 /* --- asked of tasks ------------------------------------------------------------------------- */
 
@@ -395,6 +431,11 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SESSIONS] = sessions,
 	[CHASSIS_EXEC_RULEDEF_STATS] = ruledef_stats,
 	[CHASSIS_EXEC_RULEBASE] = rulebase,
+	[CHASSIS_EXEC_RULEDEF] = ruledef,
+	[CHASSIS_EXEC_CHARGING_ACTION] = charging_action,
+	[CHASSIS_EXEC_PACKET_FILTER] = packet_filter,
+	[CHASSIS_EXEC_EDR_FORMAT] = edr_format,
+	[CHASSIS_EXEC_UDR_FORMAT] = udr_format,
 	[CHASSIS_EXEC_SCHEME] = scheme,
 	[CHASSIS_EXEC_TRIGGER_ACTION] = trigger_action,
 	[CHASSIS_EXEC_TRIGGER_COND] = trigger_cond,

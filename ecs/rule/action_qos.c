@@ -296,8 +296,10 @@ void own_TFT_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 {
 	const struct ecs_charging_action *a = obj;
 
-	if (!a->ntft)
-		tell(arg, 0, "TFT Packet Filter", "Not Configured");
+	char text[ECS_TFT_MAX * (ECS_NAME_MAX + 2)] = "Not Configured";
+	size_t n = 0;
+
 	for (size_t i = 0; i < a->ntft; i++)
-		tell(arg, 0, "TFT Packet Filter", a->tft[i]);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i ? ", " : "", a->tft[i]);
+	tell(arg, 0, "TFT Packet Filter", text);
 }

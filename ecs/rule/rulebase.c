@@ -382,6 +382,15 @@ const struct ecs_rulebase_conf *ecs_service_rulebase_conf(const struct ecs_servi
 	return rb ? &rb->conf : NULL;
 }
 
+void ecs_service_rulebase_tell(const struct ecs_service *s, int rulebase, ecs_tell_fn *tell,
+                               void *arg)
+{
+	const struct rulebase *rb = rulebase_at(s, rulebase);
+
+	if (rb)
+		ecs_rulebase_tell(&rb->conf, tell, arg);
+}
+
 uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_t *n)
 {
 	const struct rulebase *rb = rulebase_at(s, rulebase);

@@ -400,6 +400,9 @@ const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s);
 /** What a rulebase says beside its lists; NULL: there is none of this index. */
 const struct ecs_rulebase_conf *ecs_service_rulebase_conf(const struct ecs_service *s,
                                                           int rulebase);
+/** Says what a rulebase is beside its lists; as ecs_charging_action_tell(). */
+void ecs_service_rulebase_tell(const struct ecs_service *s, int rulebase, ecs_tell_fn *tell,
+                               void *arg);
 /** ECS_HS_* of a rulebase, by its index. */
 unsigned ecs_service_handshaking_of(const struct ecs_service *s, int rulebase);
 /** Charging-actions in the order of entry; NULL beyond the last. */

@@ -24,6 +24,7 @@ static const struct chassis_row rows[] = {
 	{SRP, "peer <addr> port {<num>|auto}", SRP, "Peer."},
 	{SRP, "url <text>", SRP, "Text."},
 	{SRP, "imsi <digits:6..15>", SRP, "Digits."},
+	{SRP, "mark {red|green <num:1..9>}+ [done]", SRP, "Marks."},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -80,6 +81,8 @@ static void test_good(void)
 		{SRP, "url \"a\\\\.b\"", 11},
 		{SRP, "imsi 123456", 12},
 		{SRP, "imsi 001010123456789", 12},
+		{SRP, "mark red", 13},
+		{SRP, "mark green 9 red done", 13},
 	};
 	struct chassis_grammar *g = grammar();
 	struct chassis_line l;
@@ -123,6 +126,10 @@ static void test_bad(void)
 		{SRP, "dead-interval 99999999999999999999", "99999999999999999999", "expected a number from 1 to 65535 or msec"},
 		{SRP, "dead-interval msec 10", "10", "expected a number from 1 to 9"},
 		{SRP, "rule-name > a", ">", "expected =, !=, <=, >= or contains"},
+		{SRP, "mark", "", "expected red or green"},
+		{SRP, "mark done", "done", "expected red or green"},
+		{SRP, "mark red red", "red", "expected 'red' only once"},
+		{SRP, "mark green 1 done red", "red", "expected end of line"},
 		{SRP, "rule-name ! a", "!", "expected =, !=, <=, >= or contains"},
 		{EXEC, "srp initiate-switchover -", "-", "expected force, timeout, -noconfirm or end of line"},
 		{SRP, "rule-name ~ a", "~", "expected =, !=, <=, >= or contains"},

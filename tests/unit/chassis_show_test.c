@@ -39,7 +39,10 @@ static const char conf_text[] =
 	"configure\nsystem hostname h\ncontext c\ninterface e0\nside access\nexit\napn a\n"
 	"active-charging rulebase rb1\nexit\nservice-redundancy-protocol\nend\n"
 	"configure\nactive-charging service s1\nruledef rule01\nip any-match = TRUE\n#exit\n"
-	"ruledef AUP-ALL_HTTP-1\nhttp host contains \"a b\"\n#exit\ncharging-action ca\n#exit\n"
+	"ruledef AUP-ALL_HTTP-1\nhttp host contains \"a b\"\n#exit\n"
+	"charging-action ca\ncontent-id 7\nflow action discard uplink\n"
+	"flow limit-for-bandwidth direction uplink peak-data-rate 512000\n#exit\n"
+	"packet-filter pf\ndirection uplink\n#exit\n"
 	"rulebase rb1\naction priority 1 ruledef AUP-ALL_HTTP-1 charging-action ca\n"
 	"action priority 2 ruledef rule01 charging-action ca\n#exit\n"
 	"trigger-action ta1\nflow-recovery\n#exit\ntrigger-action ta2\n#exit\n"
@@ -212,6 +215,21 @@ static void rulebases(const struct chassis_view *v, struct stats_doc *d)
 	CU_ASSERT(chassis_show_rulebases(v, d, "rb1"));
 }
 
+static void charging_actions(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_charging_actions(v, d, NULL));
+}
+
+static void ruledef_bodies(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_ruledef(v, d, NULL, NULL));
+}
+
+static void filters(const struct chassis_view *v, struct stats_doc *d)
+{
+	CU_ASSERT(chassis_show_lines(v, d, "packet-filter", "pf"));
+}
+
 static void schemes(const struct chassis_view *v, struct stats_doc *d)
 {
 	CU_ASSERT(chassis_show_schemes(v, d, NULL));
@@ -265,8 +283,18 @@ static void test_shows(void)
 		{ruledefs, {"Ruledef Name        Packets-Down  Bytes-Down  Packets-Up   Bytes-Up       Hits Match-Bypassed\n",
 		  "AUP-ALL_HTTP-1           5374442   319667816    13737843 1937516143    4516311              0\n",
 		  "\nTotal Ruledef(s) : 2\n"}, {"\"bytes_down\":319667816", "\"total\":2"}},
-		{rulebases, {"rb1                     2 ruledef           rule01             ca\n"},
-		 {"\"priority\":1,\"type\":\"ruledef\",\"rule\":\"AUP-ALL_HTTP-1\""}},
+		{rulebases, {"rb1                     2 ruledef           rule01             ca ",
+		  "Rulebase Name: rb1\n  Dynamic Rule Order: always-first\n", "  TCP 2MSL Timeout: 2 (secs)\n"},
+		 {"\"priority\":1,\"type\":\"ruledef\",\"rule\":\"AUP-ALL_HTTP-1\"",
+		  "{\"name\":\"rb1\",\"property\":\"tcp_2msl_timeout\",\"value\":\"2 (secs)\"}"}},
+		{charging_actions, {"   Charging Action Name: ca\n     Content ID: 7\n     Service ID: 0\n",
+		  "     Limit For Uplink Bandwidth: Enabled\n       Peak Data Rate: 512000 bits/second\n",
+		  "     Flow Action:\n       Redirect URL: Disabled\n"},
+		 {"{\"name\":\"ca\",\"property\":\"flow_action.discard\",\"value\":\"Enabled (uplink)\"}",
+		  "\"property\":\"limit_for_uplink_bandwidth.peak_data_rate\""}},
+		{ruledef_bodies, {"    Ruledef Name: AUP-ALL_HTTP-1\n       http host contains \"a b\"\n    Rule Application Type: Charging\n",
+		  "Total Ruledef(s):"}, {"\"name\":\"rule01\",\"application\":\"charging\",\"multi_line_or\":false"}},
+		{filters, {"packet-filter pf\n  direction uplink\n"}, {"{\"name\":\"pf\",\"line\":\"direction uplink\"}"}},
 		{schemes, {"ss1                flow-create         1 tc1                ta1\n", "\nss2 "},
 		 {"\"trigger_condition\":\"tc1\""}},
 		{actions, {"Trigger-Action Name:    ta1\nFlow recovery:          Enabled\n",
