@@ -1,0 +1,159 @@
+#!/bin/bash
+# The grammar of the active-charging service, read from its tables: every command with its arguments at
+# their limits, its `no` and `default` forms, in its mode; what is past the limits, too long, too much or
+# in another mode is refused, and the line of the file is named. What was entered is printed, and what was
+# printed gives the same configuration again. Cases name the statements of the flow recovery chapter.
+. "$(dirname "$0")/lib/pair.sh"
+pair_begin
+
+echo 'flow-recovery' >"$BED/features"
+chmod 600 "$BED/features"
+grammar() { python3 -S "$PAIR_LIB/grammar.py" "$@"; }
+tests() { timeout 60 "$BED_CHASSISD" -t -c "$1"; }
+
+# --- files ---------------------------------------------------------------------------------------
+
+mkdir "$BED/lines"
+check "the tables are read" grammar "$BED/lines" "$BED/features" "${CC:-cc}"
+check "every command loads, at its limits (FR-098, FR-099, FR-104, FR-106, FR-107, FR-116, FR-117, FR-120, FR-122)" \
+	tests "$BED/lines/good.cfg"
+
+refused_lines() { # FILE
+	tests "$1" 2>&1 | grammar --refused "${1%.cfg}.json"
+}
+for file in "$BED"/lines/bad-*.cfg; do
+	refused_lines "$file" || fail "lines of $file are not refused as they should be"
+done
+say "ok: what is past a limit, too long, of another mode or not provided is refused with its line (FR-067, FR-068, FR-071, FR-104, FR-110, FR-120, FR-122)"
+
+# --- what is printed -----------------------------------------------------------------------------
+
+shell() { timeout 20 "$BED_CHASSISCTL" -s "$BED/a.sock" "$@"; }
+answering() { shell -c 'show version' | grep -q Version; }
+starts_with() { # FILE
+	cp "$1" "$BED/a.cfg" && bed_chassis_start a
+	eventually "it starts" answering
+}
+starts_with "$BED/lines/good.cfg"
+shell -c 'show configuration' >"$BED/printed.cfg"
+check "what was entered is printed; what was taken back is not (FR-100, FR-114, FR-116, FR-120)" \
+	grammar --printed "$BED/lines" "$BED/printed.cfg"
+check "what was printed loads" tests "$BED/printed.cfg"
+bed_chassis_stop a
+
+# The sample of the chapter as it is printed there, with a rule of its name in front.
+{
+	printf '%s\n' configure "license key-file $BED/features" 'active-charging service s1' 'ruledef rule01' \
+		'http host = a.example' '#exit' 'charging-action ca' '#exit' 'rulebase rb' \
+		'action priority 1 ruledef rule01 charging-action ca' '#exit' '#exit' end
+	cat <<-'SAMPLE'
+		configure 
+		   active-charging service s1 
+		      trigger-action ta1 
+		         flow-recovery 
+		      #exit 
+		      trigger-condition tc1 
+		         rule-name = rule01 
+		         delay = 600 
+		      #exit 
+		      service-scheme ss1 
+		          trigger flow-create 
+		             priority 1 trigger-condition tc1  trigger-action ta1 
+		          #exit 
+		      #exit 
+		   end 
+	SAMPLE
+} >"$BED/sample.cfg"
+check "FR-090: the sample of the chapter loads as printed" tests "$BED/sample.cfg"
+starts_with "$BED/printed.cfg"
+check "the same is printed again" diff "$BED/printed.cfg" <(shell -c 'show configuration')
+
+# --- at the shell --------------------------------------------------------------------------------
+
+tell() { # LINE...
+	out=$(printf '%s\n' "$@" | shell 2>&1)
+	status=$?
+}
+told() { grep -qE -- "$1" <<<"$out"; }
+enter() { tell configure 'active-charging service s1' "$@" end; }
+shows() { shell -c "$1" 2>/dev/null | grep -Eq -- "$2"; } # COMMAND EXTENDED-REGULAR-EXPRESSION
+accepts() { # TEXT LINE...
+	local text=$1
+	shift
+	enter "$@"
+	[ $status = 0 ] || fail "$text: $out"
+	say "ok: $text"
+}
+refuses() { # TEXT REASON LINE...
+	local text=$1 reason=$2
+	shift 2
+	enter "$@"
+	{ [ $status = 1 ] && told "^Failure: .*$reason"; } || fail "$text: status $status: $out"
+	say "ok: $text: $(grep -m 1 '^Failure:' <<<"$out")"
+}
+
+accepts "FR-098: trigger-action opens" 'trigger-action fr' 'flow-recovery' exit
+check "FR-099, FR-152: flow-recovery is shown as enabled" \
+	shows 'show active-charging trigger-action name fr' 'Flow recovery: +Enabled'
+accepts "FR-100: no flow-recovery" 'trigger-action fr' 'no flow-recovery' exit
+check "FR-100, FR-152: ... is shown as disabled" \
+	shows 'show active-charging trigger-action name fr' 'Flow recovery: +Disabled'
+accepts "FR-098: no trigger-action" 'no trigger-action fr'
+check "FR-098: ... is gone" refused shows 'show active-charging trigger-action all' 'Name: +fr$'
+refuses "FR-104: a delay of 0 s" '1 to 600' 'trigger-condition fr' 'delay = 0' exit
+refuses "FR-104: a delay of 601 s" '1 to 600' 'trigger-condition fr' 'delay = 601' exit
+many=()
+for ((i = 1; i <= 15; i++)); do many+=("rule-name contains part$i"); done
+accepts "FR-111: fifteen entries" 'trigger-condition fr' "${many[@]}" exit
+refuses "FR-111: one more" '15' 'trigger-condition fr' 'rule-name = more' exit
+check "FR-111: the first fifteen are in force" [ \
+	"$(shell -c 'show configuration' | sed -n '/trigger-condition fr$/,/#exit/p' | grep -c rule-name)" = 15 ]
+accepts "FR-111: delay is none of them" 'trigger-condition fr' 'delay = 5' exit
+check "FR-153: the delay is shown" shows 'show active-charging trigger-condition name fr' \
+	'Trigger Action Delay: +5$'
+check "FR-154: each entry is shown" shows 'show active-charging trigger-condition name fr' \
+	'Rule-name/GOR: +contains part1, .*contains part15$'
+accepts "FR-114: an entry is removed in its own form" 'trigger-condition fr' 'no rule-name contains part1' exit
+refuses "FR-114: ... and in no other" 'no such rule-name' 'trigger-condition fr' 'no rule-name = part2' exit
+accepts "FR-109: a rule that is not known" 'trigger-condition fr' 'rule-name = dyn1' exit
+check "FR-109: is named by show configuration errors" shows 'show configuration errors' \
+	'Rule-name = <dyn1> of trigger-condition <fr> matches no ruledef'
+check "FR-103: a condition without flow-recovery is named too" shows 'show configuration errors' \
+	'Trigger-condition <fr> is not used'
+refuses "FR-110: an empty name" '1 to 63' 'trigger-condition fr' 'rule-name = ""' exit
+refuses "FR-120: system-limit is of the service" 'expected' 'trigger-condition fr' \
+	'system-limit flow-chkpt-per-call 5' exit
+refuses "FR-122: a limit of 301" '1 to 300' 'system-limit flow-chkpt-per-call 301'
+accepts "FR-123: no limit is the default" 'system-limit flow-chkpt-per-call 300' \
+	'no system-limit flow-chkpt-per-call'
+check "FR-123: ... of 10" shows 'show configuration' '^ *system-limit flow-chkpt-per-call 10$'
+for what in egcdr radius rf; do
+	refuses "FR-067, FR-068, FR-071: $what is not provided" "$what is not" 'rulebase fr' \
+		"billing-records $what" exit
+done
+
+# --- shows ---------------------------------------------------------------------------------------
+
+accepts "a charging-action" 'charging-action shown' 'content-id 7' \
+	'flow limit-for-bandwidth direction uplink peak-data-rate 512000 peak-burst-size 48000' exit
+for expected in 'Charging Action Name: shown' 'Content ID: 7' 'Limit For Uplink Bandwidth: Enabled' \
+	'Peak Data Rate: 512000 bits/second' 'Peak Burst Size: 48000 bytes' 'Violate Action: Discard' \
+	'Terminate-Flow: Disabled' 'Charge Volume: ip bytes'; do
+	check "show charging-action: $expected" shows 'show active-charging charging-action name shown' \
+		"^ *$expected\$"
+done
+accepts "a rulebase" 'ruledef plain' 'ip any-match = TRUE' exit 'rulebase shown' \
+	'action priority 5 dynamic-only ruledef plain charging-action shown' 'dynamic-rule order first-if-tied' exit
+check "show rulebase: its lines" shows 'show active-charging rulebase name shown' \
+	'^shown +5 ruledef +plain +shown +dynamic-only'
+check "show rulebase: its commands" shows 'show active-charging rulebase name shown' \
+	'Dynamic Rule Order: first-if-tied'
+check "show ruledef" shows 'show active-charging ruledef name plain' 'ip any-match = TRUE'
+accepts "a packet filter" 'packet-filter shown' 'ip remote-port = 80' exit
+check "show packet-filter" shows 'show active-charging packet-filter name shown' 'ip remote-port = 80'
+accepts "a format of records" 'edr-format shown' 'attribute sn-end-time priority 1' exit
+check "show edr-format" shows 'show active-charging edr-format name shown' 'attribute sn-end-time format seconds'
+for kind in charging-action rulebase ruledef packet-filter edr-format udr-format; do
+	check "an unknown $kind is refused" refused shell -c "show active-charging $kind name nobody"
+done
+bed_chassis_stop a
