@@ -15,6 +15,9 @@ rows() { sed -n "s/^$1([^\"]*\"\\([^\"]*\\)\".*/\\1/p" "$top_srcdir/$2"; }
 # The names of the rows of a table, where they are no strings.
 names() { sed -n "s/^$1(\\([A-Za-z0-9_]*\\),.*/\\1/p" "$top_srcdir/$2"; }
 
+# The same of a table of the service: rows_of FILE MACRO
+rows_of() { rows "$2" "ecs/rule/$1"; }
+
 # Patterns of the grammar, and heads of entries, in one form: words, brackets and `...`.
 from_pattern() {
 	sed -e 's/<\([a-z][a-z0-9]*\)[^>]*>/\1/g' -e 's/\]\*/] .../g' -e 's/}+/} .../g' \
@@ -50,7 +53,34 @@ rows ECS_FIELD ecs/rule/field.def >"$tmp/fields"
 while read -r words; do
 	grep -Fq "[ no ] $words " "$tmp/heads" || complain "chassisd.conf.5 lacks the field: $words"
 done <"$tmp/fields"
-n=$(cat "$tmp/rows" "$tmp/fields" | wc -l)
+# rows that tables of the service make: their words, and how many of them each makes
+while read -r table row form; do
+	rows_of "$table" "$row" | while read -r words; do
+		for k in $(seq "$form"); do echo "$words"; done
+	done
+done >"$tmp/made" <<-'END'
+	action.def ECS_ACTION_NUM 2
+	action.def ECS_ACTION_NAME 2
+	action.def ECS_ACTION_OWN 2
+	action.def ECS_ACTION_FLAG 1
+	rulebase.def ECS_BASE_NUM 2
+	rulebase.def ECS_BASE_OWN 2
+	rulebase.def ECS_BASE_FLAG 1
+	filter.def ECS_FILTER 2
+	record.def ECS_ATTRIBUTE 4
+	record.def ECS_VARIABLE 4
+	trigger.def ECS_TRIGACT_NAME 2
+	trigger.def ECS_TRIGACT_OWN 2
+	trigger.def ECS_TRIGACT_FLAG 1
+	trigger.def ECS_TRIGCOND_OWN 2
+	trigger.def ECS_TRIGCOND_FLAG 1
+END
+sort -u "$tmp/made" | while read -r words; do
+	grep -Fq "$words" "$tmp/heads" || echo "$words"
+done >"$tmp/missing"
+[ -s "$tmp/missing" ] && complain "chassisd.conf.5 lacks: $(cat "$tmp/missing")"
+# four more rows of each mode of records
+n=$(($(cat "$tmp/rows" "$tmp/fields" "$tmp/made" | wc -l) + 8))
 [ "$n" -gt 100 ] && [ "$(wc -l <"$tmp/heads")" -eq "$n" ] ||
 	complain "chassisd.conf.5 has not as many commands as the tables: $n"
 for w in priority port hello-interval dead-interval 'audit periodicity' 'system-limit flow-chkpt-per-call'; do

@@ -99,9 +99,9 @@ int cfg_ecs_sync_timer(struct cfg *c, const struct chassis_match *m, size_t arg)
 	(void)arg;
 	if (all || chassis_match_has(m, "icsr"))
 		rc = ecs_service_sync_timer(c->conf->service, true,
-		                            (uint32_t)chassis_match_num(m, "t-icsr", 0), &c->why);
+		                            (uint32_t)chassis_match_num(m, "ticsr", 0), &c->why);
 	if (rc == SRP_OK && (all || chassis_match_has(m, "sr")))
 		rc = ecs_service_sync_timer(c->conf->service, false,
-		                            (uint32_t)chassis_match_num(m, "t-sr", 0), &c->why);
+		                            (uint32_t)chassis_match_num(m, "tsr", 0), &c->why);
 	return cfg_told(c, rc, NULL);
 }
