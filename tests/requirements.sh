@@ -6,8 +6,10 @@ set -u
 table=$top_srcdir/chassis/requirements.def
 bad=0
 
-# The series and the number of their last statement.
-series="SR 56"
+# The series, the number of their last statement, and its digits; and those that are whole.
+series="SR 56 2
+FR 185 3"
+whole="SR"
 
 complain() { echo "requirements.def: $*"; bad=1; }
 
@@ -18,7 +20,8 @@ sed -n 's/^REQUIREMENT(\([A-Z]*\), *\([0-9]*\), *"[^"]*[^" ][^"]*", *"\([^"]*\)"
 	"$table" >"$tmp"
 [ "$(wc -l <"$tmp")" -eq "$(grep -c '^REQUIREMENT(' "$table")" ] || complain "a row was not understood"
 
-echo "$series" | while read -r name last; do
+echo "$series" | while read -r name last digits; do
+	case " $whole " in *" $name "*) ;; *) continue ;; esac
 	n=1
 	while [ "$n" -le "$last" ]; do
 		echo "$name|$n|"
@@ -33,8 +36,10 @@ done <"$tmp.missing"
 rm -f "$tmp.missing"
 
 while IFS='|' read -r name n where test; do
-	id=$(printf '%s-%02d' "$name" "$n")
-	last=$(echo "$series" | sed -n "s/^$name //p")
+	read -r last digits <<-END
+		$(echo "$series" | sed -n "s/^$name //p")
+	END
+	id=$(printf "%s-%0${digits:-2}d" "$name" "$n")
 	[ -n "$last" ] && [ "$n" -ge 1 ] && [ "$n" -le "$last" ] || complain "$id is of no series"
 	if [ ! -f "$top_srcdir/$test" ]; then
 		complain "$id: there is no test $test"

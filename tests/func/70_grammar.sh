@@ -132,6 +132,50 @@ for what in egcdr radius rf; do
 		"billing-records $what" exit
 done
 
+# Each mode has its prompt.
+timeout 30 python3 -S - "$BED_CHASSISCTL" "$BED/a.sock" <<'PYTHON' || fail "the prompts of the modes"
+import os
+import pty
+import sys
+
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "-s", sys.argv[2]])
+seen = b""
+
+
+def until(text):
+    global seen
+    while text.encode() not in seen:
+        seen += os.read(fd, 4096)
+    seen = seen[seen.index(text.encode()) + len(text):]
+
+
+def say(line, mode):
+    os.write(fd, (line + "\n").encode())
+    until(line)
+    until(f"({mode})# " if mode else "# ")
+
+
+say("configure", "config")
+say("active-charging service s1", "config-acs")
+for line, mode in (("ruledef p", "config-acs-ruledef"), ("group-of-ruledefs q", "config-acs-group-of-ruledefs"),
+                   ("rulebase p", "config-rule-base"), ("charging-action p", "config-charging-action"),
+                   ("packet-filter p", "config-packet-filter"), ("edr-format p", "config-acs-edr"),
+                   ("trigger-action p", "config-acs-trig-action"),
+                   ("trigger-condition p", "config-acs-trig-condn"),
+                   ("subs-class p", "config-acs-subsclass"), ("subscriber-base p", "config-subscriber-base")):
+    say(line, mode)
+    say("exit", "config-acs")
+say("service-scheme p", "config-acs-servscheme")
+say("trigger flow-create", "config-servscheme-trigger")
+say("exit", "config-acs-servscheme")
+say("end", "")
+os.write(fd, b"exit\n")
+os.waitpid(pid, 0)
+PYTHON
+say "ok: FR-098, FR-116: each mode has its prompt"
+
 # --- shows ---------------------------------------------------------------------------------------
 
 accepts "a charging-action" 'charging-action shown' 'content-id 7' \
