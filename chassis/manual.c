@@ -384,7 +384,8 @@ static void requirements(void)
 	};
 
 	for (size_t i = 0; i < N(row); i++) {
-		printf(".It %s-%02u\n", row[i].series, row[i].number);
+		printf(".It %s-%0*u\n", row[i].series, strcmp(row[i].series, "FR") == 0 ? 3 : 2,
+		       row[i].number);
 		sentence(row[i].statement);
 		printf(".br\nIn: %s.\n.br\nTest: %s.\n", row[i].where, row[i].test);
 	}
