@@ -78,6 +78,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/recovery_fill_test.c %D%/recovery_mirror.h \
 	%D%/recovery_gates_test.c \
 	%D%/recovery_lists_test.c \
+	%D%/recovery_paced_test.c \
 	%D%/recovery_passed_test.c \
 	%D%/recovery_question_test.c \
 	%D%/recovery_sink_test.c \
