@@ -71,13 +71,10 @@ static void lint_route(const struct linter *l, const struct rulebase *rb,
 
 void ecs_lint_lists(const struct linter *l)
 {
-	static const struct list_kind action = {"action", ECS_APPL_CHARGING},
-	                              post = {"post-processing", ECS_APPL_POST_PROCESSING},
+	static const struct list_kind post = {"post-processing", ECS_APPL_POST_PROCESSING},
 	                              route = {"route", ECS_APPL_ROUTING};
 
 	TABLE_EACH(&l->s->rulebases, rulebase, rb) {
-		for (size_t i = 0; i < rb->n; i++)
-			lint_application(l, rb, &rb->lines[i], &action);
 		for (size_t i = 0; rb->post && i < rb->post->n; i++) {
 			lint_names(l, rb, &rb->post->lines[i], &post);
 			lint_application(l, rb, &rb->post->lines[i], &post);

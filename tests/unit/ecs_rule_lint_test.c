@@ -135,7 +135,7 @@ static const struct {
 	 "Ruledef <none> of rulebase <rb>, route priority 3, is not configured."},
 	{"ruledef p\nrule-application routing\nip version = ipv4\n#exit\nrulebase rb\n"
 	 "action priority 3 ruledef p charging-action c\n#exit\n", 2, 0,
-	 "Ruledef <p> of rulebase <rb>, action priority 3, is of application routing"},
+	 "Ruledef <p> of rulebase <rb>, action priority 3, is of another rule-application."},
 	/* formats, filters */
 	{"charging-action c\nbilling-action create-edrs charging-edr e\n#exit\n", 1, 0,
 	 "Edr-format <e> of charging-action <c> is not configured."},
