@@ -272,6 +272,7 @@ static void read_back(struct ecs_analysis *a, const struct ecs_packet *p)
 
 	if (!a->back.all)
 		a->back.all = a->stream.all;
+	a->back.wait_ms = a->stream.wait_ms;
 	if (p->tcp_flags & ECS_TCP_SYN) {
 		ecs_stream_syn(&a->back, seq);
 		seq++;

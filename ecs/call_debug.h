@@ -25,7 +25,7 @@ enum ecs_call_ckpt_of {
  * they come, in any case: what is held, flushed and dropped are the analyzer's copies.
  */
 #define ECS_CALL_REORDERS(X)                                                                     \
-	X(timer_expiry,       "times that a missing segment did not come within ECS_STREAM_WAIT_MS") \
+	X(timer_expiry,       "times that a missing segment did not come in the time that it is waited for") \
 	X(flush_timer,        "segments that were analyzed behind a gap for that")                \
 	X(no_buffers,         "segments for which there was no memory")                           \
 	X(flush_no_buffers,   "segments that were analyzed behind a gap for that")                \

@@ -239,6 +239,7 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w, bool recover
 		return;
 	}
 	a->stream.all = &e->streams;
+	a->stream.wait_ms = ecs_route_wait_ms(e, w->s);
 	a->l7.app = f->app;
 	a->l7.app_master = f->app_master;
 	e->nanalyses++;

@@ -62,6 +62,8 @@ bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);
 /** What is to be found out of the flow of this packet, by its rulebase; of a recovered flow only what a
  *  route asks for. */
 struct ecs_needs ecs_route_needs(struct ecs_engine *e, const struct ecs_way *w, bool recovered);
+/** `tcp packets-out-of-order timeout` of the session's rulebase; 0: the usual one. */
+uint32_t ecs_route_wait_ms(const struct ecs_engine *e, const struct ecs_session *s);
 /** `system-limit l4-flows` is reached: packets that would begin a flow are dropped. */
 bool ecs_flows_full(struct ecs_engine *e);
 

@@ -24,6 +24,13 @@ struct ecs_needs ecs_route_needs(struct ecs_engine *e, const struct ecs_way *w, 
 	return n;
 }
 
+uint32_t ecs_route_wait_ms(const struct ecs_engine *e, const struct ecs_session *s)
+{
+	const struct ecs_rulebase_conf *rb = ecs_service_rulebase_conf(e->conf.service, s->rulebase);
+
+	return rb ? rb->tcp_order_ms : 0;
+}
+
 bool ecs_flows_full(struct ecs_engine *e)
 {
 	uint32_t limit = ecs_service_l4_flows_limit(e->conf.service);

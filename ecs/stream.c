@@ -188,7 +188,8 @@ void ecs_stream_push(struct ecs_stream *s, uint32_t seq, const uint8_t *data, si
 		s->next = seq;
 	}
 	if (s->held && s->all && seq_diff(seq, s->next) > 0 &&
-	    srp_time_since(s->since, s->all->now) >= SRP_MS(ECS_STREAM_WAIT_MS))
+	    srp_time_since(s->since, s->all->now) >=
+	            SRP_MS(s->wait_ms ? s->wait_ms : ECS_STREAM_WAIT_MS))
 		expire(s, fn, arg);
 	if (seq_diff(seq, s->next) > 0) {
 		ahead(s, seq, data, len, fn, arg);

@@ -12,7 +12,7 @@
 #define ECS_STREAM_HELD_MAX   8u        /**< segments out of order */
 #define ECS_STREAM_BYTES_MAX  16384u    /**< bytes of them */
 #define ECS_STREAM_RANGE      1048576u  /**< bytes ahead; what is beyond is not held */
-#define ECS_STREAM_WAIT_MS    5000u     /**< for what is missing, looked at as segments come */
+#define ECS_STREAM_WAIT_MS    5000u     /**< for what is missing, looked at as segments come, by default */
 #define ECS_STREAMS_BYTES_MAX ((size_t)64 << 20) /**< held of all streams of an engine */
 
 struct ecs_stream_seg;
@@ -28,6 +28,7 @@ struct ecs_streams {
 /** Zeroed: nothing seen. */
 struct ecs_stream {
 	struct ecs_streams *all;      /**< NULL: of nobody, nothing is counted */
+	uint32_t wait_ms;             /**< 0: ECS_STREAM_WAIT_MS */
 	uint32_t next;                /**< sequence number that is expected */
 	bool started;
 	uint8_t nheld;

@@ -2,6 +2,7 @@
 #include "suites.h"
 
 #include "ecs_rig.h"
+#include "ecs/call.h"
 
 /* An active engine with one session, under the rules and these lines in addition. */
 static void begin_with(struct rig *r, const char *more)
@@ -54,6 +55,187 @@ static void routes_choose_flows(void)
 	CU_ASSERT_EQUAL(found(" route priority 2 ruledef p80 analyzer sip\n"
 	                      " route priority 1 ruledef r-any analyzer http\n"), 3);
 	CU_ASSERT_EQUAL(found(" route priority 1 ruledef nowhere analyzer http\n"), 0);
+}
+
+/* --- tcp packets-out-of-order ----------------------------------------------------------------- */
+
+/* A request whose middle does not come; whether the analyzer has given it up after a time. */
+static bool given_up(const char *line, unsigned ms)
+{
+	struct conn c;
+	struct rig r;
+	bool is;
+
+	begin_with(&r, line);
+	c = tcp(&r, 1, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, "GET / HT");
+	c.up += 10;
+	say(&c, ECS_UPLINK, ACK, "Host: v");
+	wait_ms(&r, ms);
+	say(&c, ECS_UPLINK, ACK, "ideo");
+	is = ecs_call_count(r.e, r.s)->reorder.timer_expiry;
+	end(&r);
+	return is;
+}
+
+static void missing_segments_are_waited_for(void)
+{
+	static const char soon[] = "rulebase rb\n tcp packets-out-of-order timeout 100\n#exit\n",
+	                  late[] = "rulebase rb\n tcp packets-out-of-order timeout 30000\n#exit\n";
+
+	CU_ASSERT_FALSE(given_up("", 4999));
+	CU_ASSERT_TRUE(given_up("", 5000));
+	CU_ASSERT_FALSE(given_up(soon, 99));
+	CU_ASSERT_TRUE(given_up(soon, 100));
+	CU_ASSERT_FALSE(given_up(late, 29999));
+	CU_ASSERT_TRUE(given_up(late, 30000));
+}
+
+/* --- matching of lists ------------------------------------------------------------------------ */
+
+static uint16_t line_of_packet(struct ecs_matcher *m, const uint64_t *active, bool policy)
+{
+	static const struct pk k = {.src = UE, .dst = SERVER, .proto = 17, .sport = 1, .dport = 2};
+	struct ecs_match_in in = {.l34_only = true, .active = active, .policy = policy};
+	struct ecs_packet p;
+	uint8_t b[PK_CAP];
+	bool maybe;
+
+	CU_ASSERT_EQUAL(ecs_packet_parse(b, pk_build(&k, b), ECS_UPLINK, &p), 0);
+	in.pkt = &p;
+	return ecs_match(m, 0, &in, &maybe);
+}
+
+static void lines_that_need_activation(void)
+{
+	struct ecs_service *s = ecs_rule_text(
+		"ruledef a\nip any-match = TRUE\n#exit\nruledef b\nip any-match = TRUE\n#exit\n"
+		"ruledef c\nip any-match = TRUE\n#exit\ncharging-action ca\n#exit\nrulebase rb\n"
+		"action priority 1 dynamic-only ruledef a charging-action ca\n"
+		"action priority 2 static-and-dynamic ruledef b charging-action ca\n"
+		"action priority 3 ruledef c charging-action ca\n#exit\n", true);
+	const uint64_t first = 1, second = 2;
+	struct ecs_matcher *m = ecs_matcher_new(s);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	CU_ASSERT_EQUAL(line_of_packet(m, NULL, false), 1);
+	CU_ASSERT_EQUAL(line_of_packet(m, NULL, true), 2);
+	CU_ASSERT_EQUAL(line_of_packet(m, &first, false), 0);
+	CU_ASSERT_EQUAL(line_of_packet(m, &first, true), 0);
+	CU_ASSERT_EQUAL(line_of_packet(m, &second, true), 1);
+	CU_ASSERT_EQUAL(ecs_service_line(s, 0)->kind, ECS_LINE_DYNAMIC_ONLY);
+	ecs_matcher_free(m);
+	ecs_service_free(s);
+}
+
+static void lists_do_not_mix(void)
+{
+	static const struct pk k = {.src = UE, .dst = SERVER, .proto = 17, .sport = 1, .dport = 2};
+	struct ecs_service *s = ecs_rule_text(
+		"ruledef a\nudp any-match = TRUE\n#exit\n"
+		"ruledef p\nrule-application post-processing\nudp any-match = TRUE\n#exit\n"
+		"ruledef q\nrule-application post-processing\ntcp any-match = TRUE\n#exit\n"
+		"ruledef r\nrule-application routing\nudp dst-port = 2\n#exit\n"
+		"charging-action ca\n#exit\nrulebase other\n#exit\nrulebase rb\n"
+		"action priority 1 ruledef a charging-action ca\n"
+		"post-processing priority 1 ruledef q charging-action ca\n"
+		"post-processing priority 2 ruledef p charging-action ca\n"
+		"route priority 1 ruledef r analyzer sip\n#exit\n", true);
+	struct ecs_matcher *m = ecs_matcher_new(s);
+	struct ecs_match_in in = {.l34_only = true};
+	struct ecs_packet p;
+	uint8_t b[PK_CAP];
+	uint16_t line;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	CU_ASSERT_EQUAL(ecs_packet_parse(b, pk_build(&k, b), ECS_UPLINK, &p), 0);
+	in.pkt = &p;
+	CU_ASSERT_EQUAL(ecs_service_lines(s), 1);
+	CU_ASSERT_EQUAL(ecs_match(m, 1, &in, NULL), 0);
+	line = ecs_match_post(m, 1, &in);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(ecs_service_line(s, line));
+	CU_ASSERT_STRING_EQUAL(ecs_service_line(s, line)->rule_name, "p");
+	CU_ASSERT_TRUE(ecs_service_line(s, line)->post);
+	CU_ASSERT_EQUAL(ecs_match_route(m, 1, &p), ECS_ANALYZER_SIP);
+	CU_ASSERT_EQUAL(ecs_match_post(m, 0, &in), ECS_LINE_NONE);
+	CU_ASSERT_EQUAL(ecs_match_route(m, 0, &p), ECS_ANALYZER_NONE);
+	CU_ASSERT_EQUAL(ecs_match_post(m, 2, &in), ECS_LINE_NONE);
+	CU_ASSERT_PTR_NULL(ecs_service_line(s, 4));
+	CU_ASSERT_TRUE(ecs_service_routes_to(s, 1, ECS_ANALYZER_SIP));
+	CU_ASSERT_FALSE(ecs_service_routes(s, 0));
+	ecs_matcher_free(m);
+	ecs_service_free(s);
+}
+
+/* --- packet filters --------------------------------------------------------------------------- */
+
+static void filter_line(struct ecs_packet_filter *f, const char *text)
+{
+	char store[128];
+	const char *w[12];
+	struct ecs_err e;
+	size_t n = 0;
+
+	snprintf(store, sizeof(store), "%s", text);
+	for (char *p = strtok(store, " "); p; p = strtok(NULL, " "))
+		w[n++] = p;
+	CU_ASSERT_EQUAL(ecs_packet_filter_set(f, ECS_FORM_SET, w, n, &e), 0);
+}
+
+static bool passes(const char *lines, enum ecs_dir dir, const char *far, uint8_t proto,
+                   uint16_t near_port, uint16_t far_port)
+{
+	bool up = dir == ECS_UPLINK, six = strchr(far, ':') != NULL, match;
+	const char *ue = six ? UE6 : UE;
+	struct pk k = {.src = up ? ue : far, .dst = up ? far : ue, .proto = proto,
+	               .sport = up ? near_port : far_port, .dport = up ? far_port : near_port};
+	struct ecs_service *s = ecs_service_new("s");
+	struct ecs_err e;
+	struct ecs_packet_filter *f = ecs_service_packet_filter(s, "f", false, &e);
+	struct ecs_packet p;
+	uint8_t b[PK_CAP];
+	char line[128];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
+		filter_line(f, line);
+		lines += n + (lines[n] == '\n');
+	}
+	CU_ASSERT_EQUAL(ecs_packet_parse(b, pk_build(&k, b), dir, &p), 0);
+	match = ecs_filter_matches(f, &p);
+	ecs_service_free(s);
+	return match;
+}
+
+static void packet_filters(void)
+{
+	CU_ASSERT_TRUE(passes("", ECS_UPLINK, SERVER, 17, 1, 2));
+	CU_ASSERT_TRUE(passes("direction uplink", ECS_UPLINK, SERVER, 17, 1, 2));
+	CU_ASSERT_FALSE(passes("direction uplink", ECS_DOWNLINK, SERVER, 17, 1, 2));
+	CU_ASSERT_FALSE(passes("direction downlink", ECS_UPLINK, SERVER, 17, 1, 2));
+	for (unsigned d = ECS_UPLINK; d <= ECS_DOWNLINK; d++) {
+		enum ecs_dir dir = (enum ecs_dir)d;
+
+		CU_ASSERT_TRUE(passes("ip local-port = 1", dir, SERVER, 17, 1, 2));
+		CU_ASSERT_FALSE(passes("ip local-port = 2", dir, SERVER, 17, 1, 2));
+		CU_ASSERT_TRUE(passes("ip remote-port range 2 to 3", dir, SERVER, 6, 1, 3));
+		CU_ASSERT_FALSE(passes("ip remote-port range 2 to 3", dir, SERVER, 6, 1, 4));
+		CU_ASSERT_FALSE(passes("ip remote-port range 2 to 3", dir, SERVER, 1, 1, 3));
+		CU_ASSERT_TRUE(passes("ip protocol = 6", dir, SERVER, 6, 1, 3));
+		CU_ASSERT_FALSE(passes("ip protocol = 6", dir, SERVER, 17, 1, 3));
+		CU_ASSERT_TRUE(passes("ip remote-address = 192.0.2.0/24", dir, "192.0.2.255", 6, 1, 3));
+		CU_ASSERT_FALSE(passes("ip remote-address = 192.0.2.0/24", dir, "192.0.3.0", 6, 1, 3));
+		CU_ASSERT_FALSE(passes("ip remote-address = 192.0.2.0/24", dir, SERVER6, 6, 1, 3));
+		CU_ASSERT_TRUE(passes("ip remote-address = 2001:db8::/32", dir, SERVER6, 6, 1, 3));
+		CU_ASSERT_FALSE(passes("ip remote-address = 2001:db9::/32", dir, SERVER6, 6, 1, 3));
+		CU_ASSERT_TRUE(passes("ip tos-traffic-class = 0 mask = 255", dir, SERVER, 6, 1, 3));
+		CU_ASSERT_FALSE(passes("ip tos-traffic-class = 1 mask = 1", dir, SERVER, 6, 1, 3));
+		CU_ASSERT_TRUE(passes("ip tos-traffic-class = 1 mask = 2", dir, SERVER, 6, 1, 3));
+	}
 }
 
 /* --- limits ----------------------------------------------------------------------------------- */
@@ -168,6 +350,10 @@ static void accounting_is_told_in_turns(void)
 
 CU_TestInfo ecs_base_tests[] = {
 	{"routes choose the flows of an analyzer", routes_choose_flows},
+	{"tcp packets-out-of-order timeout", missing_segments_are_waited_for},
+	{"lines that need activation", lines_that_need_activation},
+	{"lists of a rulebase do not mix", lists_do_not_mix},
+	{"packet filters", packet_filters},
 	{"system-limit l4-flows", limit_of_flows},
 	{"tcp 2msl-timeout", closed_connections_linger},
 	{"check-point accounting sync-timer", accounting_is_told_in_turns},
