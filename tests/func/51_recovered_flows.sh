@@ -40,6 +40,10 @@ bed_config_charging() {
 		    ruledef tunnel
 		      ip protocol = gre
 		    #exit
+		    ruledef to-dns
+		      rule-application routing
+		      udp either-port = 53
+		    #exit
 		    ruledef any
 		      ip any-match = TRUE
 		    #exit
@@ -61,6 +65,7 @@ bed_config_charging() {
 		      action priority 9 ruledef echo charging-action count
 		      action priority 10 ruledef tunnel charging-action count
 		      action priority 20 ruledef any charging-action count
+		      route priority 1 ruledef to-dns analyzer dns
 		      flow control-handshaking charge-to-application mid-session-packets tear-down-packets
 		    #exit
 	CONF
@@ -180,7 +185,7 @@ t.check(t.volumes("b", callid=call)["web"][1] > base["web"][1]
 queries = t.counter("b", "dns_queries")
 ask("second.test")
 t.becomes(lambda: t.counter("b", "dns_queries"), queries + 1,
-          "a UDP analyzer looks at recovered flows")
+          "FR-052: a UDP analyzer looks at recovered flows that a route sends to it")
 t.equal(on("b", 21002, 17), ("names", True), "but does not move them")
 echo(six, six_server, b"voice goes on", (v6(20), 7001))
 mid = t.counter("b", "flows_mid_stream")
