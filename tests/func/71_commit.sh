@@ -18,6 +18,9 @@ bed_config_charging() {
 		    ruledef third
 		      udp either-port = 7003
 		    #exit
+		    ruledef fourth
+		      udp either-port = 7004
+		    #exit
 		    ruledef pages
 		      http url regex /pages/[0-9]+
 		    #exit
@@ -30,15 +33,19 @@ bed_config_charging() {
 		    charging-action other
 		      content-id 2
 		    #exit
+		    charging-action ends
+		      content-id 3
+		    #exit
 		    rulebase gold
 		      action priority 1 ruledef first charging-action count
 		      action priority 2 ruledef second charging-action count
 		      action priority 3 ruledef third charging-action count
+		      action priority 5 ruledef fourth charging-action ends
 		      action priority 4 ruledef pages charging-action count
 		      action priority 99 ruledef any charging-action count
 		    #exit
 	CONF
-	t_recover 'rule-name = first' 'rule-name = second' 'rule-name contains second' 'rule-name = third'
+	t_recover 'rule-name = first' 'rule-name = second' 'rule-name contains second' 'rule-name = third' 'rule-name = fourth'
 	printf '  #exit\nend\n'
 }
 t_pair
@@ -102,14 +109,14 @@ class Stream:
         return self.lost
 
 
-servers = {}
+servers, users = {}, {}
 ZERO = (0,) * 4
 
 
 def once(port, sport, user=1):
     if port not in servers:
         servers[port] = t.socket("srv", v4(30), port)
-    c = t.socket("ue", sub4(user), sport)
+    c = users[sport] = t.socket("ue", sub4(user), sport)
     echo(c, servers[port], b"y" * 100, (v4(30), port))
 
 
@@ -168,6 +175,16 @@ t.becomes(lambda: len(t.flows("b")), 0, "FR-079: all checkpoints are deleted at 
 t.check(both("trigger-action recover", "flow-recovery"), "FR-079: on again")
 once(7001, 21004)
 t.becomes(lambda: len(t.flows("b", rule="first")), 1, "FR-079: new flows are checkpointed")
+
+t.say("FR-065: a charging-action becomes terminate-flow under its flow")
+once(7004, 25000)
+t.becomes(lambda: len(t.flows("b", rule="fourth")), 1, "FR-065: the flow is at the standby")
+t.check(both("charging-action ends", "flow action terminate-flow"), "FR-065: terminate-flow")
+t.equal(len(t.flows("a", rule="fourth")), 1, "FR-065: it acts on packets ...")
+with contextlib.suppress(OSError):
+    users[25000].sendto(b"z" * 100, (v4(30), 7004))
+t.becomes(lambda: len(t.flows("a", rule="fourth")) + len(t.flows("b", rule="fourth")), 0,
+          "FR-065: ... the next one ends the flow, and its checkpoint is deleted")
 
 t.say("FR-119: no trigger flow-create")
 t.check(both("service-scheme scheme", "no trigger flow-create"), "FR-119: removed")
