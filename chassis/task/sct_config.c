@@ -90,7 +90,7 @@ static void leave(struct sct_op *op, int rc, char *why, size_t cap)
 {
 	struct sct *s = op->sct;
 	struct chassis_config *next = NULL;
-	char text[CHASSIS_EXPECT_MAX + 160];
+	char text[CHASSIS_EXPECT_MAX + 256];
 
 	if (rc == SRP_OK && op->edit_of != s->generation) {
 		rc = SRP_EBUSY;
