@@ -24,15 +24,15 @@ enum ecs_call_ckpt_of {
  * TCP segments that came out of order while a flow was being analyzed. Packets are forwarded as
  * they come, in any case: what is held, flushed and dropped are the analyzer's copies.
  */
-#define ECS_CALL_REORDERS(X)                                                                     \
-	X(timer_expiry,       "times that a missing segment did not come within ECS_STREAM_WAIT_MS") \
-	X(flush_timer,        "segments that were analyzed behind a gap for that")                \
-	X(no_buffers,         "segments for which there was no memory")                           \
-	X(flush_no_buffers,   "segments that were analyzed behind a gap for that")                \
-	X(flush_queue_full,   "segments that were analyzed behind a gap as the flow's queue was full") \
-	X(flush_out_of_range, "segments too far from what is expected, not analyzed")             \
-	X(flush_svc_change,   "segments let go because the configuration took the flow's rule away") \
-	X(drop,               "segments let go unread as the analysis was over")                   \
+#define ECS_CALL_REORDERS(X)                                                                   \
+	X(timer_expiry,       "times that a missing segment did not come in time (5 seconds)") \
+	X(flush_timer,        "segments that were analyzed behind a gap for that")             \
+	X(no_buffers,         "segments for which there was no memory")                        \
+	X(flush_no_buffers,   "segments that were analyzed behind a gap for that")             \
+	X(flush_queue_full,   "segments analyzed behind a gap as the flow's queue was full")   \
+	X(flush_out_of_range, "segments too far from what is expected, not analyzed")          \
+	X(flush_svc_change,   "segments let go as the flow's rule left the configuration")     \
+	X(drop,               "segments let go unread as the analysis was over")               \
 	X(arrived,            "segments out of order")
 
 struct ecs_call_reorder {
@@ -68,7 +68,7 @@ struct ecs_session_debug {
 	/** By destination: the peer chassis, and the aaamgr of this instance. */
 	struct ecs_call_ckpt ckpt[SRP_REPLICA__N][ECS_CALL_CKPT__N];
 	uint8_t state;                 /**< enum ecs_call_state */
-	uint8_t refused;               /**< events that the machine refused; 255: that many or more */
+	uint8_t refused;               /**< events that the machine refused; stays at 255 */
 	size_t nsteps;
 	struct ecs_call_step step[ECS_CALL_TRACE_MAX]; /**< oldest first */
 	struct ecs_call_reorder reorder;

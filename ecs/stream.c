@@ -161,8 +161,9 @@ static void ahead(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_
 	unsigned n;
 
 	COUNT(s, arrived, 1);
-	/* one by itself is none of this connection's; where so many are, the stream went on unseen */
-	if (seq_diff(seq, s->next) > (int32_t)ECS_STREAM_RANGE && ++s->nfar <= ECS_STREAM_HELD_MAX) {
+	/* one alone is none of this connection's; where so many are, the stream went on unseen */
+	if (seq_diff(seq, s->next) > (int32_t)ECS_STREAM_RANGE &&
+	    ++s->nfar <= ECS_STREAM_HELD_MAX) {
 		COUNT(s, flush_out_of_range, 1);
 		return;
 	}

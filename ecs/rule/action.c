@@ -79,7 +79,9 @@ int ecs_charging_action_redirect(struct ecs_charging_action *a, const char *url,
 	if (n < 1 || n > ECS_URL_MAX)
 		return ecs_refuse(e, SRP_ERANGE, "expected a URL of 1 to %d characters",
 		                  ECS_URL_MAX);
-	host = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
+	host = strncasecmp(url, "http://", 7) == 0    ? 7
+	       : strncasecmp(url, "https://", 8) == 0 ? 8
+	                                              : 0;
 	if (!host || !url[host] || strchr("/?#", url[host]))
 		return ecs_refuse(e, SRP_EFORMAT, "expected a URL that begins with http:// or "
 		                                  "https:// and a host");
