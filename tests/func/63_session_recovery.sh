@@ -283,9 +283,9 @@ def statistics():
 def without():
     """SR-01, SR-14, SR-15: the key is there, the command is not."""
     t.say("without session recovery")
+    run.traffic.hold()
     for c in "ab":
         t.kill(c)
-    run.traffic.hold()
     shutil.copy(t.bed.path("alone/no.cfg"), t.bed.path("a.cfg"))
     t.start("a")
     wait_for("chassis a", 20, lambda: any("role Active" in x for x in tasks.log("a")[-20:]))
