@@ -491,6 +491,7 @@ static int standby(struct chassis_task_ctx *ctx)
 		snprintf(slab->not_ready, sizeof(slab->not_ready), "no memory for %u sessions and %u flows",
 		         c->reserve_sessions, c->reserve_flows);
 	slab->reserved_bytes = ecs_engine_reserved(s->engine);
+	chassis_memory_settle();
 	return SRP_OK;
 }
 
