@@ -788,7 +788,20 @@ static void test_exec(void)
 		{"srp initiate-switchover timeout 0 force -noconfirm", CHASSIS_EXEC_SWITCHOVER},
 		{"srp initiate-audit manual-with-sync", CHASSIS_EXEC_AUDIT}, {"no timestamps", CHASSIS_EXEC_TIMESTAMPS},
 		{"terminal length 0", CHASSIS_EXEC_TERMINAL}, {"exit", CHASSIS_EXEC_EXIT},
+		{"show subscribers all", CHASSIS_EXEC_SUBSCRIBERS}, {"show sub all", CHASSIS_EXEC_SUBSCRIBERS},
+		{"show subscriber debug-info callid 01ca11b1", CHASSIS_EXEC_DEBUG_INFO},
+		{"show subscribers debug-info msid 001010000000001", CHASSIS_EXEC_DEBUG_INFO},
+		{"show sub debug username \"a b\"", CHASSIS_EXEC_DEBUG_INFO},
+		{"show session recovery status", CHASSIS_EXEC_SESSION_RECOVERY},
+		{"show session recovery status verbose", CHASSIS_EXEC_SESSION_RECOVERY},
+		{"show task resources facility aaamgr instance 0", CHASSIS_EXEC_TASKS},
+		{"show task resources", CHASSIS_EXEC_TASKS}, {"show crash list", CHASSIS_EXEC_CRASH_LIST},
+		{"show crash number 1", CHASSIS_EXEC_CRASH},
 	};
+	static const char *const bad[] = {
+		"show subscriber", "show subscriber all", "show subscribers debug-info",
+		"show subscriber debug-info callid 0", "show subscriber debug-info callid 123456789",
+		"show crash number 0", "show task resources facility nobody", "show task resources instance 33"};
 	char why[160] = "";
 	struct chassis_grammar *g = chassis_exec_grammar(why, sizeof(why));
 	struct chassis_line l;
@@ -802,6 +815,10 @@ static void test_exec(void)
 			printf("\n%s: at '%s' %s\n", good[i].line, e.word, e.text);
 		CU_ASSERT_EQUAL(chassis_grammar_match(g, 0, &l, &m, NULL, &e), SRP_OK);
 		CU_ASSERT_EQUAL(m.row, good[i].row);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CU_ASSERT_EQUAL(chassis_line_split(&l, bad[i], strlen(bad[i]), &e), SRP_OK);
+		CU_ASSERT_NOT_EQUAL(chassis_grammar_match(g, 0, &l, &m, NULL, &e), SRP_OK);
 	}
 	CU_ASSERT_EQUAL(chassis_exec_where(CHASSIS_EXEC_SWITCHOVER), CHASSIS_EXEC_ASK);
 	CU_ASSERT_EQUAL(chassis_exec_where(CHASSIS_EXEC_SESSION_LOAD), CHASSIS_EXEC_FILE);
