@@ -71,7 +71,7 @@ static void grow(struct ecs_chain *c)
 	c->touched = false;
 }
 
-int ecs_chain_reserve(struct ecs_chain *c, size_t expected, struct ecs_reserve *r)
+int ecs_chain_reserve(struct ecs_chain *c, size_t expected, size_t *bytes)
 {
 	size_t n = c->mask + 1;
 	void **b;
@@ -82,9 +82,10 @@ int ecs_chain_reserve(struct ecs_chain *c, size_t expected, struct ecs_reserve *
 		n <<= 1;
 	if (n == c->mask + 1 && c->touched)
 		return 0;
-	b = ecs_reserve_get(r, n * sizeof(*b));
+	b = malloc(n * sizeof(*b));
 	if (!b)
 		return SRP_ENOMEM;
+	memset(b, 0, n * sizeof(*b)); /* each page is touched, which calloc() would not do */
 	if (c->old)
 		move_some(c, SIZE_MAX);
 	c->old = c->cur;
@@ -94,6 +95,7 @@ int ecs_chain_reserve(struct ecs_chain *c, size_t expected, struct ecs_reserve *
 	c->mask = n - 1;
 	move_some(c, SIZE_MAX);
 	c->touched = true;
+	*bytes += n * sizeof(*b);
 	return 0;
 }
 

@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "ecs/pool.h"
-
 /** Hash of the key of an object. */
 typedef uint64_t ecs_chain_hash_fn(const void *obj, uint64_t seed);
 
@@ -27,8 +25,9 @@ struct ecs_chain {
 /** @p expected objects; @p next is the offset of the object's `next` pointer. 0 or SRP_ENOMEM. */
 int ecs_chain_init(struct ecs_chain *c, size_t expected, size_t next, ecs_chain_hash_fn *hash,
                    uint64_t seed);
-/** Makes buckets for @p expected objects at once, touched; 0, or SRP_ENOMEM and no change. */
-int ecs_chain_reserve(struct ecs_chain *c, size_t expected, struct ecs_reserve *r);
+/** Makes buckets for @p expected objects at once, touched, and raises @p bytes by what was.
+ *  @return 0, or SRP_ENOMEM: nothing has changed */
+int ecs_chain_reserve(struct ecs_chain *c, size_t expected, size_t *bytes);
 void ecs_chain_fini(struct ecs_chain *c);
 /** Links @p obj; its key must not be there. Never fails: without memory chains only get longer. */
 void ecs_chain_insert(struct ecs_chain *c, void *obj);

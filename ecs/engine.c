@@ -32,7 +32,6 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	if (!e)
 		return NULL;
 	e->conf = *conf;
-	e->reserve.advise = conf->advise;
 	init_pools(e);
 	ecs_list_init(&e->all);
 	ecs_list_init(&e->changed);

@@ -57,9 +57,6 @@ struct ecs_engine_config {
 	size_t ledger_len; /**< bytes of it, at least ECS_LEDGER_MIN; aligned to 64 */
 	bool ledger_fresh; /**< it is all zero: no predecessor has left anything in it */
 	uint32_t *handling; /**< the call-id of each packet's session is noted here; NULL: nowhere */
-	/** Told by ecs_engine_reserve() of memory that it is about to touch, in whole pages of
-	 *  2 MiB: the owner may ask for huge pages there. NULL: nobody. */
-	void (*advise)(void *mem, size_t len);
 };
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now);

@@ -124,7 +124,7 @@ struct ecs_engine {
 	struct srp_time active_since;
 	struct srp_time next_usage;    /**< of the usage turn */
 	bool warm;                     /**< ecs_engine_reserve() was called */
-	struct ecs_reserve reserve;    /**< what it has touched */
+	size_t reserved;               /**< bytes it has touched */
 };
 
 /** Tells the sink of a change, on the active only. */

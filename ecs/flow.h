@@ -70,11 +70,10 @@ struct ecs_flow {
 };
 
 struct ecs_flow_table;
-struct ecs_reserve;
 
 struct ecs_flow_table *ecs_flow_table_new(size_t expected, uint64_t seed);
 /** As ecs_chain_reserve(), of both indexes. */
-int ecs_flow_table_reserve(struct ecs_flow_table *t, size_t expected, struct ecs_reserve *r);
+int ecs_flow_table_reserve(struct ecs_flow_table *t, size_t expected, size_t *bytes);
 void ecs_flow_table_free(struct ecs_flow_table *t);
 struct ecs_flow *ecs_flow_find(const struct ecs_flow_table *t, const struct ecs_flow_key *k);
 /** Inserts; the key must not be there. 0 or SRP_ENOMEM. */

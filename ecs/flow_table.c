@@ -73,11 +73,11 @@ struct ecs_flow_table *ecs_flow_table_new(size_t expected, uint64_t seed)
 	return t;
 }
 
-int ecs_flow_table_reserve(struct ecs_flow_table *t, size_t expected, struct ecs_reserve *r)
+int ecs_flow_table_reserve(struct ecs_flow_table *t, size_t expected, size_t *bytes)
 {
-	int rc = ecs_chain_reserve(&t->by_key, expected, r);
+	int rc = ecs_chain_reserve(&t->by_key, expected, bytes);
 
-	return rc ? rc : ecs_chain_reserve(&t->by_id, expected, r);
+	return rc ? rc : ecs_chain_reserve(&t->by_id, expected, bytes);
 }
 
 void ecs_flow_table_free(struct ecs_flow_table *t)

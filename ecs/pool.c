@@ -9,7 +9,6 @@
 
 #define CHUNK_BYTES (256u * 1024u)
 #define LINE        64u /* objects begin on a cache line */
-#define HUGE_PAGE   ((size_t)2 << 20)
 #define HEAD_BYTES  LINE /* the chain pointer */
 
 void ecs_pool_init(struct ecs_pool *p, size_t size)
@@ -40,46 +39,34 @@ static void fresh_to_free(struct ecs_pool *p)
 	}
 }
 
-void *ecs_reserve_get(struct ecs_reserve *r, size_t len)
+static int grow(struct ecs_pool *p, size_t n, bool touch)
 {
-	size_t align = len < HUGE_PAGE ? LINE : HUGE_PAGE;
-	void *m;
-
-	if (len > SIZE_MAX - HUGE_PAGE)
-		return NULL;
-	m = aligned_alloc(align, (len + align - 1) & ~(align - 1));
-	if (!m)
-		return NULL;
-	if (r->advise && align == HUGE_PAGE)
-		r->advise(m, (len + align - 1) & ~(align - 1));
-	r->bytes += len;
-	return memset(m, 0, len);
-}
-
-static int grow(struct ecs_pool *p, size_t n, struct ecs_reserve *r)
-{
-	size_t len = HEAD_BYTES + n * p->size;
-	char *c = r ? ecs_reserve_get(r, len) : aligned_alloc(LINE, len);
+	char *c = aligned_alloc(LINE, HEAD_BYTES + n * p->size);
 
 	if (!c)
 		return SRP_ENOMEM;
+	if (touch)
+		memset(c, 0, HEAD_BYTES + n * p->size);
 	fresh_to_free(p);
 	memcpy(c, &p->chunks, sizeof(p->chunks));
 	p->chunks = c;
 	p->fresh = c + HEAD_BYTES;
 	p->nfresh = n;
-	p->zeroed = r != NULL;
+	p->zeroed = touch;
 	p->all += n;
 	return 0;
 }
 
-int ecs_pool_reserve(struct ecs_pool *p, size_t n, struct ecs_reserve *r)
+int ecs_pool_reserve(struct ecs_pool *p, size_t n, size_t *bytes)
 {
 	size_t more = n > p->all ? n - p->all : 0;
 
 	if (more == 0)
 		return 0;
-	return more > SIZE_MAX / 2 / p->size ? SRP_ENOMEM : grow(p, more, r);
+	if (more > SIZE_MAX / 2 / p->size || grow(p, more, true) != 0)
+		return SRP_ENOMEM;
+	*bytes += HEAD_BYTES + more * p->size;
+	return 0;
 }
 
 void *ecs_pool_get(struct ecs_pool *p)
@@ -91,7 +78,7 @@ void *ecs_pool_get(struct ecs_pool *p)
 		o = p->free;
 		memcpy(&p->free, o, sizeof(p->free));
 	} else {
-		if (p->nfresh == 0 && grow(p, p->per_chunk, NULL) != 0)
+		if (p->nfresh == 0 && grow(p, p->per_chunk, false) != 0)
 			return NULL;
 		o = p->fresh;
 		zeroed = p->zeroed;

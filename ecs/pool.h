@@ -6,19 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Told of a large piece of memory before it is touched: it may ask for huge pages. */
-typedef void ecs_advise_fn(void *mem, size_t len);
-
-/** What is reserved: whom to tell, and bytes touched so far. */
-struct ecs_reserve {
-	ecs_advise_fn *advise; /**< NULL: nobody */
-	size_t bytes;
-};
-
-/** @p len bytes of zero, each page touched, aligned to a cache line; to be freed with free(). NULL
- *  without memory. */
-void *ecs_reserve_get(struct ecs_reserve *r, size_t len);
-
 struct ecs_pool {
 	size_t size;       /**< of one object, rounded up */
 	size_t per_chunk;
@@ -34,8 +21,9 @@ struct ecs_pool {
 /** @p size bytes each. Nothing is allocated yet. */
 void ecs_pool_init(struct ecs_pool *p, size_t size);
 void ecs_pool_fini(struct ecs_pool *p);
-/** Has room for @p n objects in all, what is added being touched: 0 or SRP_ENOMEM. */
-int ecs_pool_reserve(struct ecs_pool *p, size_t n, struct ecs_reserve *r);
+/** Has room for @p n objects in all, in memory whose pages were touched: 0 or SRP_ENOMEM.
+ *  @p bytes is raised by what was added. */
+int ecs_pool_reserve(struct ecs_pool *p, size_t n, size_t *bytes);
 /** A zeroed object, or NULL without memory. */
 void *ecs_pool_get(struct ecs_pool *p);
 void ecs_pool_put(struct ecs_pool *p, void *obj);

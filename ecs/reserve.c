@@ -25,7 +25,7 @@ void ecs_engine_warm(struct ecs_engine *e)
 
 int ecs_engine_reserve(struct ecs_engine *e, size_t sessions, size_t flows)
 {
-	struct ecs_reserve *b = &e->reserve;
+	size_t *b = &e->reserved;
 	int rc;
 
 	if (sessions > RESERVE_MAX || flows > RESERVE_MAX)
@@ -54,7 +54,7 @@ int ecs_engine_reserve(struct ecs_engine *e, size_t sessions, size_t flows)
 
 size_t ecs_engine_reserved(const struct ecs_engine *e)
 {
-	return e->reserve.bytes;
+	return e->reserved;
 }
 
 int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id)

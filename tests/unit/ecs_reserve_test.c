@@ -112,44 +112,6 @@ static void a_table_in_the_middle_of_its_growth(void)
 	end(&r);
 }
 
-static size_t advised, odd;
-
-static void on_advise(void *mem, size_t len)
-{
-	advised += len;
-	odd |= ((uintptr_t)mem | len) & (((size_t)2 << 20) - 1);
-	memset(mem, 0xff, len); /* it is the engine's, whole, and not in use yet */
-}
-
-static void large_memory_is_told_of_before_it_is_touched(void)
-{
-	struct ecs_engine_config conf;
-	struct rig r;
-	struct ecs_engine *e;
-
-	setup(&r, rules, 0);
-	conf = r.e->conf;
-	conf.advise = on_advise;
-	e = ecs_engine_new(&conf, r.now);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-	advised = odd = 0;
-	CU_ASSERT_EQUAL(ecs_engine_reserve(e, 100, 100), 0);
-	CU_ASSERT_EQUAL(advised, 0); /* small */
-	CU_ASSERT_EQUAL(ecs_engine_reserve(e, 5000, 20000), 0);
-	CU_ASSERT_TRUE(advised >= 4900 * sizeof(struct ecs_session) +
-	                                  19900 * sizeof(struct ecs_flow));
-	CU_ASSERT_EQUAL(odd, 0);
-	ecs_engine_free(r.e);
-	r.e = e;
-	ecs_engine_active(e, true, r.now);
-	for (uint32_t n = 1; n <= 5000; n++) {
-		struct ecs_session *s = session_at(&r, n);
-
-		CU_ASSERT_FALSE(s->nflows || s->nusages || s->pending || s->dedicated);
-	}
-	end(&r);
-}
-
 static void a_warmed_engine_takes_an_identity_over(void)
 {
 	struct ecs_rule_stats *stats = calloc(ECS_STATS_MAX, sizeof(*stats));
@@ -210,8 +172,6 @@ static void analyzers_are_made_before_they_are_used(void)
 CU_TestInfo ecs_reserve_tests[] = {
 	{"reserved memory is enough up to there", reserved_memory_is_enough_up_to_there},
 	{"a table in the middle of its growth", a_table_in_the_middle_of_its_growth},
-	{"large memory is told of before it is touched",
-	 large_memory_is_told_of_before_it_is_touched},
 	{"a warmed engine takes an identity over", a_warmed_engine_takes_an_identity_over},
 	{"analyzers are made before they are used", analyzers_are_made_before_they_are_used},
 	CU_TEST_INFO_NULL,
