@@ -81,7 +81,7 @@ struct recovery_region {
 	uint64_t hkey_next;
 	uint32_t busy;     /**< odd while the structure is being changed */
 	uint32_t level;
-	recovery_ref limbo; /**< applied last: its hash may not be its own yet, and term and version are */
+	recovery_ref limbo; /**< applied last: its hash may not be its own yet, nor its version */
 	uint32_t limbo_term, limbo_version;
 	uint32_t top;      /**< units in use from the beginning: blocks end here */
 	uint32_t free;     /**< units in lists of free blocks */
@@ -230,7 +230,8 @@ struct recovery_seen {
 /** Only the kind and the next; false where the entry makes no sense. */
 bool recovery_view_peek(const struct recovery_view *v, recovery_ref ref, unsigned *kind,
                         recovery_ref *next);
-bool recovery_view_entry(const struct recovery_view *v, recovery_ref ref, struct recovery_seen *out);
+bool recovery_view_entry(const struct recovery_view *v, recovery_ref ref,
+                         struct recovery_seen *out);
 bool recovery_view_group(const struct recovery_view *v, recovery_ref ref,
                          struct recovery_group *out);
 /** The session with this number or name; 0 none. */

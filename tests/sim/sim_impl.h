@@ -43,7 +43,7 @@ struct sim {
 	bool partition, planned;
 	uint32_t delay_us, rate, inflight_max;
 	bool mirrored;    /* session recovery runs on the active */
-	uint32_t fuse;    /* exchanges until a pump breaks off, 0 never: somebody dies in the middle */
+	uint32_t fuse;    /* exchanges until a pump breaks off, 0 never: somebody dies then */
 	uint64_t hkey;    /* of the next process that is born; 0 drawn */
 	bool recovering;  /* a successor is being built: its mirror is not touched */
 	bool lz4;
@@ -80,7 +80,7 @@ int sim_survey(struct sim *s, unsigned dead);
 #define SIM_REGION (6u << 20)
 #define SIM_QUEUE  (1u << 20)
 
-/** What mirrors one side: the replica in its process, the store in another, and the bytes between. */
+/** What mirrors one side: the replica in its process, the store in another, the bytes between. */
 struct sim_mirror {
 	struct recovery_replica *src; /* in the process of the side */
 	struct recovery_kind_counters src_rows[SIM_ROWS_MAX], rows[SIM_ROWS_MAX];

@@ -101,8 +101,8 @@ int sim_mirror_birth(struct sim *s, unsigned i)
 	struct sim_mirror *m = e->mirror;
 	struct recovery_config conf = {
 		.id = SRP_REPLICA_SR, .kinds = s->model->kinds, .nkinds = s->model->nkinds,
-		.ckpt_owner = e->model, .random = sim_rand(&s->rng), .inflight_max = s->inflight_max,
-		.lz4 = s->lz4, .sink = e->sink, .hkey = s->hkey};
+		.ckpt_owner = e->model, .random = sim_rand(&s->rng),
+		.inflight_max = s->inflight_max, .lz4 = s->lz4, .sink = e->sink, .hkey = s->hkey};
 
 	if (!m)
 		return 0;
@@ -258,8 +258,8 @@ bool sim_mirror_level(const struct sim *s, unsigned i)
 	if (!m->up)
 		return false;
 	recovery_replica_status(m->src, &st);
-	return st.link == RECOVERY_LINK_READY && st.source && !st.dirty && !st.inflight && !st.tombs &&
-	       !st.unknown && !st.refused && st.verified.us + SRP_SEC(2) > s->now.us;
+	return st.link == RECOVERY_LINK_READY && st.source && !st.dirty && !st.inflight &&
+	       !st.tombs && !st.unknown && !st.refused && st.verified.us + SRP_SEC(2) > s->now.us;
 }
 
 static int count(struct srp_ckpt_obj *o, void *arg)
@@ -289,7 +289,7 @@ int sim_mirror_rest(struct sim *s, unsigned i)
 	}
 	recovery_store_stats(m->store, &st);
 	if (st.entries != n)
-		return sim_fail(s, "at rest: %" PRIu64 " entries of %" PRIu64 " objects", st.entries,
-		                n);
+		return sim_fail(s, "at rest: %" PRIu64 " entries of %" PRIu64 " objects",
+		                st.entries, n);
 	return 0;
 }

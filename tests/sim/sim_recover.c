@@ -1,6 +1,6 @@
 /* Deaths under session recovery: of the active's process, with or without its store, at any time,
  * also of the successor while it is being built. What the mirror had acknowledged lives on, what it
- * had acknowledged as deleted does not come back, and the same holds for the peer where it is asked. */
+ * had acknowledged as deleted does not come back; the same holds for the peer where it is asked. */
 #include "config.h"
 #include "tests/sim/sim_impl.h"
 
@@ -28,7 +28,8 @@ static void ghost_take(struct sim *s, unsigned i, struct ghost *g)
 	struct sim_side *e = &s->side[i], *peer = &s->side[!i];
 	struct sim_mirror *m = e->mirror;
 
-	*g = (struct ghost){.model = e->model, .sink = e->sink, .r = e->r, .src = m->src, .young = m->young};
+	*g = (struct ghost){.model = e->model, .sink = e->sink, .r = e->r, .src = m->src,
+	                    .young = m->young};
 	g->mirror_sure = m->r && m->r->applied_stream == m->src->stream && m->src->synced &&
 	                 !m->src->need_digest;
 	g->peer_sure = peer->complete && peer->level && peer->r->applied_stream == e->r->stream &&
@@ -101,8 +102,8 @@ static bool buried(const struct recovery_replica *r, const struct srp_ckpt_obj *
 }
 
 /* What only the successor has was deleted, and the mirror had not heard of it. What the peer gives
- * back may be of a former life of its parent, too, of which the peer has not heard the end: calls do
- * not live twice, those of the toy do. */
+ * back may be of a former life of its parent, too, of which the peer has not heard the end: calls
+ * do not live twice, those of the toy do. */
 static int comes_back(struct srp_ckpt_obj *o, void *arg)
 {
 	struct check *c = arg;
@@ -143,14 +144,13 @@ static int check(struct sim *s, unsigned i, struct ghost *g, bool with_peer)
 
 /* --- the successor ---------------------------------------------------------------------------- */
 
-static int skip_none(struct sim *s, struct recovery_fill *f)
+/* Packets come in for sessions that are not there yet, or are nowhere. */
+static void packets(struct sim *s, struct recovery_fill *f)
 {
-	/* packets come in for sessions that are not there yet, or are nowhere */
 	for (uint32_t n = sim_below(&s->rng, 4); n; n--) {
 		(void)recovery_fill_key(f, sim_below(&s->rng, 40), s->now);
 		(void)recovery_fill_name(f, sim_rand(&s->rng), s->now);
 	}
-	return 0;
 }
 
 /* @return 1: done, 0: broken off, -1: failed */
@@ -168,7 +168,7 @@ static int fill(struct sim *s, unsigned i, const struct recovery_view *v, bool m
 	if (!f)
 		return sim_fail(s, "no fill");
 	for (; more && left; left--) {
-		(void)skip_none(s, f);
+		packets(s, f);
 		more = recovery_fill_step(f, s->now, 1 + sim_below(&s->rng, 20));
 		s->now.us += sim_below(&s->rng, 2000);
 	}
@@ -183,8 +183,8 @@ static int fill(struct sim *s, unsigned i, const struct recovery_view *v, bool m
 		return sim_fail(s, "filled %" PRIu64 " of %" PRIu64 ", %" PRIu64 " broken",
 		                st.fetched, st.records, st.broken);
 	if (st.refused && recovery_view_state(v) == RECOVERY_VIEW_WHOLE)
-		return sim_fail(s, "filled from a whole mirror, %" PRIu64 " refused: %s", st.refused,
-		                srp_strerror(st.why));
+		return sim_fail(s, "filled from a whole mirror, %" PRIu64 " refused: %s",
+		                st.refused, srp_strerror(st.why));
 	s->out->refused += st.refused;
 	s->out->rebuilt += st.sessions_built;
 	s->out->buried += st.buried;
@@ -239,7 +239,7 @@ static int rejoin(struct sim *s, unsigned i, bool alive, bool all)
 		}
 	if (recovery_replica_link(m->src) != RECOVERY_LINK_READY || received(s, m) != n ||
 	    m->totals.digests_unequal != unequal)
-		return sim_fail(s, "a successor that was filled from its mirror is not level with it");
+		return sim_fail(s, "filled from its mirror, and not level with it");
 	return 0;
 }
 
@@ -306,7 +306,8 @@ int sim_recover(struct sim *s)
 	s->fuse = 0;
 	if (rc)
 		return rc;
-	if (!m->up || (!peer && (recovery_replica_link(m->src) != RECOVERY_LINK_READY || s->planned)))
+	if (!m->up ||
+	    (!peer && (recovery_replica_link(m->src) != RECOVERY_LINK_READY || s->planned)))
 		return 0; /* a second failure: everything would be gone */
 	if (s->planned) {
 		s->planned = false;
