@@ -147,6 +147,8 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w)
 		return;
 	}
 	a->stream.all = &e->streams;
+	a->wait.what = ECS_TIMER_REORDER;
+	a->flow = f;
 	a->l7.app = f->app;
 	a->l7.app_master = f->app_master;
 	e->nanalyses++;
@@ -165,6 +167,8 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 	e->streams.now = w->now;
 	r = ecs_analyze(a, e->app, w->p, e->conf.counters, w->now);
 	w->request = e->conf.counters->http_requests != requests;
+	if (a->stream.held && !ecs_wheel_armed(&a->wait))
+		ecs_wheel_arm(e->wheel, &a->wait, ECS_STREAM_WAIT_MS);
 	if (e->streams.counted)
 		ecs_call_reordered(e, w->s);
 	if (f->app != a->l7.app || f->app_master != a->l7.app_master) {
@@ -173,6 +177,18 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 		w->changed = true;
 	}
 	return r;
+}
+
+void ecs_path_reorder(struct ecs_engine *e, struct ecs_analysis *a, struct srp_time now)
+{
+	uint64_t again;
+
+	e->streams.now = now;
+	again = ecs_analysis_timer(a, e->conf.counters);
+	if (again)
+		ecs_wheel_arm(e->wheel, &a->wait, again);
+	if (e->streams.counted)
+		ecs_call_reordered(e, a->flow->session);
 }
 
 /* --- verdicts --------------------------------------------------------------------------------- */
