@@ -87,28 +87,28 @@ static int names(struct srp_mp_r *r, unsigned n, uint64_t *name)
 /* A field is left out in one way, and is there; names are those of what has no parent. */
 static void test_fields(void)
 {
-	struct srp_ckpt_kind k = kind(1, 2, "A");
+	struct srp_ckpt_kind row = kind(1, 2, "A");
 
 	BAD(left_out, 1u << 3, SRP_ERANGE);
 	BAD(left_nil, 1u << 3, SRP_ERANGE);
 	BAD(left_out, 1u << 2, 0);
 	BAD(left_nil, 7, 0);
-	k.left_out = 3;
-	k.left_nil = 4;
-	CU_ASSERT_EQUAL(check1(k), 0);
-	k.left_nil = 6;
-	CU_ASSERT_EQUAL(check1(k), SRP_ERANGE);
-	k = kind(1, 2, "A");
-	k.nfields = 64;
-	k.left_out = ~(uint64_t)0;
-	CU_ASSERT_EQUAL(check1(k), 0);
-	k.nfields = 0;
-	CU_ASSERT_EQUAL(check1(k), SRP_ERANGE);
+	row.left_out = 3;
+	row.left_nil = 4;
+	CU_ASSERT_EQUAL(check1(row), 0);
+	row.left_nil = 6;
+	CU_ASSERT_EQUAL(check1(row), SRP_ERANGE);
+	row = kind(1, 2, "A");
+	row.nfields = 64;
+	row.left_out = ~(uint64_t)0;
+	CU_ASSERT_EQUAL(check1(row), 0);
+	row.nfields = 0;
+	CU_ASSERT_EQUAL(check1(row), SRP_ERANGE);
 	BAD(names, names, 0);
-	k = kind(1, 2, "A");
-	k.names = names;
-	k.parent = parent;
-	CU_ASSERT_EQUAL(check1(k), SRP_EINVAL);
+	row = kind(1, 2, "A");
+	row.names = names;
+	row.parent = parent;
+	CU_ASSERT_EQUAL(check1(row), SRP_EINVAL);
 }
 
 static void test_rows(void)
