@@ -60,7 +60,7 @@ void ecs_analysis_fini(struct ecs_analysis *a);
 /** Reads one packet of the flow; @p app may be NULL. Returns ECS_AN_* bits. */
 unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
                      struct ecs_counters *ctr, struct srp_time now);
-/** The timer of its stream: as ecs_stream_timer(). What is found out then counts as news of the next
+/** The timer of its stream: as ecs_stream_timer(). What is found out then is news of the next
  *  packet. */
 uint64_t ecs_analysis_timer(struct ecs_analysis *a, struct ecs_counters *ctr);
 /** True where only DNS over UDP is looked for: a message is read by itself, and nothing is kept. */
