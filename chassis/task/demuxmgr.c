@@ -232,12 +232,16 @@ static void settle_doubt(struct demuxmgr *d, struct request *q)
 	const struct chassis_call *call = chassis_calls_find(d->calls, q->callid);
 	bool there = call && call->instance == q->instance && call->told == d->walk[q->instance];
 
-	if (there)
+	if (there) {
 		d->ctx->slab->task_ctr.sessions_placed++;
-	else
+	} else {
+		/* It was never said to be there. */
 		d->ctx->slab->task_ctr.sessions_refused++;
+		if (call)
+			call_down(d, &(struct chassis_call){.callid = q->callid, .instance = q->instance});
+	}
 	demuxmgr_done(d, q->sct_id, there ? SRP_OK : SRP_ECLOSED, there ? "" : "the session manager died",
-	     there ? q->callid : 0);
+	              there ? q->callid : 0);
 	demuxmgr_request_free(d, q);
 }
 
@@ -246,6 +250,7 @@ static void settle_doubt(struct demuxmgr *d, struct request *q)
 static void all_told(struct demuxmgr *d, unsigned instance)
 {
 	struct request *q, *tmp;
+	size_t n;
 
 	HASH_ITER(hh, d->requests, q, tmp) {
 		if (!q->creates || q->instance != instance)
@@ -255,8 +260,14 @@ static void all_told(struct demuxmgr *d, unsigned instance)
 		else
 			chassis_calls_touch(d->calls, q->callid, d->walk[instance]);
 	}
-	(void)chassis_calls_sweep(d->calls, instance, d->walk[instance], unsteer, d);
+	n = chassis_calls_sweep(d->calls, instance, d->walk[instance], unsteer, d);
 	d->told[instance] = true;
+	if (d->died[instance] && n) {
+		d->ctx->slab->task_ctr.sr_lost_sessions += n;
+		chassis_log(LOG_ERR, "Session Manager task recovery: %zu sessions are lost of those of sessmgr:%u",
+		            n, instance);
+	}
+	d->died[instance] = false;
 }
 
 /* See CHASSIS_NEWS_FIELDS. */
@@ -378,6 +389,7 @@ static void sessmgr_gone(struct demuxmgr *d, unsigned instance)
 	struct request *q, *tmp;
 
 	d->told[instance] = false;
+	d->died[instance] = comes_back;
 	HASH_ITER(hh, d->requests, q, tmp) {
 		if (q->instance && q->instance != instance)
 			continue;

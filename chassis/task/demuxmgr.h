@@ -30,6 +30,7 @@ struct demuxmgr {
 	uint32_t next_id;
 	enum srp_role role;
 	bool told[CHASSIS_SESSMGRS_MAX + 1]; /* the instance has told all its calls */
+	bool died[CHASSIS_SESSMGRS_MAX + 1]; /* what its successor does not tell of its calls is lost */
 	uint32_t walk[CHASSIS_SESSMGRS_MAX + 1]; /* number of the walk in which it tells them */
 	ev_timer aside;
 	ev_timer look;       /* at what waits */

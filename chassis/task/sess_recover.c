@@ -84,7 +84,10 @@ static void serve(struct sessmgr *s, bool recovered)
 		chassis_task_exit(s->ctx, 1);
 		return;
 	}
-	sessmgr_news_walk(s);
+	/* Where the peer is asked for more, all are told when that has come: what is not told is lost. */
+	s->sr.walk_due = srp_role_permit[s->role].forwards && s->complete == CHASSIS_FILLING;
+	if (!s->sr.walk_due)
+		sessmgr_news_walk(s);
 	sessmgr_tun_reading(s, true);
 	sessmgr_tell_vpnmgr(s);
 }
@@ -298,11 +301,10 @@ void sessmgr_recover_sweep(struct sessmgr *s)
 	if (ecs_ledger_sweep(s->engine, SWEEP_SLOTS, chassis_now(), &lost))
 		return;
 	s->sr.sweep = false;
-	ctr(s)->sr_lost_sessions += lost.sessions;
 	ctr(s)->sr_lost_bytes += lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK];
 	if (!lost.sessions && !lost.volumes)
 		return;
-	chassis_log(LOG_ERR, "Session Manager task recovery: %llu sessions are lost, with %llu bytes of their "
-	            "volumes", (unsigned long long)lost.sessions,
+	chassis_log(LOG_ERR, "Session Manager task recovery: the volumes of %llu sessions are lost, %llu bytes",
+	            (unsigned long long)lost.sessions,
 	            (unsigned long long)(lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK]));
 }

@@ -283,6 +283,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);
 	sessmgr_steps(s);
+	if (s->sr.walk_due && s->complete != CHASSIS_FILLING) {
+		s->sr.walk_due = false;
+		sessmgr_news_walk(s);
+	}
 	sessmgr_news_flush(s);
 	sessmgr_link_kick(s);
 }
@@ -451,7 +455,6 @@ static void stats_anew(struct chassis_slab *slab)
 	KEEP(sr_recovered);
 	KEEP(sr_refused);
 	KEEP(sr_skipped);
-	KEEP(sr_lost_sessions);
 	KEEP(sr_lost_bytes);
 #undef KEEP
 	slab->stats_since_us = chassis_now().us;
