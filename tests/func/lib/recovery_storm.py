@@ -34,7 +34,7 @@ from recovery import Tasks  # noqa: E402
 
 TRANSFER_S = 60          # of a long transfer; others follow
 COUNTED_EVERY = 5        # rounds
-TALKERS = 20             # subscribers
+TALKERS = 30             # subscribers; those of long transfers are among them
 SIGNALS = (signal.SIGKILL,) * 6 + (signal.SIGABRT, signal.SIGSEGV, signal.SIGSTOP)
 TITLE = re.compile(r"(sct|vpnmgr|demuxmgr|sessmgr|aaamgr)(?::(\d+|standby))?$")
 LONG = {address(name): name for name in ("files", "streams") for address in (server4, server6)}
