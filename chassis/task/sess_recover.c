@@ -25,7 +25,7 @@ static struct chassis_task_counters *ctr(const struct sessmgr *s)
 	return &s->ctx->slab->task_ctr;
 }
 
-/* --- the end of a recovery -------------------------------------------------------------------------------- */
+/* --- the end of a recovery --------------------------------------------------------------------- */
 
 static void report(struct sessmgr *s, enum recovery_view_state state)
 {
@@ -115,7 +115,7 @@ static void fill_end(struct sessmgr *s)
 	serve(s, true);
 }
 
-/* --- the fill ----------------------------------------------------------------------------------------------- */
+/* --- the fill ---------------------------------------------------------------------------------- */
 
 static bool quarantined(const struct sessmgr *s, uint32_t callid)
 {
@@ -229,7 +229,7 @@ bool sessmgr_recover_callid(struct sessmgr *s, uint32_t callid, struct srp_time 
 	return there;
 }
 
-/* --- what is waited for ---------------------------------------------------------------------------------------- */
+/* --- what is waited for ------------------------------------------------------------------------ */
 
 void sessmgr_recover_advance(struct sessmgr *s)
 {
@@ -290,7 +290,7 @@ void sessmgr_recover_start(struct sessmgr *s)
 	ev_timer_start(s->ctx->loop, &sr->wait);
 }
 
-/* --- what is lost ---------------------------------------------------------------------------------------------- */
+/* --- what is lost ------------------------------------------------------------------------------ */
 
 void sessmgr_recover_sweep(struct sessmgr *s)
 {

@@ -43,7 +43,7 @@ static void on_event(void *owner, enum recovery_event ev, const char *why)
 
 static const struct recovery_ops replica_ops = {.event = on_event, .answer = sessmgr_debug_answer_sr};
 
-/* --- the stream ---------------------------------------------------------------------------------------- */
+/* --- the stream -------------------------------------------------------------------------------- */
 
 static void plan(struct sessmgr *s)
 {
