@@ -139,6 +139,10 @@ static const struct stats_col usage_cols[] = {
 	{"bytes_down", "Bytes-Down", 11, false}, {"packets_up", "Packets-Up", 11, false},
 	{"bytes_up", "Bytes-Up", 10, false},
 };
+static const struct stats_col bearer_cols[] = {
+	{"callid", "Callid", 8, true}, {"imsi", "MSID", 15, true}, {"bearer", "Bearer", 6, false},
+	{"dedicated", "Dedicated", 9, true}, {"qci", "QCI", 3, false}, {"arp", "ARP", 3, false},
+};
 static const struct stats_col loss_cols[] = {
 	{"number", "No.", 4, false},
 	{"kind", "Kind", 9, true},
@@ -181,6 +185,8 @@ static const struct {
 				    none_cols, 0, "Total replicas"},
 	[CHASSIS_LAYOUT_LOSS] = {CHASSIS_QUERY_LOSS, "switchovers", STATS_TABLE_PLAIN,
 				 COLS(loss_cols), "Total switchovers"},
+	[CHASSIS_LAYOUT_BEARERS] = {CHASSIS_QUERY_BEARER, "bearers", STATS_TABLE_PLAIN,
+				    COLS(bearer_cols), "Total bearers"},
 };
 
 enum chassis_query chassis_layout_query(enum chassis_layout layout)

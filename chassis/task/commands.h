@@ -12,6 +12,8 @@
 	X(AUDIT, "srp initiate-audit", SESSMGR, "") \
 	X(FLOWS_CLEAR, "clear active-charging flows", SESSMGR, "callid (0: all)") \
 	X(CONTROL, "session control", SESSMGR, "callid, begin") \
+	X(BEARER_CREATE, "session bearer create", SESSMGR, "callid, ebi, qci, arp") \
+	X(BEARER_DELETE, "session bearer delete", SESSMGR, "callid, ebi") \
 	X(CLEAR_STATS, "clear statistics", SESSMGR, "")
 #define X(sym, name, task, args) CHASSIS_CMD_##sym,
 enum chassis_command { CHASSIS_COMMANDS(X) CHASSIS_CMD__N };

@@ -23,6 +23,10 @@
 	X(instance, u) X(callid, u) X(bearer, u) X(of, s) X(name, s) \
 	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u)
 
+/** sessmgr, one per bearer of a session; 5 is the default bearer. */
+#define CHASSIS_ROW_BEARER(X) \
+	X(instance, u) X(callid, u) X(imsi, s) X(bearer, u) X(dedicated, b) X(qci, u) X(arp, u)
+
 /** vpnmgr, one: `show srp info`. */
 #define CHASSIS_ROW_SRP(X) \
 	X(context, s) X(local_address, s) X(chassis_state, s) X(chassis_mode, s) \
@@ -52,6 +56,7 @@
 	X(FLOW, "flows", SESSMGR, CHASSIS_ROW_FLOW) \
 	X(SUBSCRIBER, "subscribers", SESSMGR, CHASSIS_ROW_SUBSCRIBER) \
 	X(USAGE, "usage", SESSMGR, CHASSIS_ROW_USAGE) \
+	X(BEARER, "bearers", SESSMGR, CHASSIS_ROW_BEARER) \
 	X(SRP, "srp", VPNMGR, CHASSIS_ROW_SRP) \
 	X(REPLICA, "replica", SESSMGR, CHASSIS_ROW_REPLICA) \
 	X(LOSS, "loss", VPNMGR, CHASSIS_ROW_LOSS)

@@ -12,6 +12,7 @@
 #include "srp/err.h"
 
 #define TIME_S        10  /* for a command of which nothing else is said */
+#define LOWEST_ARP    15  /* of a bearer for which none is given: the lowest priority */
 #define SWITCHOVER_S  300 /* timeout of a switchover where none is given */
 
 typedef void handler_fn(struct sct_op *op, const struct chassis_match *m);
@@ -259,6 +260,11 @@ static void subscribers(struct sct_op *op, const struct chassis_match *m)
 		     callid_of(m), 0);
 }
 
+static void bearers(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, CHASSIS_LAYOUT_BEARERS, callid_of(m), 0);
+}
+
 static void debug_info(struct sct_op *op, const struct chassis_match *m)
 {
 	static const char *const keys[] = {"msid", "username"};
@@ -330,6 +336,30 @@ static void session_control(struct sct_op *op, const struct chassis_match *m)
 	sct_job_command(op, &c, &w, 2);
 }
 
+static void bearer_create(struct sct_op *op, const struct chassis_match *m)
+{
+	static const struct sct_command c = {CHASSIS_CMD_BEARER_CREATE, true, TIME_S, "done"};
+	uint8_t buf[32];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_uint(&w, callid_of(m));
+	srp_mp_w_uint(&w, chassis_match_num(m, "ebi", 0));
+	srp_mp_w_uint(&w, chassis_match_num(m, "qci", 0));
+	srp_mp_w_uint(&w, chassis_match_num(m, "arp", LOWEST_ARP));
+	sct_job_command(op, &c, &w, 4);
+}
+
+static void bearer_delete(struct sct_op *op, const struct chassis_match *m)
+{
+	static const struct sct_command c = {CHASSIS_CMD_BEARER_DELETE, true, TIME_S, "done"};
+	uint8_t buf[16];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	srp_mp_w_uint(&w, callid_of(m));
+	srp_mp_w_uint(&w, chassis_match_num(m, "ebi", 0));
+	sct_job_command(op, &c, &w, 2);
+}
+
 static void switchover(struct sct_op *op, const struct chassis_match *m)
 {
 	unsigned timeout = (unsigned)chassis_match_num(m, "num", SWITCHOVER_S);
@@ -386,6 +416,7 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_TRIGGER_ACTION] = trigger_action,
 	[CHASSIS_EXEC_TRIGGER_COND] = trigger_cond,
 	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
+	[CHASSIS_EXEC_BEARERS] = bearers,
 	[CHASSIS_EXEC_DEBUG_INFO] = debug_info,
 	[CHASSIS_EXEC_CONFIGURATION] = configuration,
 	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,
@@ -401,6 +432,8 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SESSION_ADD] = session_add,
 	[CHASSIS_EXEC_SESSION_DELETE] = session_delete,
 	[CHASSIS_EXEC_SESSION_CONTROL] = session_control,
+	[CHASSIS_EXEC_BEARER_CREATE] = bearer_create,
+	[CHASSIS_EXEC_BEARER_DELETE] = bearer_delete,
 	[CHASSIS_EXEC_SWITCHOVER] = switchover,
 	[CHASSIS_EXEC_VALIDATE] = validate,
 	[CHASSIS_EXEC_VALIDATE_CONFIG] = validate_config,

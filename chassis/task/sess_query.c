@@ -179,6 +179,37 @@ static void usage_row(struct page *p, const struct ecs_session *c, const struct 
 	row_end(p);
 }
 
+static void bearer_row(struct page *p, const struct ecs_session *c, const struct ecs_bearer *b)
+{
+	struct srp_mp_w *w = row_begin(p);
+
+	srp_mp_w_uint(w, c->spec.callid);
+	srp_mp_w_str(w, c->spec.imsi);
+	srp_mp_w_uint(w, b->id);
+	srp_mp_w_bool(w, b != &c->first);
+	srp_mp_w_uint(w, b->qci);
+	srp_mp_w_uint(w, b->arp);
+	row_end(p);
+}
+
+/* session_rows() of bearers, whose elements are places. */
+static bool bearer_rows(struct page *p, const struct ecs_session *c, uint32_t *skip)
+{
+	for (uint32_t i = *skip; i < ECS_BEARERS_MAX; i++) {
+		const struct ecs_bearer *b = ecs_session_bearer_at(c, i);
+
+		if (!b)
+			continue;
+		if (!p->left) {
+			*skip = i;
+			return true;
+		}
+		bearer_row(p, c, b);
+	}
+	*skip = 0;
+	return false;
+}
+
 /* Rows of one session from its skip-th element on; true when the page is full. */
 static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 {
@@ -189,6 +220,8 @@ static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 		subscriber_row(p, c);
 		return p->left == 0;
 	}
+	if (p->query == CHASSIS_QUERY_BEARER)
+		return bearer_rows(p, c, skip);
 	for (struct srp_list *n = head->next; n != head; n = n->next, i++) {
 		if (i < *skip)
 			continue;
@@ -302,6 +335,7 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_QUERY_FLOW:
 	case CHASSIS_QUERY_SUBSCRIBER:
 	case CHASSIS_QUERY_USAGE:
+	case CHASSIS_QUERY_BEARER:
 		cursor = walk_sessions(&p, cursor);
 		break;
 	case CHASSIS_QUERY_REPLICA:
@@ -369,6 +403,20 @@ static int clear_flows(struct sessmgr *s, uint32_t id, uint32_t callid, char *te
 	return 1;
 }
 
+/* A dedicated bearer: [ebi, qci, arp], or [ebi] where it ends. */
+static int bearer(struct sessmgr *s, uint64_t cmd, uint32_t callid, struct srp_mp_r *r)
+{
+	bool create = cmd == CHASSIS_CMD_BEARER_CREATE;
+	uint8_t ebi = (uint8_t)srp_mp_uint(r, UINT8_MAX);
+	uint8_t qci = create ? (uint8_t)srp_mp_uint(r, UINT8_MAX) : 0;
+	uint8_t arp = create ? (uint8_t)srp_mp_uint(r, UINT8_MAX) : 0;
+
+	if (r->err)
+		return r->err;
+	return create ? ecs_bearer_create(s->engine, callid, ebi, qci, arp, chassis_now())
+	              : ecs_bearer_delete(s->engine, callid, ebi, chassis_now());
+}
+
 int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 16), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -396,6 +444,11 @@ int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_CMD_CONTROL:
 		rc = srp_role_permit[s->role].new_sessions
 			? ecs_session_control(s->engine, callid, srp_mp_bool(r), now) : SRP_EROLE;
+		break;
+	case CHASSIS_CMD_BEARER_CREATE:
+	case CHASSIS_CMD_BEARER_DELETE:
+		rc = bearer(s, cmd, callid, r);
+		snprintf(text, sizeof(text), "%s", rc == SRP_ENOENT ? "no such bearer" : "");
 		break;
 	case CHASSIS_CMD_CLEAR_STATS:
 		clear_stats(s);

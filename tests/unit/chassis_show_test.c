@@ -792,6 +792,11 @@ static void test_exec(void)
 		{"show subscriber debug-info callid 01ca11b1", CHASSIS_EXEC_DEBUG_INFO},
 		{"show subscribers debug-info msid 001010000000001", CHASSIS_EXEC_DEBUG_INFO},
 		{"show sub debug username \"a b\"", CHASSIS_EXEC_DEBUG_INFO},
+		{"show subscribers bearers", CHASSIS_EXEC_BEARERS},
+		{"show subscribers bearers callid 01ca11b1", CHASSIS_EXEC_BEARERS},
+		{"session bearer create callid 1 ebi 6 qci 1", CHASSIS_EXEC_BEARER_CREATE},
+		{"session bearer create callid 1 ebi 15 qci 9 arp 15", CHASSIS_EXEC_BEARER_CREATE},
+		{"session bearer delete callid 1 ebi 15", CHASSIS_EXEC_BEARER_DELETE},
 		{"show session recovery status", CHASSIS_EXEC_SESSION_RECOVERY},
 		{"show session recovery status verbose", CHASSIS_EXEC_SESSION_RECOVERY},
 		{"show task resources facility aaamgr instance 0", CHASSIS_EXEC_TASKS},
@@ -801,7 +806,10 @@ static void test_exec(void)
 	static const char *const bad[] = {
 		"show subscriber", "show subscriber all", "show subscribers debug-info",
 		"show subscriber debug-info callid 0", "show subscriber debug-info callid 123456789",
-		"show crash number 0", "show task resources facility nobody", "show task resources instance 33"};
+		"session bearer create callid 1 ebi 5 qci 1", "session bearer create callid 1 ebi 16 qci 1",
+		"session bearer create callid 1 ebi 6 qci 0", "session bearer create callid 1 ebi 6 qci 10",
+		"session bearer create callid 1 ebi 6 qci 1 arp 16", "session bearer create callid 1 ebi 6",
+		"session bearer delete callid 1 ebi 5", "session bearer delete callid 1", "show crash number 0", "show task resources facility nobody", "show task resources instance 33"};
 	char why[160] = "";
 	struct chassis_grammar *g = chassis_exec_grammar(why, sizeof(why));
 	struct chassis_line l;
