@@ -55,6 +55,7 @@ SETUP = [("OPEN", "NEWCALL"), ("NEWCALL_ARRIVED", "ANSWER_CALL"), ("NEWCALL_ANSW
          ("LINE_CONNECTED", "IPADDR_ALLOC_SUCCESS"), ("LINE_CONNECTED", "AUTH_SUCCESS"),
          ("LINE_CONNECTED", "UPDATE_SESS_CONFIG"), ("LINE_CONNECTED", "LOWER_LAYER_UP")]
 AGAIN = ("LINE_CONNECTED", "LOWER_LAYER_UP")
+SUB_SESSION = [("CONNECTED", f"{name}_SUB_SESSION") for name in ("REQ", "RSP", "ADD")]
 REORDER = ["Total timer expiry", "Total flush (tmr expiry)", "Total no buffers",
            "Total flush (no buffers)", "Total flush (queue full)", "Total flush (out of range)",
            "Total flush (svc change)", "Total out-of-seq pkt drop", "Total out-of-seq arrived"]
@@ -148,6 +149,48 @@ for i in (1, 2, 3):
     t.equal((p["status"], p["state"]), ("Original Session", "CONNECTED"),
             f"SR-44, SR-48: call {i}: original, connected")
     t.check(is_setup(p["trace"]), f"SR-49: call {i}: set up in the order of the manual", p["trace"])
+
+t.say("dedicated bearers")
+
+
+def bearers(chassis, call):
+    """EPS bearer identity, dedicated, QCI and ARP of each bearer of a call."""
+    got = t.bed.show(chassis, f"show subscribers bearers callid {call}", "bearer", "qci")
+    return sorted((b["bearer"], b["dedicated"], b["qci"], b["arp"]) for b in got)
+
+
+default = bearers("a", calls[3])
+t.equal([b[:2] for b in default], [(5, False)], "at first there is the default bearer alone")
+t.ctl("a", f"session bearer create callid {calls[3]} ebi 6 qci 1 arp 3")
+t.ctl("a", f"session bearer create callid {calls[3]} ebi 15 qci 9")
+t.equal(primary("a", calls[3])["trace"][-6:], SUB_SESSION * 2,
+        "SR-49: dedicated bearers: the steps of a secondary call line, in the order of the manual")
+dedicated = default + [(6, True, 1, 3), (15, True, 9, 15)]
+t.equal(bearers("a", calls[3]), dedicated, "and they are shown")
+t.becomes(lambda: bearers("b", calls[3]), dedicated, "the peer has them")
+t.ctl("a", f"session bearer create callid {calls[3]} ebi 15 qci 2 arp 1")
+dedicated[-1] = (15, True, 2, 1)
+t.becomes(lambda: bearers("b", calls[3]), dedicated, "and what is changed of one")
+t.equal(primary("a", calls[3])["trace"][-6:], SUB_SESSION * 2, "a change is no step of the call line")
+t.ctl("a", f"session bearer create callid {calls[3]} ebi 7 qci 5")
+t.becomes(lambda: len(bearers("b", calls[3])), 4, "one more")
+t.ctl("a", f"session bearer delete callid {calls[3]} ebi 7")
+t.becomes(lambda: bearers("b", calls[3]), dedicated, "one that ends is gone there too")
+t.equal(bearers("a", calls[3]), dedicated, "as it is here")
+for chassis, line, why in (
+        ("a", "create callid 0badbeef ebi 6 qci 1", "no such session"),
+        ("a", "delete callid 0badbeef ebi 6", "no such session"),
+        ("a", f"delete callid {calls[3]} ebi 8", "no such bearer"),
+        ("b", f"create callid {calls[3]} ebi 8 qci 1", "not permitted in this role"),
+        ("b", f"delete callid {calls[3]} ebi 6", "not permitted in this role"),
+        ("a", f"create callid {calls[3]} ebi 5 qci 1", "5"),
+        ("a", f"create callid {calls[3]} ebi 16 qci 1", "16"),
+        ("a", f"create callid {calls[3]} ebi 6 qci 10", "10"),
+        ("a", f"delete callid {calls[3]} ebi 5", "5")):
+    t.check(why in (t.refused(chassis, "session bearer " + line) or ""), f"{line}: {why}")
+t.equal((bearers("a", calls[3]), bearers("b", calls[3])), (dedicated, dedicated),
+        "what was refused changed nothing")
+
 t.say("the other copy")
 d = debug("a", f"callid {call}")
 own = debug("b", f"callid {call}")
@@ -204,9 +247,9 @@ t.say("segments out of order")
 
 
 def segment(sport, seq, ack, flags, body=b""):
-    """A TCP segment from subscriber 2 to the web server."""
+    """A TCP segment from subscriber 2 to nobody: no answer ends the connection."""
     tcp = struct.pack("!HHIIBBHHH", sport, 80, seq, ack, 5 << 4, flags, 60000, 0, 0) + body
-    src, dst = socket.inet_aton(sub4(2)), socket.inet_aton(v4(10))
+    src, dst = socket.inet_aton(sub4(2)), socket.inet_aton(v4(99))
     sum_ = checksum(src + dst + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
     tcp = tcp[:16] + struct.pack("!H", sum_) + tcp[18:]
     ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 7, 0, 64, 6, 0) + src + dst
@@ -300,6 +343,8 @@ for i, c in calls.items():
     t.check(all(s == "CONNECTED" for s, _ in d["primary"]["trace"][1:]),
             f"SR-50: call {i}: and goes on connected", d["primary"]["trace"])
     t.equal(keys(d), keys(was[i]), f"SR-56: call {i}: the same fields as before")
+t.equal((bearers("a", calls[3]), bearers("b", calls[3])), (dedicated, dedicated),
+        "the dedicated bearers are there again")
 new = t.add("a", 6)
 t.equal(primary("a", new)["status"], "Original Session", "SR-44: a new call is original")
 t.synchronised("a", "b")
@@ -307,6 +352,7 @@ t.switch("a", "b")
 t.equal(primary("b", new)["status"], "Recreated Session", "SR-44: after a switchover it is recreated")
 late = t.sessions("b", callid=calls[3])
 t.check(late, "the session of the fragments is there")
+t.equal(bearers("b", calls[3]), dedicated, "and so are the dedicated bearers, at the new active")
 t.synchronised("b", "a")
 d, own = debug("b", f"callid {new}"), debug("a", f"callid {new}")
 t.equal((d["peer"]["status"], d["peer"]["trace"]), (own["primary"]["status"], own["primary"]["trace"]),
