@@ -249,8 +249,8 @@ class Run:
         e = self.tasks.wait_event(chassis, number)
         say(f"  sessmgr:{instance} (pid {pid}) is dead, {standby} took its place: "
             f"{e.recovered} sessions in {e.ms} ms")
-        return {"instance": instance, "pid": pid, "standby_pid": standby,
-                "new_pid": self.tasks.pid(chassis, "sessmgr", instance), **e._asdict()}
+        return {**e._asdict(), "instance": instance, "pid": pid, "standby_pid": standby,
+                "new_pid": self.tasks.pid(chassis, "sessmgr", instance)}
 
     def judge(self, kind, before, after):
         rules, mis, short = {}, 0, 0
