@@ -24,19 +24,29 @@ enum ecs_call_ckpt_of {
  * TCP segments that came out of order while a flow was being analyzed. Packets are forwarded as
  * they come, in any case: what is held, flushed and dropped are the analyzer's copies.
  */
-#define ECS_CALL_REORDERS(X)                                                                   \
-	X(timer_expiry,       "times that a missing segment did not come in time (5 seconds)") \
-	X(flush_timer,        "segments that were analyzed behind a gap for that")             \
-	X(no_buffers,         "segments for which there was no memory")                        \
-	X(flush_no_buffers,   "segments that were analyzed behind a gap for that")             \
-	X(flush_queue_full,   "segments analyzed behind a gap as the flow's queue was full")   \
-	X(flush_out_of_range, "segments too far from what is expected, not analyzed")          \
-	X(flush_svc_change,   "segments let go as the flow's rule left the configuration")     \
-	X(drop,               "segments let go unread as the analysis was over")               \
-	X(arrived,            "segments out of order")
+#define ECS_CALL_REORDERS(X)                                                                     \
+	X(timer_expiry, "Total timer expiry",                                                    \
+	  "Times that a missing segment did not come within 5 seconds")                          \
+	X(flush_timer, "Total flush (tmr expiry)",                                               \
+	  "Segments behind such a gap: they were analyzed without what is missing")              \
+	X(no_buffers, "Total no buffers", "Segments for which there was no memory")              \
+	X(flush_no_buffers, "Total flush (no buffers)",                                          \
+	  "Segments that were analyzed behind a gap for that reason")                            \
+	X(flush_queue_full, "Total flush (queue full)",                                          \
+	  "Segments that were analyzed behind a gap since the queue of their flow was full")     \
+	X(flush_out_of_range, "Total flush (out of range)",                                      \
+	  "Segments too far from what was expected: not analyzed")                               \
+	X(flush_svc_change, "Total flush (svc change)",                                          \
+	  "Segments let go because a change of the configuration, or of the service of the "     \
+	  "flow, took away the rule that wanted them")                                           \
+	X(drop, "Total out-of-seq pkt drop",                                                     \
+	  "Segments let go unread, since the analysis ended before their turn")                  \
+	X(arrived, "Total out-of-seq arrived",                                                   \
+	  "Segments that came before their turn; each is in one of the others, or was put in "   \
+	  "its place")
 
 struct ecs_call_reorder {
-#define X(name, help) uint32_t name;
+#define X(name, label, help) uint32_t name;
 	ECS_CALL_REORDERS(X)
 #undef X
 };
