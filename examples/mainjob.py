@@ -167,15 +167,15 @@ class Run:
 
     # --- a switchover ---
 
-    def flowing(self, seconds):
-        """Waits until both probes of both directions arrive again."""
+    def flowing(self, seconds, names=("probe", "files", "streams")):
+        """Waits until traffic of these names arrives again, in both directions."""
         first = self.counts()
 
         def moved():
             now = self.counts()
             return all(now[s][n][f"packets_{d}"] > first[s][n][f"packets_{d}"] + 20
                        for s, d in (("srv", "up"), ("ue", "down"))
-                       for n in ("probe", "files", "streams"))
+                       for n in names)
         wait_for("traffic to flow", seconds, moved, 0.05)
 
     def switch(self, kind, old, new):

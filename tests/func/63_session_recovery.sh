@@ -43,6 +43,7 @@ from traffic import t, sub4, sub6, wait_for, BedError
 SIGNALS = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGSTOP)
 SUBSCRIBERS = 1000
 TALKERS = 20
+LIVE = ("probe", "web")  # what goes on when the long transfers have ended
 
 tasks = Tasks(t.bed)
 run = Run(t.bed, argparse.Namespace(subscribers=TALKERS, walkins=10))
@@ -69,12 +70,12 @@ def running():
 def flowing():
     run.go_on()
     run.traffic.resume()
-    run.flowing(10)
+    run.flowing(10, LIVE)
 
 
 def judge(text, before, chassis, lost=0):
     """Everything that was promised of the time since a measurement; the new one."""
-    run.flowing(15)
+    run.flowing(15, LIVE)
     after = run.measure(chassis)
     row = run.judge(text, before, after)
     t.check(before["sessions"] <= after["sessions"] if not lost else True,
@@ -136,7 +137,7 @@ def start():
     run.traffic.start()
     run.probes.go()
     run.wait_synchronised("a", "b", 20)
-    run.flowing(10)
+    run.flowing(10, LIVE)
     tasks.wait_ready("a")
 
 
@@ -231,7 +232,7 @@ def switched():
     run.wait_synchronised("b", "a", 20)
     t.takeover("b", "a")
     same("a", held, "SR-03: the chassis is gone")
-    run.flowing(15)
+    run.flowing(15, LIVE)
     t.check(not run.traffic.broken, "SR-03: every transfer goes on", run.traffic.broken[:3])
 
 
