@@ -68,7 +68,7 @@ for family, server, address in (("IPv4", v4(20), sub4), ("IPv6", v6(20), sub6)):
     call = t.add("a", 1 if family == "IPv4" else 2, more="rulebase gold")
     i = 1 if family == "IPv4" else 2
     at = t.listen("srv", server, 80)
-    before, dropped = counts(), t.counter("a", "drop_redirect")
+    before, dropped, made = counts(), t.counter("a", "drop_redirect"), t.counter("a", "tun_made")
     user, host = t.connect(at, "ue", address(i))
     user.sendall(get(b"other.example"))
     t.equal(everything(user), (ANSWER, "end"), "the request is answered by a 302 and the end")
@@ -78,6 +78,7 @@ for family, server, address in (("IPv4", v4(20), sub4), ("IPv6", v6(20), sub6)):
     t.becomes(lambda: [a - b for a, b in zip(counts(), before)], [1, 1, 1, 0],
               "one entry was added, and deleted when the connection was closed", 10)
     t.check(t.counter("a", "drop_redirect") > dropped, "what was not forwarded is counted")
+    t.check(t.counter("a", "tun_made") >= made + 2, "and so are the answer and the reset, made here")
     t.equal(t.volumes("a", "content-id", call).get("2"), None, "the request was not charged")
     user, host = t.connect(at, "ue", address(i))
     user.sendall(get(b"portal.example"))
