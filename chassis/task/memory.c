@@ -27,6 +27,8 @@ void chassis_memory_settle_at(void *p, size_t len)
 void chassis_memory_settle(void)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
+	/* More than the machine has is address space that somebody keeps, and nothing to copy. */
+	unsigned long most = (unsigned long)sysconf(_SC_PHYS_PAGES) * (unsigned long)sysconf(_SC_PAGESIZE);
 	unsigned long from, to, inode;
 	char line[512], mode[8];
 
@@ -34,7 +36,7 @@ void chassis_memory_settle(void)
 		return;
 	while (fgets(line, sizeof(line), f))
 		if (sscanf(line, "%lx-%lx %7s %*s %*s %lu", &from, &to, mode, &inode) == 4 &&
-		    strcmp(mode, "rw-p") == 0 && inode == 0)
+		    strcmp(mode, "rw-p") == 0 && inode == 0 && to - from <= most)
 			chassis_memory_settle_at((void *)from, to - from);
 	fclose(f);
 }

@@ -471,14 +471,17 @@ static int start(struct chassis_task_ctx *ctx)
 	return s ? begin(s, again) : SRP_ENOMEM;
 }
 
-/* In parts: where memory is short this must be seen before the kernel ends somebody for it. */
-static int reserve(struct ecs_engine *e, uint64_t sessions, uint64_t flows)
+/* In parts: where memory is short this must be seen before the kernel ends somebody for it; and a
+ * reservation that takes its time is no task that hangs. */
+static int reserve(struct chassis_task_ctx *ctx, struct ecs_engine *e, uint64_t sessions, uint64_t flows)
 {
 	int rc = SRP_OK;
 
-	for (uint64_t i = 1; i <= RESERVE_PARTS && rc == SRP_OK; i++)
+	for (uint64_t i = 1; i <= RESERVE_PARTS && rc == SRP_OK; i++) {
 		rc = chassis_memory_short() ? SRP_ENOMEM
 		     : ecs_engine_reserve(e, sessions * i / RESERVE_PARTS, flows * i / RESERVE_PARTS);
+		stats_slab_beat(&ctx->slab->head, chassis_now().us);
+	}
 	return rc;
 }
 
@@ -490,7 +493,7 @@ static int standby(struct chassis_task_ctx *ctx)
 
 	if (!s)
 		return SRP_ENOMEM;
-	if (reserve(s->engine, c->reserve_sessions, c->reserve_flows) < 0)
+	if (reserve(ctx, s->engine, c->reserve_sessions, c->reserve_flows) < 0)
 		snprintf(slab->not_ready, sizeof(slab->not_ready), "no memory for %u sessions and %u flows",
 		         c->reserve_sessions, c->reserve_flows);
 	slab->reserved_bytes = ecs_engine_reserved(s->engine);
