@@ -55,7 +55,7 @@ class Storm(Chaos):
         self.lost_chassis = False  # since the last count
         self.lost_sessions = self.lost_ever = 0
         self.requests_cut = 0      # session managers that died since it was counted last
-        self.running = 0           # long transfers when it was counted last
+        self.ended = 0             # long transfers that had, when it was counted last
         self.mates = False         # what is lost may be lost, if it is said
 
     # --- deaths ---
@@ -329,6 +329,9 @@ class Storm(Chaos):
         if self.run_.traffic.check_long() == 0:
             self.run_.traffic.start_long(TRANSFER_S)
 
+    def ended_now(self):
+        return len(self.run_.traffic.long) - self.run_.traffic.check_long()
+
     def transfers_broken(self):
         self.run_.traffic.check_long()
         if self.run_.traffic.broken:
@@ -354,12 +357,12 @@ class Storm(Chaos):
                             str({n: r for n, r in row["rules"].items() if any(
                                 r.get("charged_" + d, 0) != r.get("offered_" + d, 0)
                                 for d in ("up", "down"))}))
-            if row["flows_not_kept"] and self.running == self.run_.traffic.check_long() and \
+            if row["flows_not_kept"] and self.ended == self.ended_now() and \
                     not self.lost_chassis and not self.lost_sessions:
                 raise Wrong(f"flows are gone or on another rule: {row['flows_not_kept'][:4]}")
         self.lost_chassis = False
         self.lost_sessions = self.requests_cut = 0
-        self.running = self.run_.traffic.check_long()
+        self.ended = self.ended_now()
         self.run_.go_on()
         self.run_.traffic.resume()
         self.flowing()
