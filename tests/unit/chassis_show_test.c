@@ -490,6 +490,7 @@ static void test_tasks(void)
 	for (unsigned i = 0; i < 5; i++) {
 		b.slab[i].task = CHASSIS_TASK_SESSMGR;
 		b.slab[i].head.owner = 100 + i;
+		b.slab[i].starts = 1;
 		b.slab[i].head.beat_us = b.view.now_us - 50000;
 	}
 	b.slab[0].task = CHASSIS_TASK_VPNMGR;
@@ -511,7 +512,7 @@ static void test_tasks(void)
 	       " 1/0 chassisd         0     103  12.3%  100%    1.5M      --    17   --       -- A good\n"
 	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n"
 	       " 1/0 sessmgr          0     104  12.3%  100%    1.5M  100.0M    17   24       -- S good\n",
-	       "\"task\":\"sessmgr\",\"standby\":true,\"starts\":0,\"beat_age_ms\":50,\"cpu_ms\":1234,"
+	       "\"task\":\"sessmgr\",\"standby\":true,\"starts\":1,\"beat_age_ms\":50,\"cpu_ms\":1234,"
 	       "\"process_age_ms\":10000,\"memory_bytes\":1572864");
 	snprintf(b.slab[4].not_ready, sizeof(b.slab[4].not_ready), "no memory");
 	expect(&b.view, standby, TASKS_HEAD
@@ -519,6 +520,11 @@ static void test_tasks(void)
 	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n"
 	       " 1/0 sessmgr          0     104  12.3%  100%    1.5M  100.0M    17   24       -- S not ready\n",
 	       "\"not_ready\":\"no memory\"");
+	b.slab[4].starts = 0; /* nor is a place that never had one, which is the supervisor's */
+	expect(&b.view, standby, TASKS_HEAD
+	       " 1/0 chassisd         0     103  12.3%  100%    1.5M      --    17   --       -- A good\n"
+	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n",
+	       "\"task\":\"vpnmgr\"");
 	bed_free(&b);
 }
 
