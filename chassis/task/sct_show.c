@@ -77,6 +77,17 @@ static void srp_checkpoint(struct sct_op *op, const struct chassis_match *m)
 	sct_op_finish(op, SRP_OK, NULL);
 }
 
+static void sr_checkpoint(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+	unsigned instance;
+
+	if (!instance_of(op, m, &instance))
+		return;
+	chassis_show_sr_checkpoint(&v, &op->doc, instance);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
 static void ruledef_stats(struct sct_op *op, const struct chassis_match *m)
 {
 	struct chassis_view v = view(op);
@@ -405,6 +416,7 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SRP_INFO] = srp_info,
 	[CHASSIS_EXEC_SRP_CHECKPOINT] = srp_checkpoint,
 	[CHASSIS_EXEC_SRP_KINDS] = srp_kinds,
+	[CHASSIS_EXEC_SR_CHECKPOINT] = sr_checkpoint,
 	[CHASSIS_EXEC_SRP_LOSS] = srp_loss,
 	[CHASSIS_EXEC_SRP_STATISTICS] = srp_statistics,
 	[CHASSIS_EXEC_SRP_REPLICA] = srp_replica,

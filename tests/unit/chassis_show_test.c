@@ -51,7 +51,7 @@ static const char conf_text[] =
 /* A chassis of two session managers, as its slabs tell. */
 struct bed {
 	struct chassis_config *conf;
-	struct chassis_slab *slab; /* vpnmgr, sessmgr 1, sessmgr 2, supervisor, the standbys */
+	struct chassis_slab *slab; /* vpnmgr, sessmgr 1, 2, supervisor, the standbys, aaamgr 1, 2 */
 	struct chassis_view view;
 };
 
@@ -66,13 +66,16 @@ static const struct chassis_slab *slab(void *arg, enum chassis_task task, unsign
 	if (!instance)
 		return task == CHASSIS_TASK_SESSMGR ? &b->slab[4]
 		       : task == CHASSIS_TASK_AAAMGR ? &b->slab[5] : NULL;
-	return task == CHASSIS_TASK_SESSMGR && instance <= 2 ? &b->slab[instance] : NULL;
+	if (instance > 2)
+		return NULL;
+	return task == CHASSIS_TASK_SESSMGR  ? &b->slab[instance]
+	       : task == CHASSIS_TASK_AAAMGR ? &b->slab[5 + instance] : NULL;
 }
 
 static void bed_init(struct bed *b)
 {
 	b->conf = chassis_config_parse(conf_text, strlen(conf_text), "t", NULL, NULL);
-	b->slab = calloc(6, sizeof(*b->slab));
+	b->slab = calloc(8, sizeof(*b->slab));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->conf);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->slab);
 	b->view = (struct chassis_view){.config = b->conf, .slab = slab, .arg = b, .nsessmgr = 2,
@@ -205,6 +208,45 @@ static void test_instance(void)
 	bed_free(&b);
 }
 
+/* Of the mirror: sent as session managers say, received as their aaamgrs say, and nothing of the peer. */
+static void test_sr_checkpoint(void)
+{
+	const size_t row = recovery_row(1, false);
+	struct out o = {0};
+	struct stats_doc d;
+	struct bed b;
+	char *at;
+
+	bed_init(&b);
+	for (unsigned i = 1; i <= 2; i++) {
+		b.slab[i].kind[SRP_REPLICA_GR][row].sent = 100;
+		b.slab[i].kind[SRP_REPLICA_GR][row].received = 200;
+		b.slab[i].kind[SRP_REPLICA_SR][row].sent = 11 * i;
+		b.slab[i].kind[SRP_REPLICA_SR][row].received = 1000;
+		b.slab[5 + i].kind[SRP_REPLICA_SR][row].sent = 1000;
+		b.slab[5 + i].kind[SRP_REPLICA_SR][row].received = 7 * i;
+	}
+	for (unsigned instance = 0; instance <= 2; instance++) {
+		static const char *const sent_rows[] = {"Full Checkpoint      33 ", "Full Checkpoint      11 ",
+		                                        "Full Checkpoint      22 "};
+		static const char *const received_rows[] = {
+			"Full Checkpoint      21 ", "Full Checkpoint       7 ", "Full Checkpoint      14 "};
+
+		o.n = 0;
+		stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
+		chassis_show_sr_checkpoint(&b.view, &d, instance);
+		stats_doc_end(&d);
+		CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Session Recovery Checkpoint Sent Statistics"));
+		at = strstr(o.text, "Session Recovery Checkpoint Received Statistics");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+		CU_ASSERT_PTR_NOT_NULL(strstr(at, received_rows[instance]));
+		*at = '\0';
+		CU_ASSERT_PTR_NOT_NULL(strstr(o.text, sent_rows[instance]));
+	}
+	free(o.text);
+	bed_free(&b);
+}
+
 /* --- the other shows ----------------------------------------------------------------------------- */
 
 static void rulebases(const struct chassis_view *v, struct stats_doc *d)
@@ -230,6 +272,11 @@ static void conditions(const struct chassis_view *v, struct stats_doc *d)
 static void checkpoint(const struct chassis_view *v, struct stats_doc *d)
 {
 	chassis_show_checkpoint(v, d, 0, true);
+}
+
+static void sr_checkpoint(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_sr_checkpoint(v, d, 0);
 }
 
 static void ruledefs(const struct chassis_view *v, struct stats_doc *d)
@@ -258,6 +305,7 @@ static void test_shows(void)
 		{chassis_show_kinds, {"   211 DEL_ACS_FLOW_INFO", "   240 Full Checkpoint"},
 		 {"{\"cmd_id\":1,\"name\":\"INVALIDATE_CRR\",\"deletes\":true"}},
 		{checkpoint, {"Current pre-allocated calls:", "smgr inst"}, {"\"sent\":[", "\"instances\":["}},
+		{sr_checkpoint, {"Session Recovery Checkpoint Sent Statistics \n"}, {"\"sent\":[", "\"received\":["}},
 		{chassis_show_srp_statistics, {"Service Redundancy Protocol:\n"}, {"\"hello_tx\":0", "\"digests_equal\":0"}},
 		{ruledefs, {"Ruledef Name        Packets-Down  Bytes-Down  Packets-Up   Bytes-Up       Hits Match-Bypassed\n",
 		  "AUP-ALL_HTTP-1           5374442   319667816    13737843 1937516143    4516311              0\n",
@@ -450,6 +498,17 @@ static void test_recovery_reasons(void)
 	       "\n"
 	       "Not ready for recovery:\n"
 	       "  not configured\n", "\"reasons\":[{\"reason\":\"not configured\"}]");
+	/* a heading needs something below it */
+	sr->why[0] = '\0';
+	expect(&b.view, verbose, "Session Recovery Status:\n"
+	       "  Overall Status           : Session Recovery Is Not Enabled\n"
+	       "  Last Status Update      : 0 seconds ago\n"
+	       "\n"
+	       "              ----sessmgr---  ----aaamgr----  demux\n"
+	       "cpu state     active standby  active standby  active  status\n"
+	       "---- -------  ------ -------  ------ -------  ------  -------------------------\n"
+	       " 1/0 Active   0      0        0      0        0       Not Enabled\n",
+	       "\"reasons\":[]");
 	sr->nquarantine = UINT32_MAX;
 	sr->state = CHASSIS_SR_READY;
 	expect(&b.view, status, "Session Recovery Status:\n"
@@ -803,6 +862,8 @@ static void test_exec(void)
 		{"session bearer create callid 1 ebi 6 qci 1", CHASSIS_EXEC_BEARER_CREATE},
 		{"session bearer create callid 1 ebi 15 qci 9 arp 15", CHASSIS_EXEC_BEARER_CREATE},
 		{"session bearer delete callid 1 ebi 15", CHASSIS_EXEC_BEARER_DELETE},
+		{"show session recovery checkpoint statistics", CHASSIS_EXEC_SR_CHECKPOINT},
+		{"show session recovery checkpoint statistics sessmgr instance 32", CHASSIS_EXEC_SR_CHECKPOINT},
 		{"show session recovery status", CHASSIS_EXEC_SESSION_RECOVERY},
 		{"show session recovery status verbose", CHASSIS_EXEC_SESSION_RECOVERY},
 		{"show task resources facility aaamgr instance 0", CHASSIS_EXEC_TASKS},
@@ -897,6 +958,7 @@ static void test_pipe(void)
 CU_TestInfo chassis_show_tests[] = {
 	{"sent checkpoints as in the chapter", test_sample},
 	{"one instance, verbose", test_instance},
+	{"checkpoints to the mirror", test_sr_checkpoint},
 	{"shows as text and as JSON", test_shows},
 	{"shows by name", test_named},
 	{"session recovery status as in the chapter", test_recovery_status},
