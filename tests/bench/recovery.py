@@ -12,7 +12,9 @@ the receiver says which came and when (pps.c); kill -9 comes from here. The figu
   sr_event_ms                 what that event says itself
   sr_packets_lost             datagrams that were sent and never arrived; of all kills together, the most
   sr_sessions_lost, sr_flows_lost     of all kills together
-  bytes_per_flow_aaamgr       resident memory of aaamgr:1 with all flows less that with one of each session
+  bytes_per_flow_aaamgr       what aaamgr:1 has in use with all flows less that with one of each session,
+                              which has all of its own records by then
+  resident_per_flow_aaamgr    the same of its resident memory
   sr_forwarding_cost_percent  how many datagrams fewer pass when they come faster than they can be
                               forwarded, with session recovery and without it in turns: the session
                               manager has a processor of its own, and everybody else another one"""
@@ -32,6 +34,7 @@ PORT = 7100
 LENGTH = 100
 COST_SESSIONS = 10000    # of the comparison
 COST_S = 3.0
+CLP_EVERY_S = 11.0       # a session older than that has all of its records after its next packet
 UNDER_WAY_MS = 0.5       # what the dead one has sent may arrive as late
 DONE = re.compile(r"task recovery completed, in (\d+) \(ms\) fetched from aaamgr (\d+) "
                   r"calls recovered (\d+) passed audit (\d+)")
@@ -125,7 +128,7 @@ class Bench:
         self.counts("recoverable_flows", total)
 
     def made(self, pid):
-        """Flows are made, as many of each session as there shall be; resident memory of aaamgr then."""
+        """Flows are made, as many of each session as there shall be; what aaamgr then has in use and resident."""
         if self.sender:
             self.sender.proc.stdin.close()
             self.sender.proc.wait()
@@ -134,7 +137,7 @@ class Bench:
         self.make_flows(30000)
         self.ready()
         time.sleep(2.0)  # the usage of all is there
-        return self.resident(pid)
+        return self.task("aaamgr", "store_bytes"), self.resident(pid)
 
     # --- kill -9 under traffic ---
 
@@ -161,8 +164,8 @@ class Bench:
         first = [end for start, end in gaps if start < UNDER_WAY_MS < end]
         pause = max((end - start for start, end in gaps if end > 0), default=0.0)
         event = self.completed()[-1]
-        row = {"first_ms": first[0] if first else 0.0, "pause_ms": pause, "all_ms": took, "event_ms": int(event[0]),
-               "lost": sent - got["received"] + got["again"], "again": got["again"],
+        row = {"first_ms": first[0] if first else 0.0, "pause_ms": pause, "all_ms": took,
+               "event_ms": int(event[0]), "lost": sent - got["received"] + got["again"], "again": got["again"],
                "dropped": got["dropped"], "sessions": counts[0] - after[0],
                "flows": counts[2] - after[2]}
         say("  " + ", ".join(f"{k} {v:.1f}" if isinstance(v, float) else f"{k} {v}"
@@ -178,11 +181,13 @@ class Bench:
         self.start(True, self.sessions)
         pid = self.task("aaamgr", "pid")
         flows, self.flows = self.flows, 1
+        self.made(pid)
+        time.sleep(CLP_EVERY_S)
         few = self.made(pid)
         self.flows = flows
         many = self.made(pid)
-        self.result["bytes_per_flow_aaamgr"] = round(
-            (many - few) / (self.sessions * (flows - 1)), 1)
+        for name, x, y in zip(("bytes", "resident"), few, many):
+            self.result[name + "_per_flow_aaamgr"] = round((y - x) / (self.sessions * (flows - 1)), 1)
         say(f"{self.sessions} sessions, {self.sessions * self.flows} flows, kill -9 under "
             f"{rate} datagrams a second")
         rows = []
