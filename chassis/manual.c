@@ -339,6 +339,13 @@ static void call_events(void)
 	}
 }
 
+static void call_reorders(void)
+{
+#define X(name, label, help) puts(".It " label " Pq " #name "\n" help ".");
+	ECS_CALL_REORDERS(X)
+#undef X
+}
+
 static void limits(void)
 {
 #define LIMIT(value, what) printf(".It %lu\n%s\n", (unsigned long)(value), what);
@@ -397,12 +404,14 @@ static const struct {
 	const char *marker;
 	void (*print)(void);
 } tables[] = {
-	{"CALL_EVENTS", call_events}, {"CALL_STATES", call_states}, {"CONFIG", config},
-	{"CONTROL", control}, {"ECS_COUNTERS", ecs_counters}, {"EXEC", exec}, {"FEATURES", features},
+	{"CALL_EVENTS", call_events}, {"CALL_REORDERS", call_reorders},
+	{"CALL_STATES", call_states}, {"CONFIG", config}, {"CONTROL", control},
+	{"ECS_COUNTERS", ecs_counters}, {"EXEC", exec}, {"FEATURES", features},
 	{"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KIND_COUNTERS", kind_counters},
 	{"LADDER", ladder}, {"LIMITS", limits}, {"REASONS", reasons},
 	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles},
-	{"SRP_COUNTERS", srp_counters}, {"SR_STATES", sr_states}, {"TASKS", tasks}, {"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},
+	{"SRP_COUNTERS", srp_counters}, {"SR_STATES", sr_states}, {"TASKS", tasks},
+	{"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},
 };
 
 static void table(const char *marker)

@@ -351,13 +351,26 @@ static bool is_final(const struct ecs_analysis *a)
 	return !a->app && (a->stage == ECS_STAGE_OVER || (a->answered && a->replied));
 }
 
+uint64_t ecs_analysis_timer(struct ecs_analysis *a, struct ecs_counters *ctr)
+{
+	uint64_t again;
+
+	a->ctr = ctr;
+	a->news = false;
+	again = ecs_stream_timer(&a->stream, in_order, a);
+	a->late |= a->news;
+	a->ctr = NULL;
+	return again;
+}
+
 unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
                      struct ecs_counters *ctr, struct srp_time now)
 {
 	unsigned r = 0;
 
 	a->ctr = ctr;
-	a->news = false;
+	a->news = a->late;
+	a->late = false;
 	if (a->app && p->frag != ECS_FRAG_LATER && !p->icmp_error)
 		read_app(a, app, p, now);
 	if (a->stage != ECS_STAGE_OVER && p->dir == a->opener) {

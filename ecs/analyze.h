@@ -47,11 +47,13 @@ struct ecs_analysis {
 	struct ecs_app_flow *app;   /**< NULL: not asked for, or over */
 	uint64_t held_pkts[2], held_bytes[2]; /**< of the handshake: to be charged by the verdict */
 	struct srp_list in_held;    /**< in the engine, while anything is held */
-	struct ecs_flow *flow;      /**< set while it is on that list */
+	struct ecs_flow *flow;      /**< whose analysis it is */
+	struct ecs_wheel_node wait; /**< while the stream holds segments: for what is missing */
 	struct ecs_counters *ctr;   /**< while a packet is being read */
 	bool news;
 	bool head_seen;             /**< of the last HTTP request: head_end is known */
 	uint32_t head_end;          /**< sequence number behind its header */
+	bool late;                  /**< found out between two packets */
 };
 
 /**
@@ -69,6 +71,9 @@ void ecs_analysis_fini(struct ecs_analysis *a);
 /** Reads one packet of the flow; @p app may be NULL. Returns ECS_AN_* bits. */
 unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct ecs_packet *p,
                      struct ecs_counters *ctr, struct srp_time now);
+/** The timer of its stream: as ecs_stream_timer(). What is found out then is news of the next
+ *  packet. */
+uint64_t ecs_analysis_timer(struct ecs_analysis *a, struct ecs_counters *ctr);
 /** True where only DNS over UDP is looked for: a message is read by itself, and nothing is kept. */
 bool ecs_analysis_is_message(const struct ecs_analysis *a);
 /** True when anything was found out so far. */

@@ -19,7 +19,7 @@ void ecs_call_reordered(struct ecs_engine *e, struct ecs_session *s)
 	const struct ecs_call_reorder *from = &e->streams.count;
 	struct ecs_call_reorder *to = &ecs_call_count(e, s)->reorder;
 
-#define X(name, help) to->name += from->name;
+#define X(name, label, help) to->name += from->name;
 	ECS_CALL_REORDERS(X)
 #undef X
 	e->streams.count = (struct ecs_call_reorder){0};

@@ -15,11 +15,11 @@ struct ecs_call_more {
 
 /** An event of the machine of @p s; one that is refused is counted by the engine, too. */
 void ecs_call_step(struct ecs_engine *e, struct ecs_session *s, enum ecs_call_event ev);
-/** The figures of @p s to be counted in; never NULL: without memory, those of nobody. */
+/** The figures of @p s to count in; never NULL: without memory, those of nobody. */
 struct ecs_call_more *ecs_call_count(struct ecs_engine *e, struct ecs_session *s);
 /** Takes over what was counted of a stream of @p s. */
 void ecs_call_reordered(struct ecs_engine *e, struct ecs_session *s);
-/** Counts what became of a fragmented datagram of a call: an ecs_frag_fn, @p engine its argument. */
+/** Counts what became of a fragmented datagram of a call: an ecs_frag_fn on @p engine. */
 void ecs_call_fragments(void *engine, uint32_t callid, enum ecs_frag_news news);
 /** Frees what call.c keeps of a session that ends. */
 void ecs_call_forget(struct ecs_engine *e, struct ecs_session *s);
@@ -29,8 +29,8 @@ void ecs_call_passed(struct ecs_session *s, enum ecs_call_ckpt_of of,
 /** The same for a deletion, by the call-id in its key. */
 void ecs_call_passed_key(enum ecs_call_ckpt_of of, const struct srp_ckpt_key *key,
                          const struct srp_ckpt_pass *p);
-/** Makes a bearer that @p s does not have, with the events of a dedicated one; the sink is not told.
- *  NULL: the identity is outside 5 to 15. */
+/** Makes a bearer that @p s does not have, with the events of a dedicated one; the sink is not
+ *  told. NULL: the identity is outside 5 to 15, or there is no memory. */
 struct ecs_bearer *ecs_session_add_bearer(struct ecs_engine *e, struct ecs_session *s, uint8_t id);
 /** Ends a bearer of @p s. */
 void ecs_session_end_bearer(struct ecs_engine *e, struct ecs_session *s, struct ecs_bearer *b,

@@ -25,18 +25,28 @@ enum ecs_call_ckpt_of {
  * they come, in any case: what is held, flushed and dropped are the analyzer's copies.
  */
 #define ECS_CALL_REORDERS(X)                                                                     \
-	X(timer_expiry,       "times that a missing segment did not come in the time that it is waited for") \
-	X(flush_timer,        "segments that were analyzed behind a gap for that")                \
-	X(no_buffers,         "segments for which there was no memory")                           \
-	X(flush_no_buffers,   "segments that were analyzed behind a gap for that")                \
-	X(flush_queue_full,   "segments that were analyzed behind a gap as the flow's queue was full") \
-	X(flush_out_of_range, "segments too far from what is expected, not analyzed")             \
-	X(flush_svc_change,   "segments let go because the configuration took the flow's rule away") \
-	X(drop,               "segments let go unread as the analysis was over")                   \
-	X(arrived,            "segments out of order")
+	X(timer_expiry, "Total timer expiry",                                                    \
+	  "Times that a missing segment did not come within 5 seconds")                          \
+	X(flush_timer, "Total flush (tmr expiry)",                                               \
+	  "Segments behind such a gap: they were analyzed without what is missing")              \
+	X(no_buffers, "Total no buffers", "Segments for which there was no memory")              \
+	X(flush_no_buffers, "Total flush (no buffers)",                                          \
+	  "Segments that were analyzed behind a gap for that reason")                            \
+	X(flush_queue_full, "Total flush (queue full)",                                          \
+	  "Segments that were analyzed behind a gap since the queue of their flow was full")     \
+	X(flush_out_of_range, "Total flush (out of range)",                                      \
+	  "Segments too far from what was expected: not analyzed")                               \
+	X(flush_svc_change, "Total flush (svc change)",                                          \
+	  "Segments let go because a change of the configuration, or of the service of the "     \
+	  "flow, took away the rule that wanted them")                                           \
+	X(drop, "Total out-of-seq pkt drop",                                                     \
+	  "Segments let go unread, since the analysis ended before their turn")                  \
+	X(arrived, "Total out-of-seq arrived",                                                   \
+	  "Segments that came before their turn; each is in one of the others, or was put in "   \
+	  "its place")
 
 struct ecs_call_reorder {
-#define X(name, help) uint32_t name;
+#define X(name, label, help) uint32_t name;
 	ECS_CALL_REORDERS(X)
 #undef X
 };
@@ -68,7 +78,7 @@ struct ecs_session_debug {
 	/** By destination: the peer chassis, and the aaamgr of this instance. */
 	struct ecs_call_ckpt ckpt[SRP_REPLICA__N][ECS_CALL_CKPT__N];
 	uint8_t state;                 /**< enum ecs_call_state */
-	uint8_t refused;               /**< events that the machine refused; 255: that many or more */
+	uint8_t refused;               /**< events that the machine refused; stays at 255 */
 	size_t nsteps;
 	struct ecs_call_step step[ECS_CALL_TRACE_MAX]; /**< oldest first */
 	struct ecs_call_reorder reorder;

@@ -87,7 +87,6 @@ bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w)
 	if (!a || !(w->s->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_INITIAL)) ||
 	    (f->flags & ECS_FLOW_F_FINAL) || f->key.proto != PROTO_TCP || w->p->payload_len)
 		return false;
-	a->flow = f;
 	if (!ecs_list_on(&a->in_held))
 		ecs_list_add_tail(&e->held, &a->in_held);
 	a->held_pkts[w->p->dir] += w->pkts;

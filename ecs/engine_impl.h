@@ -70,6 +70,7 @@ enum ecs_timer {
 	ECS_TIMER_DELAY,   /**< ecs_delay.node: delay of the first checkpoint */
 	ECS_TIMER_SESSION, /**< ecs_session.idle */
 	ECS_TIMER_READY,   /**< ecs_session.ready: checkpoint session duration */
+	ECS_TIMER_REORDER, /**< ecs_analysis.wait: a missing segment */
 	ECS_TIMER_PENDING  /**< ecs_session.pend: control-pending timeout */
 };
 

@@ -83,6 +83,7 @@ void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f)
 	ecs_charge_release(e, f);
 	f->app = a->l7.app;
 	f->app_master = a->l7.app_master;
+	ecs_wheel_disarm(e->wheel, &a->wait);
 	ecs_analysis_fini(a);
 	if (e->streams.counted)
 		ecs_call_reordered(e, f->session);

@@ -1,6 +1,6 @@
-/* frag: which flow the later fragments of a datagram belong to, and whether all fragments of an IPv4
- * datagram were seen. Fragments are not held: each goes on its way as it comes. A fixed table: what
- * does not fit, or is older than its lifetime, is forgotten, and the fragment is charged by L3
+/* frag: which flow the later fragments of a datagram belong to, and whether all fragments of an
+ * IPv4 datagram were seen. Fragments are not held: each goes on its way as it comes. A fixed table:
+ * what does not fit, or is older than its lifetime, is forgotten, and the fragment is charged by L3
  * lines. */
 #ifndef ECS_FRAG_H
 #define ECS_FRAG_H

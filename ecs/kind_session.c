@@ -206,6 +206,7 @@ static int full_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	int rc;
 
 	ecs_session_expect(e, (uint32_t)key->k[0]);
+	ecs_ledger_await(e->ledger, (uint32_t)key->k[0]);
 	rc = read_full(r, key, nfields, &f);
 	if (rc)
 		return rc;

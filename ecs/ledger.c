@@ -330,7 +330,8 @@ static void adopt_slot(struct ecs_engine *e, struct ecs_session *s, uint32_t pla
 	const struct slot *t = slot_at(l, place);
 	struct ecs_usage *u;
 
-	if (ecs_usage_find(e, t->callid, t->bearer, t->of, t->id))
+	ecs_usage_expect(e, t->callid, t->bearer, t->of, t->id);
+	if (ecs_usage_of(e, s, t->bearer, t->of, t->id))
 		return; /* twice: the sweep finds it without a volume */
 	u = ecs_usage_build(e, s, t->bearer, t->of, t->id);
 	if (!u) {
@@ -370,6 +371,12 @@ static void claim(struct ecs_ledger *l, struct ecs_engine *e, struct ecs_session
 		ecs_ledger_prune(l, callid);
 }
 
+void ecs_ledger_await(const struct ecs_ledger *l, uint32_t callid)
+{
+	if (l && l->swept < l->left_by)
+		__builtin_prefetch(&l->bucket[bucket_of(l, callid)]);
+}
+
 void ecs_ledger_adopt(struct ecs_engine *e, struct ecs_session *s)
 {
 	if (e->ledger && e->ledger->swept < e->ledger->left_by)
@@ -386,6 +393,7 @@ static void sweep_slot(struct ecs_engine *e, uint32_t place)
 {
 	struct ecs_ledger *l = e->ledger;
 	struct slot *t = slot_at(l, place);
+	const struct ecs_session *s;
 	const struct ecs_usage *u;
 
 	if (t->check != 0) {
@@ -393,7 +401,8 @@ static void sweep_slot(struct ecs_engine *e, uint32_t place)
 			l->stats.broken++;
 			return;
 		}
-		u = ecs_usage_find(e, t->callid, t->bearer, t->of, t->id);
+		s = ecs_session_find(e, t->callid);
+		u = s ? ecs_usage_of(e, s, t->bearer, t->of, t->id) : NULL;
 		if (u && u->place == place)
 			return;
 		lose(l, t);

@@ -99,15 +99,18 @@ static inline void ecs_ledger_expect(const struct ecs_ledger *l, uint32_t place)
 
 	for (unsigned i = 0; i < 3; i++) /* whatever is there: nothing is read */
 		__builtin_prefetch(p + i * ECS_LEDGER_SLOT, 1);
+	__asm__ volatile(""); /* gcc leaves out calls of what does nothing but ask for memory */
 }
 
 /** The place is no more in use: it stays in its chain until ecs_ledger_prune() of its call-id. */
 void ecs_ledger_kill(struct ecs_ledger *l, uint32_t place);
 /** Takes what was killed out of the chain of @p callid and makes it free. */
 void ecs_ledger_prune(struct ecs_ledger *l, uint32_t callid);
+/** A session will be built from a record: its bucket is fetched meanwhile. @p l may be NULL. */
+void ecs_ledger_await(const struct ecs_ledger *l, uint32_t callid);
 /** A session was built from a record: its volumes are made of its places, and go on there. */
 void ecs_ledger_adopt(struct ecs_engine *e, struct ecs_session *s);
-/** A session was created: whatever is there under its call-id is another's and freed. */
+/** A session was created: what is there under its call-id is another's. @p l may be NULL. */
 void ecs_ledger_disown(struct ecs_ledger *l, uint32_t callid);
 
 #endif

@@ -240,6 +240,8 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w, bool recover
 	}
 	a->stream.all = &e->streams;
 	a->stream.wait_ms = ecs_route_wait_ms(e, w->s);
+	a->wait.what = ECS_TIMER_REORDER;
+	a->flow = f;
 	a->l7.app = f->app;
 	a->l7.app_master = f->app_master;
 	e->nanalyses++;
@@ -260,6 +262,9 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 	w->request = e->conf.counters->http_requests != requests;
 	w->head_seen = w->request && a->head_seen;
 	w->head_end = a->head_end;
+	if (a->stream.held && !ecs_wheel_armed(&a->wait))
+		ecs_wheel_arm(e->wheel, &a->wait,
+		              a->stream.wait_ms ? a->stream.wait_ms : ECS_STREAM_WAIT_MS);
 	if (e->streams.counted)
 		ecs_call_reordered(e, w->s);
 	if (f->app != a->l7.app || f->app_master != a->l7.app_master) {
@@ -268,6 +273,18 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 		w->changed = true;
 	}
 	return r;
+}
+
+void ecs_path_reorder(struct ecs_engine *e, struct ecs_analysis *a, struct srp_time now)
+{
+	uint64_t again;
+
+	e->streams.now = now;
+	again = ecs_analysis_timer(a, e->conf.counters);
+	if (again)
+		ecs_wheel_arm(e->wheel, &a->wait, again);
+	if (e->streams.counted)
+		ecs_call_reordered(e, a->flow->session);
 }
 
 /* --- verdicts --------------------------------------------------------------------------------- */

@@ -45,6 +45,9 @@ void ecs_path_about(const struct ecs_engine *e, const struct ecs_way *w, struct 
 /** Parses, classifies and charges one packet. */
 enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
                           uint16_t gso_size, struct ecs_raw *raw, struct srp_time now);
+struct ecs_analysis;
+/** A segment that an analyzer waits for has not come in time. */
+void ecs_path_reorder(struct ecs_engine *e, struct ecs_analysis *a, struct srp_time now);
 /** Packets and bytes of the segments of a super-packet (R14). */
 void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
                          uint64_t *bytes);

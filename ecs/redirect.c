@@ -40,7 +40,8 @@ static struct ecs_redirects *table(struct ecs_engine *e)
 	for (unsigned i = 0; i < HEADS; i++)
 		t->head[i] = NONE;
 	for (unsigned i = 0; i < ECS_REDIRECTS_MAX; i++)
-		t->e[i] = (struct entry){.next = (uint16_t)(i + 1 < ECS_REDIRECTS_MAX ? i + 1 : NONE)};
+		t->e[i] = (struct entry){.next = (uint16_t)(i + 1)};
+	t->e[ECS_REDIRECTS_MAX - 1].next = NONE;
 	t->free = 0;
 	t->n = 0;
 	e->redirects = t;
@@ -249,7 +250,7 @@ bool ecs_redirect(struct ecs_engine *e, const struct ecs_way *w,
 	if (p->dir == ECS_DOWNLINK)
 		return there && from_server(e, w);
 	if (data && is_request(e, w, a)) {
-		/* the length of a request in fragments is not known yet, so no answer can be made */
+		/* the length of a request in fragments is not known: no answer can be made */
 		if (p->frag == ECS_FRAG_FIRST)
 			return true;
 		return redirect(e, w, a->redirect_url, data);

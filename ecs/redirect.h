@@ -2,9 +2,9 @@
  * forwarded: the subscriber gets a 302 answer that ends the connection, the server a reset. What
  * else comes of that connection is answered here; an entry says so until the flow ends.
  *
- * All that an answer needs is in the packet that it answers, so that a flow which another chassis or
- * process redirected before, and whose rule came by checkpoint, is redirected here as well. Other
- * packets of the rule (handshakes, what is no HTTP) are forwarded. */
+ * All that an answer needs is in the packet that it answers, so that a flow which another chassis
+ * or process redirected before, and whose rule came by checkpoint, is redirected here as well.
+ * Other packets of the rule (handshakes, what is no HTTP) are forwarded. */
 #ifndef ECS_REDIRECT_H
 #define ECS_REDIRECT_H
 
@@ -19,8 +19,8 @@ bool ecs_redirect(struct ecs_engine *e, const struct ecs_way *w,
                   const struct ecs_charging_action *a);
 /** A flow ends: its entry, if it has one, is deleted. */
 void ecs_redirect_end(struct ecs_engine *e, struct ecs_flow *f);
-/** Addresses have gone from @p s: entries of flows that have lost theirs (@p all: of every flow) are
- *  revoked. */
+/** Addresses have gone from @p s: entries of flows that have lost theirs (@p all: of every flow)
+ *  are revoked. */
 void ecs_redirect_revoke(struct ecs_engine *e, struct ecs_session *s, bool all);
 /** The role is lost: all entries are deleted. */
 void ecs_redirect_clear(struct ecs_engine *e);

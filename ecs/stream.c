@@ -142,15 +142,22 @@ static unsigned skip_gap(struct ecs_stream *s, uint32_t seq, const uint8_t *data
 	return was - s->nheld + 1;
 }
 
-/* What is missing has not come in time. */
-static void expire(struct ecs_stream *s, ecs_stream_fn *fn, void *arg)
+uint64_t ecs_stream_timer(struct ecs_stream *s, ecs_stream_fn *fn, void *arg)
 {
+	uint64_t waited, wait = SRP_MS(s->wait_ms ? s->wait_ms : ECS_STREAM_WAIT_MS);
+
+	if (!s->held || !s->all)
+		return 0;
+	waited = srp_time_since(s->since, s->all->now);
+	if (waited < wait)
+		return (wait - waited) / 1000 + 1;
 	COUNT(s, timer_expiry, 1);
 	COUNT(s, flush_timer, s->nheld);
 	while (s->held) {
 		jump(s, s->held->seq, fn, arg);
 		deliver_held(s, fn, arg);
 	}
+	return 0;
 }
 
 /* A segment ahead of what is expected. */
@@ -161,8 +168,9 @@ static void ahead(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_
 	unsigned n;
 
 	COUNT(s, arrived, 1);
-	/* one by itself is none of this connection's; where so many are, the stream went on unseen */
-	if (seq_diff(seq, s->next) > (int32_t)ECS_STREAM_RANGE && ++s->nfar <= ECS_STREAM_HELD_MAX) {
+	/* one alone is none of this connection's; where so many are, the stream went on unseen */
+	if (seq_diff(seq, s->next) > (int32_t)ECS_STREAM_RANGE &&
+	    ++s->nfar <= ECS_STREAM_HELD_MAX) {
 		COUNT(s, flush_out_of_range, 1);
 		return;
 	}
@@ -187,10 +195,6 @@ void ecs_stream_push(struct ecs_stream *s, uint32_t seq, const uint8_t *data, si
 		s->started = true;
 		s->next = seq;
 	}
-	if (s->held && s->all && seq_diff(seq, s->next) > 0 &&
-	    srp_time_since(s->since, s->all->now) >=
-	            SRP_MS(s->wait_ms ? s->wait_ms : ECS_STREAM_WAIT_MS))
-		expire(s, fn, arg);
 	if (seq_diff(seq, s->next) > 0) {
 		ahead(s, seq, data, len, fn, arg);
 		return;

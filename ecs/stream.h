@@ -12,7 +12,7 @@
 #define ECS_STREAM_HELD_MAX   8u        /**< segments out of order */
 #define ECS_STREAM_BYTES_MAX  16384u    /**< bytes of them */
 #define ECS_STREAM_RANGE      1048576u  /**< bytes ahead; what is beyond is not held */
-#define ECS_STREAM_WAIT_MS    5000u     /**< for what is missing, looked at as segments come, by default */
+#define ECS_STREAM_WAIT_MS    5000u     /**< for what is missing, by default */
 #define ECS_STREAMS_BYTES_MAX ((size_t)64 << 20) /**< held of all streams of an engine */
 
 struct ecs_stream_seg;
@@ -46,6 +46,13 @@ void ecs_stream_syn(struct ecs_stream *s, uint32_t seq);
 /** A segment with payload; without a SYN the first one begins the stream. */
 void ecs_stream_push(struct ecs_stream *s, uint32_t seq, const uint8_t *data, size_t len,
                      ecs_stream_fn *fn, void *arg);
+/**
+ * The timer of a stream that holds segments. Where what is missing has not come in time, what is
+ * held is handed over behind gaps.
+ *
+ * @return milliseconds until it is to be called again; 0: nothing is held
+ */
+uint64_t ecs_stream_timer(struct ecs_stream *s, ecs_stream_fn *fn, void *arg);
 /** Lets go what is held, unread: as the configuration has changed, or else. */
 void ecs_stream_let_go(struct ecs_stream *s, bool svc_change);
 void ecs_stream_fini(struct ecs_stream *s);

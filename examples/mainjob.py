@@ -167,15 +167,15 @@ class Run:
 
     # --- a switchover ---
 
-    def flowing(self, seconds):
-        """Waits until both probes of both directions arrive again."""
+    def flowing(self, seconds, names=("probe", "files", "streams")):
+        """Waits until traffic of these names arrives again, in both directions."""
         first = self.counts()
 
         def moved():
             now = self.counts()
             return all(now[s][n][f"packets_{d}"] > first[s][n][f"packets_{d}"] + 20
                        for s, d in (("srv", "up"), ("ue", "down"))
-                       for n in ("probe", "files", "streams"))
+                       for n in names)
         wait_for("traffic to flow", seconds, moved, 0.05)
 
     def switch(self, kind, old, new):
@@ -249,8 +249,8 @@ class Run:
         e = self.tasks.wait_event(chassis, number)
         say(f"  sessmgr:{instance} (pid {pid}) is dead, {standby} took its place: "
             f"{e.recovered} sessions in {e.ms} ms")
-        return {"instance": instance, "pid": pid, "standby_pid": standby,
-                "new_pid": self.tasks.pid(chassis, "sessmgr", instance), **e._asdict()}
+        return {**e._asdict(), "instance": instance, "pid": pid, "standby_pid": standby,
+                "new_pid": self.tasks.pid(chassis, "sessmgr", instance)}
 
     def judge(self, kind, before, after):
         rules, mis, short = {}, 0, 0

@@ -139,7 +139,7 @@ static void upto(struct recovery_replica *r, uint64_t seq, int refused, struct s
 void recovery_return(struct recovery_replica *r)
 {
 	count_upto(r, r->sent, offsetof(struct recovery_kind_counters, returned));
-	r->acked = r->sent;
+	r->acked = r->returned = r->sent;
 	r->epoch++;
 	while (!recovery_list_empty(&r->inflight)) {
 		struct srp_ckpt_link *l = recovery_link_of(r->inflight.next);
@@ -165,7 +165,8 @@ void recovery_return(struct recovery_replica *r)
 int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_time now)
 {
 	struct recovery_refusal ref[RECOVERY_REFUSED_RUNS];
-	uint64_t stream, seq, at = r->acked;
+	/* after a return, an answer to what was returned may still come */
+	uint64_t stream, seq, at = r->acked > r->returned ? r->acked : 0;
 	uint32_t n;
 
 	if (srp_mp_array(m, 3) != 3)
@@ -194,8 +195,12 @@ int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_t
 		at = ref[i].first + ref[i].n - 1;
 	}
 	for (uint32_t i = 0; i < n / 3; i++) {
-		upto(r, ref[i].first - 1, SRP_OK, now);
-		upto(r, ref[i].first + ref[i].n - 1, ref[i].code, now);
+		at = ref[i].first + ref[i].n - 1;
+		if (at <= r->acked)
+			continue; /* of what was returned, too */
+		if (ref[i].first > r->acked + 1)
+			upto(r, ref[i].first - 1, SRP_OK, now);
+		upto(r, at, ref[i].code, now);
 		r->refusals++;
 	}
 	upto(r, seq, SRP_OK, now);

@@ -163,6 +163,12 @@ static void bury(struct recovery_replica *r, struct recovery_kind *rk, struct sr
 		r->congested = true;
 }
 
+/* A store remembers deletions for the peer chassis: also of what it never had. */
+static bool to_be_told(const struct recovery_replica *r, const struct srp_ckpt_link *l)
+{
+	return (l->flags & SRP_LINK_F_PEER_MAY_HAVE) || r->conf.id == SRP_REPLICA_SR;
+}
+
 void recovery_deleted(struct recovery_replica *r, struct srp_ckpt_obj *o, bool tell,
                       struct srp_time now)
 {
@@ -172,7 +178,7 @@ void recovery_deleted(struct recovery_replica *r, struct srp_ckpt_obj *o, bool t
 
 	if (l->state != SRP_LINK_NONE) {
 		tell = tell && !r->applying && rk->k->del_id && recovery_role_sends(r, r->role) &&
-		       (l->flags & SRP_LINK_F_PEER_MAY_HAVE);
+		       to_be_told(r, l);
 		if (tell) {
 			struct recovery_kind_counters *row = recovery_row_of(r, rk, true);
 

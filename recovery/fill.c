@@ -8,7 +8,8 @@
 #include "srp/err.h"
 
 #define SESSION_MAX 16384u /* records of one session: more than any kind allows are damage */
-#define AHEAD       4u     /* sessions whose memory is asked for before they are built */
+#define AHEAD       8u     /* sessions whose memory is asked for before they are built */
+#define STRIDES     2u     /* of their entries, for each record that is built */
 
 enum phase { PHASE_RULES, PHASE_WITH, PHASE_IDLE, PHASE_TOMBS, PHASE_DONE };
 
@@ -37,6 +38,8 @@ struct recovery_fill {
 	enum phase phase;
 	recovery_ref at;    /* where the list of this phase goes on */
 	recovery_ref ahead; /* the same list, some sessions further */
+	recovery_ref coming[AHEAD]; /* entries of the sessions before that, asked for one by one */
+	unsigned came, turn;
 	uint64_t bound;     /* steps that the list can still have */
 	uint32_t tomb;
 	struct seen seen;
@@ -161,6 +164,20 @@ static uint32_t collect(struct recovery_fill *f, const struct recovery_group *g)
 	return n;
 }
 
+/* The entries of a session lie anywhere, and only one leads to the next: to wait for the memory of each
+ * would be a third of the whole. So those of the next sessions are walked in turns, and each has come
+ * when it is looked at again. */
+static void stride(struct recovery_fill *f)
+{
+	recovery_ref *ref = &f->coming[f->turn++ % AHEAD], next;
+	unsigned kind;
+
+	if (!*ref)
+		return;
+	*ref = recovery_view_peek(f->v, *ref, &kind, &next) ? next : 0;
+	recovery_view_soon(f->v, *ref);
+}
+
 /* The first must be what the others go with, and be taken. @return true: nothing was left out */
 static bool build(struct recovery_fill *f, const struct recovery_group *g, bool *built)
 {
@@ -171,6 +188,8 @@ static bool build(struct recovery_fill *f, const struct recovery_group *g, bool 
 	for (uint32_t i = 0; i < n; i++) {
 		int rc = give(f, f->batch.sorted[i], &g->k0);
 
+		for (unsigned k = 0; k < STRIDES; k++)
+			stride(f);
 		f->stats.broken += rc == SRP_EAGAIN;
 		*built |= i == 0 && rc == SRP_OK;
 		if (!*built) {
@@ -222,6 +241,7 @@ static void look_ahead(struct recovery_fill *f)
 	if (!f->ahead || !recovery_view_group(f->v, f->ahead, &g))
 		return;
 	recovery_view_soon(f->v, g.head);
+	f->coming[f->came++ % AHEAD] = g.head;
 	recovery_view_soon(f->v, g.next);
 	f->ahead = g.next;
 }

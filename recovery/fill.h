@@ -19,10 +19,10 @@ struct recovery_fill_config {
 	const struct srp_ckpt_kind *const *kinds; /**< the registry; kept */
 	size_t nkinds;
 	void *ckpt_owner;           /**< srp_ckpt_ctx.owner: the engine that is filled */
-	struct recovery_sink *sink; /**< the engine's. Its replicas are there, not connected, and have the
-	                                 key of the view, or hash anew; NULL: nobody is told */
-	/** Asked once for each session before it is touched (so it may note which one is worked on);
-	 *  true: it is left out, and counted. NULL: none is. */
+	struct recovery_sink *sink; /**< the engine's. Its replicas are there, not connected, and
+	                                 have the key of the view, or hash anew; NULL: none */
+	/** Asked once for each session before it is touched (so it may note which one is worked
+	 *  on); true: it is left out, and counted. NULL: none is. */
 	bool (*skip)(void *owner, uint64_t session);
 	/** A session was built; @p whole: all of it. NULL: nobody listens. */
 	void (*built)(void *owner, uint64_t session, bool whole);
@@ -62,8 +62,8 @@ bool recovery_fill_step(struct recovery_fill *f, struct srp_time now, size_t n);
  * Builds one session now, after the rules where they are not there yet.
  *
  * @param name  as the kind's `names` gives it: ecs_addr_name() of an address
- * @return 0: built, now or before (or has ended since); SRP_ENOENT: not in the store; SRP_ENOSESS: is
- *         in it, but left out by the callback or not to be built
+ * @return 0: built, now or before (or has ended since); SRP_ENOENT: not in the store;
+ *         SRP_ENOSESS: is in it, but left out by the callback or not to be built
  */
 int recovery_fill_name(struct recovery_fill *f, uint64_t name, struct srp_time now);
 /** The same, by the first part of the key: a call-id. */

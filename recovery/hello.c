@@ -54,7 +54,8 @@ void recovery_set_dir(struct recovery_replica *r, enum recovery_dir dir)
 static void begin_full(struct recovery_replica *r)
 {
 	r->conf.totals->syncs_full++;
-	(void)recovery_tomb_forget(r, false);
+	if (r->conf.id != SRP_REPLICA_SR)
+		(void)recovery_tomb_forget(r, false);
 	recovery_generation(r);
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		recovery_void_hashes(r, &r->kind[i], false);

@@ -155,6 +155,8 @@ static int erase(struct recovery_replica *r, struct recovery_kind *rk,
 		return SRP_EROLE; /* a refill deletes nothing */
 	o = rk->k->find(&ctx, key);
 	if (!o) {
+		if (r->conf.sole_link)
+			(void)rk->k->remove(&ctx, key); /* a store remembers */
 		recovery_row_of(r, rk, true)->duplicates++;
 		return SRP_OK;
 	}

@@ -22,7 +22,7 @@ void recovery_stream_new(struct recovery_replica *r)
 {
 	recovery_return(r);
 	r->stream = recovery_random(r);
-	r->sent = r->acked = 0;
+	r->sent = r->acked = r->returned = 0;
 	r->synced = false;
 	recovery_generation(r);
 }
@@ -129,6 +129,15 @@ void recovery_replica_plain(struct recovery_replica *r)
 {
 	r->plain = true;
 	r->conf.lz4 = false;
+}
+
+void recovery_replica_rekey(struct recovery_replica *r, uint64_t hkey)
+{
+	if (r->link != RECOVERY_LINK_DOWN || r->hkey == hkey || !hkey)
+		return;
+	r->hkey = hkey;
+	for (uint32_t i = 0; i < r->conf.nkinds; i++)
+		recovery_void_hashes(r, &r->kind[i], true);
 }
 
 void recovery_replica_rate(struct recovery_replica *r, uint32_t rate, uint32_t burst)

@@ -96,6 +96,9 @@ void recovery_replica_free(struct recovery_replica *r);
 
 /** Key of the hashes: as configured or drawn, or as the source has said in its hello. */
 uint64_t recovery_replica_hkey(const struct recovery_replica *r);
+/** Another key; hashes that are there are computed anew when they are needed. For a replica that is
+ *  about to become a source, so that all of an instance have one key; ignored while it is connected. */
+void recovery_replica_rekey(struct recovery_replica *r, uint64_t hkey);
 
 /**
  * Takes in an object that another process has replicated, and that was built here from its record:

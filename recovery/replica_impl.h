@@ -175,7 +175,7 @@ struct recovery_replica {
 	uint64_t refused_by; /**< stream of the peer process that refused */
 
 	/* as source */
-	uint64_t stream, sent, acked;
+	uint64_t stream, sent, acked, returned; /**< returned: up to there, not to be answered */
 	uint16_t epoch; /**< +1 whenever what was in flight was returned */
 	uint64_t hkey;
 	struct srp_list inflight;

@@ -1,8 +1,8 @@
-/* store: what aaamgr holds of the sessions of its sessmgr: records as bytes, in one region of memory
- * that the owner gives, and that outlives both processes. To the replication engine it is a model
- * like any other (kinds with the ids, ranks and limits of the registry, but functions of the store),
- * behind a replica that is always a receiver. Another process maps the region read-only and reads it
- * as a view (below), from which recovery/fill.h builds the sessions again.
+/* store: what aaamgr holds of the sessions of its sessmgr: records as bytes, in one region of
+ * memory that the owner gives, and that outlives both processes. To the replication engine it is a
+ * model like any other (kinds with the ids, ranks and limits of the registry, but functions of the
+ * store), behind a replica that is always a receiver. Another process maps the region read-only
+ * and reads it as a view (below), from which recovery/fill.h builds the sessions again.
  *
  * The region, addressed by offsets only, in units of 8 bytes (32 bits reach 32 GiB):
  *
@@ -16,12 +16,13 @@
  *
  * A block is a session (where its entries begin and end, its names), a name, or an entry: the head
  * of a srp_ckpt_obj with one link (what recovery needs; the pointers in it mean nothing to a
- * reader), then the chains, the arrival and the record as it came: key and fields in msgpack. For an
- * IPv4 flow that is 120 bytes, and 4 of index.
+ * reader), then the chains, the arrival and the record as it came: key and fields in msgpack. For
+ * an IPv4 flow that is 120 bytes, and 4 of index.
  *
  * Death at any instruction: changes of the structure are made with `busy` odd, so that a reader
- * knows when it must not read; and the entry that was applied last is named in the header, because
- * its hash is set by the replica afterwards: its hash alone is not taken over.
+ * knows when it must not read; and the entry that was applied last is named in the header, with the
+ * term and version of its record: the replica sets these and the hash afterwards, so that a reader
+ * takes none of them from the entry itself.
  *
  * Sans I/O, no clock: arrival is what srp_ckpt_ctx.now says. */
 #ifndef RECOVERY_STORE_H
@@ -34,7 +35,7 @@
 #include "srp/ckpt.h"
 
 #define RECOVERY_STORE_CAP_MIN (4u << 20) /**< bytes of the smallest region */
-#define RECOVERY_STORE_TOMBS   65536u     /**< deletions that are remembered; more: the oldest goes */
+#define RECOVERY_STORE_TOMBS   65536u     /**< deletions remembered; more: the oldest goes */
 
 struct recovery_store;
 struct recovery_view;
@@ -75,12 +76,12 @@ const struct srp_ckpt_kind *const *recovery_store_kinds(struct recovery_store *s
 void recovery_store_sink(struct recovery_store *s, struct srp_ckpt_sink *sink);
 
 /**
- * Notes the key of the hashes: recovery_replica_hkey(), at each RECOVERY_EV_SYNC. Where entries have
- * hashes of another key, no hash is given to a reader before the store is level again.
+ * Notes the key of the hashes: recovery_replica_hkey(), at each RECOVERY_EV_SYNC. Where entries
+ * have hashes of another key, no hash is given to a reader before the store is level again.
  */
 void recovery_store_hkey(struct recovery_store *s, uint64_t hkey);
-/** The source says that it has sent all it holds (RECOVERY_EV_FILLED); or no longer: it has begun to
- *  compare anew with a store that may lack something. Survives the connection. */
+/** The source says that it has sent all it holds (RECOVERY_EV_FILLED); or no longer: it has begun
+ *  to compare anew with a store that may lack something. Survives the connection. */
 void recovery_store_level(struct recovery_store *s, bool level);
 
 void recovery_store_stats(const struct recovery_store *s, struct recovery_store_stats *out);
@@ -89,7 +90,7 @@ void recovery_store_stats(const struct recovery_store *s, struct recovery_store_
 struct recovery_store_session {
 	uint32_t roots;               /**< the record that the others go with: 0 or 1 */
 	uint32_t others;
-	struct srp_time root_last, last; /**< arrival of the newest of each, exact to a ms; 0: none */
+	struct srp_time root_last, last; /**< arrival of the newest of each, to a ms; 0: none */
 };
 /** Looks up the session whose keys begin with @p k0; false: nothing of it is here. */
 bool recovery_store_session(const struct recovery_store *s, uint64_t k0,
@@ -99,7 +100,7 @@ bool recovery_store_session(const struct recovery_store *s, uint64_t k0,
 
 /** What a region is good for; the numbers are those that aaamgr says. */
 enum recovery_view_state {
-	RECOVERY_VIEW_NONE,  /**< nothing that can be read: empty, foreign, or in the middle of a change */
+	RECOVERY_VIEW_NONE,  /**< nothing to be read: empty, foreign, in the middle of a change */
 	RECOVERY_VIEW_WHOLE, /**< holds all that the source had, but for what was under way */
 	RECOVERY_VIEW_PART   /**< the source had not finished */
 };
@@ -122,7 +123,7 @@ struct recovery_view *recovery_view_open(const void *mem, size_t cap,
 void recovery_view_free(struct recovery_view *v);
 /** NULL is RECOVERY_VIEW_NONE. */
 enum recovery_view_state recovery_view_state(const struct recovery_view *v);
-/** The key of the hashes in it, for recovery_config.hkey; 0: it has none that could be taken over. */
+/** The key of the hashes in it, for recovery_config.hkey; 0: it has none to be taken over. */
 uint64_t recovery_view_hkey(const struct recovery_view *v);
 /** Figures as the header says them, bounded by what fits. */
 void recovery_view_stats(const struct recovery_view *v, struct recovery_store_stats *out);

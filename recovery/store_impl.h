@@ -12,6 +12,7 @@
 #define RECOVERY_STORE_MAGIC  UINT64_C(0x53524d4952524f52) /* "RORRIMRS" in memory */
 #define RECOVERY_STORE_LAYOUT 1u
 #define RECOVERY_UNIT         8u  /**< bytes; what references count */
+#define RECOVERY_LINE         64u /**< bytes that the processor fetches at once */
 #define RECOVERY_KEY_MAX      27u /**< bytes of an encoded key */
 #define RECOVERY_BUCKETS_MIN  64u
 #define RECOVERY_CHAIN_MAX    1024u /**< steps in a chain of an index; more is damage */
@@ -81,7 +82,7 @@ struct recovery_region {
 	uint64_t hkey_next;
 	uint32_t busy;     /**< odd while the structure is being changed */
 	uint32_t level;
-	recovery_ref limbo; /**< applied last: its hash may not be its own yet, and term and version are */
+	recovery_ref limbo; /**< applied last: its hash may not be its own yet, nor its version */
 	uint32_t limbo_term, limbo_version;
 	uint32_t top;      /**< units in use from the beginning: blocks end here */
 	uint32_t free;     /**< units in lists of free blocks */
@@ -230,7 +231,8 @@ struct recovery_seen {
 /** Only the kind and the next; false where the entry makes no sense. */
 bool recovery_view_peek(const struct recovery_view *v, recovery_ref ref, unsigned *kind,
                         recovery_ref *next);
-bool recovery_view_entry(const struct recovery_view *v, recovery_ref ref, struct recovery_seen *out);
+bool recovery_view_entry(const struct recovery_view *v, recovery_ref ref,
+                         struct recovery_seen *out);
 bool recovery_view_group(const struct recovery_view *v, recovery_ref ref,
                          struct recovery_group *out);
 /** The session with this number or name; 0 none. */
@@ -240,11 +242,16 @@ recovery_ref recovery_view_name(const struct recovery_view *v, uint64_t name,
                                 struct recovery_group *out);
 /** The deletion at place @p i of @p h.tombs, newest first; false where it makes no sense. */
 bool recovery_view_mark(const struct recovery_view *v, uint32_t i, struct recovery_mark *out);
-/** Tells the processor that a block will be read. */
+/** Tells the processor that a block will be read: it begins in one line, and most end in the next. */
 static inline void recovery_view_soon(const struct recovery_view *v, recovery_ref ref)
 {
-	if (ref < v->h.top)
-		__builtin_prefetch(v->mem + (size_t)ref * RECOVERY_UNIT);
+	const uint8_t *p = v->mem + (size_t)ref * RECOVERY_UNIT;
+
+	if (!ref || ref >= v->h.top || v->h.top - ref <= RECOVERY_LINE / RECOVERY_UNIT)
+		return;
+	__builtin_prefetch(p);
+	__builtin_prefetch(p + RECOVERY_LINE);
+	__asm__ volatile(""); /* gcc leaves out calls of what does nothing but ask for memory */
 }
 
 #endif

@@ -268,6 +268,16 @@ static void drop_others(struct recovery_store *s, recovery_ref g, recovery_ref r
 	}
 }
 
+static void remember(struct recovery_store *s, const struct srp_ckpt_ctx *ctx,
+                     const struct srp_ckpt_key *key, uint32_t term, uint32_t version)
+{
+	if (!ctx->kind->del_id)
+		return;
+	recovery_store_enter(s);
+	recovery_mark_add(s, ctx->kind->id, key, term, version);
+	recovery_store_leave(s);
+}
+
 static int entry_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
 {
 	struct recovery_store *s = ctx->owner;
@@ -275,8 +285,10 @@ static int entry_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	const struct srp_ckpt_obj *o = recovery_entry_obj(s, ref);
 	uint32_t term = ctx->term, version = ctx->version;
 
-	if (!ref)
+	if (!ref) {
+		remember(s, ctx, key, term, version);
 		return SRP_ENOENT;
+	}
 	if (o->term > term || (o->term == term && o->version > version)) {
 		term = o->term;
 		version = o->version;
@@ -286,9 +298,8 @@ static int entry_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	if (g && recovery_group_at(s, g)->root == ref)
 		drop_others(s, g, ref, ctx->now);
 	entry_drop(s, ref, g, ctx->now);
-	if (ctx->kind->del_id)
-		recovery_mark_add(s, ctx->kind->id, key, term, version);
 	recovery_store_leave(s);
+	remember(s, ctx, key, term, version);
 	return SRP_OK;
 }
 

@@ -8,7 +8,8 @@
 /* --- entries and sessions --------------------------------------------------------------------- */
 
 /* Copies @p len bytes at @p ref, where they lie among the blocks. */
-static bool copy(const struct recovery_view *v, recovery_ref ref, size_t skip, void *out, size_t len)
+static bool copy(const struct recovery_view *v, recovery_ref ref, size_t skip, void *out,
+                 size_t len)
 {
 	size_t at = (size_t)ref * RECOVERY_UNIT, end = (size_t)v->h.top * RECOVERY_UNIT;
 
@@ -130,7 +131,7 @@ bool recovery_view_mark(const struct recovery_view *v, uint32_t i, struct recove
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-/* What is wrong with a header; NULL: nothing. Numbers that only bound a loop are cut to what fits. */
+/* What is wrong with a header; NULL: nothing. No number in it exceeds what fits, then. */
 static const char *judge(struct recovery_view *v, size_t cap)
 {
 	struct recovery_region *h = &v->h;

@@ -49,6 +49,8 @@ void chassis_show_call(struct stats_doc *d, const struct chassis_call_show *c);
 /** @p instance: 1..nsessmgr, 0 all. */
 void chassis_show_checkpoint(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
                              bool verbose);
+/** The same of the mirror: what session managers sent, and what their aaamgrs received. */
+void chassis_show_sr_checkpoint(const struct chassis_view *v, struct stats_doc *d, unsigned instance);
 void chassis_show_kinds(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_srp_statistics(const struct chassis_view *v, struct stats_doc *d);
 /** The row that vpnmgr answered. */

@@ -1,4 +1,5 @@
-/* show_checkpoint: `show srp checkpoint ...`. Layout: the sample of the flow recovery chapter. */
+/* show_checkpoint: `show srp checkpoint ...`, `show session recovery checkpoint statistics`. Layout: the
+ * sample of the flow recovery chapter. */
 #include <config.h>
 #include "chassis/cli/show.h"
 
@@ -71,6 +72,12 @@ static const struct stats_table sent_table = {"sent", "SRP Session Checkpoint Se
 					      STATS_TABLE_LADDER, sent_cols, N(sent_cols)};
 static const struct stats_table received_table = {
 	"received", "SRP Session Checkpoint Received Statistics", STATS_TABLE_LADDER, received_cols,
+	N(received_cols)};
+static const struct stats_table sr_sent_table = {
+	"sent", "Session Recovery Checkpoint Sent Statistics", STATS_TABLE_LADDER, sent_cols,
+	N(sent_cols)};
+static const struct stats_table sr_received_table = {
+	"received", "Session Recovery Checkpoint Received Statistics", STATS_TABLE_LADDER, received_cols,
 	N(received_cols)};
 
 static void add(struct sum *s, const struct recovery_kind_counters *c, uint64_t now)
@@ -172,25 +179,36 @@ static const struct chassis_slab *sessmgr(const struct chassis_view *v, unsigned
 	return v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
 }
 
-static void tables(const struct chassis_view *v, struct stats_doc *d, unsigned instance)
+/* Adds up what the tasks of a kind, of one instance or of all, count of a replica. */
+static void add_all(struct sum *sums, const struct chassis_view *v, enum chassis_task task,
+                    enum srp_replica_id replica, unsigned instance)
+{
+	memset(sums, 0, ROWS_MAX * sizeof(*sums));
+	for (unsigned i = 1; i <= v->nsessmgr; i++) {
+		const struct chassis_slab *s = instance && i != instance ? NULL : v->slab(v->arg, task, i);
+
+		for (size_t r = 0; s && r < ROWS_MAX; r++)
+			add(&sums[r], &s->kind[replica][r], v->now_us);
+	}
+}
+
+/* What is sent is counted by the session managers, what is received by @p receiver. */
+static void tables(const struct chassis_view *v, struct stats_doc *d, enum srp_replica_id replica,
+                   enum chassis_task receiver, unsigned instance)
 {
 	static struct sum sums[ROWS_MAX]; /* one thread: too large for a stack */
 	size_t row[ROWS_MAX], n = order(v, row);
+	bool sr = replica == SRP_REPLICA_SR;
 
-	memset(sums, 0, sizeof(sums));
-	for (unsigned i = 1; i <= v->nsessmgr; i++) {
-		const struct chassis_slab *s = instance && i != instance ? NULL : sessmgr(v, i);
-
-		for (size_t r = 0; s && r < ROWS_MAX; r++)
-			add(&sums[r], &s->kind[SRP_REPLICA_GR][r], v->now_us);
-	}
-	stats_doc_table(d, &sent_table);
+	add_all(sums, v, CHASSIS_TASK_SESSMGR, replica, instance);
+	stats_doc_table(d, sr ? &sr_sent_table : &sent_table);
 	for (size_t i = 0; i < n; i++)
 		if (sent_active(&sums[row[i]]))
 			sent_row(d, recovery_row_name(v->kinds, v->nkinds, row[i]), &sums[row[i]]);
 	stats_doc_table_end(d);
 	stats_doc_line(d, "%s", "");
-	stats_doc_table(d, &received_table);
+	add_all(sums, v, receiver, replica, instance);
+	stats_doc_table(d, sr ? &sr_received_table : &received_table);
 	for (size_t i = 0; i < n; i++)
 		if (received_active(&sums[row[i]]))
 			received_row(d, recovery_row_name(v->kinds, v->nkinds, row[i]),
@@ -280,7 +298,12 @@ void chassis_show_checkpoint(const struct chassis_view *v, struct stats_doc *d, 
 	upper(v, d);
 	if (verbose)
 		per_instance(v, d, instance);
-	tables(v, d, instance);
+	tables(v, d, SRP_REPLICA_GR, CHASSIS_TASK_SESSMGR, instance);
+}
+
+void chassis_show_sr_checkpoint(const struct chassis_view *v, struct stats_doc *d, unsigned instance)
+{
+	tables(v, d, SRP_REPLICA_SR, CHASSIS_TASK_AAAMGR, instance);
 }
 
 void chassis_show_kinds(const struct chassis_view *v, struct stats_doc *d)

@@ -84,20 +84,22 @@ static void machine(struct stats_doc *d, const struct chassis_call_line *l)
 
 static void counters(struct stats_doc *d, const struct chassis_call_line *l)
 {
-	const struct ecs_call_reorder *o = &l->reorder;
+	const struct {
+		const char *key, *label;
+		uint32_t count;
+	} v[] = {
+#define X(name, label, help) {#name, label ":", l->reorder.name},
+		ECS_CALL_REORDERS(X)
+#undef X
+	};
+	const size_t n = sizeof(v) / sizeof(v[0]);
 	const struct ecs_call_reassembly *a = &l->reassembly;
 	const struct ecs_call_redirect *e = &l->redirect;
 
 	stats_doc_open(d, "reorder", "Data Reorder statistics");
-	pair(d, "timer_expiry", "Total timer expiry:", o->timer_expiry,
-	     "flush_timer", "Total flush (tmr expiry):", o->flush_timer);
-	pair(d, "no_buffers", "Total no buffers:", o->no_buffers,
-	     "flush_no_buffers", "Total flush (no buffers):", o->flush_no_buffers);
-	pair(d, "flush_queue_full", "Total flush (queue full):", o->flush_queue_full,
-	     "flush_out_of_range", "Total flush (out of range):", o->flush_out_of_range);
-	pair(d, "flush_svc_change", "Total flush (svc change):", o->flush_svc_change,
-	     "drop", "Total out-of-seq pkt drop:", o->drop);
-	pair(d, "arrived", "Total out-of-seq arrived:", o->arrived, NULL, NULL, 0);
+	for (size_t i = 0; i < n; i += 2)
+		pair(d, v[i].key, v[i].label, v[i].count, i + 1 < n ? v[i + 1].key : NULL,
+		     i + 1 < n ? v[i + 1].label : NULL, i + 1 < n ? v[i + 1].count : 0);
 	stats_doc_close(d);
 	stats_doc_open(d, "reassembly", "IPv4 Reassembly Statistics:");
 	pair(d, "success", "Success:", a->success, "in_progress", "In Progress:", a->in_progress);

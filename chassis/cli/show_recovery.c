@@ -89,7 +89,8 @@ static void reasons(const struct chassis_view *v, struct stats_doc *d, uint32_t 
 	static const struct stats_table t = {"reasons", NULL, STATS_TABLE_BARE, cols, N(cols)};
 	bool ready = state == CHASSIS_SR_READY;
 
-	if (!ready) {
+	/* that it is not configured needs no reason */
+	if (!ready && (state != CHASSIS_SR_OFF || first[0])) {
 		stats_doc_line(d, "%s", "");
 		stats_doc_line(d, "Not ready for recovery:");
 	}

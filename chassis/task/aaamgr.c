@@ -36,7 +36,7 @@ struct aaamgr {
 	size_t reserve_len;
 };
 
-/* --- what is published ------------------------------------------------------------------------------ */
+/* --- what is published ------------------------------------------------------------------------- */
 
 static void publish(struct aaamgr *a)
 {
@@ -62,7 +62,7 @@ static void on_publish(struct ev_loop *loop, ev_timer *w, int revents)
 	publish(w->data);
 }
 
-/* --- the replica ------------------------------------------------------------------------------------ */
+/* --- the replica ------------------------------------------------------------------------------- */
 
 static void on_event(void *owner, enum recovery_event ev, const char *why)
 {
@@ -118,7 +118,7 @@ static void on_due(struct ev_loop *loop, ev_timer *w, int revents)
 	plan(a);
 }
 
-/* --- the stream from the session manager --------------------------------------------------------------- */
+/* --- the stream from the session manager ------------------------------------------------------- */
 
 static void conn_up(void *owner, struct chassis_conn *c)
 {
@@ -185,7 +185,7 @@ static void conn_end(struct aaamgr *a)
 	chassis_conn_close(c);
 }
 
-/* --- the store ---------------------------------------------------------------------------------------- */
+/* --- the store --------------------------------------------------------------------------------- */
 
 static void forget(struct aaamgr *a)
 {
@@ -241,7 +241,7 @@ static enum recovery_view_state judge(const struct aaamgr *a)
 	return state;
 }
 
-/* --- the session manager ------------------------------------------------------------------------------- */
+/* --- the session manager ----------------------------------------------------------------------- */
 
 static void tell_state(struct aaamgr *a)
 {
@@ -306,7 +306,7 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
 		tell_state(a);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------ */
+/* --- life -------------------------------------------------------------------------------------- */
 
 static void reserve_free(struct aaamgr *a)
 {

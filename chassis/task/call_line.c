@@ -55,7 +55,7 @@ static void put_ckpt(struct srp_mp_w *w, const struct chassis_call_ckpt *c)
 static void put_counters(struct srp_mp_w *w, const struct chassis_call_line *l)
 {
 	srp_mp_w_array(w, REORDERS);
-#define X(name, help) srp_mp_w_uint(w, l->reorder.name);
+#define X(name, label, help) srp_mp_w_uint(w, l->reorder.name);
 	ECS_CALL_REORDERS(X)
 #undef X
 	srp_mp_w_array(w, 5);
@@ -129,7 +129,7 @@ static void get_counters(struct srp_mp_r *r, struct chassis_call_line *l)
 	size_t i = 0;
 
 	get_numbers(r, UINT32_MAX, v, REORDERS);
-#define X(name, help) l->reorder.name = (uint32_t)v[i++];
+#define X(name, label, help) l->reorder.name = (uint32_t)v[i++];
 	ECS_CALL_REORDERS(X)
 #undef X
 	get_numbers(r, UINT32_MAX, v, 5);

@@ -6,6 +6,8 @@
 #include "ecs/session.h"
 #include "srp/err.h"
 
+#define LOWEST_ARP 15 /* of a bearer for which none is given: the lowest priority */
+
 #define TIME_S 30u
 
 static const char *text_of(const struct chassis_match *m, const char *key)
@@ -20,10 +22,10 @@ static void put_num(struct srp_mp_w *w, const struct chassis_match *m, const cha
 	srp_mp_w_uint(w, chassis_match_num(m, key, 0));
 }
 
-static void put_qos(struct srp_mp_w *w, const struct chassis_match *m)
+static void put_qos(struct srp_mp_w *w, const struct chassis_match *m, unsigned arp)
 {
 	put_num(w, m, "qci");
-	put_num(w, m, "arp");
+	srp_mp_w_uint(w, chassis_match_num(m, "arp", arp));
 	put_num(w, m, "up");
 	put_num(w, m, "down");
 }
@@ -74,7 +76,7 @@ void sct_give_rule(struct sct_op *op, const struct chassis_match *m)
 	put_num(&w, m, "precedence");
 	srp_mp_w_uint(&w, status_of(m));
 	put_num(&w, m, "bearer");
-	put_qos(&w, m);
+	put_qos(&w, m, 0);
 	put_num(&w, m, "content");
 	put_num(&w, m, "rating");
 	put_num(&w, m, "service");
@@ -98,7 +100,7 @@ void sct_give_bearer(struct sct_op *op, const struct chassis_match *m)
 	srp_mp_w_uint(&w, give);
 	put_num(&w, m, "id");
 	srp_mp_w_uint(&w, said(m, keys, bits, sizeof(bits) / sizeof(bits[0])));
-	put_qos(&w, m);
+	put_qos(&w, m, give == CHASSIS_GIVE_ADD ? LOWEST_ARP : 0);
 	srp_mp_w_str(&w, text_of(m, "sdf"));
 	sct_job_command(op, &c, &w, 9);
 }

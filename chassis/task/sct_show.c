@@ -77,6 +77,17 @@ static void srp_checkpoint(struct sct_op *op, const struct chassis_match *m)
 	sct_op_finish(op, SRP_OK, NULL);
 }
 
+static void sr_checkpoint(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+	unsigned instance;
+
+	if (!instance_of(op, m, &instance))
+		return;
+	chassis_show_sr_checkpoint(&v, &op->doc, instance);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
 static void ruledef_stats(struct sct_op *op, const struct chassis_match *m)
 {
 	struct chassis_view v = view(op);
@@ -424,6 +435,7 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SRP_INFO] = srp_info,
 	[CHASSIS_EXEC_SRP_CHECKPOINT] = srp_checkpoint,
 	[CHASSIS_EXEC_SRP_KINDS] = srp_kinds,
+	[CHASSIS_EXEC_SR_CHECKPOINT] = sr_checkpoint,
 	[CHASSIS_EXEC_SRP_LOSS] = srp_loss,
 	[CHASSIS_EXEC_SRP_STATISTICS] = srp_statistics,
 	[CHASSIS_EXEC_SRP_REPLICA] = srp_replica,
@@ -440,6 +452,7 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_TRIGGER_ACTION] = trigger_action,
 	[CHASSIS_EXEC_TRIGGER_COND] = trigger_cond,
 	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
+	[CHASSIS_EXEC_BEARERS] = bearers,
 	[CHASSIS_EXEC_DEBUG_INFO] = debug_info,
 	[CHASSIS_EXEC_CONFIGURATION] = configuration,
 	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,
@@ -465,7 +478,6 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_HANDOFF] = sct_give_handoff,
 	[CHASSIS_EXEC_UNSETTLE] = sct_give_unsettle,
 	[CHASSIS_EXEC_DYNRULES] = dynrules,
-	[CHASSIS_EXEC_BEARERS] = bearers,
 	[CHASSIS_EXEC_SWITCHOVER] = switchover,
 	[CHASSIS_EXEC_VALIDATE] = validate,
 	[CHASSIS_EXEC_VALIDATE_CONFIG] = validate_config,

@@ -217,6 +217,8 @@ static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 		subscriber_row(p, c);
 		return p->left == 0;
 	}
+	if (p->query == CHASSIS_QUERY_BEARER)
+		return bearer_rows(p, c, skip);
 	for (struct srp_list *n = head->next; n != head; n = n->next, i++) {
 		if (i < *skip)
 			continue;

@@ -25,7 +25,7 @@ static struct chassis_task_counters *ctr(const struct sessmgr *s)
 	return &s->ctx->slab->task_ctr;
 }
 
-/* --- the end of a recovery -------------------------------------------------------------------------------- */
+/* --- the end of a recovery --------------------------------------------------------------------- */
 
 static void report(struct sessmgr *s, enum recovery_view_state state)
 {
@@ -84,7 +84,10 @@ static void serve(struct sessmgr *s, bool recovered)
 		chassis_task_exit(s->ctx, 1);
 		return;
 	}
-	sessmgr_news_walk(s);
+	/* Where the peer is asked for more, all are told when that has come: what is not told is lost. */
+	s->sr.walk_due = srp_role_permit[s->role].forwards && s->complete == CHASSIS_FILLING;
+	if (!s->sr.walk_due)
+		sessmgr_news_walk(s);
 	sessmgr_tun_reading(s, true);
 	sessmgr_tell_vpnmgr(s);
 }
@@ -112,7 +115,7 @@ static void fill_end(struct sessmgr *s)
 	serve(s, true);
 }
 
-/* --- the fill ----------------------------------------------------------------------------------------------- */
+/* --- the fill ---------------------------------------------------------------------------------- */
 
 static bool quarantined(const struct sessmgr *s, uint32_t callid)
 {
@@ -226,7 +229,7 @@ bool sessmgr_recover_callid(struct sessmgr *s, uint32_t callid, struct srp_time 
 	return there;
 }
 
-/* --- what is waited for ---------------------------------------------------------------------------------------- */
+/* --- what is waited for ------------------------------------------------------------------------ */
 
 void sessmgr_recover_advance(struct sessmgr *s)
 {
@@ -287,7 +290,7 @@ void sessmgr_recover_start(struct sessmgr *s)
 	ev_timer_start(s->ctx->loop, &sr->wait);
 }
 
-/* --- what is lost ---------------------------------------------------------------------------------------------- */
+/* --- what is lost ------------------------------------------------------------------------------ */
 
 void sessmgr_recover_sweep(struct sessmgr *s)
 {
@@ -298,11 +301,10 @@ void sessmgr_recover_sweep(struct sessmgr *s)
 	if (ecs_ledger_sweep(s->engine, SWEEP_SLOTS, chassis_now(), &lost))
 		return;
 	s->sr.sweep = false;
-	ctr(s)->sr_lost_sessions += lost.sessions;
 	ctr(s)->sr_lost_bytes += lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK];
 	if (!lost.sessions && !lost.volumes)
 		return;
-	chassis_log(LOG_ERR, "Session Manager task recovery: %llu sessions are lost, with %llu bytes of their "
-	            "volumes", (unsigned long long)lost.sessions,
+	chassis_log(LOG_ERR, "Session Manager task recovery: the volumes of %llu sessions are lost, %llu bytes",
+	            (unsigned long long)lost.sessions,
 	            (unsigned long long)(lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK]));
 }

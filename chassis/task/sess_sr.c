@@ -43,7 +43,7 @@ static void on_event(void *owner, enum recovery_event ev, const char *why)
 
 static const struct recovery_ops replica_ops = {.event = on_event, .answer = sessmgr_debug_answer_sr};
 
-/* --- the stream ---------------------------------------------------------------------------------------- */
+/* --- the stream -------------------------------------------------------------------------------- */
 
 static void plan(struct sessmgr *s)
 {
@@ -201,6 +201,11 @@ void sessmgr_sr_role(struct sessmgr *s)
 
 	if (!sr->replica)
 		return;
+	/* The peer's replica may have learnt its key from the peer: with one key the next session manager
+	 * in this place takes the hashes of the mirror for both, and the peer need not compute its own
+	 * anew. A mirror that is to go on has its hashes already. */
+	if (permitted(s) && s->gr && !sr->go_on)
+		recovery_replica_rekey(sr->replica, recovery_replica_hkey(s->gr));
 	recovery_replica_role(sr->replica, permitted(s) ? SRP_ROLE_ACTIVE : SRP_ROLE_STANDBY, s->term, true,
 	                      chassis_now());
 	if (permitted(s)) {

@@ -35,6 +35,7 @@ void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir 
 	struct sessmgr *s = owner;
 	struct chassis_tun_pkt p = {.ip = copy, .len = len};
 
+	s->ctx->slab->task_ctr.tun_made++;
 	if (len > sizeof(copy)) {
 		s->ctx->slab->task_ctr.tun_write_failed++;
 		return;

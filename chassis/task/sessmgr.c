@@ -284,6 +284,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);
 	sessmgr_steps(s);
+	if (s->sr.walk_due && s->complete != CHASSIS_FILLING) {
+		s->sr.walk_due = false;
+		sessmgr_news_walk(s);
+	}
 	sessmgr_news_flush(s);
 	sessmgr_link_kick(s);
 }
@@ -504,7 +508,6 @@ static void stats_anew(struct chassis_slab *slab)
 	KEEP(sr_recovered);
 	KEEP(sr_refused);
 	KEEP(sr_skipped);
-	KEEP(sr_lost_sessions);
 	KEEP(sr_lost_bytes);
 #undef KEEP
 	slab->stats_since_us = chassis_now().us;
@@ -521,14 +524,17 @@ static int start(struct chassis_task_ctx *ctx)
 	return s ? begin(s, again) : SRP_ENOMEM;
 }
 
-/* In parts: where memory is short this must be seen before the kernel ends somebody for it. */
-static int reserve(struct ecs_engine *e, uint64_t sessions, uint64_t flows)
+/* In parts: where memory is short this must be seen before the kernel ends somebody for it; and a
+ * reservation that takes its time is no task that hangs. */
+static int reserve(struct chassis_task_ctx *ctx, struct ecs_engine *e, uint64_t sessions, uint64_t flows)
 {
 	int rc = SRP_OK;
 
-	for (uint64_t i = 1; i <= RESERVE_PARTS && rc == SRP_OK; i++)
+	for (uint64_t i = 1; i <= RESERVE_PARTS && rc == SRP_OK; i++) {
 		rc = chassis_memory_short() ? SRP_ENOMEM
 		     : ecs_engine_reserve(e, sessions * i / RESERVE_PARTS, flows * i / RESERVE_PARTS);
+		stats_slab_beat(&ctx->slab->head, chassis_now().us);
+	}
 	return rc;
 }
 
@@ -540,10 +546,11 @@ static int standby(struct chassis_task_ctx *ctx)
 
 	if (!s)
 		return SRP_ENOMEM;
-	if (reserve(s->engine, c->reserve_sessions, c->reserve_flows) < 0)
+	if (reserve(ctx, s->engine, c->reserve_sessions, c->reserve_flows) < 0)
 		snprintf(slab->not_ready, sizeof(slab->not_ready), "no memory for %u sessions and %u flows",
 		         c->reserve_sessions, c->reserve_flows);
 	slab->reserved_bytes = ecs_engine_reserved(s->engine);
+	chassis_memory_settle();
 	return SRP_OK;
 }
 

@@ -41,6 +41,7 @@ struct sessmgr_sr {
 	struct recovery_fill *fill;
 	ev_prepare step;
 	ev_idle awake;            /* keeps the loop from sleeping while step has work */
+	bool walk_due;            /* demuxmgr is told of all when the peer has given what it has */
 	bool sweep;               /* volumes of sessions that did not come back are to be counted */
 };
 

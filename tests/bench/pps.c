@@ -39,7 +39,7 @@
 #define SOURCE     20000        /**< port of the subscribers */
 #define FLOWS_MAX  16
 #define NUMBERS    (1u << 28)   /**< that can be told apart */
-#define GAPS       8
+#define GAPS       512
 
 struct datagram {
 	uint32_t magic, pad;

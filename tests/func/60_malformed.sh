@@ -13,16 +13,17 @@ inject() { # SET up|down: past the kernel, into the device that the session mana
 	bed_in a python3 -S "$PAIR_LIB/packets.py" $device - "$1" "$2" "$sub4" "$sub6" "$srv4" "$srv6"
 }
 all_read() { [ "$(counter a tun_read)" = "$1" ]; }
-# Every packet that was read, or came back from demuxmgr, was written, dropped by a counter, or handed to
-# demuxmgr.
+# Every packet that was read, made here, or came back from demuxmgr, was written, dropped by a counter, or
+# handed to demuxmgr.
 accounted() {
-	local n
+	local n all
 	n=$(rows a 'show srp statistics' \
 		tun_written,tun_write_failed,unknown_asked,unknown_limited,foreign_too_long | awk '{print $1 + $2 + $3 + $4 + $5}')
-	n=$((n + $(rows a 'show srp statistics' drop_malformed,drop_discard,drop_no_memory |
-		awk '{print $1 + $2 + $3}')))
-	[ "$n" = $(($(counter a tun_read) + $(counter a foreign))) ] || {
-		say "   $n of $(counter a tun_read) and $(counter a foreign)"
+	n=$((n + $(rows a 'show srp statistics' drop_malformed,drop_discard,drop_redirect,drop_no_memory |
+		awk '{print $1 + $2 + $3 + $4}')))
+	all=$(rows a 'show srp statistics' tun_read,tun_made,foreign | awk '{print $1 + $2 + $3}')
+	[ "$n" = "$all" ] || {
+		say "   $n of $all"
 		return 1
 	}
 }

@@ -109,6 +109,19 @@ for name in ("sessmgr", "aaamgr"):
 t.check(tasks.row("a", "sessmgr")["reserved_bytes"] >= 200 * int(os.environ["BED_SR_FLOWS"]),
         "SR-23: it is enough for so many flows")
 
+t.say("the checkpoints to the mirror are reported apart from those to the peer chassis")
+shows = {w: lambda w=w: t.json("a", f"show session recovery checkpoint statistics{w}")
+         for w in ("", " sessmgr all", " sessmgr instance 1")}
+full = {w: {side: sum(r[side] for r in show()[side] if r["checkpoint_type"] == "Full Checkpoint")
+            for side in ("sent", "received")} for w, show in shows.items()}
+t.check(full[""]["sent"] >= 700 and full[""]["sent"] == full[""]["received"],
+        "every session went, and arrived", full)
+t.equal(full[" sessmgr all"], full[""], "all instances are those that are meant where none is named")
+t.check(0 < full[" sessmgr instance 1"]["sent"] < full[""]["sent"], "one instance has its own", full)
+text = t.ctl("a", "show session recovery checkpoint statistics")
+t.check("Session Recovery Checkpoint Sent Statistics" in text and
+        "Session Recovery Checkpoint Received Statistics" in text, "in tables of their own")
+
 t.say("SR-34, SR-38: deaths, as the status tells them")
 for victim, instance in (("sessmgr", 3), ("sessmgr", 0), ("aaamgr", 5), ("aaamgr", 0)):
     tasks.wait_ready("a")

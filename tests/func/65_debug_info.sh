@@ -55,6 +55,7 @@ SETUP = [("OPEN", "NEWCALL"), ("NEWCALL_ARRIVED", "ANSWER_CALL"), ("NEWCALL_ANSW
          ("LINE_CONNECTED", "IPADDR_ALLOC_SUCCESS"), ("LINE_CONNECTED", "AUTH_SUCCESS"),
          ("LINE_CONNECTED", "UPDATE_SESS_CONFIG"), ("LINE_CONNECTED", "LOWER_LAYER_UP")]
 AGAIN = ("LINE_CONNECTED", "LOWER_LAYER_UP")
+SUB_SESSION = [("CONNECTED", f"{name}_SUB_SESSION") for name in ("REQ", "RSP", "ADD")]
 REORDER = ["Total timer expiry", "Total flush (tmr expiry)", "Total no buffers",
            "Total flush (no buffers)", "Total flush (queue full)", "Total flush (out of range)",
            "Total flush (svc change)", "Total out-of-seq pkt drop", "Total out-of-seq arrived"]
@@ -115,6 +116,34 @@ def is_setup(trace):
     return False
 
 
+def segment(sport, seq, ack, flags, body=b""):
+    """A TCP segment from subscriber 2 to nobody: no answer ends the connection."""
+    tcp = struct.pack("!HHIIBBHHH", sport, 80, seq, ack, 5 << 4, flags, 60000, 0, 0) + body
+    src, dst = socket.inet_aton(sub4(2)), socket.inet_aton(v4(99))
+    sum_ = checksum(src + dst + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
+    tcp = tcp[:16] + struct.pack("!H", sum_) + tcp[18:]
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 7, 0, 64, 6, 0) + src + dst
+    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + tcp
+
+
+with t.ns("ue"):
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+
+def send(packet):
+    raw.sendto(packet, (socket.inet_ntoa(packet[16:20]), 0))
+
+
+def fragment(ident, offset, more, body, subscriber=sub4(3)):
+    src, dst = socket.inet_aton(subscriber), socket.inet_aton(v4(70))
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), ident, more << 13 | offset // 8, 64, 17,
+                     0) + src + dst
+    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + body
+
+
+whole = struct.pack("!HHHH", 7100, 7007, 8 + 1600, 0) + bytes(1600)
+
+
 server = t.socket("srv", v4(70), 7007)
 calls = {i: t.add("a", i) for i in (1, 2, 3, 4)}
 walled = t.add("a", 5, more="rulebase walled")
@@ -148,6 +177,48 @@ for i in (1, 2, 3):
     t.equal((p["status"], p["state"]), ("Original Session", "CONNECTED"),
             f"SR-44, SR-48: call {i}: original, connected")
     t.check(is_setup(p["trace"]), f"SR-49: call {i}: set up in the order of the manual", p["trace"])
+
+t.say("dedicated bearers")
+
+
+def bearers(chassis, call):
+    """EPS bearer identity, dedicated, QCI and ARP of each bearer of a call."""
+    got = t.bed.show(chassis, f"show active-charging bearers callid {call}", "bearer", "qci")
+    return sorted((b["bearer"], b["type"] == "dedicated", b["qci"], b["arp"]) for b in got)
+
+
+default = bearers("a", calls[3])
+t.equal([b[:2] for b in default], [(5, False)], "at first there is the default bearer alone")
+t.ctl("a", f"session bearer create callid {calls[3]} id 6 qci 1 arp 3")
+t.ctl("a", f"session bearer create callid {calls[3]} id 15 qci 9")
+t.equal(primary("a", calls[3])["trace"][-6:], SUB_SESSION * 2,
+        "SR-49: dedicated bearers: the steps of a secondary call line, in the order of the manual")
+dedicated = default + [(6, True, 1, 3), (15, True, 9, 15)]
+t.equal(bearers("a", calls[3]), dedicated, "and they are shown")
+t.becomes(lambda: bearers("b", calls[3]), dedicated, "the peer has them")
+t.ctl("a", f"session bearer create callid {calls[3]} id 15 qci 2 arp 1")
+dedicated[-1] = (15, True, 2, 1)
+t.becomes(lambda: bearers("b", calls[3]), dedicated, "and what is changed of one")
+t.equal(primary("a", calls[3])["trace"][-6:], SUB_SESSION * 2, "a change is no step of the call line")
+t.ctl("a", f"session bearer create callid {calls[3]} id 7 qci 5")
+t.becomes(lambda: len(bearers("b", calls[3])), 4, "one more")
+t.ctl("a", f"session bearer delete callid {calls[3]} id 7")
+t.becomes(lambda: bearers("b", calls[3]), dedicated, "one that ends is gone there too")
+t.equal(bearers("a", calls[3]), dedicated, "as it is here")
+for chassis, line, why in (
+        ("a", "create callid 0badbeef id 6 qci 1", "no such session"),
+        ("a", "delete callid 0badbeef id 6", "no such session"),
+        ("a", f"delete callid {calls[3]} id 8", "no such bearer"),
+        ("b", f"create callid {calls[3]} id 8 qci 1", "not permitted in this role"),
+        ("b", f"delete callid {calls[3]} id 6", "not permitted in this role"),
+        ("a", f"create callid {calls[3]} id 5 qci 1", "5"),
+        ("a", f"create callid {calls[3]} id 16 qci 1", "16"),
+        ("a", f"create callid {calls[3]} id 6 qci 255", "255"),
+        ("a", f"delete callid {calls[3]} id 5", "5")):
+    t.check(why in (t.refused(chassis, "session bearer " + line) or ""), f"{line}: {why}")
+t.equal((bearers("a", calls[3]), bearers("b", calls[3])), (dedicated, dedicated),
+        "what was refused changed nothing")
+
 t.say("the other copy")
 d = debug("a", f"callid {call}")
 own = debug("b", f"callid {call}")
@@ -179,18 +250,25 @@ for name in ("Full", "Micro"):
     t.check(not one[name][0] or abs(two[name][2] - one[name][2] - (later - at) * 1000) < 200,
             f"SR-47: {name}: the age of the last one grows by the time that passed", one[name], two[name])
 
+t.say("a fragment that never comes")
+sent_first = time.monotonic()
+unfinished = primary("a", calls[2])["reassembly"]
+send(fragment(2, 0, 1, whole[:800], sub4(2)))
+t.becomes(lambda: primary("a", calls[2])["reassembly"]["In Progress"], unfinished["In Progress"] + 1,
+          "SR-52: in progress, and the rest does not come")
+
 t.say("with the link cut, attempts rise, and successes do not")
 for c, to in (("a", "10.3.0.3"), ("b", "10.3.0.2")):
     t.sh(c, "ip", "neigh", "replace", to, "lladdr", "02:00:00:00:00:01", "dev", "srp0", "nud",
          "permanent")
 before = primary("a", call)
+# At once: what is given up as a connection is tried no more.
+t.ctl("a", f"session add imsi 001010000000019 username user19 apn internet ip-address {sub4(19)}")
+cut = t.callid("a", v4=sub4(19))
 end = time.monotonic() + 2.5
 while time.monotonic() < end:
     echo(user, server, b"while it is cut", (v4(70), 7007))
     time.sleep(0.3)
-t.ctl("a", f"session add imsi 001010000000019 username user19 apn internet ip-address {sub4(19)}")
-cut = t.callid("a", v4=sub4(19))
-time.sleep(0.3)
 after, new = primary("a", call), primary("a", cut)
 for c, to in (("a", "10.3.0.3"), ("b", "10.3.0.2")):
     t.sh(c, "ip", "neigh", "del", to, "dev", "srp0")
@@ -201,26 +279,6 @@ t.synchronised("a", "b", 30)
 t.becomes(lambda: primary("a", cut)["Full"][1] >= 1, True, "SR-45: success when the link is back")
 
 t.say("segments out of order")
-
-
-def segment(sport, seq, ack, flags, body=b""):
-    """A TCP segment from subscriber 2 to the web server."""
-    tcp = struct.pack("!HHIIBBHHH", sport, 80, seq, ack, 5 << 4, flags, 60000, 0, 0) + body
-    src, dst = socket.inet_aton(sub4(2)), socket.inet_aton(v4(10))
-    sum_ = checksum(src + dst + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
-    tcp = tcp[:16] + struct.pack("!H", sum_) + tcp[18:]
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 7, 0, 64, 6, 0) + src + dst
-    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + tcp
-
-
-with t.ns("ue"):
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-
-
-def send(packet):
-    raw.sendto(packet, (socket.inet_ntoa(packet[16:20]), 0))
-
-
 request = b"GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"
 before = primary("a", calls[2])["reorder"]
 send(segment(41000, 999, 0, 2))
@@ -242,16 +300,6 @@ t.becomes(lambda: primary("a", calls[2])["reorder"]["Total flush (out of range)"
           before["Total flush (out of range)"], True, "SR-51: one that is out of range is counted")
 
 t.say("fragments")
-
-
-def fragment(ident, offset, more, body):
-    src, dst = socket.inet_aton(sub4(3)), socket.inet_aton(v4(70))
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), ident, more << 13 | offset // 8, 64, 17,
-                     0) + src + dst
-    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + body
-
-
-whole = struct.pack("!HHHH", 7100, 7007, 8 + 1600, 0) + bytes(1600)
 before = primary("a", calls[3])["reassembly"]
 send(fragment(1, 0, 1, whole[:800]))
 t.becomes(lambda: primary("a", calls[3])["reassembly"]["In Progress"], before["In Progress"] + 1,
@@ -261,8 +309,6 @@ t.becomes(lambda: primary("a", calls[3])["reassembly"]["Success"], before["Succe
           "SR-52: then the other: success")
 t.equal(primary("a", calls[3])["reassembly"]["In Progress"], before["In Progress"],
         "SR-52: and no more in progress")
-send(fragment(2, 0, 1, whole[:800]))
-missing = time.monotonic()
 
 t.say("redirected flows")
 before = primary("a", walled)["redirect"]
@@ -280,6 +326,11 @@ reset(client)
 t.becomes(lambda: primary("a", walled)["redirect"]["Deleted"], before["Deleted"] + 1,
           "SR-53: it ends with its flow", 10)
 t.equal(primary("a", walled)["redirect"]["Current"], before["Current"], "SR-53: none is left")
+
+t.say("the fragment that never came")
+t.becomes(lambda: primary("a", calls[2])["reassembly"]["Failure (timeout)"],
+          unfinished["Failure (timeout)"] + 1, "SR-52: half a minute later that is a timeout",
+          40 - (time.monotonic() - sent_first))
 
 t.say("after a recovery")
 was = {i: debug("a", f"callid {c}") for i, c in calls.items()}
@@ -300,6 +351,8 @@ for i, c in calls.items():
     t.check(all(s == "CONNECTED" for s, _ in d["primary"]["trace"][1:]),
             f"SR-50: call {i}: and goes on connected", d["primary"]["trace"])
     t.equal(keys(d), keys(was[i]), f"SR-56: call {i}: the same fields as before")
+t.equal((bearers("a", calls[3]), bearers("b", calls[3])), (dedicated, dedicated),
+        "the dedicated bearers are there again")
 new = t.add("a", 6)
 t.equal(primary("a", new)["status"], "Original Session", "SR-44: a new call is original")
 t.synchronised("a", "b")
@@ -307,6 +360,7 @@ t.switch("a", "b")
 t.equal(primary("b", new)["status"], "Recreated Session", "SR-44: after a switchover it is recreated")
 late = t.sessions("b", callid=calls[3])
 t.check(late, "the session of the fragments is there")
+t.equal(bearers("b", calls[3]), dedicated, "and so are the dedicated bearers, at the new active")
 t.synchronised("b", "a")
 d, own = debug("b", f"callid {new}"), debug("a", f"callid {new}")
 t.equal((d["peer"]["status"], d["peer"]["trace"]), (own["primary"]["status"], own["primary"]["trace"]),

@@ -4,6 +4,7 @@ EXTRA_DIST += %D%/lib/traffic.sh %D%/lib/traffic.py
 EXTRA_DIST += %D%/lib/ruletable.py \
 	%D%/40_traffic.sh %D%/41_offload.sh %D%/42_addresses.sh %D%/43_sessions.sh \
 	%D%/44_rule_lines.sh %D%/45_rule_strings.sh %D%/46_charging.sh %D%/47_programs.sh \
+	%D%/48_redirect.sh \
 	%D%/50_flow_checkpoints.sh %D%/51_recovered_flows.sh %D%/52_rules_differ.sh \
 	%D%/53_control_pending.sh %D%/54_rate_limit.sh %D%/55_control_packets.sh \
 	%D%/56_shows.sh %D%/57_ecsreplay.sh %D%/58_captures.sh \

@@ -268,6 +268,7 @@ static const struct sim_model *sim_ecs_model(void)
 int sim_ecs_common(uint64_t first, uint64_t n, uint32_t steps)
 {
 	uint64_t bytes = 0, planned = 0, takeovers = 0, refills = 0, both = 0;
+	uint64_t recoveries = 0, merges = 0, rebuilt = 0, refused = 0, buried = 0;
 	int bad = 0;
 
 	for (uint64_t seed = first; seed < first + n; seed++) {
@@ -283,6 +284,11 @@ int sim_ecs_common(uint64_t first, uint64_t n, uint32_t steps)
 		takeovers += r.takeovers;
 		refills += r.refills;
 		both += r.both_active;
+		recoveries += r.recoveries;
+		merges += r.merges;
+		rebuilt += r.rebuilt;
+		refused += r.refused;
+		buried += r.buried;
 	}
 	printf("model: %llu seeds, %llu bytes; %llu planned, %llu takeovers, %llu refills, %llu "
 	       "both "
@@ -290,8 +296,14 @@ int sim_ecs_common(uint64_t first, uint64_t n, uint32_t steps)
 	       (unsigned long long)n, (unsigned long long)bytes, (unsigned long long)planned,
 	       (unsigned long long)takeovers, (unsigned long long)refills,
 	       (unsigned long long)both);
+	printf("model: %llu deaths recovered (%llu merged), %llu sessions rebuilt, %llu records "
+	       "refused, %llu deletions kept\n",
+	       (unsigned long long)recoveries, (unsigned long long)merges,
+	       (unsigned long long)rebuilt, (unsigned long long)refused,
+	       (unsigned long long)buried);
 	/* a run in which nothing happened proves nothing */
-	if (n > 20 && (!planned || !takeovers || !refills || !both))
+	if (n > 20 && (!planned || !takeovers || !refills || !both || !recoveries || !merges ||
+	               !rebuilt || !buried))
 		bad = -1;
 	return bad;
 }

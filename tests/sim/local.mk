@@ -1,6 +1,6 @@
 ## Simulated pairs: one process, virtual clock, all chance from a seed that a failure prints.
 SIM_CORE = %D%/sim.c %D%/sim.h %D%/sim_impl.h %D%/sim_lists.c \
-	%D%/sim_side.c %D%/sim_survey.c
+	%D%/sim_mirror.c %D%/sim_recover.c %D%/sim_side.c %D%/sim_survey.c
 SIM_TOY = $(SIM_CORE) %D%/toy.c %D%/toy.h %D%/toy_model.c
 
 check_PROGRAMS += %D%/pair

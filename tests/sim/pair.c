@@ -36,6 +36,14 @@ static int run(const struct sim_model *m, uint64_t seed, uint32_t steps, struct 
 	sum->drops += r.drops;
 	sum->both_active += r.both_active;
 	sum->audits += r.audits;
+	sum->recoveries += r.recoveries;
+	sum->recovered_whole += r.recovered_whole;
+	sum->stores_lost += r.stores_lost;
+	sum->stores_unreadable += r.stores_unreadable;
+	sum->fills_broken_off += r.fills_broken_off;
+	sum->merges += r.merges;
+	sum->rebuilt += r.rebuilt;
+	sum->buried += r.buried;
 	return 0;
 }
 
@@ -53,9 +61,17 @@ static int all(const struct sim_model *m, uint64_t from, uint64_t to, uint32_t s
 	       m->name, from, to, sum.steps, sum.bytes, sum.switches_planned, sum.switches_failed,
 	       sum.takeovers, sum.restarts, sum.refills, sum.both_active, sum.drops, sum.partitions,
 	       sum.audits, bad ? ": FAILED" : "");
+	printf("%s: %" PRIu32 " deaths recovered (%" PRIu32 " from whole stores, %" PRIu32
+	       " broken off, %" PRIu32 " merged), %" PRIu32 " unreadable, %" PRIu32
+	       " stores lost; %" PRIu64 " sessions rebuilt, %" PRIu64 " deletions kept\n",
+	       m->name, sum.recoveries, sum.recovered_whole, sum.fills_broken_off, sum.merges,
+	       sum.stores_unreadable, sum.stores_lost, sum.rebuilt, sum.buried);
 	/* A run in which nothing happened proves nothing. */
-	if (to - from > 100 && (!sum.switches_planned || !sum.takeovers || !sum.restarts ||
-	                        !sum.refills || !sum.both_active))
+	if (to - from > 100 &&
+	    (!sum.switches_planned || !sum.takeovers || !sum.restarts || !sum.refills ||
+	     !sum.both_active || !sum.recovered_whole || sum.recoveries == sum.recovered_whole ||
+	     !sum.fills_broken_off || !sum.merges || !sum.stores_unreadable || !sum.stores_lost ||
+	     !sum.buried))
 		bad = -1;
 	return bad;
 }

@@ -163,6 +163,8 @@ static int event(struct sim *s)
 		return refill(s);
 	if (what < 38)
 		return both_active(s);
+	if (what < 44 && s->mirrored)
+		return sim_store_lost(s);
 	if (what < 60) {
 		s->out->drops++;
 		sim_disconnect(s);
@@ -174,7 +176,9 @@ static int event(struct sim *s)
 	} else if (what < 105) {
 		recovery_replica_audit(s->side[sim_below(&s->rng, 2)].r, s->now);
 		s->out->audits++;
-	} else if (what < 200 && !s->side[0].up) {
+	} else if (what < 125 && s->mirrored) {
+		return sim_recover(s);
+	} else if (what < 220 && !s->side[0].up) {
 		sim_connect(s);
 	}
 	return 0;
@@ -195,7 +199,8 @@ static int step(struct sim *s)
 	/* Flushed and not yet answered, the real active is frozen: nothing happens on it. */
 	for (uint32_t i = 0; i < n && a->complete && !s->planned; i++)
 		s->model->act(a->model, &s->rng, s->now);
-	if (sim_equations(s, "changes") || event(s) || sim_equations(s, "an event"))
+	if (sim_equations(s, "changes") || event(s) || sim_equations(s, "an event") ||
+	    s->out->why[0])
 		return -1;
 	if (lists(s, "an event"))
 		return -1;
@@ -220,7 +225,7 @@ static bool level(const struct sim *s)
 		return false;
 	recovery_replica_status(s->side[s->active].r, &a);
 	recovery_replica_status(s->side[!s->active].r, &b);
-	return a.link == RECOVERY_LINK_READY && b.link == RECOVERY_LINK_READY && a.source &&
+	return sim_mirror_level(s, s->active) && a.link == RECOVERY_LINK_READY && b.link == RECOVERY_LINK_READY && a.source &&
 	       !a.dirty && !a.inflight && !a.tombs && !a.unknown && !a.refused &&
 	       a.digest == b.digest && a.verified.us + SRP_SEC(2) > s->now.us;
 }
@@ -235,6 +240,8 @@ static int rest(struct sim *s)
 	for (unsigned i = 0; i < 2; i++)
 		recovery_replica_rate(s->side[i].r, 0, 0);
 	recovery_replica_flush(s->side[s->active].r, true); /* what is not ready, too */
+	if (s->mirrored)
+		recovery_replica_flush(s->side[s->active].mirror->src, true);
 	end = srp_time_add(s->now, SRP_SEC(60));
 	while (!level(s)) {
 		if (s->now.us > end.us) {
@@ -267,7 +274,7 @@ static int rest(struct sim *s)
 		return sim_fail(s, "the standby's digest is not that of its objects");
 	if (s->model->compare(a->model, b->model, why, sizeof(why)))
 		return sim_fail(s, "at rest, and not the same: %s", why);
-	return 0;
+	return sim_mirror_rest(s, a->id);
 }
 
 int sim_run(const struct sim_model *model, uint64_t seed, uint32_t steps, struct sim_result *out)
@@ -286,10 +293,11 @@ int sim_run(const struct sim_model *model, uint64_t seed, uint32_t steps, struct
 	s->rate = sim_chance(&s->rng, 40) ? 1 + sim_below(&s->rng, 500) : 0;
 	s->inflight_max = sim_chance(&s->rng, 50) ? 0 : 1 + sim_below(&s->rng, 40);
 	s->lz4 = sim_chance(&s->rng, 50);
+	s->mirrored = sim_chance(&s->rng, 70);
 	for (unsigned i = 0; i < 2; i++) {
 		s->side[i].last = &s->side[i].first;
 		s->side[i].in = malloc(2 * 65536);
-		rc |= s->side[i].in ? sim_birth(s, i) : -1;
+		rc |= s->side[i].in && !sim_mirror_new(s, i) ? sim_birth(s, i) : -1;
 	}
 	if (!rc) {
 		sim_role(s, 1, SRP_ROLE_STANDBY, 0, false);
@@ -303,6 +311,7 @@ int sim_run(const struct sim_model *model, uint64_t seed, uint32_t steps, struct
 	for (unsigned i = 0; i < 2; i++) {
 		sim_clear(&s->side[i]);
 		sim_death(s, i);
+		sim_mirror_free(s, i);
 		free(s->side[i].in);
 	}
 	free(s);

@@ -48,6 +48,9 @@ struct sim_result {
 	uint64_t bytes, steps;
 	uint32_t switches_planned, switches_failed, takeovers, restarts, refills, partitions, drops,
 		both_active, audits;
+	/* session recovery */
+	uint32_t recoveries, recovered_whole, stores_lost, stores_unreadable, fills_broken_off, merges;
+	uint64_t rebuilt, refused, buried; /**< sessions, records, deletions */
 	char why[512]; /**< empty: all invariants held */
 };
 

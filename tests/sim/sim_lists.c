@@ -60,9 +60,9 @@ static bool same(const struct recovery_kind *rk, const struct tally *t)
 	       rk->count == t->count && rk->ntombs == t->tombs;
 }
 
-int sim_lists(struct sim *s, unsigned side, const char *after)
+static int replica_lists(struct sim *s, const struct recovery_replica *r, unsigned side,
+                         const char *after)
 {
-	const struct recovery_replica *r = s->side[side].r;
 	struct tally t[RECOVERY_KINDS_MAX] = {0};
 	uint64_t repair = 0;
 	bool ok = add(r, &r->inflight, t, SRP_LINK_INFLIGHT) && add(r, &r->look, t, SRP_LINK_DIRTY);
@@ -84,4 +84,16 @@ int sim_lists(struct sim *s, unsigned side, const char *after)
 		return sim_fail(s, "side %u after %s: %" PRIu64 " repairs, not %" PRIu64, side,
 				after, repair, r->nrepair);
 	return 0;
+}
+
+int sim_lists(struct sim *s, unsigned side, const char *after)
+{
+	const struct sim_side *e = &s->side[side];
+
+	if (replica_lists(s, e->r, side, after))
+		return -1;
+	if (!e->mirror || !e->mirror->r)
+		return 0;
+	return replica_lists(s, e->mirror->src, side, after) ||
+	               replica_lists(s, e->mirror->r, side, after) ? -1 : 0;
 }

@@ -61,13 +61,14 @@ void sim_role(struct sim *s, unsigned i, enum srp_role role, uint32_t term, bool
 	e->role = role;
 	e->term = term;
 	e->complete = complete;
-	e->sink.term = term;
+	e->sink->term = term;
 	/* a model that stops says its last before its replica loses the right to send */
 	if (s->model->role && !srp_role_permit[role].forwards)
 		s->model->role(e->model, role, s->now);
 	recovery_replica_role(e->r, role, term, complete, s->now);
 	if (s->model->role && srp_role_permit[role].forwards)
 		s->model->role(e->model, role, s->now);
+	(void)sim_mirror_role(s, i);
 }
 
 int sim_birth(struct sim *s, unsigned i)
@@ -84,34 +85,42 @@ int sim_birth(struct sim *s, unsigned i)
 				       .rate = s->rate,
 				       .inflight_max = s->inflight_max,
 				       .lz4 = s->lz4,
-				       .sink = &e->sink};
+				       .hkey = s->hkey};
 
-	recovery_sink_init(&e->sink);
+	e->sink = malloc(sizeof(*e->sink));
+	if (!e->sink)
+		return sim_fail(s, "no memory");
+	recovery_sink_init(e->sink);
+	conf.sink = e->sink;
 	e->id = i;
-	e->model = s->model->create(&e->sink.sink, i);
+	e->model = s->model->create(&e->sink->sink, i);
 	if (!e->model)
 		return sim_fail(s, "no model");
 	conf.ckpt_owner = e->model;
 	e->r = recovery_replica_new(&conf);
 	if (!e->r)
 		return sim_fail(s, "no replica");
-	e->sink.replica[SRP_REPLICA_GR] = e->r;
+	e->sink->replica[SRP_REPLICA_GR] = e->r;
 	e->ev_filled = e->ev_flushed = e->ev_failed = e->level = false;
 	e->role = SRP_ROLE_INIT;
 	e->complete = false;
 	e->up = false;
-	return 0;
+	return sim_mirror_birth(s, i);
 }
 
 void sim_death(struct sim *s, unsigned i)
 {
 	struct sim_side *e = &s->side[i];
 
-	e->sink.replica[SRP_REPLICA_GR] = NULL;
+	sim_mirror_death(s, i);
+	if (e->sink)
+		e->sink->replica[SRP_REPLICA_GR] = NULL;
 	if (e->r)
 		recovery_replica_free(e->r);
 	if (e->model)
 		s->model->destroy(e->model);
+	free(e->sink);
+	e->sink = NULL;
 	e->r = NULL;
 	e->model = NULL;
 }
@@ -222,9 +231,16 @@ int sim_equations(struct sim *s, const char *after)
 {
 	char why[256];
 
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
+		const struct sim_mirror *m = s->side[i].mirror;
+
 		if (s->side[i].r && recovery_replica_check(s->side[i].r, why, sizeof(why)))
 			return sim_fail(s, "side %u after %s: %s", i, after, why);
+		if (m && m->src && recovery_replica_check(m->src, why, sizeof(why)))
+			return sim_fail(s, "mirrored side %u after %s: %s", i, after, why);
+		if (m && m->r && recovery_replica_check(m->r, why, sizeof(why)))
+			return sim_fail(s, "mirror of side %u after %s: %s", i, after, why);
+	}
 	return 0;
 }
 
@@ -269,6 +285,9 @@ int sim_pump(struct sim *s)
 		for (unsigned i = 0; i < 2; i++) {
 			struct sim_side *e = &s->side[i];
 
+			/* the mirror is nearer: it hears first */
+			if (sim_mirror_pump(s, i, &moved))
+				return -1;
 			if (!e->up)
 				continue;
 			if (transmit(s, e, &moved) || deliver(s, e, &moved))
@@ -277,6 +296,8 @@ int sim_pump(struct sim *s)
 		}
 		if (sim_equations(s, "exchange"))
 			return -1;
+		if (s->fuse && !--s->fuse)
+			return 0;
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		struct srp_time due = s->side[i].up ? recovery_replica_due(s->side[i].r)

@@ -41,6 +41,8 @@ static void act(void *m, struct sim_rng *g, struct srp_time now)
 		toy_del_parent(t, p, now);
 	else if (what < 30)
 		toy_set_stat(t, p, value, now);
+	else if (what < 75 && !t->rule[value % TOY_RULES])
+		toy_set_rule(t, value % TOY_RULES, value, now); /* made when it is needed */
 	else if (what < 75)
 		toy_set_child(t, p, c, value, value % TOY_RULES, now);
 	else if (what < 92)

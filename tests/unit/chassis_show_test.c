@@ -54,7 +54,7 @@ static const char conf_text[] =
 /* A chassis of two session managers, as its slabs tell. */
 struct bed {
 	struct chassis_config *conf;
-	struct chassis_slab *slab; /* vpnmgr, sessmgr 1, sessmgr 2, supervisor, the standbys */
+	struct chassis_slab *slab; /* vpnmgr, sessmgr 1, 2, supervisor, the standbys, aaamgr 1, 2 */
 	struct chassis_view view;
 };
 
@@ -69,13 +69,16 @@ static const struct chassis_slab *slab(void *arg, enum chassis_task task, unsign
 	if (!instance)
 		return task == CHASSIS_TASK_SESSMGR ? &b->slab[4]
 		       : task == CHASSIS_TASK_AAAMGR ? &b->slab[5] : NULL;
-	return task == CHASSIS_TASK_SESSMGR && instance <= 2 ? &b->slab[instance] : NULL;
+	if (instance > 2)
+		return NULL;
+	return task == CHASSIS_TASK_SESSMGR  ? &b->slab[instance]
+	       : task == CHASSIS_TASK_AAAMGR ? &b->slab[5 + instance] : NULL;
 }
 
 static void bed_init(struct bed *b)
 {
 	b->conf = chassis_config_parse(conf_text, strlen(conf_text), "t", NULL, NULL);
-	b->slab = calloc(6, sizeof(*b->slab));
+	b->slab = calloc(8, sizeof(*b->slab));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->conf);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->slab);
 	b->view = (struct chassis_view){.config = b->conf, .slab = slab, .arg = b, .nsessmgr = 2,
@@ -208,6 +211,45 @@ static void test_instance(void)
 	bed_free(&b);
 }
 
+/* Of the mirror: sent as session managers say, received as their aaamgrs say, and nothing of the peer. */
+static void test_sr_checkpoint(void)
+{
+	const size_t row = recovery_row(1, false);
+	struct out o = {0};
+	struct stats_doc d;
+	struct bed b;
+	char *at;
+
+	bed_init(&b);
+	for (unsigned i = 1; i <= 2; i++) {
+		b.slab[i].kind[SRP_REPLICA_GR][row].sent = 100;
+		b.slab[i].kind[SRP_REPLICA_GR][row].received = 200;
+		b.slab[i].kind[SRP_REPLICA_SR][row].sent = 11 * i;
+		b.slab[i].kind[SRP_REPLICA_SR][row].received = 1000;
+		b.slab[5 + i].kind[SRP_REPLICA_SR][row].sent = 1000;
+		b.slab[5 + i].kind[SRP_REPLICA_SR][row].received = 7 * i;
+	}
+	for (unsigned instance = 0; instance <= 2; instance++) {
+		static const char *const sent_rows[] = {"Full Checkpoint      33 ", "Full Checkpoint      11 ",
+		                                        "Full Checkpoint      22 "};
+		static const char *const received_rows[] = {
+			"Full Checkpoint      21 ", "Full Checkpoint       7 ", "Full Checkpoint      14 "};
+
+		o.n = 0;
+		stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
+		chassis_show_sr_checkpoint(&b.view, &d, instance);
+		stats_doc_end(&d);
+		CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Session Recovery Checkpoint Sent Statistics"));
+		at = strstr(o.text, "Session Recovery Checkpoint Received Statistics");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+		CU_ASSERT_PTR_NOT_NULL(strstr(at, received_rows[instance]));
+		*at = '\0';
+		CU_ASSERT_PTR_NOT_NULL(strstr(o.text, sent_rows[instance]));
+	}
+	free(o.text);
+	bed_free(&b);
+}
+
 /* --- the other shows ----------------------------------------------------------------------------- */
 
 static void rulebases(const struct chassis_view *v, struct stats_doc *d)
@@ -250,6 +292,11 @@ static void checkpoint(const struct chassis_view *v, struct stats_doc *d)
 	chassis_show_checkpoint(v, d, 0, true);
 }
 
+static void sr_checkpoint(const struct chassis_view *v, struct stats_doc *d)
+{
+	chassis_show_sr_checkpoint(v, d, 0);
+}
+
 static void ruledefs(const struct chassis_view *v, struct stats_doc *d)
 {
 	chassis_show_ruledefs(v, d, 0);
@@ -279,6 +326,7 @@ static void test_shows(void)
 		{chassis_show_kinds, {"   211 DEL_ACS_FLOW_INFO", "   240 Full Checkpoint"},
 		 {"{\"cmd_id\":1,\"name\":\"INVALIDATE_CRR\",\"deletes\":true"}},
 		{checkpoint, {"Current pre-allocated calls:", "smgr inst"}, {"\"sent\":[", "\"instances\":["}},
+		{sr_checkpoint, {"Session Recovery Checkpoint Sent Statistics \n"}, {"\"sent\":[", "\"received\":["}},
 		{chassis_show_srp_statistics, {"Service Redundancy Protocol:\n"}, {"\"hello_tx\":0", "\"digests_equal\":0"}},
 		{ruledefs, {"Ruledef Name        Packets-Down  Bytes-Down  Packets-Up   Bytes-Up       Hits Match-Bypassed\n",
 		  "AUP-ALL_HTTP-1           5374442   319667816    13737843 1937516143    4516311              0\n",
@@ -481,6 +529,17 @@ static void test_recovery_reasons(void)
 	       "\n"
 	       "Not ready for recovery:\n"
 	       "  not configured\n", "\"reasons\":[{\"reason\":\"not configured\"}]");
+	/* a heading needs something below it */
+	sr->why[0] = '\0';
+	expect(&b.view, verbose, "Session Recovery Status:\n"
+	       "  Overall Status           : Session Recovery Is Not Enabled\n"
+	       "  Last Status Update      : 0 seconds ago\n"
+	       "\n"
+	       "              ----sessmgr---  ----aaamgr----  demux\n"
+	       "cpu state     active standby  active standby  active  status\n"
+	       "---- -------  ------ -------  ------ -------  ------  -------------------------\n"
+	       " 1/0 Active   0      0        0      0        0       Not Enabled\n",
+	       "\"reasons\":[]");
 	sr->nquarantine = UINT32_MAX;
 	sr->state = CHASSIS_SR_READY;
 	expect(&b.view, status, "Session Recovery Status:\n"
@@ -521,6 +580,7 @@ static void test_tasks(void)
 	for (unsigned i = 0; i < 5; i++) {
 		b.slab[i].task = CHASSIS_TASK_SESSMGR;
 		b.slab[i].head.owner = 100 + i;
+		b.slab[i].starts = 1;
 		b.slab[i].head.beat_us = b.view.now_us - 50000;
 	}
 	b.slab[0].task = CHASSIS_TASK_VPNMGR;
@@ -542,7 +602,7 @@ static void test_tasks(void)
 	       " 1/0 chassisd         0     103  12.3%  100%    1.5M      --    17   --       -- A good\n"
 	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n"
 	       " 1/0 sessmgr          0     104  12.3%  100%    1.5M  100.0M    17   24       -- S good\n",
-	       "\"task\":\"sessmgr\",\"standby\":true,\"starts\":0,\"beat_age_ms\":50,\"cpu_ms\":1234,"
+	       "\"task\":\"sessmgr\",\"standby\":true,\"starts\":1,\"beat_age_ms\":50,\"cpu_ms\":1234,"
 	       "\"process_age_ms\":10000,\"memory_bytes\":1572864");
 	snprintf(b.slab[4].not_ready, sizeof(b.slab[4].not_ready), "no memory");
 	expect(&b.view, standby, TASKS_HEAD
@@ -550,6 +610,11 @@ static void test_tasks(void)
 	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n"
 	       " 1/0 sessmgr          0     104  12.3%  100%    1.5M  100.0M    17   24       -- S not ready\n",
 	       "\"not_ready\":\"no memory\"");
+	b.slab[4].starts = 0; /* nor is a place that never had one, which is the supervisor's */
+	expect(&b.view, standby, TASKS_HEAD
+	       " 1/0 chassisd         0     103  12.3%  100%    1.5M      --    17   --       -- A good\n"
+	       " 1/0 vpnmgr           0     100  12.3%  100%    1.5M      --    17   --       -- A good\n",
+	       "\"task\":\"vpnmgr\"");
 	bed_free(&b);
 }
 
@@ -819,7 +884,30 @@ static void test_exec(void)
 		{"srp initiate-switchover timeout 0 force -noconfirm", CHASSIS_EXEC_SWITCHOVER},
 		{"srp initiate-audit manual-with-sync", CHASSIS_EXEC_AUDIT}, {"no timestamps", CHASSIS_EXEC_TIMESTAMPS},
 		{"terminal length 0", CHASSIS_EXEC_TERMINAL}, {"exit", CHASSIS_EXEC_EXIT},
+		{"show subscribers all", CHASSIS_EXEC_SUBSCRIBERS}, {"show sub all", CHASSIS_EXEC_SUBSCRIBERS},
+		{"show subscriber debug-info callid 01ca11b1", CHASSIS_EXEC_DEBUG_INFO},
+		{"show subscribers debug-info msid 001010000000001", CHASSIS_EXEC_DEBUG_INFO},
+		{"show sub debug username \"a b\"", CHASSIS_EXEC_DEBUG_INFO},
+		{"show active-charging bearers", CHASSIS_EXEC_BEARERS},
+		{"show active-charging bearers callid 01ca11b1", CHASSIS_EXEC_BEARERS},
+		{"session bearer create callid 1 id 6 qci 1", CHASSIS_EXEC_BEARER_CREATE},
+		{"session bearer create callid 1 id 15 qci 9 arp 15", CHASSIS_EXEC_BEARER_CREATE},
+		{"session bearer delete callid 1 id 15", CHASSIS_EXEC_BEARER_DELETE},
+		{"show session recovery checkpoint statistics", CHASSIS_EXEC_SR_CHECKPOINT},
+		{"show session recovery checkpoint statistics sessmgr instance 32", CHASSIS_EXEC_SR_CHECKPOINT},
+		{"show session recovery status", CHASSIS_EXEC_SESSION_RECOVERY},
+		{"show session recovery status verbose", CHASSIS_EXEC_SESSION_RECOVERY},
+		{"show task resources facility aaamgr instance 0", CHASSIS_EXEC_TASKS},
+		{"show task resources", CHASSIS_EXEC_TASKS}, {"show crash list", CHASSIS_EXEC_CRASH_LIST},
+		{"show crash number 1", CHASSIS_EXEC_CRASH},
 	};
+	static const char *const bad[] = {
+		"show subscriber", "show subscriber all", "show subscribers debug-info",
+		"show subscriber debug-info callid 0", "show subscriber debug-info callid 123456789",
+		"session bearer create callid 1 id 5 qci 1", "session bearer create callid 1 id 16 qci 1",
+		"session bearer create callid 1 id 6 qci 0", "session bearer create callid 1 id 6 qci 255",
+		"session bearer create callid 1 id 6 qci 1 arp 16", "session bearer create callid 1 id 6",
+		"session bearer delete callid 1 id 5", "session bearer delete callid 1", "show crash number 0", "show task resources facility nobody", "show task resources instance 33"};
 	char why[160] = "";
 	struct chassis_grammar *g = chassis_exec_grammar(why, sizeof(why));
 	struct chassis_line l;
@@ -833,6 +921,10 @@ static void test_exec(void)
 			printf("\n%s: at '%s' %s\n", good[i].line, e.word, e.text);
 		CU_ASSERT_EQUAL(chassis_grammar_match(g, 0, &l, &m, NULL, &e), SRP_OK);
 		CU_ASSERT_EQUAL(m.row, good[i].row);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CU_ASSERT_EQUAL(chassis_line_split(&l, bad[i], strlen(bad[i]), &e), SRP_OK);
+		CU_ASSERT_NOT_EQUAL(chassis_grammar_match(g, 0, &l, &m, NULL, &e), SRP_OK);
 	}
 	CU_ASSERT_EQUAL(chassis_exec_where(CHASSIS_EXEC_SWITCHOVER), CHASSIS_EXEC_ASK);
 	CU_ASSERT_EQUAL(chassis_exec_where(CHASSIS_EXEC_SESSION_LOAD), CHASSIS_EXEC_FILE);
@@ -897,6 +989,7 @@ static void test_pipe(void)
 CU_TestInfo chassis_show_tests[] = {
 	{"sent checkpoints as in the chapter", test_sample},
 	{"one instance, verbose", test_instance},
+	{"checkpoints to the mirror", test_sr_checkpoint},
 	{"shows as text and as JSON", test_shows},
 	{"shows by name", test_named},
 	{"session recovery status as in the chapter", test_recovery_status},

@@ -274,8 +274,9 @@ static void test_names_differ(void)
 	uint64_t name[512];
 
 	for (int i = 0; i < 256; i++) {
-		struct ecs_addr a = {.b = {[10] = 0xff, 0xff, 10, 0, (uint8_t)(i / 16), (uint8_t)(i * 17)}};
-		struct ecs_addr p = {.b = {0x20, 1, 0xd, 0xb8, 0, (uint8_t)(i / 16), 0, (uint8_t)(i * 17)}};
+		uint8_t x = (uint8_t)(i / 16), y = (uint8_t)(i * 17);
+		struct ecs_addr a = {.b = {[10] = 0xff, 0xff, 10, 0, x, y}};
+		struct ecs_addr p = {.b = {0x20, 1, 0xd, 0xb8, 0, x, 0, y}};
 		struct ecs_addr host = p;
 
 		name[2 * i] = ecs_addr_name(&a);

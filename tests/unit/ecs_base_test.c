@@ -85,11 +85,11 @@ static void missing_segments_are_waited_for(void)
 	                  late[] = "rulebase rb\n tcp packets-out-of-order timeout 30000\n#exit\n";
 
 	CU_ASSERT_FALSE(given_up("", 4999));
-	CU_ASSERT_TRUE(given_up("", 5000));
+	CU_ASSERT_TRUE(given_up("", 5100));
 	CU_ASSERT_FALSE(given_up(soon, 99));
-	CU_ASSERT_TRUE(given_up(soon, 100));
+	CU_ASSERT_TRUE(given_up(soon, 200));
 	CU_ASSERT_FALSE(given_up(late, 29999));
-	CU_ASSERT_TRUE(given_up(late, 30000));
+	CU_ASSERT_TRUE(given_up(late, 30100));
 }
 
 /* --- matching of lists ------------------------------------------------------------------------ */

@@ -50,7 +50,7 @@ static void cells(void)
 	struct ecs_call_machine m = {0};
 	struct ecs_call_step out[ECS_CALL_TRACE_MAX];
 
-	CU_ASSERT_FALSE(ecs_call_event(&m, ECS_CALL_EV_ANSWER_CALL)); /* of a call that is not there */
+	CU_ASSERT_FALSE(ecs_call_event(&m, ECS_CALL_EV_ANSWER_CALL)); /* of no call */
 	CU_ASSERT_FALSE(ecs_call_event(&m, (enum ecs_call_event)ECS_CALL_EV__N));
 	CU_ASSERT_EQUAL(m.refused, 2);
 	CU_ASSERT_EQUAL(m.state, ECS_CALL_OPEN);

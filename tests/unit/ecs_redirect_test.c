@@ -437,7 +437,7 @@ static void not_redirected_before(void)
 	CU_ASSERT_EQUAL(nsent, 0);
 	end(&r);
 	c = taken_over(&r, "tcp-any", 8080);
-	/* while control is pending, a recovered flow is charged by what its packets match: `shop` */
+	/* while control is pending, it is charged by what its packets match: `shop` */
 	CU_ASSERT_EQUAL(ecs_session_control(r.e, 1, true, r.now), 0);
 	CU_ASSERT_EQUAL(tell(&c, ECS_UPLINK, ACK, GET("a.video.example")), ECS_FORWARD);
 	CU_ASSERT_EQUAL(stats_of(&r, "shop")->hits, 1);
@@ -459,7 +459,8 @@ static void urls(void)
 {
 	static const char *const good[] = {"http://a", "HTTPS://a/b?c=d&e=%20#f", "http://[::1]/"};
 	static const char *const bad[] = {"", "a", "ftp://a", "http://", "http:///x", "https://?x",
-	                                  "http://a b", "http://a\r\nX: y", "http://a\"", "http://a\\",
+	                                  "http://a b", "http://a\r\nX: y", "http://a\"",
+	                                  "http://a\\",
 	                                  "http://\xc3\xa4"};
 	struct ecs_charging_action a = {0};
 	char url[ECS_URL_MAX + 2];

@@ -185,6 +185,39 @@ static void many_runs(void)
 	kit_fini(&k);
 }
 
+/* An answer that crossed the return of what it speaks of: passed over, refusals and all. */
+static void answers_to_what_was_returned(void)
+{
+	static uint8_t buf[KIT_BUF], ack[2048];
+	struct kit k = {0};
+	uint64_t s, q;
+	size_t n;
+
+	kit_level(&k, 8);
+	for (uint32_t i = 0; i < 8; i++)
+		toy_set_parent(&k.s[0].toy, i, 50 + i, k.now);
+	kit_take(&k, 0, buf, NULL);
+	s = kit_status(&k, 0).stream;
+	q = kit_status(&k, 0).acked_seq;
+	recovery_return(k.s[0].r);
+	CU_ASSERT_EQUAL(kit_status(&k, 0).inflight, 0);
+	n = ack_frame(ack, s, q + 8, (uint64_t[]){q + 2, 2, 19, q + 7, 1, 12}, 6);
+	CU_ASSERT_EQUAL(kit_feed(&k, 0, ack, n), SRP_OK);
+	CU_ASSERT_EQUAL(kit_status(&k, 0).refused, 0);
+	CU_ASSERT_EQUAL(kit_status(&k, 0).dirty, 8);
+	kit_check(&k);
+	/* what goes again is answered; from then on it would be a lie */
+	kit_take(&k, 0, buf, NULL);
+	n = ack_frame(ack, s, q + 12, (uint64_t[]){q + 2, 2, 19, q + 10, 1, 12}, 6);
+	CU_ASSERT_EQUAL(kit_feed(&k, 0, ack, n), SRP_OK);
+	CU_ASSERT_EQUAL(kit_status(&k, 0).refused, 1);
+	CU_ASSERT_EQUAL(kit_status(&k, 0).inflight, 4);
+	n = ack_frame(ack, s, q + 16, (uint64_t[]){q + 2, 2, 19}, 3);
+	CU_ASSERT_EQUAL(kit_feed(&k, 0, ack, n), SRP_ERANGE);
+	kit_check(&k);
+	kit_fini(&k);
+}
+
 CU_TestInfo recovery_ack_tests[] = {
 	{"refused among accepted", refused_among_accepted},
 	{"an update is refused", refused_update},
@@ -192,5 +225,6 @@ CU_TestInfo recovery_ack_tests[] = {
 	{"acknowledgements that lie", lies},
 	{"more refusals than fit", many_refusals},
 	{"more runs than fit", many_runs},
+	{"answers to what was returned", answers_to_what_was_returned},
 	CU_TEST_INFO_NULL,
 };

@@ -434,81 +434,99 @@ static uint64_t next(uint64_t *x)
 	return *x ^= *x << 17;
 }
 
+/* A region that is damaged again and again, from one that is whole. */
+struct damage {
+	uint8_t *whole, *bad;
+	size_t used, blocks; /* bytes in use; where the blocks begin */
+	struct recovery_areas at;
+	uint64_t x;
+	uint64_t opened, built, broken;
+};
+
+static void damage_hit(struct damage *d)
+{
+	/* mostly where it hurts: blocks, and numbers of the header */
+	size_t at = next(&d->x) % 3 ? d->blocks + next(&d->x) % (d->used - d->blocks)
+	                            : 48 + next(&d->x) % 160;
+	uint64_t what = next(&d->x);
+	uint32_t ref = (uint32_t)(d->blocks / 8 + what % ((d->used - d->blocks) / 8));
+
+	d->bad[at] = (uint8_t)what;
+	if (what >> 8 & 1 && at + 4 < d->used) /* a reference that could be one */
+		memcpy(d->bad + at / 4 * 4, &ref, sizeof(ref));
+}
+
+static void damage_round(struct damage *d)
+{
+	memcpy(d->bad, d->whole, sizeof(struct recovery_region));
+	for (int i = 0; i < RECOVERY_INDEXES; i++)
+		memcpy(d->bad + d->at.index[i], d->whole + d->at.index[i],
+		       RECOVERY_BUCKETS_MIN * sizeof(recovery_ref));
+	memcpy(d->bad + d->blocks, d->whole + d->blocks, d->used - d->blocks);
+	for (unsigned hits = 1 + (unsigned)(next(&d->x) % 20); hits; hits--)
+		damage_hit(d);
+}
+
+/* Everything is read, by every way there is. */
+static void damage_read(struct damage *d, const struct recovery_view *v, struct srp_time now)
+{
+	struct toy t;
+	struct recovery_sink sink;
+	const struct recovery_fill_config conf = {
+		.view = v, .kinds = toy_kinds, .nkinds = TOY_KINDS, .ckpt_owner = &t, .sink = &sink};
+	struct recovery_fill_stats st;
+	struct recovery_store_stats ss;
+	struct recovery_fill *f;
+	uint64_t steps = 0;
+
+	recovery_sink_init(&sink);
+	toy_init(&t, &sink.sink);
+	f = recovery_fill_new(&conf);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	for (uint64_t i = 0; i < 12; i++) {
+		(void)recovery_fill_name(f, TOY_NAME + 100 + i, now);
+		(void)recovery_fill_key(f, i, now);
+	}
+	while (recovery_fill_step(f, now, 3))
+		steps++;
+	recovery_fill_stats(f, &st);
+	recovery_view_stats(v, &ss);
+	CU_ASSERT(steps <= ss.entries + 2 * ss.sessions + ss.tombs + 10);
+	d->opened++;
+	d->built += st.sessions_built;
+	d->broken += st.broken;
+	recovery_fill_free(f);
+	toy_fini(&t);
+}
+
 /* Bytes at random places: the reader ends, within its bounds, whatever it finds. */
 static void test_damage_at_random(void)
 {
+	struct damage d = {.x = 20260711};
+	struct recovery_view *v;
 	struct mirror m;
-	uint8_t *whole, *bad;
-	uint64_t x = 20260711, opened = 0, built = 0, broken = 0;
-	size_t used, blocks;
 
 	loaded(&m);
-	used = (size_t)m.store->h->top * RECOVERY_UNIT;
-	blocks = m.store->at.blocks;
-	whole = malloc(used);
-	bad = aligned_alloc(4096, MIRROR_CAP);
-	memcpy(whole, m.mem, used);
-	memset(bad, 0, MIRROR_CAP);
+	d.used = (size_t)m.store->h->top * RECOVERY_UNIT;
+	d.at = m.store->at;
+	d.blocks = d.at.blocks;
+	d.whole = malloc(d.used);
+	d.bad = aligned_alloc(4096, MIRROR_CAP);
+	memcpy(d.whole, m.mem, d.used);
+	memset(d.bad, 0, MIRROR_CAP);
 	for (int round = 0; round < 3000; round++) {
-		struct recovery_view *v;
-		unsigned hits = 1 + (unsigned)(next(&x) % 20);
-
-		memcpy(bad, whole, sizeof(struct recovery_region));
-		memcpy(bad + m.store->at.index[0], whole + m.store->at.index[0],
-		       blocks - m.store->at.index[0] < used ? 65536 : used);
-		memcpy(bad + m.store->at.index[1], whole + m.store->at.index[1], 4096);
-		memcpy(bad + m.store->at.index[2], whole + m.store->at.index[2], 4096);
-		memcpy(bad + blocks, whole + blocks, used - blocks);
-		while (hits--) {
-			/* mostly where it hurts: numbers of the header, and blocks */
-			size_t at = next(&x) % 3 ? blocks + next(&x) % (used - blocks)
-			                         : 48 + next(&x) % 160;
-			uint64_t what = next(&x);
-
-			bad[at] = (uint8_t)what;
-			if (what >> 8 & 1 && at + 4 < used) /* a reference that could be one */
-				memcpy(bad + at / 4 * 4,
-				       &(uint32_t){(uint32_t)(blocks / 8 + what % ((used - blocks) / 8))}, 4);
-		}
-		v = recovery_view_open(bad, MIRROR_CAP, toy_kinds, TOY_KINDS, NULL);
-		if (v) {
-			struct toy t;
-			struct recovery_sink sink;
-			const struct recovery_fill_config conf = {
-				.view = v, .kinds = toy_kinds, .nkinds = TOY_KINDS,
-				.ckpt_owner = &t, .sink = &sink};
-			struct recovery_fill *f;
-			struct recovery_fill_stats st;
-			struct recovery_store_stats ss;
-			uint64_t steps = 0;
-
-			recovery_sink_init(&sink);
-			toy_init(&t, &sink.sink);
-			f = recovery_fill_new(&conf);
-			for (uint64_t i = 0; f && i < 12; i++) {
-				(void)recovery_fill_name(f, TOY_NAME + 100 + i, m.k.now);
-				(void)recovery_fill_key(f, i, m.k.now);
-			}
-			while (f && recovery_fill_step(f, m.k.now, 3))
-				steps++;
-			CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-			recovery_fill_stats(f, &st);
-			recovery_view_stats(v, &ss);
-			CU_ASSERT(steps <= ss.entries + 2 * ss.sessions + ss.tombs + 10);
-			opened++;
-			built += st.sessions_built;
-			broken += st.broken;
-			recovery_fill_free(f);
-			recovery_view_free(v);
-			toy_fini(&t);
-		}
+		damage_round(&d);
+		v = recovery_view_open(d.bad, MIRROR_CAP, toy_kinds, TOY_KINDS, NULL);
+		if (v)
+			damage_read(&d, v, m.k.now);
+		recovery_view_free(v);
 	}
 	/* some were refused whole, of most something was left */
-	CU_ASSERT(opened > 300 && opened < 3000);
-	CU_ASSERT(built > 3 * opened);
-	CU_ASSERT(broken > opened / 2);
-	free(whole);
-	free(bad);
+	CU_ASSERT(d.opened > 300 && d.opened < 3000);
+	CU_ASSERT(d.built > 3 * d.opened);
+	CU_ASSERT(d.broken > d.opened / 2);
+	free(d.whole);
+	free(d.bad);
 	mirror_fini(&m);
 }
 
@@ -555,8 +573,6 @@ static void test_another_key(void)
 		continue;
 	recovery_fill_free(f);
 	recovery_view_free(v);
-	CU_ASSERT_EQUAL(recovery_replica_digest(m.sr, false, m.k.now),
-	                recovery_replica_digest(m.sr, false, m.k.now));
 	CU_ASSERT(recovery_fresh_left(m.sr));
 	n = mirror_records(&m);
 	mirror_join(&m);
@@ -565,6 +581,45 @@ static void test_another_key(void)
 	v = mirror_view(&m);
 	CU_ASSERT_EQUAL(recovery_view_hkey(v), 0xabcdef);
 	recovery_view_free(v);
+	mirror_fini(&m);
+}
+
+/* A replica that begins to mirror takes the key that the other one has. */
+static void test_rekey(void)
+{
+	struct mirror m;
+	uint64_t n;
+
+	loaded(&m);
+	recovery_replica_rekey(m.sr, 99); /* not while it is connected */
+	CU_ASSERT_NOT_EQUAL(recovery_replica_hkey(m.sr), 99);
+	n = mirror_records(&m);
+	mirror_part(&m);
+	recovery_replica_rekey(m.sr, 0);
+	CU_ASSERT_FALSE(recovery_fresh_left(m.sr));
+	recovery_replica_rekey(m.sr, 99);
+	CU_ASSERT_EQUAL(recovery_replica_hkey(m.sr), 99);
+	recovery_replica_role(m.sr, SRP_ROLE_ACTIVE, 4, true, m.k.now);
+	mirror_join(&m);
+	CU_ASSERT(mirror_same(&m));
+	CU_ASSERT_EQUAL(recovery_replica_hkey(m.r), 99);
+	CU_ASSERT_EQUAL(mirror_records(&m), n);
+	mirror_fini(&m);
+}
+
+/* What is deleted before the mirror has it, and what it never had, is remembered there. */
+static void test_deleted_before_it_was_mirrored(void)
+{
+	struct mirror m;
+
+	mirror_init(&m);
+	mirror_load(&m, 4, 2);
+	toy_del_parent(&m.k.s[0].toy, 1, m.k.now);
+	toy_del_child(&m.k.s[0].toy, 2, 1, m.k.now);
+	mirror_join(&m);
+	CU_ASSERT(mirror_same(&m));
+	CU_ASSERT_EQUAL(mirror_stats(&m).tombs, 2);
+	CU_ASSERT_EQUAL(mirror_stats(&m).sessions, 3);
 	mirror_fini(&m);
 }
 
@@ -582,13 +637,15 @@ static void test_many_deaths(void)
 		size_t n;
 
 		for (int i = 0; i < 40; i++) {
-			uint32_t a = (uint32_t)(next(&x) % 12), b = (uint32_t)(next(&x) % TOY_CHILDREN);
+			uint32_t a = (uint32_t)(next(&x) % 12);
+			uint32_t b = (uint32_t)(next(&x) % TOY_CHILDREN);
+			uint32_t value = (uint32_t)(next(&x) % 900000);
 
 			switch (next(&x) % 6) {
-			case 0: toy_set_parent(t, a, (uint32_t)(next(&x) % 900000), m.k.now); break;
-			case 1: toy_set_child(t, a, b, (uint32_t)(next(&x) % 900000), b, m.k.now); break;
-			case 2: toy_set_rule(t, b, (uint32_t)(next(&x) % 900000), m.k.now); break;
-			case 3: toy_set_stat(t, a, (uint32_t)(next(&x) % 900000), m.k.now); break;
+			case 0: toy_set_parent(t, a, value, m.k.now); break;
+			case 1: toy_set_child(t, a, b, value, b, m.k.now); break;
+			case 2: toy_set_rule(t, b, value, m.k.now); break;
+			case 3: toy_set_stat(t, a, value, m.k.now); break;
 			case 4: toy_del_child(t, a, b, m.k.now); break;
 			default:
 				if (next(&x) % 4 == 0)
@@ -646,6 +703,8 @@ CU_TestInfo recovery_fill_tests[] = {
 	{"damage at random", test_damage_at_random},
 	{"ages", test_ages},
 	{"another key", test_another_key},
+	{"rekey", test_rekey},
+	{"deleted before it was mirrored", test_deleted_before_it_was_mirrored},
 	{"many deaths", test_many_deaths},
 	{"arguments", test_arguments},
 	CU_TEST_INFO_NULL,

@@ -200,7 +200,8 @@ static inline void mirror_successor(struct mirror *m, uint64_t hkey)
 static inline struct recovery_view *mirror_view(struct mirror *m)
 {
 	const char *why = NULL;
-	struct recovery_view *v = recovery_view_open(m->mem, MIRROR_CAP, toy_kinds, TOY_KINDS, &why);
+	struct recovery_view *v =
+		recovery_view_open(m->mem, MIRROR_CAP, toy_kinds, TOY_KINDS, &why);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(v);
 	CU_ASSERT_PTR_NULL(why);

@@ -73,6 +73,44 @@ static void test_identifiers(void)
 		CU_ASSERT_EQUAL(check1(k), code); \
 	} while (0)
 
+static struct srp_ckpt_obj *parent(const struct srp_ckpt_obj *o)
+{
+	(void)o;
+	return NULL;
+}
+static int names(struct srp_mp_r *r, unsigned n, uint64_t *name)
+{
+	(void)r; (void)n; (void)name;
+	return 0;
+}
+
+/* A field is left out in one way, and is there; names are those of what has no parent. */
+static void test_fields(void)
+{
+	struct srp_ckpt_kind row = kind(1, 2, "A");
+
+	BAD(left_out, 1u << 3, SRP_ERANGE);
+	BAD(left_nil, 1u << 3, SRP_ERANGE);
+	BAD(left_out, 1u << 2, 0);
+	BAD(left_nil, 7, 0);
+	row.left_out = 3;
+	row.left_nil = 4;
+	CU_ASSERT_EQUAL(check1(row), 0);
+	row.left_nil = 6;
+	CU_ASSERT_EQUAL(check1(row), SRP_ERANGE);
+	row = kind(1, 2, "A");
+	row.nfields = 64;
+	row.left_out = ~(uint64_t)0;
+	CU_ASSERT_EQUAL(check1(row), 0);
+	row.nfields = 0;
+	CU_ASSERT_EQUAL(check1(row), SRP_ERANGE);
+	BAD(names, names, 0);
+	row = kind(1, 2, "A");
+	row.names = names;
+	row.parent = parent;
+	CU_ASSERT_EQUAL(check1(row), SRP_EINVAL);
+}
+
 static void test_rows(void)
 {
 	CU_ASSERT_EQUAL(check1(kind(1, 2, "A")), 0);
@@ -99,5 +137,6 @@ static void test_rows(void)
 CU_TestInfo srp_ckpt_tests[] = {
 	{"identifiers and names are unique over both columns", test_identifiers},
 	{"a row is complete and within its limits", test_rows},
+	{"fields that are left out", test_fields},
 	CU_TEST_INFO_NULL,
 };
