@@ -274,7 +274,7 @@ static void event(void *owner, enum recovery_event ev, const char *why)
 		die(why ? why : "protocol");
 }
 
-static const struct recovery_ops rops = {event};
+static const struct recovery_ops rops = {.event = event};
 
 static struct end *end_new(struct shared *sh, bool active, uint32_t nflows, bool lz4)
 {
