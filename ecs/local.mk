@@ -55,6 +55,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/filter.c	%D%/rule/filter.def	%D%/rule/filter.h	\
 	%D%/rule/group.c		\
 	%D%/rule/lint.c			\
+	%D%/rule/lint_impl.h		\
+	%D%/rule/lint_refs.c		\
 	%D%/rule/keys.c			\
 	%D%/rule/literal.c		\
 	%D%/rule/match.c		\
