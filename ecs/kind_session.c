@@ -172,11 +172,11 @@ static void drop_strangers(struct ecs_engine *e, struct ecs_session *s, struct s
 	}
 }
 
-/* What a mirror holds is as old as it was sent: which dedicated bearers there are now is said by their
- * own records. */
-static void set_bearers(const struct srp_ckpt_ctx *ctx, struct ecs_session *s, const struct full *f)
+/* A dedicated bearer comes with its own record, which follows: one that is made here could have ended
+ * before it was ever sent, so that nobody would tell its end, or since a mirror was told of the session. */
+static void set_bearers(struct ecs_engine *e, struct ecs_session *s, const struct full *f,
+                        struct srp_time now)
 {
-	struct ecs_engine *e = ctx->owner;
 	uint32_t keep = 0;
 
 	for (uint32_t i = 0; i < f->nbearers; i++)
@@ -185,12 +185,12 @@ static void set_bearers(const struct srp_ckpt_ctx *ctx, struct ecs_session *s, c
 		struct ecs_bearer *b = ecs_session_bearer_at(s, i);
 
 		if (b && !(keep & 1u << b->id))
-			ecs_session_end_bearer(e, s, b, ECS_TELL_LISTS, ctx->now);
+			ecs_session_end_bearer(e, s, b, ECS_TELL_LISTS, now);
 	}
 	for (uint32_t i = 0; i < f->nbearers; i++) {
 		struct ecs_bearer *b = ecs_session_bearer(s, f->bearer[i].id, false);
 
-		if (!b && ctx->replica == SRP_REPLICA_SR && f->bearer[i].id != BEARER_FIRST)
+		if (!b && f->bearer[i].id != BEARER_FIRST)
 			continue;
 		if (!b)
 			b = ecs_session_add_bearer(e, s, f->bearer[i].id);
@@ -236,7 +236,7 @@ static int full_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	s->ready_for_recovery = true;
 	ecs_wheel_disarm(e->wheel, &s->ready);
 	drop_strangers(e, s, ctx->now);
-	set_bearers(ctx, s, &f);
+	set_bearers(e, s, &f, ctx->now);
 	ecs_kind_set_ages(e, s, ctx->now, f.age_ms, f.idle_ms);
 	ecs_kind_judge(e, s, NULL, ctx->now);
 	*out = &s->full;

@@ -30,6 +30,9 @@ static void test_full_round_trip(void)
 	CU_ASSERT_EQUAL(memcmp(&s->spec, &t->spec, sizeof(s->spec)), 0);
 	CU_ASSERT_PTR_EQUAL(ecs_session_by_addr(b.e, &s->spec.v4), t);
 	CU_ASSERT_PTR_EQUAL(ecs_session_by_addr(b.e, &s->spec.v6), t);
+	/* a dedicated bearer is made by its own record, and then kept by the session's */
+	CU_ASSERT_PTR_NULL(ecs_session_bearer(t, 6, false));
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &ecs_session_bearer(s, 6, false)->ckpt, &out), 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(ecs_session_bearer(t, 6, false));
 	CU_ASSERT_EQUAL(ecs_session_bearer(t, 6, false)->qci, 1);
 	CU_ASSERT_EQUAL(srp_time_since(t->created, b.now), SRP_MS(102500));
@@ -42,11 +45,12 @@ static void test_full_round_trip(void)
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
 	CU_ASSERT_PTR_EQUAL(out, &t->full);
 	CU_ASSERT_EQUAL(b.ctr.sessions_applied, 1);
+	CU_ASSERT_PTR_NOT_NULL(ecs_session_bearer(t, 6, false));
 	kit_fini(&a);
 	kit_fini(&b);
 }
 
-static void test_full_replaces_bearers_leaves_flows(void)
+static void test_full_ends_bearers_leaves_flows(void)
 {
 	struct srp_ckpt_obj *out = NULL;
 	struct ecs_session *s, *t;
@@ -67,7 +71,7 @@ static void test_full_replaces_bearers_leaves_flows(void)
 	ecs_session_bearer(s, 7, true);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
 	CU_ASSERT_PTR_NULL(ecs_session_bearer(t, 6, false));
-	CU_ASSERT_PTR_NOT_NULL(ecs_session_bearer(t, 7, false));
+	CU_ASSERT_PTR_NULL(ecs_session_bearer(t, 7, false)); /* its record is on the way */
 	CU_ASSERT_EQUAL(b.rec.deleted[33], 1); /* its lists were left */
 	CU_ASSERT_EQUAL(b.rec.told[33], 0);
 	CU_ASSERT_PTR_NOT_NULL(ecs_flow_find_id(b.e->flows, 7, f->id));
@@ -121,7 +125,7 @@ static void test_full_longest(void)
 	CU_ASSERT_TRUE(ecs_kind_full.max_len < 512);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
 	CU_ASSERT_STRING_EQUAL(at(&b, UINT32_MAX)->spec.rulebase, s->spec.rulebase);
-	CU_ASSERT_PTR_NOT_NULL(ecs_session_bearer(at(&b, UINT32_MAX), 15, false));
+	CU_ASSERT_EQUAL(ecs_session_bearer(at(&b, UINT32_MAX), 5, false)->qci, 255);
 	kit_fini(&a);
 	kit_fini(&b);
 }
@@ -397,6 +401,8 @@ static void test_bearer(void)
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &d->ckpt, &out), SRP_ENOSESS);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
 	t = at(&b, 7);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &d->ckpt, &out), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(ecs_session_bearer(t, 8, false));
 	ecs_session_bearer(t, 8, false)->qci = 77;
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &d->ckpt, &out), 0);
 	CU_ASSERT_TRUE(kit_same(&a, &d->ckpt, &b, out));
@@ -535,7 +541,7 @@ static void test_gates(void)
 
 CU_TestInfo ecs_kind_session_tests[] = {
 	{"a full checkpoint makes the session", test_full_round_trip},
-	{"it replaces bearers and leaves flows", test_full_replaces_bearers_leaves_flows},
+	{"it ends bearers and leaves flows", test_full_ends_bearers_leaves_flows},
 	{"cut and twisted records are refused whole", test_full_torture},
 	{"the longest record", test_full_longest},
 	{"refusals", test_full_refusals},
