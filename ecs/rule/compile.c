@@ -6,6 +6,8 @@
 
 #include "ecs/app.h"
 
+#define GATE_SHARERS 16 /**< so many candidates cost less than what they are found by */
+
 /* --- protocols that a condition leaves possible ----------------------------------------------- */
 
 enum proto_class ecs_proto_class(uint8_t proto)
@@ -87,6 +89,36 @@ static int gate_rank(const struct cond *c)
 	}
 }
 
+/** How many ruledefs, all of whose lines must match, have each pattern. */
+static uint32_t *sharers_count(const struct ecs_service *s)
+{
+	uint32_t *n = calloc(s->npatterns + 1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	TABLE_EACH(&s->ruledefs, ruledef, r)
+		for (size_t i = 0; !r->any && i < r->n; i++)
+			if (gate_rank(&r->lines[i].c))
+				n[s->sets[r->lines[i].c.column].first + r->lines[i].c.pattern]++;
+	return n;
+}
+
+/**
+ * Whether @p a stands better for its rule than @p b. A pattern that many rules share makes all of them
+ * candidates where it hits (as `http host` of rules that differ by URL); how many have a range of their
+ * own says nothing, since a value can be in all of them.
+ */
+static bool gate_better(const struct ecs_service *s, const uint32_t *sharers, const struct cond *a,
+                        const struct cond *b)
+{
+	uint32_t na = sharers[s->sets[a->column].first + a->pattern];
+	uint32_t nb = sharers[s->sets[b->column].first + b->pattern];
+
+	na = ecs_range_is(a) ? 1 : na > GATE_SHARERS ? na : 0;
+	nb = ecs_range_is(b) ? 1 : nb > GATE_SHARERS ? nb : 0;
+	return na != nb ? na < nb : gate_rank(a) > gate_rank(b);
+}
+
 static int cost(const struct cond *c)
 {
 	return ecs_fields[c->field].layer != L_L7 ? 0 : is_string(c->field) ? 2 : 1;
@@ -98,7 +130,8 @@ static int by_cost(const void *x, const void *y)
 }
 
 /** Copies the conditions of @p r to @p out, cheap ones first, and says what they need. */
-static void ruledef_compile(struct ruledef *r, struct cond *out)
+static void ruledef_compile(const struct ecs_service *s, const uint32_t *sharers, struct ruledef *r,
+                            struct cond *out)
 {
 	uint64_t gates = 0;
 	bool all_gates = true;
@@ -125,7 +158,7 @@ static void ruledef_compile(struct ruledef *r, struct cond *out)
 			continue;
 		}
 		gates |= FIELD_BIT(out[i].field);
-		if (!r->gate || gate_rank(&out[i]) > gate_rank(r->gate))
+		if (!r->gate || gate_better(s, sharers, &out[i], r->gate))
 			r->gate = &out[i];
 	}
 	if (r->any) /* each line can match alone */
@@ -183,8 +216,21 @@ static void numbers_build(struct ecs_service *s)
 		}
 }
 
+/** Numbers the patterns of all columns one after the other. */
+static size_t patterns_place(struct ecs_service *s)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < s->ncolumns; k++) {
+		s->sets[k].first = (uint32_t)n;
+		n += s->sets[k].n;
+	}
+	return n;
+}
+
 static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 {
+	uint32_t *sharers;
 	size_t n = 0;
 	struct cond *c;
 	int rc = ecs_keys_build(s, e);
@@ -198,14 +244,17 @@ static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		n += r->n;
+	s->npatterns = patterns_place(s);
 	s->conds = c = calloc(n ? n : 1, sizeof(*c));
-	if (!c)
+	sharers = c ? sharers_count(s) : NULL;
+	if (!sharers)
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r) {
 		r->used = false;
-		ruledef_compile(r, c);
+		ruledef_compile(s, sharers, r, c);
 		c += r->n;
 	}
+	free(sharers);
 	TABLE_EACH(&s->groups, group, g) {
 		g->used = false;
 		group_compile(s, g);
@@ -268,6 +317,8 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		l->l34 = l->bound && (r ? r->l34 : g->l34);
 		l->rule_digest = r ? r->digest : g->digest;
 	}
+	if (appl == ECS_APPL_CHARGING)
+		ecs_limits_compile(s, rb, l);
 }
 
 /** Appends the lines of one list. */
@@ -352,14 +403,8 @@ static void gates_step(const struct ecs_service *s, const struct ruledef *r, str
 static int gates_build(struct ecs_service *s)
 {
 	struct lists l = {0};
-	size_t n = 0;
-	int rc;
+	int rc = lists_start(&l, s->npatterns);
 
-	for (size_t k = 0; k < s->ncolumns; k++) {
-		s->sets[k].first = (uint32_t)n;
-		n += s->sets[k].n;
-	}
-	rc = lists_start(&l, n);
 	if (rc == 0) {
 		TABLE_EACH(&s->ruledefs, ruledef, r)
 			gates_step(s, r, &l);

@@ -321,6 +321,7 @@ struct ecs_service {
 	struct cond *conds;          /**< of all ruledefs, cheap ones first in each */
 	struct patterns *sets;       /**< [ncolumns] */
 	size_t ncolumns;             /**< ECS_F__N, and one for each name of a T_KEYSTR field */
+	size_t npatterns;            /**< of all columns */
 	struct keys *keys;           /**< those names */
 	uint32_t *gate_at;           /**< ruledefs gated by pattern i of set k are gate[gate_at[k.first
 	                                  + i]..] */

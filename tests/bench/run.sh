@@ -1,6 +1,6 @@
 #!/bin/bash
-# Measures the replication of flows between two processes over TLS, and, as root, session recovery in
-# network namespaces (recovery.sh), and prints tables.
+# Measures the replication of flows between two processes over TLS, the matching of rules, and, as root,
+# session recovery in network namespaces (recovery.sh), and prints tables.
 # Usage: tests/bench/run.sh [--json FILE] [--flows N] [--build DIR]
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -19,7 +19,7 @@ if [ ! -f "$build/Makefile" ]; then
 	mkdir -p "$build"
 	(cd "$build" && "$top/configure")
 fi
-make -C "$build" -j2 chassisd chassisctl tests/bench/repl tests/bench/pps >/dev/null
+make -C "$build" -j2 chassisd chassisctl tests/bench/repl tests/bench/pps tests/bench/match >/dev/null
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT INT TERM
 
@@ -35,6 +35,7 @@ done
 
 timeout 300 "$build/tests/bench/repl" "$dir" "$flows" >"$dir/plain.json"
 timeout 300 "$build/tests/bench/repl" "$dir" "$flows" lz4 >"$dir/lz4.json"
+timeout 300 "$build/tests/bench/match" >"$dir/match.json"
 if [ "$(id -u)" -eq 0 ]; then
 	"$top/tests/bench/recovery.sh" --build "$build" --json "$dir/recovery.json"
 else
@@ -79,6 +80,16 @@ for k, unit, target in rows:
     v = sr.get(k)
     print('%-26s %12s  %-20s %s' % (k, 'null' if v is None else '%g' % v, unit, target))
 r.update({k: sr.get(k) for k, _, _ in rows})
+
+# Each beside what it is measured against in the same run: a bare set of the same strings, a loop over the rules.
+m = json.load(open(d + '/match.json'))
+print()
+print('%-26s %12s  %14s %14s %16s %s' % ('rule of a new URL', 'ours, ns', 'bare set, ns', 'x bare set',
+                                         'loop, ns', 'with a shared line, ns'))
+for n in (32, 256, 2048):
+    v = [m['match_%sns_%d' % (k, n)] for k in ('', 'set_', 'loop_', 'host_')]
+    print('%-26s %12g  %14g %14.2f %16g %g' % ('%d rules' % n, v[0], v[1], v[0] / v[1], v[2], v[3]))
+r.update(m)
 if out:
     json.dump(r, open(out, 'w'), indent=1)
 PY

@@ -708,7 +708,56 @@ static void test_agrees_with_the_oracle(void)
 	CU_ASSERT(t.maybes > t.tries / 10);
 }
 
+/* Many rules that share a line: each is found by what it has alone. */
+static void test_shared_lines(void)
+{
+	static char text[64 * 1024];
+	struct ecs_packet pkt = {.dir = ECS_UPLINK, .version = 4, .proto = 6, .dport = 80};
+	struct ecs_l7 l7 = {.final = true};
+	struct ecs_match_in in = {.pkt = &pkt, .l7 = &l7, .tcp_state = ECS_TCP_ST_ESTABLISHED};
+	struct ecs_service *s;
+	struct ecs_matcher *m;
+	char *p = text, url[160];
+	bool maybe;
+
+	for (int i = 0; i < 60; i++) /* a range alone, a shared port, a shared host, and the URL */
+		p += sprintf(p, "ruledef r%d\nip dst-address range 10.0.0.%d to 10.0.0.255\n"
+			     "tcp dst-port = 80\nhttp host = www.x.org\n%s#exit\n", i, i,
+			     i % 2 ? "" : "http url contains /common/\n");
+	p += sprintf(p, "charging-action ca\n#exit\nrulebase rb\n");
+	for (int i = 0; i < 60; i++)
+		p += sprintf(p, "action priority %d ruledef r%d charging-action ca\n", 100 - i, i);
+	sprintf(p, "#exit\n");
+	s = ecs_rule_text(text, true);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	m = ecs_matcher_new(s);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	pkt.src = ecs_rule_text_addr("10.9.9.9");
+	for (int i = 0; i < 60; i++) {
+		const struct ecs_line *l;
+
+		snprintf(url, sizeof(url), "10.0.0.%d", i);
+		pkt.dst = ecs_rule_text_addr(url);
+		snprintf(url, sizeof(url), "www.x.org/%s/%0120d", i % 3 ? "common" : "other", i);
+		l7.http_url = url;
+		l7.http_host = "WWW.X.org";
+		l = ecs_service_line(s, ecs_match(m, 0, &in, &maybe));
+		/* of the rules up to i the last; those of even numbers only where the URL has it */
+		if (i == 0)
+			CU_ASSERT_PTR_NULL(l);
+		if (i > 0) {
+			CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+			CU_ASSERT_EQUAL(l->priority, 100 - (i % 2 || i % 3 ? i : i - 1));
+		}
+		l7.http_host = "y.org";
+		CU_ASSERT_EQUAL(ecs_match(m, 0, &in, &maybe), ECS_LINE_NONE);
+	}
+	ecs_matcher_free(m);
+	ecs_service_free(s);
+}
+
 CU_TestInfo ecs_rule_oracle_tests[] = {
+	{"rules that share lines", test_shared_lines},
 	{"the matcher agrees with a slow one", test_agrees_with_the_oracle},
 	CU_TEST_INFO_NULL,
 };
