@@ -208,7 +208,7 @@ t.equal(bearers("a", calls[3]), dedicated, "as it is here")
 for chassis, line, why in (
         ("a", "create callid 0badbeef id 6 qci 1", "no such session"),
         ("a", "delete callid 0badbeef id 6", "no such session"),
-        ("a", f"delete callid {calls[3]} id 8", "no such bearer"),
+        ("a", f"delete callid {calls[3]} id 8", "the call has no bearer 8"),
         ("b", f"create callid {calls[3]} id 8 qci 1", "not permitted in this role"),
         ("b", f"delete callid {calls[3]} id 6", "not permitted in this role"),
         ("a", f"create callid {calls[3]} id 5 qci 1", "5"),
