@@ -318,7 +318,6 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		l->rule_digest = r ? r->digest : g->digest;
 	}
 	if (appl == ECS_APPL_CHARGING)
-		ecs_limits_compile(s, rb, l);
 }
 
 /** Appends the lines of one list. */
