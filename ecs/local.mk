@@ -54,6 +54,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/field.def		\
 	%D%/rule/filter.c	%D%/rule/filter.def	%D%/rule/filter.h	\
 	%D%/rule/group.c		\
+	%D%/rule/limit.c	%D%/rule/limit.def	%D%/rule/limit.h	\
+	%D%/rule/limit_bind.c		\
 	%D%/rule/lint.c			\
 	%D%/rule/lint_impl.h		\
 	%D%/rule/lint_refs.c		\

@@ -43,6 +43,8 @@ struct cfg {
 	struct chassis_apn *apn;
 	struct ecs_charging_action *charging;
 	struct ecs_packet_filter *filter;
+	struct ecs_bandwidth_policy *policy;
+	struct ecs_qos_group *qos_group;
 	struct ecs_record_format *record;
 	enum ecs_trigger trigger;  /**< of the scheme whose block is open */
 	unsigned srp_line;         /**< where the interval was set that is checked in the end */

@@ -35,6 +35,44 @@ int cfg_ecs_filter_set(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return cfg_told(c, ecs_packet_filter_set(c->filter, ws.form, ws.w, ws.n, &c->why), NULL);
 }
 
+int cfg_ecs_policy(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->policy = ecs_service_bandwidth_policy(c->conf->service, chassis_match_text(m, "name"),
+	                                         no(m), &c->why);
+	if (!c->policy && (!no(m) || c->why.text[0]))
+		return cfg_told(c, SRP_EINVAL, "name");
+	return SRP_OK;
+}
+
+int cfg_ecs_policy_set(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct cfg_words ws;
+
+	(void)arg;
+	cfg_words_of(m, &ws);
+	return cfg_told(c, ecs_bandwidth_policy_set(c->policy, ws.form, ws.w, ws.n, &c->why), NULL);
+}
+
+int cfg_ecs_qos_group(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	c->qos_group = ecs_service_qos_group(c->conf->service, chassis_match_text(m, "name"), no(m),
+	                                     &c->why);
+	if (!c->qos_group && (!no(m) || c->why.text[0]))
+		return cfg_told(c, SRP_EINVAL, "name");
+	return SRP_OK;
+}
+
+int cfg_ecs_qos_group_set(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct cfg_words ws;
+
+	(void)arg;
+	cfg_words_of(m, &ws);
+	return cfg_told(c, ecs_qos_group_set(c->qos_group, ws.form, ws.w, ws.n, &c->why), NULL);
+}
+
 int cfg_ecs_record(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	c->record = ecs_service_record(c->conf->service, (enum ecs_record_kind)arg,

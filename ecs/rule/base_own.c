@@ -374,6 +374,42 @@ static void base_BILLING_RECORDS_tell(const void *obj, ecs_tell_fn *tell, void *
 		tell(arg, 1, "UDR Format", c->udr_format);
 }
 
+/* --- bandwidth default-policy ------------------------------------------------------------------ */
+
+static int base_BANDWIDTH_set(void *obj, enum ecs_form form, struct ecs_words w, struct ecs_err *e)
+{
+	struct ecs_rulebase_conf *c = obj;
+	char name[ECS_NAME_MAX + 1] = "";
+	int rc = 0;
+
+	if (form == ECS_FORM_SET)
+		rc = ecs_words_name(&w, "bandwidth-policy", name, e);
+	if (rc == 0)
+		rc = ecs_words_end(&w, e);
+	if (rc == 0)
+		ecs_name_copy(c->bandwidth_policy, name);
+	return rc;
+}
+
+static void base_BANDWIDTH_print(const void *obj, ecs_option_put_fn *put, void *arg)
+{
+	const struct ecs_rulebase_conf *c = obj;
+	char line[ECS_NAME_MAX + 32];
+
+	if (!c->bandwidth_policy[0])
+		return;
+	snprintf(line, sizeof(line), "bandwidth default-policy %s", c->bandwidth_policy);
+	put(arg, line);
+}
+
+static void base_BANDWIDTH_tell(const void *obj, ecs_tell_fn *tell, void *arg)
+{
+	const struct ecs_rulebase_conf *c = obj;
+
+	tell(arg, 0, "Bandwidth Policy",
+	     c->bandwidth_policy[0] ? c->bandwidth_policy : "Not Configured");
+}
+
 /* --- tcp -------------------------------------------------------------------------------------- */
 
 static int base_TCP_2MSL_set(void *obj, enum ecs_form form, struct ecs_words w, struct ecs_err *e)

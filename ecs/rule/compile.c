@@ -317,6 +317,8 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		l->l34 = l->bound && (r ? r->l34 : g->l34);
 		l->rule_digest = r ? r->digest : g->digest;
 	}
+	if (appl == ECS_APPL_CHARGING)
+		ecs_limits_compile(s, rb, l);
 }
 
 /** Appends the lines of one list. */

@@ -263,6 +263,15 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 		            ecs_record_print(&x->pub, put_canon, c));
 	if (s->xheaders.n)
 		CANON_TABLE(&s->xheaders, xheader, x, canon_xheader(c, &x->pub));
+	if (s->policies.n)
+		CANON_TABLE(&s->policies, bandwidth_policy, p, ecs_policy_print(&p->pub, put_canon, c));
+	if (s->qos_groups.n) {
+		ecs_canon_u64(all, s->policies.n); /* neither is taken for the other */
+		CANON_TABLE(&s->qos_groups, qos_group, q, {
+			ecs_canon_u64(c, q->o.index); /* a rule of two groups is limited by the first */
+			ecs_qos_group_print(&q->pub, put_canon, c);
+		});
+	}
 	CANON_TABLE(&s->actions, action, a, ecs_action_print(&a->pub, false, put_canon, c));
 }
 

@@ -303,5 +303,6 @@ void ecs_service_lint(const struct ecs_service *s,
 		lint_base(&l, sb);
 	ecs_lint_lists(&l);
 	ecs_lint_formats(&l);
+	ecs_lint_limits(&l);
 	ecs_lint_triggers(&l);
 }

@@ -19,6 +19,8 @@ void ecs_lint_find(const struct linter *l, bool warning, const char *fmt, ...)
 void ecs_lint_lists(const struct linter *l);
 /** Formats of records and packet filters: who names them, and what they lack. */
 void ecs_lint_formats(const struct linter *l);
+/** Limits over several rules: what names them, and what they name (limit_bind.c). */
+void ecs_lint_limits(const struct linter *l);
 /** What triggers ask for that does nothing here. */
 void ecs_lint_triggers(const struct linter *l);
 

@@ -273,6 +273,16 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 	print_records(&p, &s->records[ECS_RECORD_UDR], "udr-format");
 	TABLE_EACH(&s->xheaders, xheader, x)
 		print_xheader(&p, &x->pub);
+	TABLE_EACH(&s->policies, bandwidth_policy, x) {
+		block_open(&p, "bandwidth-policy", x->pub.name);
+		ecs_policy_print(&x->pub, put_line, &p);
+		block_close(&p);
+	}
+	TABLE_EACH(&s->qos_groups, qos_group, g) {
+		block_open(&p, "qos-group-of-ruledefs", g->pub.name);
+		ecs_qos_group_print(&g->pub, put_line, &p);
+		block_close(&p);
+	}
 	TABLE_EACH(&s->actions, action, a)
 		print_action(&p, &a->pub);
 	TABLE_EACH(&s->rulebases, rulebase, rb)

@@ -246,6 +246,9 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->actions = TABLE(action, "charging-action", ECS_ACTIONS_MAX, NULL);
 	s->trigger_actions = TABLE(trigger_action, "trigger-action", SMALL_MAX, NULL);
 	s->conditions = TABLE(trigger_condition, "trigger-condition", SMALL_MAX, NULL);
+	s->policies = TABLE(bandwidth_policy, "bandwidth-policy", ECS_POLICIES_MAX, ecs_policy_fini);
+	s->qos_groups = TABLE(qos_group, "qos-group-of-ruledefs", ECS_QOS_GROUPS_MAX,
+	                      ecs_qos_group_fini);
 	s->filters = TABLE(packet_filter, "packet-filter", ECS_FILTERS_MAX, NULL);
 	s->records[ECS_RECORD_EDR] = TABLE(record_format, "edr-format", ECS_RECORDS_MAX, NULL);
 	s->records[ECS_RECORD_UDR] = TABLE(record_format, "udr-format", ECS_RECORDS_MAX, NULL);
@@ -276,6 +279,8 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->bases);
 	obj_table_fini(&s->xheaders);
 	obj_table_fini(&s->filters);
+	obj_table_fini(&s->policies);
+	obj_table_fini(&s->qos_groups);
 	for (unsigned i = 0; i < ECS_RECORD_KIND__N; i++)
 		obj_table_fini(&s->records[i]);
 	obj_table_fini(&s->host_pools);

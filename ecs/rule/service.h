@@ -15,6 +15,7 @@
 #include "ecs/rule/action.h"
 #include "ecs/rule/xheader.h"
 #include "ecs/rule/filter.h"
+#include "ecs/rule/limit.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
 
@@ -144,6 +145,9 @@ struct ecs_line {
 	uint64_t action_digest;   /**< of the action's charging fields */
 	uint32_t stages;          /**< ECS_STAGE_BIT: what its action does to packets */
 	bool p2p;                 /**< the rule (of a group: a member) names a file-sharing application */
+	/* limits that it shares with other lines; NULL: none */
+	const struct ecs_policy_group *policy;   /**< of its rulebase's bandwidth-policy */
+	const struct ecs_qos_group *qos_group;
 };
 
 /** Per-rule counters, in the task's slab: one per rule name, and one for `(no rule)` at the end. */
@@ -268,6 +272,16 @@ int ecs_charging_action_line(struct ecs_charging_action *a, const char *line, st
 /** Says what an action is, label by label; @p indent: how deep a label stands under another. */
 typedef void ecs_tell_fn(void *arg, unsigned indent, const char *label, const char *value);
 void ecs_charging_action_tell(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg);
+/** Open (or with @p no remove) a bandwidth-policy, a qos-group-of-ruledefs, and run one command of
+ *  them (limit.def); as ecs_service_charging_action(), ecs_charging_action_set(). */
+struct ecs_bandwidth_policy *ecs_service_bandwidth_policy(struct ecs_service *s, const char *name,
+                                                          bool no, struct ecs_err *e);
+int ecs_bandwidth_policy_set(struct ecs_bandwidth_policy *p, enum ecs_form form,
+                             const char *const *w, size_t n, struct ecs_err *e);
+struct ecs_qos_group *ecs_service_qos_group(struct ecs_service *s, const char *name, bool no,
+                                            struct ecs_err *e);
+int ecs_qos_group_set(struct ecs_qos_group *g, enum ecs_form form, const char *const *w, size_t n,
+                      struct ecs_err *e);
 /** Opens (or with @p no removes) a packet-filter; as ecs_service_charging_action(). */
 struct ecs_packet_filter *ecs_service_packet_filter(struct ecs_service *s, const char *name,
                                                     bool no, struct ecs_err *e);

@@ -267,6 +267,16 @@ struct xheader {
 	struct ecs_xformat pub;
 };
 
+struct bandwidth_policy {
+	struct obj o;
+	struct ecs_bandwidth_policy pub;
+};
+
+struct qos_group {
+	struct obj o;
+	struct ecs_qos_group pub;
+};
+
 struct packet_filter {
 	struct obj o;
 	struct ecs_packet_filter pub;
@@ -306,7 +316,7 @@ struct ecs_service {
 	bool trusted;                /**< expressions were tried before: not again, line by line */
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
-		classes, bases, xheaders, host_pools, port_maps, filters,
+		classes, bases, xheaders, host_pools, port_maps, filters, policies, qos_groups,
 		records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */
 	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
@@ -463,6 +473,15 @@ void ecs_rulebase_init(struct ecs_rulebase_conf *c);
 int ecs_rulebase_set(struct ecs_rulebase_conf *c, enum ecs_form form, const char *const *w,
                      size_t n, struct ecs_err *e);
 void ecs_rulebase_tell(const struct ecs_rulebase_conf *c, ecs_tell_fn *tell, void *arg);
+
+/** Bandwidth-policies and QoS groups (limit.c, limit_bind.c): printing, what a line has of them. */
+void ecs_policy_print(const struct ecs_bandwidth_policy *p,
+                      void (*put)(void *arg, const char *line), void *arg);
+void ecs_qos_group_print(const struct ecs_qos_group *g,
+                         void (*put)(void *arg, const char *line), void *arg);
+void ecs_policy_fini(struct obj *o);
+void ecs_qos_group_fini(struct obj *o);
+void ecs_limits_compile(struct ecs_service *s, const struct rulebase *rb, struct ecs_line *l);
 
 void ecs_filter_print(const struct ecs_packet_filter *f, void (*put)(void *arg, const char *line),
                       void *arg);
