@@ -6,6 +6,7 @@
 
 #include "ecs/enforce.h"
 #include "ecs/engine_impl.h"
+#include "ecs/rule/filter.h"
 #include "srp/err.h"
 #include "srp/hash.h"
 
@@ -14,6 +15,7 @@
 #define QCI_MAX        254u /* 255 is reserved (TS 29.212) */
 #define ARP_MAX        15u
 #define ID_MAX         2147483647u
+#define FILTER_LAST    256u /* the place of packet filters without a priority */
 #define NAME_KEY       0x64796e6e616d65u
 #define DIGEST_KEY     0x64796e72756c65u
 
@@ -207,13 +209,23 @@ static void resolve_one(struct ecs_engine *e, struct ecs_session *s, struct ecs_
 
 	d->line = line_of(e, s, d->spec.name);
 	d->line_qos = (struct ecs_qos){0};
+	d->ntft = 0;
 	if (d->line == ECS_LINE_NONE)
 		return;
 	if (s->active)
 		s->active[(d->line - first) / 64] |= (uint64_t)1 << ((d->line - first) % 64);
 	a = ecs_service_line(e->conf.service, d->line)->action;
-	if (a)
-		d->line_qos = (struct ecs_qos){.qci = a->qci, .arp = a->arp};
+	if (!a)
+		return;
+	d->line_qos = (struct ecs_qos){.qci = a->qci, .arp = a->arp};
+	for (size_t i = 0; i < a->ntft; i++) {
+		const struct ecs_packet_filter *f =
+			ecs_service_find_filter(e->conf.service, a->tft[i]);
+
+		if (f)
+			d->tft[d->ntft++] = f;
+	}
+	s->nrule_tfts = (uint16_t)(s->nrule_tfts + (d->ntft > 0));
 }
 
 void ecs_dyn_resolve(struct ecs_engine *e, struct ecs_session *s)
@@ -224,6 +236,7 @@ void ecs_dyn_resolve(struct ecs_engine *e, struct ecs_session *s)
 
 	free(s->active);
 	s->active = NULL;
+	s->nrule_tfts = 0;
 	first = s->rulebase < 0 ? 0 : ecs_service_first_line(e->conf.service, s->rulebase, &n);
 	if (s->ndynrules > s->nfiltered && n)
 		s->active = calloc((n + 63) / 64, sizeof(*s->active));
@@ -282,10 +295,34 @@ uint8_t ecs_dyn_bearer(const struct ecs_session *s, const struct ecs_dynrule *d)
 	return DEFAULT_BEARER;
 }
 
-uint8_t ecs_tft_bearer(const struct ecs_session *s, const struct ecs_flow_key *k, enum ecs_dir dir)
+/* The packet filters of activated rules, on the bearers that these are bound to. */
+static uint8_t rules_bearer(const struct ecs_session *s, const struct ecs_flow_key *k,
+                            enum ecs_dir dir, int tos, unsigned best)
 {
-	unsigned best = UINT8_MAX + 1u;
 	uint8_t id = 0;
+
+	for (struct srp_list *l = s->dynrules.next; l != &s->dynrules; l = l->next) {
+		const struct ecs_dynrule *d = at(l);
+		uint8_t bound = d->spec.predefined && d->ntft ? ecs_dyn_bearer(s, d) : 0;
+
+		for (unsigned n = 0; bound > DEFAULT_BEARER && n < d->ntft; n++) {
+			const struct ecs_packet_filter *f = d->tft[n];
+			unsigned order = f->priority < 0 ? FILTER_LAST : (unsigned)f->priority;
+
+			if (order < best && ecs_filter_means(f, k, dir, tos)) {
+				best = order;
+				id = bound;
+			}
+		}
+	}
+	return id;
+}
+
+uint8_t ecs_tft_bearer(const struct ecs_session *s, const struct ecs_flow_key *k, enum ecs_dir dir,
+                       int tos)
+{
+	unsigned best = FILTER_LAST + 1u;
+	uint8_t id = 0, of_rule;
 
 	for (unsigned i = 1; s->ntfts && i < ECS_BEARERS_MAX; i++) {
 		const struct ecs_bearer *b = ecs_session_bearer_at(s, i);
@@ -297,7 +334,8 @@ uint8_t ecs_tft_bearer(const struct ecs_session *s, const struct ecs_flow_key *k
 				id = b->id;
 			}
 	}
-	return id;
+	of_rule = s->nrule_tfts ? rules_bearer(s, k, dir, tos, best) : 0;
+	return of_rule ? of_rule : id;
 }
 
 struct ecs_dynrule *ecs_dyn_match(const struct ecs_session *s, const struct ecs_flow_key *k,
@@ -436,7 +474,7 @@ static struct ecs_dynrule *better(struct ecs_engine *e, const struct ecs_flow *f
 {
 	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
 	struct ecs_session *s = f->session;
-	struct ecs_dynrule *d = ecs_dyn_match(s, &f->key, dir, ecs_tft_bearer(s, &f->key, dir));
+	struct ecs_dynrule *d = ecs_dyn_match(s, &f->key, dir, ecs_tft_bearer(s, &f->key, dir, -1));
 
 	if (d && r && !r->dynamic && r->line != ECS_LINE_NONE &&
 	    !ecs_dyn_first(e, s) &&

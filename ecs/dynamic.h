@@ -63,6 +63,9 @@ struct ecs_dynrule {
 	uint16_t ref;                /**< of a dynamic rule; ECS_REF_NONE: not looked up yet */
 	uint16_t line;               /**< of a predefined one; ECS_LINE_NONE: there is none here */
 	struct ecs_qos line_qos;     /**< of its charging-action */
+	/** Its `tft packet-filter` lines that there are: more of the TFT of the bearer it is bound to. */
+	const struct ecs_packet_filter *tft[ECS_TFT_MAX];
+	uint8_t ntft;
 	struct ecs_dyn_spec spec;
 };
 
@@ -145,8 +148,11 @@ bool ecs_dyn_line_on(const struct ecs_engine *e, const struct ecs_session *s, ui
 bool ecs_dyn_first(const struct ecs_engine *e, const struct ecs_session *s);
 /** False where its flow status stops this direction. */
 bool ecs_dyn_passes(const struct ecs_dynrule *d, enum ecs_dir dir);
-/** The dedicated bearer whose TFT means a packet, by the precedence of filters; 0: none. */
-uint8_t ecs_tft_bearer(const struct ecs_session *s, const struct ecs_flow_key *k, enum ecs_dir dir);
+/** The dedicated bearer whose TFT means a packet, by the precedence of filters; 0: none. To a TFT go
+ *  the packet filters of the activated rules that are bound to its bearer. @param tos as for
+ *  ecs_filter_means(). */
+uint8_t ecs_tft_bearer(const struct ecs_session *s, const struct ecs_flow_key *k, enum ecs_dir dir,
+                       int tos);
 
 /** A rule of a call is made and linked, or changed, as a record says; the sink is not told. 0,
  *  SRP_EFULL, SRP_ENOMEM. */

@@ -77,7 +77,7 @@ static struct ecs_dynrule *match_dynamic(const struct ecs_way *w, const struct e
 	if (!w->s->nfiltered)
 		return NULL;
 	k = w->f ? w->f->key : key_of(p);
-	return ecs_dyn_match(w->s, &k, p->dir, ecs_tft_bearer(w->s, &k, p->dir));
+	return ecs_dyn_match(w->s, &k, p->dir, ecs_tft_bearer(w->s, &k, p->dir, p->tos));
 }
 
 /* @p dynamic: rules that the control plane has given count as well. */
@@ -615,7 +615,7 @@ static void place(struct ecs_way *w)
 	if (s->ndedicated) {
 		struct ecs_flow_key k = f ? f->key : key_of(w->p);
 		struct ecs_dynrule *d = w->dyn || !s->active ? w->dyn : ecs_dyn_of_line(s, w->line);
-		uint8_t tft = ecs_tft_bearer(s, &k, w->p->dir);
+		uint8_t tft = ecs_tft_bearer(s, &k, w->p->dir, w->p->tos);
 		uint8_t bound = d ? ecs_dyn_bearer(s, d) : 0;
 
 		if (w->p->dir == ECS_UPLINK)

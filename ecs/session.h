@@ -110,6 +110,7 @@ struct ecs_session {
 	uint64_t *active;                 /**< bits of the lines that are activated; NULL: none */
 	uint16_t ndynrules, nfiltered;    /**< of all kinds; that are not predefined */
 	uint16_t ntfts;                   /**< bearers that have a TFT */
+	uint16_t nrule_tfts;              /**< rules whose charging-action has packet filters */
 	uint16_t ndedicated;              /**< dedicated bearers */
 	uint8_t rat;                      /**< enum ecs_rat */
 	uint32_t next_flow;               /**< counter of flow ids */

@@ -125,12 +125,17 @@ int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, s
 
 /* --- rows ----------------------------------------------------------------------------------- */
 
-static void put_filters(struct srp_mp_w *w, const struct ecs_sdfs *f)
+/* Filters of its own, or the names of those of a rule's charging-action. */
+static void put_filters(struct srp_mp_w *w, const struct ecs_sdfs *f, const struct ecs_dynrule *d)
 {
 	char text[CHASSIS_SDF_TEXT] = "";
+	size_t n = 0;
 
-	if (f)
+	if (f && f->n)
 		ecs_sdfs_text(f, text, sizeof(text));
+	for (unsigned i = 0; d && i < d->ntft; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%spacket-filter %s", i ? "; " : "",
+		                      d->tft[i]->name);
 	if (strlen(text) > SESSMGR_FILTERS_SHOWN)
 		memcpy(text + SESSMGR_FILTERS_SHOWN - 4, " ...", sizeof(" ..."));
 	srp_mp_w_str(w, text);
@@ -156,7 +161,7 @@ void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d)
 	srp_mp_w_uint(w, s->rating_group);
 	srp_mp_w_uint(w, s->service_id);
 	srp_mp_w_bool(w, !s->predefined || d->line != ECS_LINE_NONE);
-	put_filters(w, &s->filters);
+	put_filters(w, &s->filters, d);
 }
 
 void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_bearer *b)
@@ -172,5 +177,5 @@ void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_bearer *b)
 	srp_mp_w_uint(w, q.mbr[ECS_UPLINK]);
 	srp_mp_w_uint(w, q.mbr[ECS_DOWNLINK]);
 	srp_mp_w_bool(w, b->updated);
-	put_filters(w, b->tft);
+	put_filters(w, b->tft, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ecs/flow.h"
 #include "ecs/rule/option.h"
 #include "ecs/rule/service_impl.h"
 
@@ -368,19 +369,19 @@ static bool in_ports(const struct ecs_port_range *r, uint16_t port, bool has_por
 	return !r->hi || (has_ports && port >= r->lo && port <= r->hi);
 }
 
-bool ecs_filter_matches(const struct ecs_packet_filter *f, const struct ecs_packet *p)
+bool ecs_filter_means(const struct ecs_packet_filter *f, const struct ecs_flow_key *k,
+                      enum ecs_dir dir, int tos)
 {
-	bool up = p->dir == ECS_UPLINK;
-	bool ports = (p->proto == TCP || p->proto == UDP) && p->frag != ECS_FRAG_LATER;
+	bool ports = k->proto == TCP || k->proto == UDP;
 
-	if (f->dir != ECS_FILTER_BOTH && (f->dir == ECS_FILTER_UPLINK) != up)
+	if (f->dir != ECS_FILTER_BOTH && (f->dir == ECS_FILTER_UPLINK) != (dir == ECS_UPLINK))
 		return false;
-	if (f->has_proto && f->proto != p->proto)
+	if (f->has_proto && f->proto != k->proto)
 		return false;
-	if (f->has_remote_addr && !in_prefix(up ? &p->dst : &p->src, &f->remote_addr, f->remote_len))
+	if (f->has_remote_addr && !in_prefix(&k->server, &f->remote_addr, f->remote_len))
 		return false;
-	if (f->has_tos && ((p->tos ^ f->tos) & f->tos_mask))
+	if (f->has_tos && (tos < 0 || ((tos ^ f->tos) & f->tos_mask)))
 		return false;
-	return in_ports(&f->local, up ? p->sport : p->dport, ports) &&
-	       in_ports(&f->remote, up ? p->dport : p->sport, ports);
+	return in_ports(&f->local, k->subscriber_port, ports) &&
+	       in_ports(&f->remote, k->server_port, ports);
 }

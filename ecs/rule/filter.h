@@ -4,6 +4,8 @@
 
 #include "ecs/rule/action.h"
 
+struct ecs_flow_key;
+
 #define ECS_FILTERS_MAX 1024 /**< of a service; no figure is published */
 
 #define ECS_FILTER_DIRS(X)                                                                    \
@@ -31,7 +33,10 @@ struct ecs_packet_filter {
 	int priority;                   /**< 0 to 255, 0 first; -1 not set: in the order of the action */
 };
 
-/** Whether a packet is one of those that @p f means. Its priority says nothing here. */
-bool ecs_filter_matches(const struct ecs_packet_filter *f, const struct ecs_packet *p);
+/** Whether packets of this flow and direction are among those that @p f means. Its priority says nothing
+ *  here. @param tos  their type of service or traffic class; negative: not known, and then a filter that
+ *  looks at it means none. */
+bool ecs_filter_means(const struct ecs_packet_filter *f, const struct ecs_flow_key *k,
+                      enum ecs_dir dir, int tos);
 
 #endif

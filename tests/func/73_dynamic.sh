@@ -24,11 +24,23 @@ bed_config_charging() {
 		    ruledef any
 		      ip any-match = TRUE
 		    #exit
+		    ruledef pre2
+		      udp either-port = 7050
+		    #exit
+		    packet-filter media
+		      ip remote-port range 7050 to 7051
+		    #exit
 		    charging-action count
 		      content-id 1
 		    #exit
+		    charging-action voice
+		      content-id 2
+		      qos-class-identifier 2
+		      tft packet-filter media
+		    #exit
 		    rulebase gold
 		      action priority 5 dynamic-only ruledef pre1 charging-action count
+		      action priority 4 dynamic-only ruledef pre2 charging-action voice
 		      action priority 6 ruledef static charging-action count
 		      action priority 7 ruledef dyn2 charging-action count
 		      action priority 9 ruledef any charging-action count
@@ -42,7 +54,7 @@ t_python <<'END'
 from traffic import *
 
 call = {i: t.add("a", i) for i in (1, 2, 3)}
-server = {p: t.socket("srv", v4(20), p) for p in (7000, 7001, 7010, 7020, 7030, 7040)}
+server = {p: t.socket("srv", v4(20), p) for p in (7000, 7001, 7010, 7020, 7030, 7040, 7050, 7051)}
 ue = {}
 
 
@@ -142,6 +154,19 @@ t.equal((len(kept), {f["bearer"] for f in kept}), (6, {5, 6}),
         "FR-016: the limit of 6 counts over two rules and two bearers")
 held = bearers("a", 2)
 t.equal(held[1], (6, 1, 3, 12800, 64000, "udp any port 7010", "unknown"), "FR-010: shown")
+give("a", 3, "bearer create", "id 7 qci 2")
+talk(3, 7051)
+t.equal(flow("a", 3, 7051)["bearer"], 5, "a bearer without a TFT carries what its rules are bound to")
+give("a", 3, "rule activate", "name pre2")
+talk(3, 7050)
+talk(3, 7051)
+t.equal((flow("a", 3, 7050)["bearer"], flow("a", 3, 7051)["bearer"]), (7, 7),
+        "with the rule its charging-action's packet filters are of its TFT")
+t.equal(rules("a", 3)["pre2"]["filters"], "packet-filter media", "they are shown")
+give("a", 3, "rule deactivate", "name pre2")
+talk(3, 7051)
+t.equal(flow("a", 3, 7051)["bearer"], 5, "without it they are not")
+give("a", 3, "bearer delete", "id 7")
 call_info = t.sent("a", "ACS_CALL_INFO")
 t.ctl("a", f"session handoff callid {call[3]} rat-type eutran")
 t.becomes(lambda: t.sent("a", "ACS_CALL_INFO"), call_info + 1, "FR-181: a call's data are changed: +1")

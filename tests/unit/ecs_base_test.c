@@ -3,6 +3,8 @@
 
 #include "ecs_rig.h"
 #include "ecs/call.h"
+#include "ecs/dynamic.h"
+#include "ecs/rule/filter.h"
 
 /* An active engine with one session, under the rules and these lines in addition. */
 static void begin_with(struct rig *r, const char *more)
@@ -186,15 +188,13 @@ static void filter_line(struct ecs_packet_filter *f, const char *text)
 static bool passes(const char *lines, enum ecs_dir dir, const char *far, uint8_t proto,
                    uint16_t near_port, uint16_t far_port)
 {
-	bool up = dir == ECS_UPLINK, six = strchr(far, ':') != NULL, match;
+	bool six = strchr(far, ':') != NULL, match;
 	const char *ue = six ? UE6 : UE;
-	struct pk k = {.src = up ? ue : far, .dst = up ? far : ue, .proto = proto,
-	               .sport = up ? near_port : far_port, .dport = up ? far_port : near_port};
+	struct ecs_flow_key k = {.subscriber = addr(ue), .server = addr(far), .proto = proto,
+	                         .subscriber_port = near_port, .server_port = far_port};
 	struct ecs_service *s = ecs_service_new("s");
 	struct ecs_err e;
 	struct ecs_packet_filter *f = ecs_service_packet_filter(s, "f", false, &e);
-	struct ecs_packet p;
-	uint8_t b[PK_CAP];
 	char line[128];
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
@@ -205,8 +205,9 @@ static bool passes(const char *lines, enum ecs_dir dir, const char *far, uint8_t
 		filter_line(f, line);
 		lines += n + (lines[n] == '\n');
 	}
-	CU_ASSERT_EQUAL(ecs_packet_parse(b, pk_build(&k, b), dir, &p), 0);
-	match = ecs_filter_matches(f, &p);
+	match = ecs_filter_means(f, &k, dir, 0);
+	/* what is not known is not what a filter asks for */
+	CU_ASSERT_EQUAL(ecs_filter_means(f, &k, dir, -1), match && !f->has_tos);
 	ecs_service_free(s);
 	return match;
 }
@@ -236,6 +237,66 @@ static void packet_filters(void)
 		CU_ASSERT_FALSE(passes("ip tos-traffic-class = 1 mask = 1", dir, SERVER, 6, 1, 3));
 		CU_ASSERT_TRUE(passes("ip tos-traffic-class = 1 mask = 2", dir, SERVER, 6, 1, 3));
 	}
+}
+
+static unsigned bearer_of(struct conn *c, enum ecs_dir dir)
+{
+	CU_ASSERT_EQUAL(say(c, dir, 0, "x"), ECS_FORWARD);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(flow_of(c));
+	return flow_of(c)->bearer;
+}
+
+static struct conn udp(struct rig *r, uint16_t sport, uint16_t dport)
+{
+	return (struct conn){.r = r, .proto = 17, .sport = sport, .dport = dport};
+}
+
+static void filters_of_activated_rules(void)
+{
+	static const struct ecs_bearer_spec b6 = {.id = 6, .qos.qci = 1}, b7 = {.id = 7, .qos.qci = 2};
+	static const struct ecs_dyn_spec voice = {.name = "voice", .predefined = true},
+	                                 other = {.name = "other", .predefined = true};
+	struct ecs_service *next;
+	struct conn a, b, c, d;
+	struct rig r;
+	char text[12000];
+
+	snprintf(text, sizeof(text), "%s",
+	         "packet-filter media\n ip protocol = 17\n ip remote-port = 7000\n#exit\n"
+	         "packet-filter first\n ip remote-port = 7001\n priority 1\n#exit\n"
+	         "packet-filter second\n ip remote-port range 7001 to 7002\n priority 2\n#exit\n"
+	         "ruledef voice\n udp dst-port = 9\n#exit\nruledef other\n udp dst-port = 9\n#exit\n"
+	         "charging-action ca-voice\n qos-class-identifier 1\n tft packet-filter media\n"
+	         " tft packet-filter absent\n tft packet-filter second\n#exit\n"
+	         "charging-action ca-other\n qos-class-identifier 2\n tft packet-filter first\n#exit\n"
+	         "rulebase rb\n action priority 91 dynamic-only ruledef voice charging-action ca-voice\n"
+	         " action priority 92 dynamic-only ruledef other charging-action ca-other\n#exit\n");
+	begin_with(&r, text);
+	CU_ASSERT_EQUAL(ecs_bearer_make(r.e, 1, &b6, r.now), 0);
+	CU_ASSERT_EQUAL(ecs_bearer_make(r.e, 1, &b7, r.now), 0);
+	a = udp(&r, 1, 7000);
+	b = udp(&r, 2, 7001);
+	c = udp(&r, 3, 7002);
+	d = udp(&r, 4, 7003);
+	CU_ASSERT_EQUAL(bearer_of(&a, ECS_UPLINK), 5);
+	CU_ASSERT_EQUAL(ecs_rule_install(r.e, 1, &voice, r.now), 0);
+	CU_ASSERT_EQUAL(bearer_of(&a, ECS_UPLINK), 6);
+	CU_ASSERT_EQUAL(bearer_of(&b, ECS_UPLINK), 6);
+	CU_ASSERT_EQUAL(bearer_of(&c, ECS_DOWNLINK), 6);
+	CU_ASSERT_EQUAL(bearer_of(&d, ECS_UPLINK), 5);
+	CU_ASSERT_EQUAL(ecs_rule_install(r.e, 1, &other, r.now), 0);
+	CU_ASSERT_EQUAL(bearer_of(&b, ECS_UPLINK), 7); /* its filter comes first */
+	CU_ASSERT_EQUAL(bearer_of(&a, ECS_UPLINK), 6);
+	CU_ASSERT_EQUAL(ecs_rule_remove(r.e, 1, "voice", r.now), 0);
+	CU_ASSERT_EQUAL(bearer_of(&a, ECS_UPLINK), 5);
+	CU_ASSERT_EQUAL(bearer_of(&b, ECS_UPLINK), 7);
+	/* a commit takes the filter away, and its service */
+	next = service(rules);
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(r.e, next, r.now), 0);
+	ecs_service_free(r.svc);
+	r.svc = next;
+	CU_ASSERT_EQUAL(bearer_of(&b, ECS_UPLINK), 5);
+	end(&r);
 }
 
 /* --- limits ----------------------------------------------------------------------------------- */
@@ -354,6 +415,7 @@ CU_TestInfo ecs_base_tests[] = {
 	{"lines that need activation", lines_that_need_activation},
 	{"lists of a rulebase do not mix", lists_do_not_mix},
 	{"packet filters", packet_filters},
+	{"packet filters of activated rules", filters_of_activated_rules},
 	{"system-limit l4-flows", limit_of_flows},
 	{"tcp 2msl-timeout", closed_connections_linger},
 	{"check-point accounting sync-timer", accounting_is_told_in_turns},
