@@ -289,14 +289,6 @@ static int busy_if_there(int rc)
 	return rc == SRP_EDUP ? SRP_EBUSY : rc;
 }
 
-static bool hop_is_there(const struct chassis_shared *sh, const struct ecs_addr *a)
-{
-	for (size_t i = 0; i < sh->nhop; i++)
-		if (memcmp(&sh->hop[i].addr, a, sizeof(*a)) == 0)
-			return true;
-	return false;
-}
-
 /* A device for each next hop that a charging-action names: what the session managers write there is
  * routed by it. */
 static int open_hops(struct chassis_shared *sh, const char *suffix, char *why, size_t cap)
@@ -309,7 +301,7 @@ static int open_hops(struct chassis_shared *sh, const char *suffix, char *why, s
 		struct chassis_hop *h = &sh->hop[sh->nhop];
 		int rc;
 
-		if (memcmp(&a->nexthop, &none, sizeof(none)) == 0 || hop_is_there(sh, &a->nexthop))
+		if (memcmp(&a->nexthop, &none, sizeof(none)) == 0 || chassis_hop_of(sh, &a->nexthop))
 			continue;
 		if (sh->nhop == CHASSIS_HOPS_MAX) {
 			chassis_log(LOG_ERR, "charging-action %s: more than %d next hops, packets go "

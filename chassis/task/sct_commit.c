@@ -37,6 +37,20 @@ static bool equal(const char *a, size_t na, const char *b, size_t nb)
 	return na == nb && memcmp(a, b, na) == 0;
 }
 
+/* A next hop is named that has no device yet. */
+static bool hop_waits(const struct chassis_shared *sh, const struct ecs_service *s)
+{
+	static const struct ecs_addr none;
+
+	for (size_t i = 0; s && i < ecs_service_actions(s); i++) {
+		const struct ecs_addr *a = &ecs_service_action(s, i)->nexthop;
+
+		if (memcmp(a, &none, sizeof(none)) != 0 && !chassis_hop_of(sh, a))
+			return true;
+	}
+	return false;
+}
+
 static int write_out(struct sct_commit *m, const char *text, size_t len)
 {
 	struct timespec now;
@@ -70,7 +84,8 @@ static void compile(void *arg)
 	}
 	if (rc == SRP_OK) {
 		m->acts = !equal(now, now_len, to, to_len);
-		m->waits = !equal(all, all_len, to, to_len);
+		m->waits = !equal(all, all_len, to, to_len) ||
+		           hop_waits(m->sct->ctx->shared, m->next->service);
 	}
 	if (rc == SRP_OK && m->acts)
 		rc = write_out(m, to, to_len);

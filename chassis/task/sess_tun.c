@@ -88,14 +88,12 @@ static void ask_demuxmgr(struct sessmgr *s, enum ecs_dir dir, const struct chass
 		s->ctx->slab->ecs.drop_no_session++;
 }
 
-/* The device of a next hop; one that was not configured when the chassis started has none. */
 static int hop_fd(struct sessmgr *s, const struct ecs_addr *a, int otherwise)
 {
-	const struct chassis_shared *sh = s->ctx->shared;
+	const struct chassis_hop *h = chassis_hop_of(s->ctx->shared, a);
 
-	for (size_t i = 0; i < sh->nhop; i++)
-		if (memcmp(&sh->hop[i].addr, a, sizeof(*a)) == 0)
-			return sh->hop[i].fd;
+	if (h)
+		return h->fd;
 	s->ctx->slab->task_ctr.nexthop_unknown++;
 	return otherwise;
 }

@@ -44,6 +44,14 @@ struct chassis_task_base {
 	int status;
 };
 
+const struct chassis_hop *chassis_hop_of(const struct chassis_shared *sh, const struct ecs_addr *a)
+{
+	for (size_t i = 0; i < sh->nhop; i++)
+		if (memcmp(&sh->hop[i].addr, a, sizeof(*a)) == 0)
+			return &sh->hop[i];
+	return NULL;
+}
+
 /* --- slots and messages -------------------------------------------------------------------- */
 
 size_t chassis_slot(enum chassis_task task, unsigned instance)

@@ -65,6 +65,9 @@ struct chassis_shared {
 	size_t nhop;
 };
 
+/** The device of a next hop; NULL: it was not configured when the chassis started. */
+const struct chassis_hop *chassis_hop_of(const struct chassis_shared *sh, const struct ecs_addr *a);
+
 /** Slot of a task's slab: supervisor 0, sct 1, vpnmgr 2, demuxmgr 3, sessmgr i at 4 + 2i, aaamgr i at
  *  5 + 2i; instance 0 is the standby of its kind. */
 size_t chassis_slot(enum chassis_task task, unsigned instance);

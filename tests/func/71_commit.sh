@@ -256,6 +256,10 @@ said, good = configure("a", "context gateway", "service-redundancy-protocol", "p
                        "exit")
 t.check(good and "takes effect after `save configuration` and `reload`" in said,
         "what cannot act at once says so", said)
+said, good = enter("a", "charging-action way", "nexthop-forwarding-address 10.9.9.9")
+t.check(good and "runs." in said and "takes effect after" in said,
+        "a next hop that has no device yet says so too", said)
+t.check(enter("a", "no charging-action way")[1], "it is taken back")
 number = version("a")["configuration_version"]
 said, good = configure("a", "context gateway", "service-redundancy-protocol", "priority 8",
                        "audit periodicity 61", "exit", "exit")
