@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/capture.c	%D%/capture.h	\
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
+	%D%/cli/config_content.c	%D%/cli/database.c	%D%/cli/database.h	\
 	%D%/cli/config_record.c	%D%/cli/config_words.c	\
 	%D%/cli/config_edit.c	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
 	%D%/license.c	%D%/license.def	%D%/license.h	\

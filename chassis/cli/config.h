@@ -148,6 +148,8 @@ void chassis_config_edit_free(struct chassis_config_edit *e);
 int chassis_config_edit_line(struct chassis_config_edit *e, const char *text, size_t len,
                              chassis_license_source_fn *source, void *source_arg, char *why,
                              size_t cap);
+/** The file that the shell opened for the next line (borrowed), or -1: it opened none. */
+void chassis_config_edit_file(struct chassis_config_edit *e, int fd);
 /** True after `end`, and after the `exit` that leaves configuration mode. */
 bool chassis_config_edit_left(const struct chassis_config_edit *e);
 /**

@@ -55,8 +55,10 @@ static bool copy(struct chassis_config_edit *e, const struct chassis_config *bas
 		cfg_parse(&e->cfg, e->g, text, len);
 	e->cfg.trusted = false;
 	e->cfg.source = NULL;
-	if (e->cfg.conf->service)
+	if (e->cfg.conf->service) {
 		ecs_service_trust(e->cfg.conf->service, false);
+		ecs_service_db_share(e->cfg.conf->service, base->service);
+	}
 	free(text);
 	return printed && !e->cfg.errors;
 }
@@ -115,6 +117,12 @@ int chassis_config_edit_line(struct chassis_config_edit *e, const char *text, si
 	e->cfg.source_arg = source_arg;
 	cfg_line(&e->cfg, e->g, text, len);
 	return ended(e);
+}
+
+void chassis_config_edit_file(struct chassis_config_edit *e, int fd)
+{
+	e->cfg.has_opened = true;
+	e->cfg.opened = fd;
 }
 
 bool chassis_config_edit_left(const struct chassis_config_edit *e)

@@ -46,6 +46,9 @@ struct cfg {
 	struct ecs_bandwidth_policy *policy;
 	struct ecs_qos_group *qos_group;
 	struct ecs_record_format *record;
+	uint32_t cf_policy;        /**< whose block is open */
+	int opened;                /**< what an operator's shell opened for this line; -1: nothing */
+	bool has_opened;           /**< `opened` says something: an operator's line */
 	enum ecs_trigger trigger;  /**< of the scheme whose block is open */
 	unsigned srp_line;         /**< where the interval was set that is checked in the end */
 	bool priority_used[128];   /**< in the block that was opened last, where there are some */

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "chassis/cli/database.h"
 #include "chassis/cli/exec.h"
 #include "chassis/cli/pipe.h"
 #include "chassis/io/conn.h"
@@ -39,7 +40,12 @@ struct chassis_shell {
 	char prompt[224];
 };
 
-static const struct chassis_row file_lines[] = {{.pattern = CHASSIS_LICENSE_COMMAND}};
+static const struct chassis_row file_lines[] = {
+	{.pattern = CHASSIS_LICENSE_COMMAND},
+#define X(words) {.pattern = words},
+	CHASSIS_DATABASE_COMMANDS(X)
+#undef X
+};
 
 /* --- output --------------------------------------------------------------------------------- */
 
@@ -391,7 +397,7 @@ struct chassis_shell *chassis_shell_new(const char *path, FILE *in, FILE *out, b
 	s->line = malloc(LINE_MAX_OUT);
 	s->loop = ev_loop_new(EVFLAG_AUTO);
 	s->grammar = chassis_exec_grammar(why, cap);
-	s->lines = chassis_grammar_new(file_lines, 1, 1, why, cap);
+	s->lines = chassis_grammar_new(file_lines, sizeof(file_lines) / sizeof(file_lines[0]), 1, why, cap);
 	if (s->loop && s->line && s->grammar && s->lines)
 		s->conn = chassis_conn_new(s->loop, fd, NULL, false, &chassis_ipc_frames, &ops, s);
 	else

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chassis/cli/database.h"
 #include "chassis/io/netlink.h"
 #include "chassis/io/tun.h"
 #include "srp/err.h"
@@ -84,6 +85,8 @@ struct chassis_config *chassis_config_read(const char *file, chassis_config_erro
 		return NULL;
 	}
 	c = chassis_config_parse(text, len, file, err, arg);
+	if (c)
+		chassis_database_load(c, err, arg);
 	free(text);
 	return c;
 }

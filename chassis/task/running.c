@@ -1,6 +1,8 @@
 #include "config.h"
 #include "chassis/task/running.h"
 
+#include "chassis/cli/database.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@
 #include "srp/err.h"
 #include "srp/hash.h"
 
-#define MAGIC   0x31676e696e6e7572ull
+#define MAGIC   0x32676e696e6e7572ull
 #define TEXT_AT 4096u
 #define ALIGN   64u
 #define SEALS   (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -21,7 +23,7 @@ _Static_assert(CHASSIS_LICENSE__N <= 16, "room for the keys");
 
 struct head {
 	uint64_t magic, version, digest, wall_ms;
-	uint64_t text_len, text_hash, sets_len, sets_hash;
+	uint64_t text_len, text_hash, sets_len, sets_hash, dbs_len, dbs_hash;
 	uint32_t key[16];        /* of each feature: 0 none, 1 without end, else its last day */
 	uint64_t hash;           /* of the head, where this is 0 */
 };
@@ -35,6 +37,11 @@ static uint64_t hash_head(struct head h)
 static uint64_t sets_at(uint64_t text_len)
 {
 	return TEXT_AT + (text_len + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static uint64_t dbs_at(const struct head *h)
+{
+	return sets_at(h->text_len) + (h->sets_len + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 /* --- writing -------------------------------------------------------------------------------- */
@@ -63,19 +70,16 @@ static int put(void *arg, const void *p, size_t n)
 	return SRP_OK;
 }
 
-static int hash_sets(int fd, struct head *h)
+static int hash_parts(int fd, struct head *h)
 {
-	uint64_t at = sets_at(h->text_len);
-	uint8_t *p;
+	uint64_t end = dbs_at(h) + h->dbs_len;
+	uint8_t *p = mmap(NULL, end, PROT_READ, MAP_SHARED, fd, 0);
 
-	h->sets_hash = srp_hash64(MAGIC, "", 0);
-	if (!h->sets_len)
-		return SRP_OK;
-	p = mmap(NULL, at + h->sets_len, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return SRP_ENOMEM;
-	h->sets_hash = srp_hash64(MAGIC, p + at, h->sets_len);
-	(void)munmap(p, at + h->sets_len);
+	h->sets_hash = srp_hash64(MAGIC, p + sets_at(h->text_len), h->sets_len);
+	h->dbs_hash = srp_hash64(MAGIC, p + dbs_at(h), h->dbs_len);
+	(void)munmap(p, end);
 	return SRP_OK;
 }
 
@@ -92,8 +96,14 @@ static int fill(int fd, struct head *h, const char *text, const struct ecs_servi
 	h->sets_len = o.at - sets_at(h->text_len);
 	if (rc == SRP_OK && h->sets_len > CHASSIS_RUNNING_SETS_MAX)
 		rc = SRP_ERANGE;
+	o.at = dbs_at(h);
+	if (rc == SRP_OK && ftruncate(fd, (off_t)o.at) < 0)
+		rc = SRP_ENOMEM;
 	if (rc == SRP_OK)
-		rc = hash_sets(fd, h);
+		rc = chassis_database_save(svc, put, &o);
+	h->dbs_len = o.at - dbs_at(h);
+	if (rc == SRP_OK)
+		rc = hash_parts(fd, h);
 	h->hash = hash_head(*h);
 	o.at = 0;
 	if (rc == SRP_OK)
@@ -142,12 +152,15 @@ static int check(const uint8_t *p, size_t len, struct head *h, char *why, size_t
 	if (h->magic != MAGIC || h->hash != hash_head(*h))
 		return refuse(why, cap, "its head is damaged");
 	if (!h->version || !h->text_len || h->text_len > CHASSIS_RUNNING_TEXT_MAX ||
-	    h->sets_len > CHASSIS_RUNNING_SETS_MAX || sets_at(h->text_len) + h->sets_len != len)
+	    h->sets_len > CHASSIS_RUNNING_SETS_MAX || h->dbs_len > CHASSIS_RUNNING_DBS_MAX ||
+	    dbs_at(h) + h->dbs_len != len)
 		return refuse(why, cap, "it is not as long as it says");
 	if (srp_hash64(MAGIC, p + TEXT_AT, h->text_len) != h->text_hash)
 		return refuse(why, cap, "its text is damaged");
 	if (srp_hash64(MAGIC, p + sets_at(h->text_len), h->sets_len) != h->sets_hash)
 		return refuse(why, cap, "its string sets are damaged");
+	if (srp_hash64(MAGIC, p + dbs_at(h), h->dbs_len) != h->dbs_hash)
+		return refuse(why, cap, "its databases are damaged");
 	return SRP_OK;
 }
 
@@ -170,6 +183,10 @@ int chassis_running_parse(const uint8_t *p, size_t len, struct chassis_running_f
 	c = chassis_config_parse_running((const char *)p + TEXT_AT, h.text_len, &keys, sets, why, cap);
 	if (!c)
 		return SRP_EFORMAT;
+	if (c->service && chassis_database_take(c->service, p + dbs_at(&h), (size_t)h.dbs_len) < 0) {
+		chassis_config_free(c);
+		return refuse(why, cap, "its databases are no databases");
+	}
 	if (chassis_config_digest(c) != h.digest) {
 		chassis_config_free(c);
 		snprintf(why, cap, "what was built from it has another digest");
@@ -188,7 +205,7 @@ int chassis_running_read(int fd, struct chassis_running_file *out, char *why, si
 	if (fd < 0 || fcntl(fd, F_GET_SEALS) != SEALS || fstat(fd, &st) < 0)
 		return refuse(why, cap, "it is no sealed memory");
 	if (st.st_size <= 0 ||
-	    (uint64_t)st.st_size > sets_at(CHASSIS_RUNNING_TEXT_MAX) + CHASSIS_RUNNING_SETS_MAX)
+	    (uint64_t)st.st_size > sets_at(CHASSIS_RUNNING_TEXT_MAX) + CHASSIS_RUNNING_SETS_MAX + CHASSIS_RUNNING_DBS_MAX)
 		return refuse(why, cap, "it is too large");
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED) {

@@ -8,6 +8,7 @@
 
 #define CHASSIS_RUNNING_TEXT_MAX (16u * 1024 * 1024)
 #define CHASSIS_RUNNING_SETS_MAX (256u * 1024 * 1024)
+#define CHASSIS_RUNNING_DBS_MAX  (ECS_DB__N * (2u * ECS_DB_BYTES_MAX + 64))
 
 /** Which configuration runs. */
 struct chassis_running {

@@ -163,6 +163,8 @@ void sct_config_line(struct sct_op *op, const char *line, size_t len, int fd);
 void sct_config_drop(struct sct_op *op);
 /** The configured state is @p next (taken) now. */
 void sct_config_changed(struct sct *s, struct chassis_config *next);
+/** `upgrade ... database`: @p fd: the file that the shell opened (borrowed), or -1. */
+void sct_config_upgrade(struct sct_op *op, const struct chassis_match *m, int fd);
 /** @p path: NULL: the file that the chassis started from. */
 void sct_config_save(struct sct_op *op, const char *path);
 void sct_config_reload(struct sct_op *op);

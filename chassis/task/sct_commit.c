@@ -83,7 +83,8 @@ static void compile(void *arg)
 		snprintf(m->why, sizeof(m->why), "%s", srp_strerror(rc));
 	}
 	if (rc == SRP_OK) {
-		m->acts = !equal(now, now_len, to, to_len);
+		m->acts = !equal(now, now_len, to, to_len) ||
+		          !ecs_service_db_same(m->running->service, m->next->service);
 		m->waits = !equal(all, all_len, to, to_len) ||
 		           hop_waits(m->sct->ctx->shared, m->next->service);
 	}

@@ -3,6 +3,8 @@
 #include "config.h"
 #include "chassis/task/sct.h"
 
+#include "chassis/cli/database.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +44,8 @@ static bool same(const struct chassis_config *a, const struct chassis_config *b)
 {
 	size_t na = 0, nb = 0;
 	char *ta = sct_config_text(a, &na), *tb = sct_config_text(b, &nb);
-	bool yes = ta && tb && na == nb && memcmp(ta, tb, na) == 0;
+	bool yes = ta && tb && na == nb && memcmp(ta, tb, na) == 0 &&
+	           ecs_service_db_same(a->service, b->service);
 
 	free(ta);
 	free(tb);
@@ -143,11 +146,75 @@ void sct_config_line(struct sct_op *op, const char *line, size_t len, int fd)
 		help(op, line, len - 1);
 		return;
 	}
+	chassis_config_edit_file(op->edit, fd);
 	rc = chassis_config_edit_line(op->edit, line, len, find_keys, &keys, why, sizeof(why));
 	if (chassis_config_edit_left(op->edit))
 		leave(op, rc, why, sizeof(why));
 	else
 		sct_op_finish(op, rc, rc == SRP_OK ? NULL : why);
+}
+
+/* --- databases ------------------------------------------------------------------------------ */
+
+/* As in configuration mode, but by itself: `upgrade` is the line of the database entered again. */
+static struct chassis_config *upgraded(struct sct_op *op, const char *words, const char *path, int fd,
+                                       char *why, size_t cap)
+{
+	const struct chassis_config *base = op->sct->configured;
+	struct chassis_config_edit *e = chassis_config_edit_new(base);
+	struct chassis_config *next = NULL;
+	char line[CHASSIS_LINE_MAX];
+	int rc = e ? SRP_OK : SRP_ENOMEM;
+
+	snprintf(why, cap, "%s", srp_strerror(SRP_ENOMEM));
+	if (rc == SRP_OK) {
+		snprintf(line, sizeof(line), "active-charging service %s",
+		         ecs_service_name(base->service));
+		rc = chassis_config_edit_line(e, line, strlen(line), NULL, NULL, why, cap);
+	}
+	if (rc == SRP_OK) {
+		snprintf(line, sizeof(line), "%s %s", words, path);
+		chassis_config_edit_file(e, fd);
+		rc = chassis_config_edit_line(e, line, strlen(line), NULL, NULL, why, cap);
+	}
+	if (rc == SRP_OK)
+		next = chassis_config_edit_take(e, why, cap);
+	chassis_config_edit_free(e);
+	return next;
+}
+
+void sct_config_upgrade(struct sct_op *op, const struct chassis_match *m, int fd)
+{
+	static const char *const words[ECS_DB__N] = {
+#define X(sym, text, words) [ECS_DB_##sym] = words,
+		ECS_DBS(X)
+#undef X
+	};
+	const struct chassis_config *now = op->sct->configured;
+	unsigned kind = chassis_match_has(m, "content-filtering")  ? ECS_DB_CATEGORIES
+	                : chassis_match_has(m, "url-blacklisting") ? ECS_DB_BLACKLIST
+	                                                           : ECS_DB_OS;
+	char why[CHASSIS_DATABASE_WHY + CHASSIS_EXPECT_MAX];
+	struct chassis_config *next;
+	int rc;
+
+	if (!now->service) {
+		sct_op_finish(op, SRP_ENOENT, "there is no active-charging service");
+		return;
+	}
+	next = upgraded(op, words[kind], chassis_match_text(m, "path"), fd, why, sizeof(why));
+	if (!next) {
+		sct_op_finish(op, SRP_EINVAL, why);
+		return;
+	}
+	if (same(next, now)) {
+		chassis_config_free(next);
+		sct_op_finish(op, SRP_OK, "the database says what it said before");
+		return;
+	}
+	rc = sct_commit_begin(op, next);
+	if (rc != SRP_OK)
+		sct_op_finish(op, rc, rc == SRP_EBUSY ? "another change is being taken over" : NULL);
 }
 
 /* --- save and reload ------------------------------------------------------------------------ */

@@ -103,6 +103,8 @@ void sct_entered_take(struct sct *s)
 	}
 	h.tries = 0;
 	(void)put(fd, &h, sizeof(h), 0);
+	if (c->service)
+		ecs_service_db_share(c->service, s->ctx->shared->config->service);
 	s->configured = s->entered = c;
 	s->generation = h.generation;
 	s->saved = h.saved;

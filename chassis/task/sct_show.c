@@ -529,7 +529,9 @@ void sct_run(struct sct_op *op, const char *line, size_t len, int fd)
 			sct_load_start(op, fd);
 			return;
 		}
-		if (handlers[m.row])
+		if (m.row == CHASSIS_EXEC_UPGRADE)
+			sct_config_upgrade(op, &m, fd);
+		else if (handlers[m.row])
 			handlers[m.row](op, &m);
 		else
 			sct_op_finish(op, SRP_EINVAL, "a command of the shell, not of the chassis");

@@ -263,6 +263,10 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 		            ecs_record_print(&x->pub, put_canon, c));
 	if (s->xheaders.n)
 		CANON_TABLE(&s->xheaders, xheader, x, canon_xheader(c, &x->pub));
+	if (s->cf_policies.n)
+		CANON_TABLE(&s->cf_policies, cf_policy, p, ecs_cf_policy_print(&p->pub, put_canon, c));
+	if (s->raters.n)
+		CANON_TABLE(&s->raters, rater, r, ecs_rater_print(&r->pub, false, put_canon, c));
 	if (s->policies.n)
 		CANON_TABLE(&s->policies, bandwidth_policy, p, ecs_policy_print(&p->pub, put_canon, c));
 	if (s->qos_groups.n) {

@@ -35,6 +35,8 @@ struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase)
 	for (unsigned f = 0; f < ECS_F__N; f++)
 		if (fields & FIELD_BIT(f))
 			*((bool *)(void *)&r + reads_at[f]) = true;
+	if (rb->conf.blacklisting || rb->conf.cf_policy || rb->conf.cf_mode != ECS_CF_MODE_STATIC)
+		r.needs.http = r.needs.every = true;
 	/* both stand in the same bytes as the requests */
 	if (r.needs.headers || r.needs.reply)
 		r.needs.http = true;

@@ -249,6 +249,20 @@ static void print_xheader(struct printer *p, const struct ecs_xformat *x)
 	block_close(p);
 }
 
+static void print_content(struct printer *p, const struct ecs_service *s)
+{
+	TABLE_EACH(&s->cf_policies, cf_policy, o) {
+		block_open(p, "content-filtering category policy-id", o->o.name);
+		ecs_cf_policy_print(&o->pub, put_line, p);
+		block_close(p);
+	}
+	TABLE_EACH(&s->raters, rater, o) {
+		block_open(p, "content-filtering server-group", o->o.name);
+		ecs_rater_print(&o->pub, true, put_line, p);
+		block_close(p);
+	}
+}
+
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg)
 {
@@ -256,6 +270,7 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 
 	block_open(&p, "active-charging service", s->name);
 	print_own(&p, s);
+	ecs_dbs_print(s, put_line, &p);
 	TABLE_EACH(&s->host_pools, pool, o)
 		print_pool(&p, o, "host-pool", "ip");
 	TABLE_EACH(&s->port_maps, pool, o)
@@ -273,6 +288,7 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 	print_records(&p, &s->records[ECS_RECORD_UDR], "udr-format");
 	TABLE_EACH(&s->xheaders, xheader, x)
 		print_xheader(&p, &x->pub);
+	print_content(&p, s);
 	TABLE_EACH(&s->policies, bandwidth_policy, x) {
 		block_open(&p, "bandwidth-policy", x->pub.name);
 		ecs_policy_print(&x->pub, put_line, &p);

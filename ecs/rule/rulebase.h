@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ecs/rule/action.h"
+#include "ecs/rule/content.h"
 
 /** Packets without payload that are charged to the application:
  *  `flow control-handshaking charge-to-application`. */

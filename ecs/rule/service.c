@@ -253,6 +253,8 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->records[ECS_RECORD_EDR] = TABLE(record_format, "edr-format", ECS_RECORDS_MAX, NULL);
 	s->records[ECS_RECORD_UDR] = TABLE(record_format, "udr-format", ECS_RECORDS_MAX, NULL);
 	s->xheaders = TABLE(xheader, "xheader-format", ECS_XHEADERS_MAX, NULL);
+	s->cf_policies = TABLE(cf_policy, "content-filtering policy", ECS_CF_POLICIES_MAX, ecs_cf_policy_fini);
+	s->raters = TABLE(rater, "content-filtering server-group", ECS_RATERS_MAX, NULL);
 	s->schemes = TABLE(scheme, "service-scheme", SCHEMES_MAX, scheme_fini);
 	s->classes = TABLE(subs_class, "subs-class", RULEBASES_MAX, NULL);
 	s->bases = TABLE(subs_base, "subscriber-base", RULEBASES_MAX, base_fini);
@@ -279,6 +281,10 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->bases);
 	obj_table_fini(&s->xheaders);
 	obj_table_fini(&s->filters);
+	obj_table_fini(&s->cf_policies);
+	obj_table_fini(&s->raters);
+	for (unsigned i = 0; i < ECS_DB__N; i++)
+		ecs_db_unref(s->db[i].db);
 	obj_table_fini(&s->policies);
 	obj_table_fini(&s->qos_groups);
 	for (unsigned i = 0; i < ECS_RECORD_KIND__N; i++)

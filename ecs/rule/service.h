@@ -13,6 +13,7 @@
 
 #include "ecs/packet.h"
 #include "ecs/rule/action.h"
+#include "ecs/rule/content.h"
 #include "ecs/rule/xheader.h"
 #include "ecs/rule/filter.h"
 #include "ecs/rule/limit.h"
@@ -504,6 +505,7 @@ uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_
 struct ecs_needs {
 	bool http;    /**< requests */
 	bool headers; /**< their header fields */
+	bool every;   /**< requests: each of several that came at once */
 	bool reply;   /**< responses */
 	bool tls, quic, dns, app;
 	bool names;   /**< addresses in answers of DNS */

@@ -5,6 +5,7 @@
 
 #include <hs.h>
 
+#include "ecs/rule/option.h"
 #include "ecs/rule/service.h"
 #include "ecs/rule/trigger.h"
 #include "srp/err.h"
@@ -267,6 +268,16 @@ struct xheader {
 	struct ecs_xformat pub;
 };
 
+struct cf_policy {
+	struct obj o;
+	struct ecs_cf_policy pub;
+};
+
+struct rater {
+	struct obj o;
+	struct ecs_rater pub;
+};
+
 struct bandwidth_policy {
 	struct obj o;
 	struct ecs_bandwidth_policy pub;
@@ -317,6 +328,7 @@ struct ecs_service {
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
 		classes, bases, xheaders, host_pools, port_maps, filters, policies, qos_groups,
+		cf_policies, raters,
 		records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */
 	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
@@ -325,6 +337,10 @@ struct ecs_service {
 	uint32_t l4_flows;           /**< 0: no limit */
 	uint32_t sync_icsr_s, sync_sr_s; /**< 0: each second */
 	bool recover_p2p;            /**< flow-recovery p2p */
+	struct {
+		char path[ECS_DB_FILE_MAX + 1]; /* empty: none */
+		struct ecs_db *db;              /* NULL: not read */
+	} db[ECS_DB__N];
 	/* made at commit */
 	uint64_t digest;
 	struct ecs_line *lines;
@@ -485,6 +501,17 @@ void ecs_limits_compile(struct ecs_service *s, const struct rulebase *rb, struct
 
 void ecs_filter_print(const struct ecs_packet_filter *f, void (*put)(void *arg, const char *line),
                       void *arg);
+/** What a group of rating servers is while nothing is said. */
+#define ECS_RATER_SERVICE    "reqmod"
+#define ECS_RATER_RESPONSE_S 5u
+#define ECS_RATER_RETRY_S    30u
+void ecs_cf_policy_fini(struct obj *o);
+void ecs_cf_policy_print(const struct ecs_cf_policy *p, void (*put)(void *arg, const char *line), void *arg);
+/** @p servers: with what may differ between the two chassis: where the servers are. */
+void ecs_rater_print(const struct ecs_rater *r, bool servers, void (*put)(void *arg, const char *line),
+                     void *arg);
+/** The files of databases. */
+void ecs_dbs_print(const struct ecs_service *s, void (*put)(void *arg, const char *line), void *arg);
 void ecs_record_print(const struct ecs_record_format *r, void (*put)(void *arg, const char *line),
                       void *arg);
 

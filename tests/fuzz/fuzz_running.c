@@ -1,6 +1,7 @@
 /* fuzz_running: what a task reads of a configuration that is to run. The bytes are the memory itself; or
  * (first byte odd) text and string sets under a head that is right, as one who has taken over sct could
- * write it: two bytes of length, the text, the sets. What is taken has the digest that was said. */
+ * write it: two bytes of length, the text, the sets (second bit
+ * set: the databases instead). What is taken has the digest that was said. */
 #include "config.h"
 
 #include <stdint.h>
@@ -14,10 +15,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define TEXT_AT 4096u
-#define MAGIC   0x31676e696e6e7572ull
+#define MAGIC   0x32676e696e6e7572ull
 
 struct head {
-	uint64_t magic, version, digest, wall_ms, text_len, text_hash, sets_len, sets_hash;
+	uint64_t magic, version, digest, wall_ms, text_len, text_hash, sets_len, sets_hash, dbs_len, dbs_hash;
 	uint32_t key[16];
 	uint64_t hash;
 };
@@ -48,9 +49,9 @@ static uint64_t digest(const char *text, size_t n)
 	return d;
 }
 
-static void under_a_head(const uint8_t *data, size_t size)
+static void under_a_head(const uint8_t *data, size_t size, bool dbs)
 {
-	size_t ntext = (size_t)data[0] << 8 | data[1], at, n;
+	size_t ntext = (size_t)data[0] << 8 | data[1], at, n, rest;
 	struct head h = {.magic = MAGIC, .version = 2};
 	uint8_t *p;
 
@@ -59,16 +60,19 @@ static void under_a_head(const uint8_t *data, size_t size)
 	if (ntext > size)
 		ntext = size;
 	at = TEXT_AT + (ntext + 63) / 64 * 64;
-	n = at + size - ntext;
+	rest = size - ntext;
+	n = at + (dbs ? rest : (rest + 63) / 64 * 64);
 	p = calloc(1, n);
 	if (!p)
 		return;
 	memcpy(p + TEXT_AT, data, ntext);
 	memcpy(p + at, data + ntext, size - ntext);
 	h.text_len = ntext;
-	h.sets_len = size - ntext;
+	h.sets_len = dbs ? 0 : rest;
+	h.dbs_len = dbs ? rest : 0;
 	h.text_hash = srp_hash64(MAGIC, p + TEXT_AT, ntext);
-	h.sets_hash = srp_hash64(MAGIC, p + at, size - ntext);
+	h.sets_hash = srp_hash64(MAGIC, p + at, h.sets_len);
+	h.dbs_hash = srp_hash64(MAGIC, p + at, h.dbs_len);
 	h.digest = digest((const char *)data, ntext);
 	h.hash = srp_hash64(MAGIC, &h, sizeof(h));
 	memcpy(p, &h, sizeof(h));
@@ -79,7 +83,7 @@ static void under_a_head(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size > 3 && data[0] & 1)
-		under_a_head(data + 1, size - 1);
+		under_a_head(data + 1, size - 1, data[0] & 2);
 	else
 		read_it(data, size);
 	return 0;
