@@ -11,7 +11,7 @@
 
 #define IDS_AT_ONCE 64u
 
-#define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5 + 1)
+#define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5 + 1 + 1 + 5 * ECS_REDIRECTED_MAX)
 #define BEARER_LEN (ECS_KIND_HEAD_MAX(2) + 4 + 10 + 3 + ECS_SDFS_MAX * ECS_SDF_LEN)
 #define CLP_LEN    (ECS_KIND_HEAD_MAX(1) + 18)
 
@@ -60,11 +60,17 @@ static int call_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
                        struct srp_mp_w *w)
 {
 	const struct ecs_session *s = of_call(o);
+	uint32_t n = 0;
 
 	(void)ctx;
 	srp_mp_w_uint(w, s->pending & ECS_PENDING_HANDOFF);
 	srp_mp_w_uint(w, s->flow_ids);
 	srp_mp_w_uint(w, s->rat);
+	while (n < ECS_REDIRECTED_MAX && s->redirected[n])
+		n++;
+	srp_mp_w_array(w, n);
+	for (uint32_t i = 0; i < n; i++)
+		srp_mp_w_uint(w, s->redirected[i]);
 	return w->err;
 }
 
@@ -79,8 +85,8 @@ void ecs_flow_reserve(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                       struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
+	uint32_t ids, n, redirected[ECS_REDIRECTED_MAX] = {0};
 	uint8_t pending, rat;
-	uint32_t ids;
 	struct ecs_session *s;
 	int rc = ecs_kind_session(ctx, key, &s);
 
@@ -91,12 +97,19 @@ static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	pending = (uint8_t)srp_mp_uint(r, ECS_PENDING_HANDOFF);
 	ids = (uint32_t)srp_mp_uint(r, ECS_FLOW_COUNTER_MAX);
 	rat = (uint8_t)srp_mp_uint(r, ECS_RAT__N - 1);
+	n = srp_mp_array(r, ECS_REDIRECTED_MAX);
+	for (uint32_t i = 0; i < n && !r->err; i++) {
+		redirected[i] = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+		if (!redirected[i])
+			srp_mp_fail(r, SRP_EINVAL);
+	}
 	if (r->err)
 		return r->err;
 	if (pending != (s->pending & ECS_PENDING_HANDOFF))
 		ecs_session_pending(ctx->owner, s, pending,
 		                    (uint8_t)(ECS_PENDING_HANDOFF & ~pending), ctx->now);
 	s->rat = rat;
+	memcpy(s->redirected, redirected, sizeof(redirected));
 	s->flow_ids = ids;
 	if (ids > s->next_flow)
 		s->next_flow = ids;
@@ -115,6 +128,7 @@ static int call_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 		return rc == SRP_ENOSESS ? SRP_ENOENT : rc;
 	ecs_tell_deleted(ctx->owner, &s->call, ECS_TELL_LISTS, ctx->now);
 	ecs_obj_anew(&s->call);
+	memset(s->redirected, 0, sizeof(s->redirected));
 	ecs_session_pending(ctx->owner, s, 0, ECS_PENDING_HANDOFF, ctx->now);
 	return 0;
 }
@@ -360,7 +374,7 @@ static void clp_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 
 const struct srp_ckpt_kind ecs_kind_call = {
 	.id = 179, .del_id = 188, .name = "ACS_CALL_INFO", .del_name = "DEL_ACS_CALL_INFO",
-	.rank = 1, .nkey = 1, .nfields = 3, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
+	.rank = 1, .nkey = 1, .nfields = 4, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
 	.key = call_key, .parent = call_parent, .gate = call_gate, .encode = call_encode,
 	.apply = call_apply, .remove = call_remove, .find = call_find, .walk = call_walk,
 	.passed = call_passed,

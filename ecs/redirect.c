@@ -6,14 +6,17 @@
 #include <string.h>
 
 #include "ecs/call.h"
+#include "ecs/enforce.h"
 #include "ecs/kind.h"
 #include "ecs/reply.h"
 #include "ecs/tcp.h"
+#include "srp/hash.h"
 
 #define HEADS      1024u
 #define NONE       UINT16_MAX
 #define PROTO_TCP  6u
 #define BODY_MAX   ECS_REPLY_MAX
+#define FIRST_KEY  0x6669727374u
 
 struct entry {
 	uint32_t callid, flow;
@@ -150,6 +153,50 @@ void ecs_redirect_clear(struct ecs_engine *e)
 		}
 }
 
+/* --- first requests --------------------------------------------------------------------------- */
+
+/* What a session remembers of an action: another URL is another notice. */
+static uint32_t first_id(const struct ecs_charging_action *a)
+{
+	uint64_t h = srp_hash64(FIRST_KEY, a->name, strlen(a->name)) ^
+	             srp_hash64(FIRST_KEY + 1, a->redirect_url, strlen(a->redirect_url));
+
+	return (uint32_t)h | 1u;
+}
+
+static bool first_was(const struct ecs_session *s, uint32_t id)
+{
+	for (unsigned i = 0; i < ECS_REDIRECTED_MAX; i++)
+		if (s->redirected[i] == id)
+			return true;
+	return false;
+}
+
+/* Of more actions than there is room for, the oldest is forgotten. */
+static void first_is(struct ecs_engine *e, struct ecs_session *s, uint32_t id, struct srp_time now)
+{
+	if (first_was(s, id))
+		return;
+	memmove(s->redirected + 1, s->redirected, sizeof(s->redirected) - sizeof(s->redirected[0]));
+	s->redirected[0] = id;
+	ecs_tell_changed(e, &s->call, now);
+}
+
+/* A request that is not the first. */
+static bool follows(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a)
+{
+	e->conf.counters->redirects_followed += w->pkts;
+	switch ((enum ecs_post_redirect)a->post_redirect) {
+	case ECS_POST_DISCARD:
+		return true;
+	case ECS_POST_TERMINATE:
+		(void)ecs_stage_terminate(e, w, a);
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* --- packets of our own ----------------------------------------------------------------------- */
 
 static void answer(struct ecs_engine *e, const struct ecs_way *w, const char *url, uint32_t data)
@@ -214,7 +261,8 @@ static bool from_server(struct ecs_engine *e, const struct ecs_way *w)
 	return true;
 }
 
-static bool redirect(struct ecs_engine *e, const struct ecs_way *w, const char *url, uint32_t data)
+static bool redirect(struct ecs_engine *e, const struct ecs_way *w,
+                     const struct ecs_charging_action *a, uint32_t data)
 {
 	struct ecs_flow *f = w->f;
 
@@ -229,12 +277,23 @@ static bool redirect(struct ecs_engine *e, const struct ecs_way *w, const char *
 		                                     ECS_TCP_FIN | ECS_TCP_ACK);
 		f->flags |= ECS_FLOW_F_FIN_DOWN;
 		ecs_recoverable_changed(e, f, w->now);
+		if (a->post_redirect)
+			first_is(e, f->session, first_id(a), w->now);
 	}
-	answer(e, w, url, data);
+	answer(e, w, a->redirect_url, data);
 	return true;
 }
 
-bool ecs_redirect(struct ecs_engine *e, const struct ecs_way *w,
+/* A flow that was redirected, here or before it was recovered, is not judged again. */
+static bool is_first(const struct ecs_engine *e, const struct ecs_flow *f,
+                     const struct ecs_charging_action *a)
+{
+	if (!a->post_redirect || (ecs_flow_recovered(e, f) && (f->flags & ECS_FLOW_F_FIN_DOWN)))
+		return true;
+	return !first_was(f->session, first_id(a));
+}
+
+bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
                   const struct ecs_charging_action *a)
 {
 	const struct ecs_packet *p = w->p;
@@ -250,10 +309,12 @@ bool ecs_redirect(struct ecs_engine *e, const struct ecs_way *w,
 	if (p->dir == ECS_DOWNLINK)
 		return there && from_server(e, w);
 	if (data && is_request(e, w, a)) {
+		if (!there && !is_first(e, f, a))
+			return follows(e, w, a);
 		/* the length of a request in fragments is not known: no answer can be made */
 		if (p->frag == ECS_FRAG_FIRST)
 			return true;
-		return redirect(e, w, a->redirect_url, data);
+		return redirect(e, w, a, data);
 	}
 	if (there && (data || (p->tcp_flags & ECS_TCP_FIN)) && !(p->tcp_flags & ECS_TCP_RST)) {
 		const struct ecs_reply r = {.dir = ECS_DOWNLINK, .seq = p->tcp_ack,

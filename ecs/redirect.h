@@ -4,7 +4,11 @@
  *
  * All that an answer needs is in the packet that it answers, so that a flow which another chassis
  * or process redirected before, and whose rule came by checkpoint, is redirected here as well.
- * Other packets of the rule (handshakes, what is no HTTP) are forwarded. */
+ * Other packets of the rule (handshakes, what is no HTTP) are forwarded.
+ *
+ * `first-request-only`: only the first request of a session under a charging-action is redirected; those
+ * on its later connections are let through, dropped, or end their flow. That there was a first one
+ * is part of the record of the call. */
 #ifndef ECS_REDIRECT_H
 #define ECS_REDIRECT_H
 
@@ -15,7 +19,7 @@
  *
  * @return true: it was answered, or is to be dropped; false: it goes on its way
  */
-bool ecs_redirect(struct ecs_engine *e, const struct ecs_way *w,
+bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
                   const struct ecs_charging_action *a);
 /** A flow ends: its entry, if it has one, is deleted. */
 void ecs_redirect_end(struct ecs_engine *e, struct ecs_flow *f);

@@ -70,6 +70,8 @@ struct ecs_call_figure {
 
 struct ecs_call_more;
 
+#define ECS_REDIRECTED_MAX 4u /**< `first-request-only` actions that a session knows of */
+
 struct ecs_session {
 	struct srp_ckpt_obj full; /**< Full Checkpoint, 240; its deletion INVALIDATE_CRR, 1 */
 	struct srp_ckpt_obj call;         /**< ACS_CALL_INFO, 179; DEL_ACS_CALL_INFO 188 */
@@ -93,6 +95,8 @@ struct ecs_session {
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
 	uint32_t stages;                  /**< ECS_STAGE_BIT: needed by each of its packets */
 	uint16_t redirects;               /**< entries of its redirected flows (redirect.h) */
+	uint32_t redirected[ECS_REDIRECTED_MAX]; /**< under which `first-request-only` actions a first
+	                                       request was redirected, the last of them first; 0: none */
 	struct ecs_bearer first;          /**< the default bearer */
 	struct ecs_bearer *dedicated;     /**< [ECS_BEARERS_MAX - 1] on the heap; NULL: none ever */
 	struct srp_list all;              /**< of the engine */

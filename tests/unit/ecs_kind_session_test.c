@@ -320,6 +320,12 @@ static void test_call(void)
 	CU_ASSERT_EQUAL(t->pending, ECS_PENDING_HANDOFF);
 	CU_ASSERT_EQUAL(t->next_flow, 500);
 	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call));
+	s->redirected[0] = 77;
+	s->redirected[1] = UINT32_MAX;
+	CU_ASSERT_FALSE(kit_same(&a, &s->call, &b, &t->call));
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call));
+	CU_ASSERT_EQUAL(memcmp(s->redirected, t->redirected, sizeof(s->redirected)), 0);
 	CU_ASSERT_EQUAL(ecs_session_control(a.e, 7, false, a.now), 0);
 	CU_ASSERT_FALSE(kit_same(&a, &s->call, &b, &t->call));
 	s->flow_ids = 3;
@@ -329,16 +335,25 @@ static void test_call(void)
 	/* a reason that is not a peer's to give, a counter that leaves us no ids */
 	buf[0] = ECS_PENDING_SWITCHOVER;
 	buf[1] = buf[2] = 0;
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 3, 3, &out),
+	buf[3] = 0x90;
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 4, 4, &out),
 	                SRP_ERANGE);
-	memcpy(buf, "\x00\xce\xff\xff\xff\xff\x00", 7);
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 7, 3, &out),
+	memcpy(buf, "\x00\xce\xff\xff\xff\xff\x00\x90", 8);
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 8, 4, &out),
 	                SRP_ERANGE);
 	/* a radio access that there is not */
 	buf[0] = buf[1] = 0;
 	buf[2] = ECS_RAT__N;
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 3, 3, &out),
+	buf[3] = 0x90;
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 4, 4, &out),
 	                SRP_ERANGE);
+	/* redirections: none of them nothing, no more than there is room for */
+	memcpy(buf, "\x00\x00\x00\x92\x05\x00", 6);
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 6, 4, &out),
+	                SRP_EINVAL);
+	memcpy(buf, "\x00\x00\x00\x95\x01\x02\x03\x04\x05", 9);
+	CU_ASSERT_NOT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 9, 4, &out),
+	                    0);
 	CU_ASSERT_EQUAL(t->next_flow, 500);
 	ecs_session_control(a.e, 7, true, a.now);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);

@@ -300,6 +300,80 @@ static void the_second_request(void)
 	end(&r);
 }
 
+/* --- first-request-only ----------------------------------------------------------------------- */
+
+static void begin_first(struct rig *r, const char *how)
+{
+	struct ecs_session_spec sp = spec_of(1, UE, NULL);
+	const char *at = strstr(redirecting, "\n#exit\nrulebase");
+	char text[4000];
+
+	snprintf(text, sizeof(text), "%.*s first-request-only%s%s", (int)(at - redirecting), redirecting,
+	         how, at);
+	setup(r, text, 0);
+	r->e->conf.ops = &sending;
+	ecs_engine_active(r->e, true, r->now);
+	CU_ASSERT_EQUAL_FATAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
+	nsent = 0;
+}
+
+/* The verdict of the first request of another connection. */
+static enum ecs_verdict another(struct rig *r, uint16_t sport)
+{
+	struct conn c = tcp(r, sport, 80);
+
+	open_up(&c);
+	nsent = 0;
+	return tell(&c, ECS_UPLINK, ACK, GET("b.video.example"));
+}
+
+static void the_first_only(void)
+{
+	static const struct {
+		const char *how;
+		enum ecs_verdict v;
+		unsigned sent, flows;
+	} after[] = {
+		{"", ECS_FORWARD, 0, 2}, {" post-redirect allow", ECS_FORWARD, 0, 2},
+		{" post-redirect discard", ECS_DROP, 0, 2}, {" post-redirect terminate", ECS_DROP, 2, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		struct ecs_session_spec sp = spec_of(2, NULL, UE6);
+		struct rig r;
+		struct conn c;
+		unsigned told;
+		uint32_t at;
+
+		begin_first(&r, after[i].how);
+		c = tcp(&r, 4000, 80);
+		open_up(&c);
+		told = r.changed[ecs_kind_call.id];
+		at = c.up;
+		CU_ASSERT_EQUAL(tell(&c, ECS_UPLINK, ACK, GET("a.video.example")), ECS_DROP);
+		CU_ASSERT_EQUAL(nsent, 2);
+		CU_ASSERT_EQUAL(r.changed[ecs_kind_call.id], told + 1);
+		c.up = at; /* a retransmission is answered again */
+		CU_ASSERT_EQUAL(tell(&c, ECS_UPLINK, ACK, GET("a.video.example")), ECS_DROP);
+		CU_ASSERT_EQUAL(nsent, 3);
+		CU_ASSERT_EQUAL(r.c.redirects_followed, 0);
+		CU_ASSERT_EQUAL(another(&r, 4001), after[i].v);
+		CU_ASSERT_EQUAL(nsent, after[i].sent);
+		CU_ASSERT_EQUAL(ecs_engine_flows(r.e), after[i].flows);
+		CU_ASSERT_EQUAL(r.c.redirects_followed, 1);
+		CU_ASSERT_EQUAL(r.c.redirects_added, 1);
+		CU_ASSERT_EQUAL(r.changed[ecs_kind_call.id], told + 1);
+		/* of another session it is the first */
+		CU_ASSERT_EQUAL_FATAL(ecs_session_create(r.e, &sp, r.now, &r.s), 0);
+		c = tcp(&r, 4000, 80);
+		c.v6 = true;
+		open_up(&c);
+		CU_ASSERT_EQUAL(tell(&c, ECS_UPLINK, ACK, GET("a.video.example")), ECS_DROP);
+		CU_ASSERT_EQUAL(r.c.redirects_added, 2);
+		end(&r);
+	}
+}
+
 static void fragments(void)
 {
 	struct rig r;
@@ -491,6 +565,7 @@ CU_TestInfo ecs_redirect_tests[] = {
 	{"a request in pieces", a_request_in_pieces},
 	{"a rule of L4; packets that are no requests", a_rule_without_analyzers},
 	{"the second request of a connection", the_second_request},
+	{"first-request-only", the_first_only},
 	{"a request in fragments", fragments},
 	{"entries: 2000, and one more", as_many_as_are_allowed},
 	{"entries: revoked with the address", the_address_moves},
