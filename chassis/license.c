@@ -228,3 +228,15 @@ enum chassis_license_state chassis_license_state(const struct chassis_license *l
 	return l->expires[feature] && today > l->expires[feature] ? CHASSIS_LICENSE_EXPIRED
 	                                                          : CHASSIS_LICENSE_ENABLED;
 }
+
+const char *chassis_license_lacks(const struct chassis_license *l, enum chassis_feature feature)
+{
+	switch (chassis_license_state(l, feature, chassis_license_today())) {
+	case CHASSIS_LICENSE_ENABLED:
+		return NULL;
+	case CHASSIS_LICENSE_EXPIRED:
+		return "its key has expired";
+	default:
+		return "its key is not installed";
+	}
+}

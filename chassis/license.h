@@ -71,4 +71,7 @@ uint32_t chassis_license_today(void);
 enum chassis_license_state chassis_license_state(const struct chassis_license *l,
                                                  enum chassis_feature feature, uint32_t today);
 
+/** Why a feature is disabled today: "its key ..."; NULL: it is not. */
+const char *chassis_license_lacks(const struct chassis_license *l, enum chassis_feature feature);
+
 #endif

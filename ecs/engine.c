@@ -47,13 +47,14 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	e->streams.held_max = ECS_STREAMS_BYTES_MAX;
 	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
 	e->matcher = ecs_matcher_new(conf->service);
-	e->refs = ecs_ruleref_new(conf->service, conf->sink);
+	e->refs = ecs_ruleref_new(conf->service, conf->sink, e);
+	e->kpi = ecs_kpi_new();
 	e->flows = ecs_flow_table_new(conf->flows_expected, conf->seed);
 	e->wheel = ecs_wheel_new(ECS_WHEEL_TICK_MS, now);
 	e->nobody = ecs_pool_get(&e->more_pool);
 	if (!conf->dyn_stats)
 		e->conf.dyn_stats = e->own_dyn = calloc(ECS_DYN_STATS_MAX, sizeof(*e->own_dyn));
-	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->flows || !e->wheel ||
+	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->kpi || !e->flows || !e->wheel ||
 	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
@@ -62,6 +63,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 		e->ledger = ecs_ledger_open(conf->ledger, conf->ledger_len, conf->ledger_fresh,
 		                            conf->seed);
 	ecs_wheel_stop(e->wheel, now);
+	ecs_kpi_bind(e);
 	return e;
 }
 
@@ -92,6 +94,7 @@ void ecs_engine_free(struct ecs_engine *e)
 		free(s->active);
 	}
 	free(e->own_dyn);
+	free(e->kpi);
 	ecs_chain_fini(&e->by_callid);
 	ecs_chain_fini(&e->by_v4);
 	ecs_chain_fini(&e->by_v6);
@@ -290,6 +293,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	e->commits++;
 	e->no_rule = (uint16_t)ecs_service_stats_count(svc);
 	ecs_ruleref_rebind(e->refs, svc);
+	ecs_kpi_bind(e);
 	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next)
 		resolve_session(e, ECS_CONTAINER(l, struct ecs_session, all), m, now);
 	free(m);

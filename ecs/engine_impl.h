@@ -10,6 +10,7 @@
 
 #include "ecs/chain.h"
 #include "ecs/engine.h"
+#include "ecs/kpi.h"
 #include "ecs/pool.h"
 #include "ecs/recoverable.h"
 #include "ecs/stream.h"
@@ -95,6 +96,7 @@ struct ecs_engine {
 	struct ecs_matcher *next_matcher;
 	struct ecs_move *next_move;
 	struct ecs_ruleref_table *refs;
+	struct ecs_kpi_index *kpi;     /**< of ecs_engine_config.kpi */
 	struct ecs_dyn_stats *own_dyn; /**< where the owner gives none */
 	struct ecs_flow_table *flows;
 	struct ecs_wheel *wheel;

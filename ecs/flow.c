@@ -106,6 +106,7 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 		e->conf.ops->flow_down(e->conf.owner, f);
 	ecs_flow_undelay(e, f);
 	if (tell == ECS_TELL) {
+		ecs_kpi_ended(e, f, now);
 		ecs_recoverable_end(e, f, now);
 	} else {
 		ecs_flow_slot(e, f, false);
@@ -125,7 +126,10 @@ void ecs_flow_slot(struct ecs_engine *e, struct ecs_flow *f, bool take)
 	if (take == ((f->flags & ECS_FLOW_F_CHECKPOINT) != 0))
 		return;
 	if (take) {
+		const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+
 		f->flags |= ECS_FLOW_F_CHECKPOINT;
+		f->kpi = r ? r->kpi : 0;
 		f->session->slots++;
 		e->slots++;
 	} else {
@@ -144,6 +148,8 @@ void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref)
 		old->flows--;
 	if (now)
 		now->flows++;
+	if ((old && old->kpi) || (now && now->kpi))
+		ecs_kpi_move(e, old ? old->kpi : 0, now ? now->kpi : 0);
 	f->ref = ref;
 }
 
@@ -328,6 +334,7 @@ void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 		return;
 	}
 	e->conf.counters->flows_idle++;
+	f->unlived = ecs_flow_recovered(e, f) && (f->gen != e->gen || !(f->flags & ECS_FLOW_F_SEEN));
 	ecs_flow_drop(e, f, ECS_TELL, now);
 }
 

@@ -344,6 +344,7 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 	                      ECS_FLOW_F_ELIGIBLE | ECS_FLOW_F_CHECKPOINT |
 	                      (e->active ? ECS_FLOW_F_RECOVERED : 0u));
 	ecs_flow_ref(e, f, m->ref);
+	f->kpi = ecs_ruleref_get(e->refs, m->ref)->kpi;
 	f->back = m->back;
 	if (m->flags & ECS_FLOW_F_FRESH)
 		f->isn = m->isn;
@@ -450,9 +451,20 @@ static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void
 	}
 }
 
+static uint32_t flow_tag(const struct srp_ckpt_obj *o)
+{
+	return of(o)->kpi;
+}
+
+static void flow_arrived(struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx, bool del)
+{
+	ecs_kpi_arrived(ECS_CONTAINER(o, struct ecs_flow, ckpt), ctx, del);
+}
+
 static void flow_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
                         const struct srp_ckpt_pass *p)
 {
+	ecs_kpi_passed(o ? ECS_CONTAINER(o, struct ecs_flow, ckpt) : NULL, p);
 	if (o)
 		ecs_call_passed(ECS_CONTAINER(o, struct ecs_flow, ckpt)->session, ECS_CALL_MICRO, p);
 	else
@@ -466,5 +478,5 @@ const struct srp_ckpt_kind ecs_kind_flow = {
 	.left_nil = 1u << 5, .left_out = 1u << 8 | 1u << 9, /* idle timeout; age, idleness */
 	.key = flow_key, .parent = flow_parent, .gate = flow_gate, .encode = flow_encode,
 	.apply = flow_apply, .remove = flow_remove, .find = flow_find, .walk = flow_walk,
-	.passed = flow_passed,
+	.passed = flow_passed, .tag = flow_tag, .arrived = flow_arrived,
 };

@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/flow_table.c		\
 	%D%/frag.c	%D%/frag.h	\
 	%D%/http.c	%D%/http.h	\
+	%D%/kpi.c	%D%/kpi.def	%D%/kpi.h	\
 	%D%/ledger.c	%D%/ledger.h	\
 	%D%/names.c	%D%/names.h	\
 	%D%/packet.c	%D%/packet.h	\

@@ -13,6 +13,7 @@
 struct ecs_ruleref_table {
 	const struct ecs_service *svc;
 	struct srp_ckpt_sink *sink;
+	const struct ecs_engine *engine;        /* NULL: nobody's */
 	uint16_t of_line[ECS_LINES_MAX];        /* ECS_REF_NONE: not made yet */
 	struct ecs_ruleref *slot[ECS_REFS_MAX]; /* by id */
 	struct ecs_ruleref *bucket[BUCKETS];
@@ -199,13 +200,16 @@ static struct ecs_ruleref *make(struct ecs_ruleref_table *t, const struct ecs_ru
 	r->action_digest = n->action_digest;
 	r->name_hash = name_hash;
 	r->id = id;
+	if (t->engine)
+		r->kpi = ecs_kpi_find(t->engine, r->rule);
 	t->slot[id] = r;
 	hash_in(t, r);
 	bind_ref(t, r);
 	return r;
 }
 
-struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc, struct srp_ckpt_sink *sink)
+struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc, struct srp_ckpt_sink *sink,
+                                          const struct ecs_engine *engine)
 {
 	struct ecs_ruleref_table *t = calloc(1, sizeof(*t));
 
@@ -213,6 +217,7 @@ struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc, struct 
 		return NULL;
 	t->svc = svc;
 	t->sink = sink;
+	t->engine = engine;
 	memset(t->of_line, 0xff, sizeof(t->of_line));
 	return t;
 }
@@ -355,6 +360,14 @@ uint16_t ecs_ruleref_moved(struct ecs_ruleref_table *t, uint16_t id, struct srp_
 		return id;
 	rb = ecs_service_find_rulebase(t->svc, r->rulebase);
 	return ecs_ruleref_of_line(t, ecs_service_find_line(t->svc, rb, r->rule), now);
+}
+
+void ecs_ruleref_walk_all(struct ecs_ruleref_table *t,
+                          int (*fn)(struct ecs_ruleref *r, void *arg), void *arg)
+{
+	for (size_t i = 0; i < t->used; i++)
+		if (t->slot[i] && fn(t->slot[i], arg) != 0)
+			return;
 }
 
 void ecs_ruleref_walk(struct ecs_ruleref_table *t, int (*fn)(struct ecs_ruleref *r, void *arg),

@@ -35,6 +35,7 @@ struct ecs_ruleref {
 	uint16_t line;                      /**< ECS_LINE_NONE where unbound */
 	enum ecs_bind bind;
 	uint32_t flows;                     /**< flows that name it now: `Active Flows` */
+	uint32_t kpi;                       /**< of the figures of its flows (kpi.h); 0: none are kept */
 	uint32_t users;                     /**< calls that have it as a dynamic rule */
 	bool dynamic;                       /**< of a dynamic rule: no line has it */
 	uint16_t stats;                     /**< of it: index in ecs_engine_config.dyn_stats */
@@ -54,10 +55,12 @@ struct ecs_rule_name {
 };
 
 struct ecs_ruleref_table;
+struct ecs_engine;
 
-/** @p sink may be NULL (no replication, as in ecsreplay). */
+/** @p sink may be NULL (no replication, as in ecsreplay). @p engine: whose they are; NULL: nobody's. */
 struct ecs_ruleref_table *ecs_ruleref_new(const struct ecs_service *svc,
-                                          struct srp_ckpt_sink *sink);
+                                          struct srp_ckpt_sink *sink,
+                                          const struct ecs_engine *engine);
 void ecs_ruleref_free(struct ecs_ruleref_table *t);
 /** The ref of a local line; made, and told to the sink, at first use. ECS_REF_NONE when full. */
 uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct srp_time now);
@@ -85,6 +88,9 @@ int ecs_ruleref_intern(struct ecs_ruleref_table *t, const struct ecs_rule_name *
                        uint64_t name_hash, struct srp_time now, struct ecs_ruleref **out);
 /** Removes a ref; flows that name it keep it until they end. Leaves the lists. 0 or SRP_ENOENT. */
 int ecs_ruleref_remove(struct ecs_ruleref_table *t, uint64_t name_hash, struct srp_time now);
+/** Visits all refs, also those that were removed and that flows still name. */
+void ecs_ruleref_walk_all(struct ecs_ruleref_table *t,
+                          int (*fn)(struct ecs_ruleref *r, void *arg), void *arg);
 /** Visits all refs; @p fn not 0 stops. */
 void ecs_ruleref_walk(struct ecs_ruleref_table *t, int (*fn)(struct ecs_ruleref *r, void *arg),
                       void *arg);

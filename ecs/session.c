@@ -421,9 +421,13 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	if (why == ECS_END_REPLACED)
 		ecs_redirect_revoke(e, s, true);
 	/* children leave the lists first: their deletion travels with the session's */
-	while (!ecs_list_empty(&s->flows))
-		ecs_flow_drop(e, ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session),
-		              ECS_TELL_LISTS, now);
+	while (!ecs_list_empty(&s->flows)) {
+		struct ecs_flow *f = ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session);
+
+		if (e->active)
+			ecs_kpi_ended(e, f, now);
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, now);
+	}
 	while (!ecs_list_empty(&s->usages))
 		ecs_usage_drop(e, ECS_CONTAINER(s->usages.next, struct ecs_usage, in_session),
 		               ECS_TELL_LISTS, now);

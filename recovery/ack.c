@@ -101,7 +101,7 @@ static void settle(struct recovery_replica *r, struct srp_ckpt_link *l, int refu
 	if (l->flags & SRP_LINK_F_TOMB) {
 		struct recovery_tomb *t = recovery_tomb_of(l);
 
-		recovery_passed(r, &r->kind[t->kind], NULL, &t->key, what, seq, now);
+		recovery_passed(r, &r->kind[t->kind], NULL, t, what, seq, now);
 		recovery_list_del(&l->node);
 		recovery_tomb_drop(r, t);
 		return;

@@ -152,6 +152,7 @@ static void bury(struct recovery_replica *r, struct recovery_kind *rk, struct sr
 	}
 	t->term = o->term;
 	t->version = o->version;
+	t->tag = rk->k->tag ? rk->k->tag(o) : 0;
 	t->link.hash = l->hash;
 	t->link.gen = l->gen;
 	t->link.flags |= l->flags & SRP_LINK_F_COUNTED;

@@ -126,6 +126,8 @@ static int give(struct recovery_fill *f, recovery_ref ref, const uint64_t *sessi
 		refused(f, rc, 1);
 		return rc == SRP_EAGAIN ? SRP_EFORMAT : rc;
 	}
+	if (k->arrived)
+		k->arrived(o, &ctx, false);
 	adopt(f, o, &e);
 	f->stats.fetched++;
 	f->stats.applied++;

@@ -119,6 +119,8 @@ static int apply(struct recovery_replica *r, struct recovery_kind *rk,
 	r->applying = false;
 	if (rc)
 		return rc;
+	if (rk->k->arrived)
+		rk->k->arrived(o, &ctx, false);
 	recovery_tomb_cancel(r, rk, key);
 	l = &o->link[r->slot];
 	if (l->state != SRP_LINK_NONE) {
@@ -160,6 +162,8 @@ static int erase(struct recovery_replica *r, struct recovery_kind *rk,
 		recovery_row_of(r, rk, true)->duplicates++;
 		return SRP_OK;
 	}
+	if (rk->k->arrived)
+		rk->k->arrived(o, &ctx, true);
 	return recovery_remove(r, rk, o, key, &ctx);
 }
 

@@ -105,6 +105,7 @@ struct recovery_tomb {
 	struct srp_ckpt_key key;
 	uint32_t term, version;
 	uint8_t kind; /**< index */
+	uint32_t tag; /**< srp_ckpt_kind.tag of the object */
 };
 
 /** One kind in one replica. */
@@ -302,17 +303,18 @@ static inline bool recovery_known(const struct recovery_kind *rk, const struct s
 {
 	return l->state != SRP_LINK_NONE && l->gen >= rk->lo;
 }
-/** Tells a kind that counts what became of a record of @p o, or of the deletion under @p key. */
+/** Tells a kind that counts what became of a record of @p o, or of the deletion @p t. */
 static inline void recovery_passed(const struct recovery_replica *r,
                                    const struct recovery_kind *rk, struct srp_ckpt_obj *o,
-                                   const struct srp_ckpt_key *key, enum srp_ckpt_passing what,
+                                   const struct recovery_tomb *t, enum srp_ckpt_passing what,
                                    uint64_t seq, struct srp_time now)
 {
 	const struct srp_ckpt_pass p = {.what = what, .replica = r->conf.id, .seq = (uint32_t)seq,
-	                                .epoch = r->epoch, .now = now, .owner = r->conf.ckpt_owner};
+	                                .epoch = r->epoch, .tag = t ? t->tag : 0, .now = now,
+	                                .owner = r->conf.ckpt_owner};
 
 	if (rk->k->passed)
-		rk->k->passed(o, key, &p);
+		rk->k->passed(o, t ? &t->key : NULL, &p);
 }
 static inline bool recovery_is_source(const struct recovery_replica *r)
 {

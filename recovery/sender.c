@@ -242,7 +242,7 @@ static enum step send_tomb(struct recovery_replica *r, struct recovery_out *out,
 	t->link.seq = (uint32_t)r->sent;
 	t->link.state = SRP_LINK_INFLIGHT;
 	recovery_list_add(&r->inflight, &t->link.node);
-	recovery_passed(r, rk, NULL, &t->key, SRP_CKPT_SENT, r->sent, out->now);
+	recovery_passed(r, rk, NULL, t, SRP_CKPT_SENT, r->sent, out->now);
 	return STEP_SENT;
 }
 

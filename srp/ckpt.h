@@ -103,6 +103,7 @@ struct srp_ckpt_pass {
 	enum srp_replica_id replica;
 	uint32_t seq;   /**< low half: of the record; ACKED: all up to here is acknowledged */
 	uint16_t epoch; /**< another one: what was on its way before and not answered was lost */
+	uint32_t tag;   /**< of a deletion: srp_ckpt_kind.tag of its object when it was told of; else 0 */
 	struct srp_time now;
 	void *owner;    /**< as in struct srp_ckpt_ctx */
 };
@@ -164,6 +165,11 @@ struct srp_ckpt_kind {
 	 */
 	void (*passed)(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 	               const struct srp_ckpt_pass *p);
+	/** What passed() is told with the deletion of @p o, which is gone by then. NULL: 0. */
+	uint32_t (*tag)(const struct srp_ckpt_obj *o);
+	/** Counts a record that was applied here, or with @p del the deletion of @p o that is about to be;
+	 *  as cheap. NULL: nobody counts. */
+	void (*arrived)(struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx, bool del);
 	/** True while changes of the kind wait for a turn of this replica (a timer of its own); what the
 	 *  peer lacks for another reason, and a flush, do not wait. Asked often. NULL: never. */
 	bool (*paced)(const struct srp_ckpt_ctx *ctx);

@@ -222,20 +222,29 @@ static const char *label(struct chassis_show_rows *s, size_t column, const char 
 	return out;
 }
 
+static bool left_out(const struct chassis_show_rows *s, const char *key)
+{
+	return s->unflagged && strcmp(key, "recovered") == 0;
+}
+
 /* The columns of the text in their order, then the fields that only JSON has. */
 static void columns(struct chassis_show_rows *s)
 {
-	size_t n = 0, fields = queries[s->query].n;
+	size_t n = 0, fields = queries[s->query].n, text;
 
-	for (size_t i = 0; i < layouts[s->layout].ncol; i++, n++) {
+	for (size_t i = 0; i < layouts[s->layout].ncol; i++) {
+		if (left_out(s, layouts[s->layout].col[i].key))
+			continue;
 		s->col[n] = layouts[s->layout].col[i];
 		s->from[n] = (uint8_t)find(s->query, s->col[n].key);
+		n++;
 	}
+	text = n;
 	for (size_t f = 0; f < fields; f++) {
 		const char *name = queries[s->query].field[f].name;
-		bool shown = false;
+		bool shown = left_out(s, name);
 
-		for (size_t i = 0; i < layouts[s->layout].ncol && !shown; i++)
+		for (size_t i = 0; i < text && !shown; i++)
 			shown = s->from[i] == f;
 		if (shown)
 			continue;
@@ -248,14 +257,15 @@ static void columns(struct chassis_show_rows *s)
 }
 
 void chassis_show_rows_begin(struct chassis_show_rows *s, enum chassis_layout layout,
-                             struct stats_doc *d)
+                             bool flow_recovery, struct stats_doc *d)
 {
 	*s = (struct chassis_show_rows){.layout = layout, .query = layouts[layout].query};
+	s->unflagged = s->query == CHASSIS_QUERY_FLOW && !flow_recovery;
 	columns(s);
 	s->table.key = layouts[layout].key;
 	s->table.style = layouts[layout].style;
 	s->table.col = s->col;
-	if (s->query == CHASSIS_QUERY_FLOW) {
+	if (s->query == CHASSIS_QUERY_FLOW && flow_recovery) {
 		stats_doc_line(d, "Recovered Flow: (Y) - Yes (N) - No");
 		stats_doc_line(d, "%s", "");
 	}

@@ -39,14 +39,16 @@ struct chassis_show_rows {
 	struct stats_table table;
 	struct stats_col col[CHASSIS_ANSWER_FIELDS];
 	uint8_t from[CHASSIS_ANSWER_FIELDS]; /**< field of each column */
+	bool unflagged;            /**< flows without what flow recovery says of them */
 	char label[CHASSIS_ANSWER_FIELDS][32];
 	uint64_t rows;
 };
 
 enum chassis_query chassis_layout_query(enum chassis_layout layout);
-/** Prints what stands above the rows. @p s is kept until chassis_show_rows_end. */
+/** Prints what stands above the rows. @p s is kept until chassis_show_rows_end. @p flow_recovery: its key
+ *  is there; else flows have no flag that tells recovered ones. */
 void chassis_show_rows_begin(struct chassis_show_rows *s, enum chassis_layout layout,
-                             struct stats_doc *d);
+                             bool flow_recovery, struct stats_doc *d);
 void chassis_show_rows_one(struct chassis_show_rows *s, struct stats_doc *d,
                            const struct chassis_answer *a);
 void chassis_show_rows_end(struct chassis_show_rows *s, struct stats_doc *d);

@@ -237,6 +237,8 @@ struct chassis_config *chassis_config_parse_with(const char *text, size_t len, c
 
 	g = chassis_grammar_new(rows, n, CHASSIS_CLI_MODE__N, why, sizeof(why));
 	c.conf = cfg_defaults();
+	if (c.conf && source == chassis_license_assume)
+		(void)source(source_arg, "", &c.conf->license, why, sizeof(why));
 	if (g && c.conf) {
 		cfg_parse(&c, g, text, len);
 		if (!c.errors)

@@ -110,6 +110,19 @@ int cfg_ecs_limit(struct cfg *c, const struct chassis_match *m, size_t arg)
 	                                               &c->why), "num");
 }
 
+int cfg_ecs_lifetimes(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const uint32_t from[ECS_LIFETIMES] = {(uint32_t)chassis_match_num(m, "first", 0),
+	                                      (uint32_t)chassis_match_num(m, "second", 0),
+	                                      (uint32_t)chassis_match_num(m, "third", 0)};
+	bool set = chassis_match_text(m, "first") != NULL;
+
+	(void)arg;
+	if (set && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
+		return SRP_EINVAL;
+	return cfg_told(c, ecs_service_lifetimes(service(c), set ? from : NULL, &c->why), NULL);
+}
+
 /* --- rules ---------------------------------------------------------------------------------- */
 
 int cfg_ecs_rule_line(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -284,6 +297,8 @@ int cfg_ecs_charging_set(struct cfg *c, const struct chassis_match *m, size_t ar
 int cfg_ecs_flow_recovery(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
+	if (!no(m) && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
+		return SRP_EINVAL;
 	return cfg_told(c, ecs_service_flow_recovery(service(c), cfg_name(c), !no(m), &c->why), NULL);
 }
 

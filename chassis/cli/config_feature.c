@@ -14,17 +14,27 @@ static int absolute(struct cfg *c, const char *path)
 	return cfg_refuse(c, "path", "expected a path that begins with /");
 }
 
-/* Why a licence does not permit what is required; NULL: it does. */
-static const char *unlicensed(const struct chassis_license *l, enum chassis_feature f)
+int cfg_need_key(struct cfg *c, enum chassis_feature f)
 {
-	switch (chassis_license_state(l, f, chassis_license_today())) {
-	case CHASSIS_LICENSE_ENABLED:
-		return NULL;
-	case CHASSIS_LICENSE_EXPIRED:
-		return "its key has expired";
-	default:
-		return "its key is not installed";
-	}
+	const char *why = c->trusted ? NULL : chassis_license_lacks(&c->conf->license, f);
+
+	if (!why)
+		return SRP_OK;
+	return cfg_refuse(c, NULL, "expected a feature that is licensed: %s is disabled, %s%s",
+	                  chassis_features[f].name, why,
+	                  c->conf->license_file[0] ? "" : " (`license key-file`)");
+}
+
+/* What is configured that a set of keys does not permit; NULL: it permits all. */
+static const char *in_use(const struct chassis_config *conf, const struct chassis_license *l,
+                          enum chassis_feature *f)
+{
+	if (conf->session_recovery && chassis_license_lacks(l, *f = CHASSIS_LICENSE_SESSION_RECOVERY))
+		return "no require session recovery";
+	if (conf->service && ecs_service_recovers(conf->service) &&
+	    chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))
+		return "no flow-recovery";
+	return NULL;
 }
 
 int cfg_license(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -33,17 +43,19 @@ int cfg_license(struct cfg *c, const struct chassis_match *m, size_t arg)
 	struct chassis_license l = {{false}, {0}};
 	struct chassis_config *conf = c->conf;
 	char why[CHASSIS_LICENSE_WHY];
+	enum chassis_feature f;
+	const char *first;
 
 	(void)arg;
 	if (path && absolute(c, path) != SRP_OK)
 		return SRP_EINVAL;
 	if (path && c->source(c->source_arg, path, &l, why, sizeof(why)) != SRP_OK)
 		return cfg_refuse(c, "path", "expected a feature-key file: %s", why);
-	if (conf->session_recovery && !c->trusted && unlicensed(&l, CHASSIS_LICENSE_SESSION_RECOVERY))
+	first = c->trusted ? NULL : in_use(conf, &l, &f);
+	if (first)
 		return cfg_refuse(c, path ? "path" : NULL,
-				  "expected a key for %s, which is required; else first `no require "
-				  "session recovery`",
-				  chassis_features[CHASSIS_LICENSE_SESSION_RECOVERY].name);
+		                  "expected a key for %s, which is in use; else first `%s`",
+		                  chassis_features[f].name, first);
 	snprintf(conf->license_file, sizeof(conf->license_file), "%s", path ? path : "");
 	conf->license = l;
 	return SRP_OK;
@@ -52,7 +64,6 @@ int cfg_license(struct cfg *c, const struct chassis_match *m, size_t arg)
 int cfg_require_sr(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	struct chassis_config *conf = c->conf;
-	const char *why;
 
 	(void)arg;
 	if (chassis_match_has(m, "no")) {
@@ -63,12 +74,8 @@ int cfg_require_sr(struct cfg *c, const struct chassis_match *m, size_t arg)
 		return cfg_refuse(c, NULL,
 				  "expected before every context but `local`: one begins at line %u",
 				  c->nonlocal_line);
-	why = c->trusted ? NULL : unlicensed(&conf->license, CHASSIS_LICENSE_SESSION_RECOVERY);
-	if (why)
-		return cfg_refuse(c, NULL,
-				  "expected a feature that is licensed: %s is disabled, %s%s",
-				  chassis_features[CHASSIS_LICENSE_SESSION_RECOVERY].name, why,
-				  conf->license_file[0] ? "" : " (`license key-file`)");
+	if (cfg_need_key(c, CHASSIS_LICENSE_SESSION_RECOVERY) != SRP_OK)
+		return SRP_EINVAL;
 	conf->session_recovery = true;
 	return SRP_OK;
 }

@@ -78,6 +78,8 @@ int cfg_refuse(struct cfg *c, const char *key, const char *fmt, ...)
 void cfg_error(struct cfg *c, unsigned line, const char *word, const char *text);
 /** What the block that a line stands in is about. */
 const char *cfg_name(const struct cfg *c);
+/** 0 where the key of a feature is there, or the text was printed here; else a refusal with the reason. */
+int cfg_need_key(struct cfg *c, enum chassis_feature f);
 /** The words of a matched line: keywords in full, values as typed; without `no` and `default`. */
 struct cfg_words {
 	char store[CHASSIS_LINE_MAX];

@@ -80,6 +80,22 @@ bool chassis_show_ruledef(const struct chassis_view *v, struct stats_doc *d, con
 /** Objects of @p keyword (packet-filter, edr-format, udr-format) by their lines. */
 bool chassis_show_lines(const struct chassis_view *v, struct stats_doc *d, const char *keyword,
                         const char *name);
+/** Figures of a rule that is eligible for flow recovery. */
+struct chassis_kpi {
+	const char *name;          /**< of the service */
+	uint64_t v[ECS_KPI__N];
+};
+/**
+ * Those of all such rules, in their order, of one session manager or (0) summed over all.
+ * @param out  to be freed with free()
+ * @return 0 or SRP_ENOMEM
+ */
+int chassis_kpi_gather(const struct chassis_view *v, unsigned instance, struct chassis_kpi **out,
+                       size_t *n);
+/** @p instance: 1..nsessmgr, 0 all. 0 or SRP_ENOMEM. */
+int chassis_show_flow_kpi(const struct chassis_view *v, struct stats_doc *d, unsigned instance);
+bool chassis_show_service(const struct chassis_view *v, struct stats_doc *d, const char *name);
+
 bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, const char *name);
 bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d,
 				  const char *name);

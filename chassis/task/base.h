@@ -8,7 +8,7 @@
 #include "chassis/task/guard.h"
 #include "chassis/task/task.h"
 
-#define CHASSIS_SLAB_LAYOUT 2
+#define CHASSIS_SLAB_LAYOUT 3
 
 /** How `ps` and the log name the standby of a kind: the kind, then this. */
 #define CHASSIS_STANDBY_SUFFIX ":standby"

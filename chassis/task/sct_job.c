@@ -245,7 +245,9 @@ void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid
 		j->instance = instance ? instance : 1;
 		j->last = instance ? instance : n;
 	}
-	chassis_show_rows_begin(&j->show, layout, &op->doc);
+	chassis_show_rows_begin(&j->show, layout,
+	                        !chassis_license_lacks(&op->sct->ctx->shared->config->license,
+	                                               CHASSIS_LICENSE_FLOW_RECOVERY), &op->doc);
 	rows_next(op);
 }
 

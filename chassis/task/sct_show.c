@@ -263,6 +263,31 @@ static void ruledef(struct sct_op *op, const struct chassis_match *m)
 		sct_op_finish(op, SRP_ENOENT, "there is none of that name");
 }
 
+/* True where flow recovery has its key; else the answer says why not. */
+static bool licensed(struct sct_op *op)
+{
+	const char *why = chassis_license_lacks(&op->sct->ctx->shared->config->license,
+	                                        CHASSIS_LICENSE_FLOW_RECOVERY);
+	char text[96];
+
+	if (!why)
+		return true;
+	snprintf(text, sizeof(text), "%s is not licensed: %s",
+	         chassis_features[CHASSIS_LICENSE_FLOW_RECOVERY].name, why);
+	sct_op_finish(op, SRP_ENOENT, text);
+	return false;
+}
+
+static void flow_kpi(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+	unsigned instance;
+
+	if (licensed(op) && instance_of(op, m, &instance))
+		sct_op_finish(op, chassis_show_flow_kpi(&v, &op->doc, instance), NULL);
+}
+NAMED(service, chassis_show_service)
+
 /* --- asked of tasks ------------------------------------------------------------------------- */
 
 static void srp_info(struct sct_op *op, const struct chassis_match *m)
@@ -451,6 +476,8 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SCHEME] = scheme,
 	[CHASSIS_EXEC_TRIGGER_ACTION] = trigger_action,
 	[CHASSIS_EXEC_TRIGGER_COND] = trigger_cond,
+	[CHASSIS_EXEC_FLOW_KPI] = flow_kpi,
+	[CHASSIS_EXEC_SERVICE] = service,
 	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
 	[CHASSIS_EXEC_BEARERS] = bearers,
 	[CHASSIS_EXEC_DEBUG_INFO] = debug_info,

@@ -360,6 +360,7 @@ static void clear_stats(struct sessmgr *s)
 	memset(s->ctx->slab->rule, 0, sizeof(s->ctx->slab->rule));
 	for (size_t i = 0; i < ECS_DYN_STATS_MAX; i++)
 		s->ctx->slab->dyn[i].st = (struct ecs_rule_stats){0};
+	ecs_kpi_clear(s->ctx->slab->kpi);
 	memset(&s->ctx->slab->ecs, 0, sizeof(s->ctx->slab->ecs));
 	memset(&s->ctx->slab->task_ctr, 0, sizeof(s->ctx->slab->task_ctr));
 	s->ctx->slab->stats_since_us = chassis_now().us;

@@ -8,6 +8,7 @@
 #include "chassis/cli/config.h"
 #include "chassis/io/tls.h"
 #include "ecs/engine.h"
+#include "ecs/kpi.h"
 #include "recovery/counters.h"
 #include "srp/counters.h"
 #include "srp/role.h"
@@ -136,6 +137,7 @@ struct chassis_slab {
 	struct ecs_counters ecs;
 	struct recovery_counters replica[SRP_REPLICA__N];
 	struct recovery_kind_counters kind[SRP_REPLICA__N][CHASSIS_KINDS_MAX];
+	struct ecs_kpi kpi[ECS_KPI_MAX];  /**< of the flows of eligible rules */
 	struct ecs_dyn_stats dyn[ECS_DYN_STATS_MAX]; /**< of rules that calls were given, by name */
 	struct ecs_rule_stats rule[ECS_STATS_MAX];
 	uint64_t rule_of[ECS_STATS_MAX]; /**< of whose name each is: a digest; 0: nobody's */

@@ -201,9 +201,10 @@ static void base_bind(struct ecs_service *s, const struct subs_base *sb)
 			c->used = true;
 		if (ss)
 			ss->bound = true;
-		if (c && ss)
-			s->bindings[s->nbindings++] =
-				(struct binding){c, (uint16_t)ss->o.index};
+		if (!c || !ss)
+			continue;
+		ss->serves = true;
+		s->bindings[s->nbindings++] = (struct binding){c, (uint16_t)ss->o.index};
 	}
 }
 
@@ -237,7 +238,7 @@ int ecs_eligible_build(struct ecs_service *s)
 	TABLE_EACH(&s->trigger_actions, trigger_action, a)
 		a->used = false;
 	TABLE_EACH(&s->schemes, scheme, ss) {
-		ss->bound = false;
+		ss->bound = ss->serves = false;
 		if (rc)
 			break;
 		scheme_resolve(s, ss);
@@ -303,4 +304,84 @@ bool ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name)
 		return ((const struct ruledef *)(const void *)o)->p2p;
 	o = ecs_obj_find(&s->groups, rule_name);
 	return o && ((const struct group *)(const void *)o)->p2p;
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+/** A rule name of the service that is for charging. */
+static bool charges(const struct ecs_service *s, size_t i)
+{
+	enum ecs_application appl;
+
+	if (i < s->ruledefs.n)
+		appl = ((const struct ruledef *)(const void *)s->ruledefs.v[i])->appl;
+	else
+		appl = ((const struct group *)(const void *)s->groups.v[i - s->ruledefs.n])->appl;
+	return appl == ECS_APPL_CHARGING || appl == ECS_APPL__N;
+}
+
+static bool eligible_somewhere(const struct ecs_service *s, size_t i)
+{
+	bool is = false;
+
+	TABLE_EACH(&s->schemes, scheme, ss)
+		is = is || (ss->serves && ss->delay[i] != NOT_ELIGIBLE);
+	return is && charges(s, i) && !ecs_service_p2p_barred(s, ecs_service_stats_name(s, i));
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/** Names given with `=` that are of no rule here, sorted, each once; NULL: there is none, or no memory. */
+static const char **strangers(const struct ecs_service *s, size_t *count)
+{
+	const char **v;
+	size_t n = 0, max = 0;
+
+	TABLE_EACH(&s->schemes, scheme, ss)
+		max += ss->serves ? ss->nexact : 0;
+	*count = 0;
+	v = max ? calloc(max, sizeof(*v)) : NULL;
+	if (!v)
+		return NULL;
+	TABLE_EACH(&s->schemes, scheme, ss)
+		for (size_t i = 0; ss->serves && i < ss->nexact; i++)
+			if (ecs_rule_index(s, ss->exact[i].name) < 0)
+				v[n++] = ss->exact[i].name;
+	qsort(v, n, sizeof(*v), name_cmp);
+	for (size_t i = 0; i < n; i++)
+		if (!i || strcmp(v[i], v[*count - 1]) != 0)
+			v[(*count)++] = v[i];
+	return v;
+}
+
+size_t ecs_service_eligible_names(const struct ecs_service *s, const char **names, size_t cap)
+{
+	size_t n = 0, more;
+	const char **v;
+
+	if (!s->frozen)
+		return 0;
+	for (size_t i = 0; i < ecs_service_stats_count(s); i++)
+		if (eligible_somewhere(s, i)) {
+			if (n < cap)
+				names[n] = ecs_service_stats_name(s, i);
+			n++;
+		}
+	v = strangers(s, &more);
+	for (size_t i = 0; i < more; i++, n++)
+		if (n < cap)
+			names[n] = v[i];
+	free(v);
+	return n;
+}
+
+bool ecs_service_recovers(const struct ecs_service *s)
+{
+	TABLE_EACH(&s->trigger_actions, trigger_action, a)
+		if (a->flow_recovery)
+			return true;
+	return false;
 }

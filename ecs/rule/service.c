@@ -9,8 +9,11 @@
 #define FLOW_CHKPT_MAX     300u
 #define FLOW_CHKPT_DEFAULT 10u
 #define L4_FLOWS_MAX       2147483647u
+#define LIFETIME_MAX       2592000u /* 30 days */
 #define SYNC_MIN_S         4u
 #define SYNC_MAX_S         60u
+
+static const uint32_t lifetimes_default[ECS_LIFETIMES] = {0, 10, 60};
 
 int ecs_refuse(struct ecs_err *e, int code, const char *fmt, ...)
 {
@@ -262,6 +265,7 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->port_maps = TABLE(pool, "port-map", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->timeouts = ECS_TIMEOUTS_DEFAULT;
 	s->flow_chkpt = FLOW_CHKPT_DEFAULT;
+	memcpy(s->lifetimes, lifetimes_default, sizeof(s->lifetimes));
 	return s;
 }
 
@@ -330,6 +334,36 @@ int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ec
 uint32_t ecs_service_flow_chkpt_limit(const struct ecs_service *s)
 {
 	return s->flow_chkpt;
+}
+
+int ecs_service_lifetimes(struct ecs_service *s, const uint32_t *from, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	if (rc)
+		return rc;
+	if (!from)
+		from = lifetimes_default;
+	for (size_t i = 0; i < ECS_LIFETIMES; i++) {
+		if (from[i] > LIFETIME_MAX)
+			return ecs_refuse(e, SRP_ERANGE, "expected seconds from 0 to %u", LIFETIME_MAX);
+		if (i && from[i] <= from[i - 1])
+			return ecs_refuse(e, SRP_EINVAL,
+			                  "expected more than %u seconds: each bucket begins later than "
+			                  "the one before", from[i - 1]);
+	}
+	memcpy(s->lifetimes, from, sizeof(s->lifetimes));
+	return 0;
+}
+
+bool ecs_lifetimes_default(const struct ecs_service *s)
+{
+	return memcmp(s->lifetimes, lifetimes_default, sizeof(s->lifetimes)) == 0;
+}
+
+const uint32_t *ecs_service_lifetimes_from(const struct ecs_service *s)
+{
+	return s->lifetimes;
 }
 
 int ecs_service_l4_flows(struct ecs_service *s, uint32_t n, struct ecs_err *e)

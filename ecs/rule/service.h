@@ -299,6 +299,11 @@ int ecs_service_l4_flows(struct ecs_service *s, uint32_t n, struct ecs_err *e);
 int ecs_service_sync_timer(struct ecs_service *s, bool icsr, uint32_t seconds, struct ecs_err *e);
 /** To be set in place before the commit; each 0 to 86400, which the commit checks. */
 struct ecs_timeouts *ecs_service_timeouts(struct ecs_service *s);
+#define ECS_LIFETIMES 3 /**< lifetime buckets of the KPI of flows */
+/** `flow-kpi lifetime-buckets`: where each bucket begins, 0 to 2592000 seconds, each later than the one
+ *  before; NULL: the default, 0, 10 and 60. */
+int ecs_service_lifetimes(struct ecs_service *s, const uint32_t *from, struct ecs_err *e);
+const uint32_t *ecs_service_lifetimes_from(const struct ecs_service *s);
 /** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */
 int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ecs_err *e);
 uint32_t ecs_service_flow_chkpt_limit(const struct ecs_service *s);
@@ -517,6 +522,17 @@ struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase);
 /** Index of the scheme that applies to a subscriber, or -1: the first binding, by priority, whose
  *  class holds and whose scheme exists; subscriber-base `default` first, then others by name. */
 int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, const char *apn);
+/**
+ * The names of rules that are eligible for flow recovery under a scheme that is bound: rules for
+ * charging in their order, then names given with `=` that are of no rule here (dynamic rules) by the
+ * alphabet. Nothing before the commit.
+ *
+ * @param names  receives the first @p cap of them, kept until the service goes
+ * @return how many there are
+ */
+size_t ecs_service_eligible_names(const struct ecs_service *s, const char **names, size_t cap);
+/** Whether any trigger-action has flow-recovery. */
+bool ecs_service_recovers(const struct ecs_service *s);
 /** Whether a rule is not checkpointed as it is on an application that shares files, and `flow-recovery
  *  p2p` is off. */
 bool ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name);

@@ -234,6 +234,7 @@ struct scheme {
 	} other[ECS_TRIGGER__N];
 	/* made at commit */
 	bool bound;
+	bool serves;                 /**< bound to a class that is there */
 	uint16_t *delay;           /**< by rule name index; NOT_ELIGIBLE */
 	struct exact_name *exact;  /**< `=` entries, sorted by name, for dynamic rules */
 	size_t nexact;
@@ -335,6 +336,7 @@ struct ecs_service {
 	struct ecs_timeouts timeouts;
 	uint32_t flow_chkpt;
 	uint32_t l4_flows;           /**< 0: no limit */
+	uint32_t lifetimes[ECS_LIFETIMES]; /**< seconds at which the buckets begin */
 	uint32_t sync_icsr_s, sync_sr_s; /**< 0: each second */
 	bool recover_p2p;            /**< flow-recovery p2p */
 	struct {
@@ -529,6 +531,8 @@ bool ecs_cond_entry_hits(const struct cond_entry *x, const char *rule);
 bool ecs_cond_any_holds(const struct trigger_condition *c);
 /** Index among rule names (ruledefs, then groups), or -1. */
 int ecs_rule_index(const struct ecs_service *s, const char *name);
+/** True where nothing was said of lifetime buckets. */
+bool ecs_lifetimes_default(const struct ecs_service *s);
 
 /** Per-rulebase bit sets over its lines: how many, and which. */
 enum { SET_ALWAYS, SET_L34, SET_DYNAMIC, SET_POLICY, SET_PROTO, SET_GATED = SET_PROTO + PROTO__N };

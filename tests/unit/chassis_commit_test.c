@@ -31,7 +31,8 @@
 
 static struct chassis_config *parse(const char *text)
 {
-	struct chassis_config *c = chassis_config_parse(text, strlen(text), "t", NULL, NULL);
+	struct chassis_config *c = chassis_config_parse_with(
+		text, strlen(text), "t", chassis_license_assume, NULL, NULL, NULL);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	return c;

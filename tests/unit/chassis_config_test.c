@@ -28,7 +28,8 @@ static int keys(void *arg, const char *path, struct chassis_license *out, char *
 	const char *text = strcmp(path, "/bad") == 0     ? "nothing\n"
 			   : strcmp(path, "/other") == 0 ? "flow-recovery\n"
 			   : strcmp(path, "/old") == 0   ? "session-recovery expires 2001-01-01\n"
-							 : "session-recovery\n";
+			   : strcmp(path, "/one") == 0   ? "session-recovery\n"
+							 : "session-recovery\nflow-recovery\n";
 
 	(void)arg;
 	if (strcmp(path, "/absent") != 0)
@@ -119,7 +120,15 @@ static void test_chapter(void)
 {
 	struct errors e;
 	struct chassis_config *c = parse(chapter, &e);
+	char text[1024];
 
+	/* FR-009: it has a key of its own */
+	CU_ASSERT_PTR_NULL(c);
+	CU_ASSERT_STRING_EQUAL(e.first, "f:4: at 'flow-recovery': expected a feature that is licensed: "
+	                                "Flow Recovery is disabled, its key is not installed "
+	                                "(`license key-file`)");
+	snprintf(text, sizeof(text), "configure\nlicense key-file /k\n%s", strchr(chapter, '\n') + 1);
+	c = parse(text, &e);
 	CU_ASSERT_EQUAL(e.n, 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	CU_ASSERT_STRING_EQUAL(ecs_service_name(c->service), "s1");
@@ -184,7 +193,7 @@ struct frame {
 #define GOR   {"configure\nactive-charging service s\ngroup-of-ruledefs g\nadd-ruledef priority 1 ruledef q\n", "\nend\n"}
 #define RB    {"configure\nactive-charging service s\nrulebase b\naction priority 1 ruledef q charging-action c\n", "\nend\n"}
 #define CA    {"configure\nactive-charging service s\ncharging-action c\n", "\nend\n"}
-#define TA    {"configure\nactive-charging service s\ntrigger-action t\n", "\nend\n"}
+#define TA    {"configure\nlicense key-file /k\nactive-charging service s\ntrigger-action t\n", "\nend\n"}
 #define TC    {"configure\nactive-charging service s\ntrigger-condition t\n", "\nend\n"}
 #define TRIG  {"configure\nactive-charging service s\nservice-scheme t\ntrigger flow-create\n", "\nend\n"}
 #define SUB   {"configure\nactive-charging service s\nsubs-class t\n", "\nend\n"}
@@ -282,7 +291,9 @@ static void test_good_lines(void)
 		{ACS, "service-scheme z\ntrigger loc-update\npriority 1 trigger-condition c trigger-action a\nexit\nno trigger loc-update\nexit"},
 		{SUB, "v-apn = x"},
 		{CA, "flow idle-timeout 0"}, {CA, "default flow idle-timeout"}, {CA, "content-id 2147483647"},
-		{TA, "flow-recovery\nno flow-recovery"},
+		{TA, "flow-recovery\nno flow-recovery"}, {TA, "flow-recovery"},
+		{TA, "exit\nflow-kpi lifetime-buckets 0 1 2592000"},
+		{TA, "flow-recovery\nexit\nflow-kpi lifetime-buckets 3 20 30\nno flow-kpi lifetime-buckets"},
 		{TC, "delay = 1"}, {TC, "delay = 600\nno delay"}, {TC, "any-match = TRUE"},
 		{TC, "rule-name contains x\nno rule-name contains x"},
 		{TRIG, "priority 127 trigger-condition c trigger-action a"},
@@ -329,8 +340,15 @@ static void test_bad_lines(void)
 		{CONF, "license key-file /other\nrequire session recovery", "f:3: at 'recovery': expected a feature that is licensed: Session Recovery is disabled, its key is not installed"},
 		{CONF, "license key-file /old\nrequire session recovery", "f:3: at 'recovery': expected a feature that is licensed: Session Recovery is disabled, its key has expired"},
 		{CONF, "license key-file /k\ncontext x\nexit\nrequire session recovery", "f:5: at 'recovery': expected before every context but `local`: one begins at line 3"},
-		{CONF, "license key-file /k\nrequire session recovery\nno license key-file", "f:4: at 'key-file': expected a key for Session Recovery, which is required"},
-		{CONF, "license key-file /k\nrequire session recovery\nlicense key-file /other", "f:4: at '/other': expected a key for Session Recovery, which is required"},
+		{CONF, "license key-file /k\nrequire session recovery\nno license key-file", "f:4: at 'key-file': expected a key for Session Recovery, which is in use; else first `no require session recovery`"},
+		{CONF, "active-charging service s\ntrigger-action t\nflow-recovery", "f:4: at 'flow-recovery': expected a feature that is licensed: Flow Recovery is disabled, its key is not installed (`license key-file`)"},
+		{CONF, "license key-file /one\nactive-charging service s\ntrigger-action t\nflow-recovery", "f:5: at 'flow-recovery': expected a feature that is licensed: Flow Recovery is disabled, its key is not installed"},
+		{CONF, "license key-file /one\nactive-charging service s\nflow-kpi lifetime-buckets 0 1 2", "f:4: at '2': expected a feature that is licensed: Flow Recovery"},
+		{TA, "flow-recovery\nexit\nexit\nlicense key-file /one", "f:8: at '/one': expected a key for Flow Recovery, which is in use; else first `no flow-recovery`"},
+		{TA, "exit\nflow-kpi lifetime-buckets 0 10 10", "f:6: at '10': expected more than 10 seconds: each bucket begins later than the one before"},
+		{TA, "exit\nflow-kpi lifetime-buckets 0 10 2592001", "f:6: at '2592001': expected a number from 0 to 2592000"},
+		{TA, "exit\nflow-kpi lifetime-buckets 0 10", "f:6: at end of line: expected a number from 0 to 2592000"},
+		{CONF, "license key-file /k\nrequire session recovery\nlicense key-file /other", "f:4: at '/other': expected a key for Session Recovery, which is in use; else first `no require session recovery`"},
 		{CONF, "session-recovery reserve sessions 0 flows 1", "f:2: at '0': expected a number from 1 to 1000000"},
 		{CONF, "session-recovery reserve sessions 1000001 flows 1", "f:2: at '1000001': expected a number from 1 to 1000000"},
 		{CONF, "session-recovery reserve sessions 1 flows 4000001", "f:2: at '4000001': expected a number from 1 to 4000000"},
@@ -424,9 +442,9 @@ static void test_bad_lines(void)
 		{ACS, "packet-filter f\nip local-port range 5 to 5\nexit", "f:4: at '5': expected an end greater than 5"},
 		{ACS, "edr-format e\nevent-label a priority 1\nevent-label b priority 1\nexit", "f:5: at '1': expected something else: priority 1 is held by another field"},
 		{ACS, "edr-format e\nattribute sn-direction format seconds priority 1\nexit", "f:4: at 'format': expected priority"},
-		{TA, "charge-request-to-response http", "f:4: at end of line: expected all, connect"},
+		{TA, "charge-request-to-response http", "f:5: at end of line: expected all, connect"},
 		{CA, "flow idle-timeout 86401", "f:4: at '86401': expected a number from 0 to 86400"},
-		{TA, "flow-recover now", "f:4: at 'now': expected end of line"},
+		{TA, "flow-recover now", "f:5: at 'now': expected end of line"},
 		{TC, "delay = 0", "f:4: at '0': expected a number from 1 to 600"},
 		{TC, "delay = 601", "f:4: at '601': expected a number from 1 to 600"},
 		{TC, "delay 5", "f:4: at '5': expected ="},

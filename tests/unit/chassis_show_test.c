@@ -77,7 +77,8 @@ static const struct chassis_slab *slab(void *arg, enum chassis_task task, unsign
 
 static void bed_init(struct bed *b)
 {
-	b->conf = chassis_config_parse(conf_text, strlen(conf_text), "t", NULL, NULL);
+	b->conf = chassis_config_parse_with(conf_text, strlen(conf_text), "t",
+	                                    chassis_license_assume, NULL, NULL, NULL);
 	b->slab = calloc(8, sizeof(*b->slab));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->conf);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->slab);
@@ -787,7 +788,8 @@ static void test_rows(void)
 	uint8_t buf[2048];
 
 	for (unsigned layout = 0; layout < CHASSIS_LAYOUT__N; layout++) {
-		for (int json = 0; json < 2; json++) {
+		for (int n = 0; n < 4; n++) {
+			bool json = n & 1, licensed = n & 2;
 			struct out o = {0};
 			struct stats_doc d;
 			struct srp_mp_r r = srp_mp_r_init(
@@ -795,14 +797,18 @@ static void test_rows(void)
 			bool flows = chassis_layout_query(layout) == CHASSIS_QUERY_FLOW;
 
 			stats_doc_begin(&d, json ? STATS_DOC_JSON : STATS_DOC_TEXT, put, &o);
-			chassis_show_rows_begin(&s, layout, &d);
+			chassis_show_rows_begin(&s, layout, licensed, &d);
 			CU_ASSERT_EQUAL(chassis_answer_read(CHASSIS_QUERY_FLOW, &r, &a), SRP_OK);
 			for (int i = 0; flows && i < 2; i++)
 				chassis_show_rows_one(&s, &d, &a);
 			chassis_show_rows_end(&s, &d);
 			stats_doc_end(&d);
 			CU_ASSERT(!json || json_valid(o.text, o.n));
-			if (flows && json) {
+			/* FR-136: no flag without the key */
+			if (flows && !licensed) {
+				CU_ASSERT_PTR_NULL(strcasestr(o.text, "recovered"));
+				CU_ASSERT_PTR_NOT_NULL(strcasestr(o.text, "callid"));
+			} else if (flows && json) {
 				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"callid\":\"8000000a\""));
 				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"rule\":\"a\\\"b\\u000a\""));
 				CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"idle_timeout_s\":7"));

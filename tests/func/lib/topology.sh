@@ -280,9 +280,13 @@ bed_config() { # CHASSIS: writes its configuration
 	bed_config_charging >>"$BED/$me.cfg"
 }
 
-# Before any context.
+# Before any context: feature keys, and what they permit.
 bed_config_recovery() {
-	[ "$BED_SR" = yes ] || return 0
+	if [ "$BED_SR" != yes ]; then
+		echo flow-recovery >"$BED/keys"
+		echo "  license key-file \"$BED/keys\""
+		return
+	fi
 	printf '# features of the bed\nsession-recovery\nflow-recovery\n' >"$BED/features"
 	echo "  license key-file \"$BED/features\""
 	echo "  require session recovery"
