@@ -7,6 +7,7 @@
 
 #include "ecs/call.h"
 #include "ecs/engine_impl.h"
+#include "ecs/tally.h"
 #include "srp/err.h"
 
 #define DEFAULT_BEARER 5u
@@ -268,6 +269,8 @@ int ecs_session_handoff(struct ecs_engine *e, uint32_t callid, uint8_t rat, stru
 		rc = SRP_ERANGE;
 	if (rc || s->rat == rat)
 		return rc;
+	if (s->records)
+		ecs_records_handoff(e, s, now); /* of what was under the other radio access */
 	was = s->rat;
 	s->rat = rat;
 	if (rat == ECS_RAT_WLAN && was != ECS_RAT_WLAN)

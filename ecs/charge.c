@@ -3,6 +3,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/enforce.h"
+#include "ecs/tally.h"
 
 #define PROTO_TCP      6u
 
@@ -52,6 +53,24 @@ static uint64_t rule_id(struct ecs_engine *e, const struct ecs_way *w)
 	return r ? r->name_hash : 0;
 }
 
+/* What only few actions ask for: volumes of rating groups, of what is in no UDR, and quota. */
+static void charge_rating(struct ecs_engine *e, const struct ecs_way *w,
+                          const struct ecs_charging_action *a, uint8_t bearer)
+{
+	uint64_t id = ECS_RATING_ID(a->rating_group, a->content_id);
+	enum ecs_dir dir = w->p->dir;
+
+	if (a->rating_group)
+		ecs_usage_charge(e, w->s, bearer, ECS_USAGE_RATING, id, 0, dir, w->pkts, w->bytes,
+		                 w->now);
+	if (a->exclude_udrs)
+		ecs_usage_charge(e, w->s, bearer, ECS_USAGE_EXCLUDED, id, 0, dir, w->pkts, w->bytes,
+		                 w->now);
+	if (a->credit && ecs_action_rating_group(a))
+		ecs_usage_charge(e, w->s, 0, ECS_USAGE_QUOTA, ecs_action_rating_group(a), 0,
+		                 (enum ecs_dir)ECS_QUOTA_USED, w->pkts, w->bytes, w->now);
+}
+
 enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 {
 	const struct ecs_line *l = w->line == ECS_LINE_NONE
@@ -76,6 +95,10 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	if (a && a->content_id)
 		ecs_usage_charge(e, w->s, bearer, ECS_USAGE_CONTENT, a->content_id, 0, dir,
 		                 w->pkts, w->bytes, w->now);
+	if (a && (a->rating_group || a->credit || a->exclude_udrs))
+		charge_rating(e, w, a, bearer);
+	if (w->s->records && w->f)
+		ecs_tally_charge(e, w, a);
 	return ECS_FORWARD;
 }
 
@@ -89,6 +112,8 @@ bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w)
 		return false;
 	if (!ecs_list_on(&a->in_held))
 		ecs_list_add_tail(&e->held, &a->in_held);
+	if (w->s->records)
+		ecs_tally_layers(e, w); /* what is held is charged as packets and bytes alone */
 	a->held_pkts[w->p->dir] += w->pkts;
 	a->held_bytes[w->p->dir] += w->bytes;
 	return true;

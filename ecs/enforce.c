@@ -195,6 +195,6 @@ void ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w)
 		ecs_session_drop(e, w->s, ECS_END_ACTION, ECS_TELL, w->now);
 	} else if (w->f) {
 		e->conf.counters->flows_terminated++;
-		ecs_flow_drop(e, w->f, ECS_TELL, w->now);
+		ecs_flow_over(e, w->f, ECS_FLOW_END_NORMAL, w->now);
 	}
 }

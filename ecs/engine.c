@@ -14,6 +14,7 @@
 #include "ecs/ledger.h"
 #include "ecs/path.h"
 #include "ecs/redirect.h"
+#include "ecs/tally.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -27,6 +28,7 @@ static void init_pools(struct ecs_engine *e)
 	ecs_pool_init(&e->analysis_pool, sizeof(struct ecs_analysis));
 	ecs_pool_init(&e->more_pool, sizeof(struct ecs_call_more));
 	ecs_pool_init(&e->flow_more_pool, sizeof(struct ecs_flow_more));
+	ecs_pool_init(&e->tally_pool, sizeof(struct ecs_tally));
 }
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now)
@@ -72,6 +74,7 @@ static void flow_fini(struct ecs_engine *e, struct ecs_flow *f)
 {
 	ecs_flow_unanalyze(e, f);
 	ecs_flow_more_drop(e, f);
+	ecs_tally_free(e, f);
 }
 
 void ecs_engine_free(struct ecs_engine *e)
@@ -119,7 +122,42 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_pool_fini(&e->analysis_pool);
 	ecs_pool_fini(&e->more_pool);
 	ecs_pool_fini(&e->flow_more_pool);
+	ecs_pool_fini(&e->tally_pool);
+	free(e->record_text);
 	free(e);
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+void ecs_engine_env(struct ecs_engine *e, const struct ecs_edr_env *env)
+{
+	e->env = *env;
+}
+
+void ecs_engine_handed_over(struct ecs_engine *e)
+{
+	e->hagr = !e->active;
+	e->hagr_at = 0;
+}
+
+/* EDRs of what the peer has taken over, at most @p budget flows; true: call again. */
+static bool hand_over(struct ecs_engine *e, struct srp_time now, size_t budget)
+{
+	while (e->hagr && budget > 0) {
+		struct ecs_session *s = ecs_session_next(e, e->hagr_at);
+
+		if (!s) {
+			e->hagr = false;
+			break;
+		}
+		e->hagr_at = s->spec.callid;
+		budget--;
+		for (struct srp_list *l = s->flows.next; s->records && l != &s->flows; l = l->next) {
+			ecs_records_hagr(e, ECS_CONTAINER(l, struct ecs_flow, in_session), now);
+			budget -= budget > 0;
+		}
+	}
+	return e->hagr;
 }
 
 /* --- role ------------------------------------------------------------------------------------- */
@@ -128,6 +166,8 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 {
 	if (active == e->active)
 		return;
+	while (hand_over(e, now, SIZE_MAX))
+		; /* it comes back before the EDRs of its last time were made */
 	if (active) {
 		e->gen++;
 		e->active = true;
@@ -389,8 +429,10 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 {
 	bool more;
 
-	if (!e->active)
-		return purge(e, now, budget);
+	if (!e->active) {
+		more = hand_over(e, now, budget);
+		return purge(e, now, budget) || more;
+	}
 	more = ecs_wheel_run(e->wheel, now, budget, on_timer, e) == budget;
 	if (ecs_usage_step(e, now, budget))
 		more = true;

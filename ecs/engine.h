@@ -11,6 +11,8 @@
 struct ecs_engine;
 struct ecs_crypto;
 struct ecs_kpi;
+struct ecs_record;
+struct ecs_edr_env;
 
 /** What becomes of a packet. */
 enum ecs_verdict {
@@ -54,6 +56,11 @@ struct ecs_engine_ops {
 	 *  DOWNLINK to the subscriber, UPLINK to the server. Whole, with its checksums; borrowed. At
 	 *  most two for each packet that came in. NULL: there is nowhere to send to. */
 	void (*send)(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
+	/** A record was made (tally.h). False: it could not be taken, and is lost. NULL: none are. */
+	bool (*record)(void *owner, const struct ecs_record *r);
+	/** Whether the last record of a flow (0: of the session) was made by a predecessor of this
+	 *  process. Asked at the end of what was recovered. NULL: there was none. */
+	bool (*recorded)(void *owner, uint32_t callid, uint32_t flow_id);
 };
 
 struct ecs_engine_config {
@@ -118,6 +125,14 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
  */
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now);
 
+/** What records say that the engine cannot know: the time of day. Told at the start, and when it may have
+ *  changed. */
+void ecs_engine_env(struct ecs_engine *e, const struct ecs_edr_env *env);
+/**
+ * The role was given to the peer in order, which goes on with the flows: EDRs are made of what was
+ * counted here (`flow end-condition hagr`), by ecs_engine_tick(). After ecs_engine_active(false).
+ */
+void ecs_engine_handed_over(struct ecs_engine *e);
 /**
  * Takes the memory that the change to @p svc will need: ecs_engine_reconfigure() to it cannot fail then.
  * NULL: the change will not come.

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "ecs/chain.h"
+#include "ecs/edr.h"
 #include "ecs/engine.h"
 #include "ecs/kpi.h"
 #include "ecs/pool.h"
@@ -131,6 +132,12 @@ struct ecs_engine {
 	struct srp_time active_since;
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
+	struct ecs_pool tally_pool;
+	struct ecs_edr_env env;
+	char *record_text;             /**< of the record that is made; NULL until the first */
+	size_t nsaids;                 /**< flows with an ecs_said */
+	bool hagr;                     /**< EDRs of the flows that the peer has now are being made */
+	uint32_t hagr_at;              /**< call-id after which that walk goes on */
 	bool warm;                     /**< ecs_engine_reserve() was called */
 	size_t reserved;               /**< bytes it has touched */
 };
@@ -240,6 +247,9 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 /** Speaks for a block of flow ids, in ACS_CALL_INFO, before the first of them is used: a chassis
  *  that restarts gives none again of which the peer may know (R12). */
 void ecs_flow_reserve(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+/** A flow ends on the active: its records are made, then it is dropped, with ECS_TELL. */
+void ecs_flow_over(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
+                   struct srp_time now);
 /** Sets f->ref and moves the count of flows from the old ref to the new one; nothing else. */
 void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
 /** Takes a slot (CHECKPOINT, s->slots, e->slots), or gives it back; no limit is looked at. */

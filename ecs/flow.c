@@ -8,6 +8,7 @@
 #include "ecs/enforce.h"
 #include "ecs/engine_impl.h"
 #include "ecs/redirect.h"
+#include "ecs/tally.h"
 #include "ecs/tcp.h"
 
 #define PROTO_ICMP   1u
@@ -102,6 +103,8 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	if (s->redirects)
 		ecs_redirect_end(e, f);
 	ecs_flow_more_drop(e, f);
+	if (f->tally)
+		ecs_tally_drop(e, f, now);
 	if (e->conf.ops && e->conf.ops->flow_down)
 		e->conf.ops->flow_down(e->conf.owner, f);
 	ecs_flow_undelay(e, f);
@@ -119,6 +122,16 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	ecs_list_del(&f->in_session);
 	s->nflows--;
 	ecs_pool_put(&e->flow_pool, f);
+}
+
+void ecs_flow_over(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
+                   struct srp_time now)
+{
+	if (f->session->records) {
+		ecs_flow_unanalyze(e, f); /* charges what was held */
+		ecs_records_end(e, f, why, now);
+	}
+	ecs_flow_drop(e, f, ECS_TELL, now);
 }
 
 void ecs_flow_slot(struct ecs_engine *e, struct ecs_flow *f, bool take)
@@ -164,6 +177,8 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	}
 	ecs_flow_unanalyze(e, f);
 	ecs_alias_drop(e, f);
+	if (f->tally)
+		ecs_tally_drop(e, f, now); /* of another time as active */
 	f->gen = e->gen;
 	f->flags |= ECS_FLOW_F_RECOVERED;
 	f->flags &= (uint16_t)~ECS_FLOW_F_SEEN;
@@ -315,7 +330,7 @@ void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 
 	if (lingers(e, f)) {
 		e->conf.counters->flows_fin++;
-		ecs_flow_drop(e, f, ECS_TELL, now);
+		ecs_flow_over(e, f, ECS_FLOW_END_NORMAL, now);
 		return;
 	}
 	if (us == 0)
@@ -335,7 +350,7 @@ void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 	}
 	e->conf.counters->flows_idle++;
 	f->unlived = ecs_flow_recovered(e, f) && (f->gen != e->gen || !(f->flags & ECS_FLOW_F_SEEN));
-	ecs_flow_drop(e, f, ECS_TELL, now);
+	ecs_flow_over(e, f, ECS_FLOW_END_TIMEOUT, now);
 }
 
 void ecs_flow_verdict(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint16_t back,
@@ -364,9 +379,14 @@ static size_t clear_session(struct ecs_engine *e, struct ecs_session *s, struct 
 {
 	size_t n = 0;
 
-	for (; !ecs_list_empty(&s->flows); n++)
-		ecs_flow_drop(e, ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session),
-		              e->active ? ECS_TELL : ECS_TELL_LISTS, now);
+	for (; !ecs_list_empty(&s->flows); n++) {
+		struct ecs_flow *f = ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session);
+
+		if (e->active)
+			ecs_flow_over(e, f, ECS_FLOW_END_SESSION, now);
+		else
+			ecs_flow_drop(e, f, ECS_TELL_LISTS, now);
+	}
 	return n;
 }
 

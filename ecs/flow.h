@@ -18,6 +18,7 @@ enum ecs_tell {
 struct ecs_session;
 struct ecs_analysis;
 struct ecs_flow_more;
+struct ecs_tally;
 
 /** Subscriber's end first, so that both directions have one key. */
 struct ecs_flow_key {
@@ -68,6 +69,7 @@ struct ecs_flow {
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
 	struct srp_time created;
 	struct ecs_flow *id_next;         /**< in the flow table, by (call-id, flow id) */
+	struct ecs_tally *tally;          /**< for its records (tally.h); NULL: none are asked for */
 	struct srp_list in_session;       /**< all flows of the session */
 	struct srp_list waiting;          /**< in the session's list of those without a slot */
 	struct ecs_wheel_node idle; /**< idle timeout (active: armed; standby: the wheel stands) */

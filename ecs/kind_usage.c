@@ -7,10 +7,10 @@
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
 
-/* key: call-id, bearer << 2 | what, id. Fields: the slot of chassis 0, the slot of chassis 1; each
+/* key: call-id, bearer << 3 | what, id. Fields: the slot of chassis 0, the slot of chassis 1; each
  * nil (nothing charged there) or [packets up, packets down, bytes up, bytes down]. */
-#define OF_BITS   2u
-#define OF_MASK   3u
+#define OF_BITS   3u
+#define OF_MASK   7u
 #define SLOT_LEN  (1 + 4 * 9)
 #define USAGE_LEN (ECS_KIND_HEAD_MAX(3) + 2 * SLOT_LEN)
 
@@ -93,21 +93,29 @@ static void raise(struct ecs_volume *v, const struct ecs_volume *to)
 }
 
 /* Takes a key apart and checks it. */
-static int split(const struct srp_ckpt_key *key, uint8_t *bearer, unsigned *what)
+static int split(const struct srp_ckpt_kind *k, const struct srp_ckpt_key *key, uint8_t *bearer,
+                 unsigned *what)
 {
 	uint64_t b = key->k[1] >> OF_BITS;
 
 	*what = (unsigned)(key->k[1] & OF_MASK);
-	if (*what > ECS_USAGE_CONTENT || b > 15)
+	if ((*what >= ECS_USAGE_FLOW) != (k == &ecs_kind_flow_usage) || b > 15)
 		return SRP_ERANGE;
 	*bearer = (uint8_t)b;
-	switch (*what) {
+	switch ((enum ecs_usage_of)*what) {
 	case ECS_USAGE_SESSION:
 		return b == 0 && key->k[2] == 0 ? 0 : SRP_ERANGE;
 	case ECS_USAGE_CONTENT:
 		return b >= 5 && key->k[2] >= 1 && key->k[2] <= UINT32_MAX ? 0 : SRP_ERANGE;
+	case ECS_USAGE_RATING:
+		return b >= 5 && key->k[2] >> 32 ? 0 : SRP_ERANGE;
+	case ECS_USAGE_QUOTA:
+	case ECS_USAGE_FLOW:
+	case ECS_USAGE_RECORDED:
+		return b == 0 && key->k[2] >= 1 && key->k[2] <= UINT32_MAX ? 0 : SRP_ERANGE;
+	default:
+		return b >= 5 ? 0 : SRP_ERANGE;
 	}
-	return b >= 5 ? 0 : SRP_ERANGE;
 }
 
 /* Our slot is ours: a record can only give back what a restart has lost. `told` is what the others
@@ -134,8 +142,9 @@ static void take(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_vol
 		raise(&u->own[!mine], &slot[!mine]);
 }
 
-static int usage_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
-                       struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
+static int apply(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
+                 const struct srp_ckpt_key *key, struct srp_mp_r *r, unsigned nfields,
+                 struct srp_ckpt_obj **out)
 {
 	struct ecs_engine *e = ctx->owner;
 	struct ecs_volume slot[2];
@@ -143,14 +152,14 @@ static int usage_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	struct ecs_session *s;
 	struct ecs_usage *u;
 	uint8_t bearer = 0;
-	int rc = split(key, &bearer, &what);
+	int rc = split(k, key, &bearer, &what);
 
 	if (!rc)
 		rc = ecs_kind_session(ctx, key, &s);
 	if (rc)
 		return rc;
 	ecs_usage_expect(e, s->spec.callid, bearer, what, key->k[2]);
-	if (nfields < ecs_kind_usage.nfields)
+	if (nfields < k->nfields)
 		return SRP_ESHORT;
 	slot[0] = read_slot(r);
 	slot[1] = read_slot(r);
@@ -169,22 +178,23 @@ static int usage_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	return 0;
 }
 
-static struct srp_ckpt_obj *usage_find(const struct srp_ckpt_ctx *ctx,
-                                       const struct srp_ckpt_key *key)
+static struct srp_ckpt_obj *find(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
+                                 const struct srp_ckpt_key *key)
 {
 	struct ecs_usage *u;
 	unsigned what = 0;
 	uint8_t bearer = 0;
 
-	if (key->k[0] > UINT32_MAX || split(key, &bearer, &what) != 0)
+	if (key->k[0] > UINT32_MAX || split(k, key, &bearer, &what) != 0)
 		return NULL;
 	u = ecs_usage_find(ctx->owner, (uint32_t)key->k[0], bearer, what, key->k[2]);
 	return u ? &u->ckpt : NULL;
 }
 
-static int usage_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
+static int take_off(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
+                    const struct srp_ckpt_key *key)
 {
-	struct srp_ckpt_obj *o = usage_find(ctx, key);
+	struct srp_ckpt_obj *o = find(k, ctx, key);
 	struct ecs_engine *e = ctx->owner;
 
 	if (!o)
@@ -195,7 +205,8 @@ static int usage_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	return 0;
 }
 
-static void usage_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
+static void walk(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
+                 srp_ckpt_walk_fn *fn, void *arg)
 {
 	struct ecs_engine *e = ctx->owner;
 	struct srp_list *ls, *ns, *lu, *nu;
@@ -210,7 +221,7 @@ static void usage_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, voi
 			struct ecs_usage *u = ECS_CONTAINER(lu, struct ecs_usage, in_session);
 
 			nu = lu->next;
-			if (fn(&u->ckpt, arg) != 0)
+			if (u->ckpt.kind == k && fn(&u->ckpt, arg) != 0)
 				return;
 		}
 	}
@@ -225,6 +236,30 @@ static void usage_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
 }
 
+/* The same for volumes that go with their session, and for those of flows. */
+#define OF_KIND(k)                                                                            \
+	static int k##_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,  \
+	                     struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out) \
+	{                                                                                     \
+		return apply(&ecs_kind_##k, ctx, key, r, nfields, out);                       \
+	}                                                                                     \
+	static int k##_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key) \
+	{                                                                                     \
+		return take_off(&ecs_kind_##k, ctx, key);                                     \
+	}                                                                                     \
+	static struct srp_ckpt_obj *k##_find(const struct srp_ckpt_ctx *ctx,                  \
+	                                     const struct srp_ckpt_key *key)                  \
+	{                                                                                     \
+		return find(&ecs_kind_##k, ctx, key);                                         \
+	}                                                                                     \
+	static void k##_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg) \
+	{                                                                                     \
+		walk(&ecs_kind_##k, ctx, fn, arg);                                            \
+	}
+OF_KIND(usage)
+OF_KIND(flow_usage)
+#undef OF_KIND
+
 const struct srp_ckpt_kind ecs_kind_usage = {
 	.id = 212, .name = "ACS_USAGE_INFO",
 	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
@@ -232,4 +267,13 @@ const struct srp_ckpt_kind ecs_kind_usage = {
 	.paced = usage_paced,
 	.apply = usage_apply, .remove = usage_remove, .find = usage_find, .walk = usage_walk,
 	.passed = usage_passed,
+};
+
+const struct srp_ckpt_kind ecs_kind_flow_usage = {
+	.id = 216, .del_id = 217, .name = "ACS_FLOW_USAGE_INFO", .del_name = "DEL_ACS_FLOW_USAGE_INFO",
+	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
+	.key = usage_key, .parent = usage_parent, .gate = usage_gate, .encode = usage_encode,
+	.paced = usage_paced,
+	.apply = flow_usage_apply, .remove = flow_usage_remove, .find = flow_usage_find,
+	.walk = flow_usage_walk, .passed = usage_passed,
 };

@@ -92,7 +92,7 @@ static bool readable(const struct ecs_ledger *l, const struct slot *s)
 	uint64_t most = s->v.pkts[0] | s->v.pkts[1] | s->v.bytes[0] | s->v.bytes[1];
 
 	return s->check == check_of(l->seed, s) && s->callid != 0 && s->bearer <= 15 &&
-	       s->of <= ECS_USAGE_CONTENT && most < ECS_VOLUME_MAX;
+	       s->of < ECS_USAGE__N && most < ECS_VOLUME_MAX;
 }
 
 /* --- the region ------------------------------------------------------------------------------- */

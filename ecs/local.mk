@@ -34,6 +34,9 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/stream.c	%D%/stream.h	\
 	%D%/tcp.c	%D%/tcp.h	\
 	%D%/tls_hello.c	%D%/tls_hello.h	\
+	%D%/edr.c	%D%/edr.h	\
+	%D%/quota.c	%D%/quota.h	\
+	%D%/tally.c	%D%/tally.h	%D%/udr.c	\
 	%D%/wheel.c	%D%/wheel.h	\
 	%D%/xheader.c			\
 	%D%/kind.c	%D%/kind.h	\
@@ -62,12 +65,14 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/lint_refs.c		\
 	%D%/rule/keys.c			\
 	%D%/rule/literal.c		\
+	%D%/rule/method.def		\
 	%D%/rule/match.c		\
 	%D%/rule/needs.c		\
 	%D%/rule/hosts.c			\
 	%D%/rule/print.c		\
 	%D%/rule/option.c	%D%/rule/option.h	\
 	%D%/rule/record.c	%D%/rule/record.def	%D%/rule/record.h	\
+	%D%/rule/recorded.c		\
 	%D%/rule/range.c		\
 	%D%/rule/rulebase.c	%D%/rule/rulebase.def	%D%/rule/rulebase.h	\
 	%D%/rule/ruledef.c		\

@@ -10,6 +10,7 @@
 #include "ecs/dns.h"
 #include "ecs/ledger.h"
 #include "ecs/names.h"
+#include "ecs/tally.h"
 #include "ecs/tcp.h"
 #include "srp/err.h"
 
@@ -183,7 +184,8 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 		f->flags |= ECS_FLOW_F_FINAL;
 		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
 		/* a verdict for which nobody had to speak will not change by what is said later */
-		if (a && !ecs_analysis_spoken(a) && !w->s->post_l7)
+		if (a && !ecs_analysis_spoken(a) && !w->s->post_l7 &&
+		    !(w->s->records & ECS_RECORDS_L7))
 			ecs_flow_unanalyze(e, f);
 	} else if (f->ref == ECS_REF_NONE) {
 		other = w->ref;
@@ -329,6 +331,8 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 	if ((f->flags & ECS_FLOW_F_AGAIN) && !f->analysis && w->p->dir == opener_dir(f))
 		begin_analysis(e, w, false);
 	said = f->analysis ? analyze(e, w) : 0;
+	if (f->analysis && (w->s->records & ECS_RECORDS_L7))
+		ecs_tally_said(e, w);
 
 	if (said & ECS_AN_NEWS)
 		f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
@@ -485,7 +489,7 @@ static int find_flow(struct ecs_engine *e, struct ecs_way *w)
 			e->conf.counters->flows_reopened++;
 		else
 			e->conf.counters->flows_fin++;
-		ecs_flow_drop(e, f, ECS_TELL, w->now);
+		ecs_flow_over(e, f, ECS_FLOW_END_NORMAL, w->now);
 		f = NULL;
 	}
 	w->f = f;
@@ -676,7 +680,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 		ecs_recoverable_changed(e, f, w->now);
 	if (whole && f->key.proto == PROTO_TCP && (p->tcp_flags & ECS_TCP_RST)) {
 		e->conf.counters->flows_rst++;
-		ecs_flow_drop(e, f, ECS_TELL, w->now);
+		ecs_flow_over(e, f, ECS_FLOW_END_NORMAL, w->now);
 		w->f = NULL;
 	}
 	return v;

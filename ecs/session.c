@@ -9,6 +9,7 @@
 #include "ecs/engine_impl.h"
 #include "ecs/ledger.h"
 #include "ecs/redirect.h"
+#include "ecs/tally.h"
 
 #define DEFAULT_RULEBASE "default" /* serves subscribers without one */
 #define DEFAULT_BEARER   5u
@@ -210,6 +211,7 @@ static void bind(struct ecs_engine *e, struct ecs_session *s)
 	s->scheme = ecs_service_find_scheme(e->conf.service, rb, s->spec.apn);
 	s->needs = (struct ecs_needs){0};
 	s->handshaking = 0;
+	s->records = ecs_service_records(e->conf.service, s->rulebase);
 	if (s->rulebase >= 0) {
 		s->needs = ecs_service_needs(e->conf.service, s->rulebase);
 		looks = ecs_service_post_looks(e->conf.service, s->rulebase);
@@ -420,6 +422,8 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 		e->conf.counters->sessions_idle++;
 	if (why == ECS_END_REPLACED)
 		ecs_redirect_revoke(e, s, true);
+	if (e->active && tell == ECS_TELL)
+		ecs_records_session(e, s, now);
 	/* children leave the lists first: their deletion travels with the session's */
 	while (!ecs_list_empty(&s->flows)) {
 		struct ecs_flow *f = ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session);

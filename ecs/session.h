@@ -88,6 +88,7 @@ struct ecs_session {
 	int rulebase;                     /**< index in the service, -1 unknown */
 	uint8_t pending;                  /**< ECS_PENDING_* */
 	uint8_t handshaking;              /**< ECS_HS_* of its rulebase */
+	uint8_t records;                  /**< ECS_RECORDS_* of its rulebase */
 	bool post_l7;                     /**< its lines of post-processing look at L7 */
 	bool ready_for_recovery;          /**< old enough to be checkpointed */
 	bool consistent;                  /**< all that its records name resolves here */

@@ -72,12 +72,14 @@ struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, u
 
 	if (!u)
 		return NULL;
-	u->ckpt.kind = &ecs_kind_usage;
+	u->ckpt.kind = of >= ECS_USAGE_FLOW ? &ecs_kind_flow_usage : &ecs_kind_usage;
 	u->session = s;
 	u->id = id;
 	u->stats = ECS_LINE_NONE;
 	u->bearer = bearer;
 	u->of = (uint8_t)of;
+	if (of == ECS_USAGE_QUOTA)
+		s->stages |= ECS_STAGE_BIT(QUOTA);
 	ecs_list_add_head(&s->usages, &u->in_session);
 	ecs_chain_insert(&e->usages, u);
 	s->nusages++;

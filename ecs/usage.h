@@ -18,14 +18,28 @@ struct ecs_volume {
 
 #define ECS_VOLUME_MAX ((uint64_t)1 << 60) /**< of one counter, as read from a peer */
 
-enum ecs_usage_of { ECS_USAGE_SESSION, ECS_USAGE_RULE, ECS_USAGE_CONTENT };
+/** What a volume is of. From FLOW on they are a kind of their own (ACS_FLOW_USAGE_INFO, 216), as they
+ *  end before their session does. */
+#define ECS_USAGES(X)                                                                         \
+	X(SESSION, "session") X(RULE, "rule") X(CONTENT, "content-id") X(RATING, "rating-group") \
+	X(EXCLUDED, "excluded") X(QUOTA, "quota") X(FLOW, "flow") X(RECORDED, "recorded")
+#define X(sym, text) ECS_USAGE_##sym,
+enum ecs_usage_of { ECS_USAGES(X) ECS_USAGE__N };
+#undef X
+
+/** Id of RATING and EXCLUDED: the rating group, and the content-id that goes with it. */
+#define ECS_RATING_ID(rating, content) ((uint64_t)(rating) << 32 | (content))
+/** A QUOTA has in place of directions what was granted (its packets: how often) and what was used. */
+#define ECS_QUOTA_GRANTED 0
+#define ECS_QUOTA_USED    1
 
 /* What every packet touches comes right after ckpt: two cache lines. */
 struct ecs_usage {
 	struct srp_ckpt_obj ckpt;         /**< first */
 	struct srp_list in_session;       /**< most recently charged first */
 	struct srp_list in_changed;       /**< of the engine: changed since the last turn */
-	uint64_t id;                      /**< rule: name hash, 0 none; content-id; session: 0 */
+	uint64_t id;                      /**< rule: name hash, 0 none; content-id; rating group;
+	                                       flow: its id; session: 0 */
 	uint16_t stats;                   /**< of: RULE: index of the local rule name */
 	uint8_t bearer;
 	uint8_t of;                       /**< enum ecs_usage_of */
@@ -39,6 +53,7 @@ struct ecs_usage {
 /** Sum over the chassis. */
 struct ecs_volume ecs_usage_sum(const struct ecs_usage *u);
 
-extern const struct srp_ckpt_kind ecs_kind_usage; /**< 212 */
+extern const struct srp_ckpt_kind ecs_kind_usage;      /**< 212 */
+extern const struct srp_ckpt_kind ecs_kind_flow_usage; /**< 216, deletion 217 */
 
 #endif

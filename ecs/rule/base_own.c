@@ -313,32 +313,52 @@ static void base_EDR_TRANSACTION_tell(const void *obj, ecs_tell_fn *tell, void *
 
 /* --- billing-records -------------------------------------------------------------------------- */
 
-static const char *const not_provided[] = {"egcdr", "radius", "rf"};
+/* Charging methods that are refused by name. */
+static const char *const not_provided[] = {
+#define ECS_METHOD(sym, words, name, provided, what) words,
+#include "ecs/rule/method.def"
+#undef ECS_METHOD
+};
+
+#define NMETHODS (sizeof(not_provided) / sizeof(not_provided[0]))
+
+/* Takes `udr` or `fdr` and the format behind it; false: neither is next. */
+static bool take_records(struct ecs_words *w, bool set, bool *udr, bool *fdr, char *udr_format,
+                         char *fdr_format, int *rc, struct ecs_err *e)
+{
+	bool is_udr = ecs_words_take(w, "udr");
+	const char *format = is_udr ? "udr-format" : "edr-format";
+
+	if (!is_udr && !ecs_words_take(w, "fdr"))
+		return false;
+	*(is_udr ? udr : fdr) = true;
+	if (!set)
+		return true;
+	if (!ecs_words_take(w, format))
+		*rc = ecs_refuse(e, SRP_EINVAL, "expected %s", format);
+	else
+		*rc = ecs_words_name(w, format, is_udr ? udr_format : fdr_format, e);
+	return true;
+}
 
 static int base_BILLING_RECORDS_set(void *obj, enum ecs_form form, struct ecs_words w,
                                     struct ecs_err *e)
 {
 	struct ecs_rulebase_conf *c = obj;
-	bool set = form == ECS_FORM_SET, udr = false, all = !set && !w.n;
-	char name[ECS_NAME_MAX + 1] = "";
+	bool set = form == ECS_FORM_SET, udr = false, fdr = false, all = !set && !w.n;
+	char u[ECS_NAME_MAX + 1] = "", f[ECS_NAME_MAX + 1] = "";
 	int rc = 0;
 
 	if (set && !w.n)
-		return ecs_refuse(e, SRP_EINVAL, "expected udr");
+		return ecs_refuse(e, SRP_EINVAL, "expected udr or fdr");
 	while (rc == 0 && w.n) {
 		size_t k = 0;
 
-		if (ecs_words_take(&w, "udr")) {
-			udr = true;
-			if (set && !ecs_words_take(&w, "udr-format"))
-				return ecs_refuse(e, SRP_EINVAL, "expected udr-format");
-			if (set)
-				rc = ecs_words_name(&w, "udr-format", name, e);
+		if (take_records(&w, set, &udr, &fdr, u, f, &rc, e))
 			continue;
-		}
-		while (k < 3 && !ecs_words_take(&w, not_provided[k]))
+		while (k < NMETHODS && !ecs_words_take(&w, not_provided[k]))
 			k++;
-		if (k == 3)
+		if (k == NMETHODS)
 			return ecs_words_end(&w, e);
 		if (set)
 			return ecs_refuse(e, SRP_EINVAL, "expected a charging method that is "
@@ -348,7 +368,11 @@ static int base_BILLING_RECORDS_set(void *obj, enum ecs_form form, struct ecs_wo
 		return rc;
 	if (udr || all) {
 		c->udr = set;
-		ecs_name_copy(c->udr_format, name);
+		ecs_name_copy(c->udr_format, u);
+	}
+	if (fdr || all) {
+		c->fdr = set;
+		ecs_name_copy(c->fdr_format, f);
 	}
 	return 0;
 }
@@ -358,9 +382,11 @@ static void base_BILLING_RECORDS_print(const void *obj, ecs_option_put_fn *put, 
 	const struct ecs_rulebase_conf *c = obj;
 	char line[LINE_LEN];
 
-	if (!c->udr)
+	if (!c->udr && !c->fdr)
 		return;
-	snprintf(line, sizeof(line), "billing-records udr udr-format %s", c->udr_format);
+	snprintf(line, sizeof(line), "billing-records%s%s%s%s",
+	         c->udr ? " udr udr-format " : "", c->udr_format,
+	         c->fdr ? " fdr edr-format " : "", c->fdr_format);
 	put(arg, line);
 }
 
@@ -372,6 +398,55 @@ static void base_BILLING_RECORDS_tell(const void *obj, ecs_tell_fn *tell, void *
 	tell(arg, 1, "UDR", enabled(c->udr));
 	if (c->udr)
 		tell(arg, 1, "UDR Format", c->udr_format);
+	tell(arg, 1, "FDR", enabled(c->fdr));
+	if (c->fdr)
+		tell(arg, 1, "FDR Format", c->fdr_format);
+}
+
+/* --- pending-traffic-treatment ---------------------------------------------------------------- */
+
+static int base_PENDING_TRAFFIC_set(void *obj, enum ecs_form form, struct ecs_words w,
+                                    struct ecs_err *e)
+{
+	struct ecs_rulebase_conf *c = obj;
+	bool set = form == ECS_FORM_SET, none = ecs_words_take(&w, "noquota");
+	bool used_up = !none && ecs_words_take(&w, "quota-exhausted"), drop = false;
+	int rc;
+
+	if (set && !none && !used_up)
+		return ecs_refuse(e, SRP_EINVAL, "expected noquota or quota-exhausted");
+	if (set) {
+		drop = ecs_words_take(&w, "drop");
+		if (!drop && !ecs_words_take(&w, "pass"))
+			return ecs_refuse(e, SRP_EINVAL, "expected drop or pass");
+	}
+	rc = ecs_words_end(&w, e);
+	if (rc)
+		return rc;
+	if (none || (!set && !used_up))
+		c->noquota_drop = set && drop;
+	if (used_up || (!set && !none))
+		c->exhausted_pass = set && !drop;
+	return 0;
+}
+
+static void base_PENDING_TRAFFIC_print(const void *obj, ecs_option_put_fn *put, void *arg)
+{
+	const struct ecs_rulebase_conf *c = obj;
+
+	if (c->noquota_drop)
+		put(arg, "pending-traffic-treatment noquota drop");
+	if (c->exhausted_pass)
+		put(arg, "pending-traffic-treatment quota-exhausted pass");
+}
+
+static void base_PENDING_TRAFFIC_tell(const void *obj, ecs_tell_fn *tell, void *arg)
+{
+	const struct ecs_rulebase_conf *c = obj;
+
+	tell(arg, 0, "Pending Traffic Treatment", "");
+	tell(arg, 1, "No Quota", c->noquota_drop ? "Drop" : "Pass");
+	tell(arg, 1, "Quota Exhausted", c->exhausted_pass ? "Pass" : "Drop");
 }
 
 /* --- bandwidth default-policy ------------------------------------------------------------------ */

@@ -525,6 +525,7 @@ static int rulebases_build(struct ecs_service *s)
 		LIST_EACH(rb, list)
 			if (list_build(s, list))
 				return SRP_ENOMEM;
+	ecs_recorded_build(s);
 	return 0;
 }
 

@@ -118,6 +118,8 @@ static bool is_named(const struct ecs_service *s, enum ecs_record_kind kind, con
 			return true;
 		if (kind == ECS_RECORD_UDR)
 			continue;
+		if (rb->conf.fdr && strcmp(rb->conf.fdr_format, format) == 0)
+			return true;
 		if (in_pair(&rb->conf.edr_http, format) || in_pair(&rb->conf.edr_dns, format))
 			return true;
 		for (unsigned i = 0; i < ECS_FLOW_END__N; i++)
@@ -176,6 +178,9 @@ void ecs_lint_formats(const struct linter *l)
 		need_pair(l, &rb->conf.edr_dns, rb->o.name);
 		if (rb->conf.udr)
 			need_format(l, ECS_RECORD_UDR, rb->conf.udr_format, "rulebase",
+			            rb->o.name);
+		if (rb->conf.fdr)
+			need_format(l, ECS_RECORD_EDR, rb->conf.fdr_format, "rulebase",
 			            rb->o.name);
 	}
 	lint_records(l, ECS_RECORD_EDR, "Edr-format");

@@ -37,6 +37,11 @@ struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase)
 			*((bool *)(void *)&r + reads_at[f]) = true;
 	if (rb->conf.blacklisting || rb->conf.cf_policy || rb->conf.cf_mode != ECS_CF_MODE_STATIC)
 		r.needs.http = r.needs.every = true;
+	r.needs.http |= (rb->records & ECS_RECORDS_HTTP) != 0;
+	r.needs.reply |= (rb->records & ECS_RECORDS_REPLY) != 0;
+	r.needs.dns |= (rb->records & ECS_RECORDS_DNS) != 0;
+	r.needs.tls |= (rb->records & ECS_RECORDS_TLS) != 0;
+	r.needs.app |= (rb->records & ECS_RECORDS_APP) != 0;
 	/* both stand in the same bytes as the requests */
 	if (r.needs.headers || r.needs.reply)
 		r.needs.http = true;

@@ -227,6 +227,8 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 	if (!ecs_lifetimes_default(s))
 		line(p, "flow-kpi lifetime-buckets %u %u %u", s->lifetimes[0], s->lifetimes[1],
 		     s->lifetimes[2]);
+	if (s->recover_edr)
+		line(p, "flow-recovery edr");
 }
 
 static void print_records(struct printer *p, const struct obj_table *t, const char *what)

@@ -405,6 +405,20 @@ uint32_t ecs_service_sync_time(const struct ecs_service *s, bool icsr)
 	return icsr ? s->sync_icsr_s : s->sync_sr_s;
 }
 
+int ecs_service_recover_edr(struct ecs_service *s, bool on, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	if (rc == 0)
+		s->recover_edr = on;
+	return rc;
+}
+
+bool ecs_service_edr_whole(const struct ecs_service *s)
+{
+	return s->recover_edr;
+}
+
 int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e)
 {
 	int rc = ecs_rule_open(s, e);

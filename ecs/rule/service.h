@@ -221,6 +221,9 @@ int ecs_service_port_line(struct ecs_service *s, const char *map, bool no, const
                           const char *b, struct ecs_err *e);
 /** `flow-recovery p2p`: rules on file-sharing applications can be eligible; default: they are not. */
 int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e);
+/** `flow-recovery edr`: EDRs of recovered flows tell of the whole flow; default: they do not. */
+int ecs_service_recover_edr(struct ecs_service *s, bool on, struct ecs_err *e);
+bool ecs_service_edr_whole(const struct ecs_service *s);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
 /** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
@@ -417,6 +420,19 @@ const struct ecs_record_format *ecs_service_record_at(const struct ecs_service *
                                                       enum ecs_record_kind kind, size_t i);
 /** The idle timeouts, to read. */
 const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s);
+/** What flows of a rulebase give, and what that needs to be read of them. */
+#define ECS_RECORDS_EDR   0x01u /**< event data records */
+#define ECS_RECORDS_FDR   0x02u /**< a record of each flow */
+#define ECS_RECORDS_WHOLE 0x04u /**< EDRs of recovered flows tell of the whole flow */
+#define ECS_RECORDS_HTTP  0x08u
+#define ECS_RECORDS_REPLY 0x10u
+#define ECS_RECORDS_DNS   0x20u
+#define ECS_RECORDS_TLS   0x40u
+#define ECS_RECORDS_APP   0x80u
+#define ECS_RECORDS_L7    0xf8u
+#define ECS_RECORDS_KEPT  (ECS_RECORDS_FDR | ECS_RECORDS_WHOLE) /**< volumes of flows are checkpointed */
+/** ECS_RECORDS_* of a rulebase, by its index; 0 for most. */
+uint8_t ecs_service_records(const struct ecs_service *s, int rulebase);
 /** What a rulebase says beside its lists; NULL: there is none of this index. */
 const struct ecs_rulebase_conf *ecs_service_rulebase_conf(const struct ecs_service *s,
                                                           int rulebase);

@@ -185,6 +185,7 @@ struct rulebase {
 	size_t words;              /**< 64-bit words of one bit set over its lines */
 	uint64_t *sets;            /**< see match.c */
 	uint64_t fields;           /**< that its rules look at */
+	uint8_t records;           /**< ECS_RECORDS_* */
 };
 
 struct trigger_action {
@@ -343,6 +344,7 @@ struct ecs_service {
 		char path[ECS_DB_FILE_MAX + 1]; /* empty: none */
 		struct ecs_db *db;              /* NULL: not read */
 	} db[ECS_DB__N];
+	bool recover_edr;            /**< flow-recovery edr */
 	/* made at commit */
 	uint64_t digest;
 	struct ecs_line *lines;
@@ -378,6 +380,8 @@ enum proto_class { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_OTHER, PROTO__N };
 
 /* --- shared helpers --------------------------------------------------------------------------- */
 
+/** Finds out which records the rulebases give; lines are compiled. */
+void ecs_recorded_build(struct ecs_service *s);
 /** Writes @p fmt into @p e (may be NULL) and returns @p code. */
 int ecs_refuse(struct ecs_err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

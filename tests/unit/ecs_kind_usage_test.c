@@ -197,20 +197,23 @@ static void test_refusals(void)
 	CU_ASSERT_EQUAL(apply_raw(&b, 8, 0, 0, 4, 1), SRP_ENOSESS);
 	CU_ASSERT_EQUAL(apply_raw(&b, 0, 0, 0, 4, 1), SRP_ERANGE);
 	CU_ASSERT_EQUAL(apply_raw(&b, (uint64_t)1 << 32 | 7, 0, 0, 4, 1), SRP_ERANGE);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 3, 0, 4, 1), SRP_ERANGE); /* no such kind of volume */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 6, 9, 4, 1), SRP_ERANGE); /* of a flow: another kind */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 3, 9, 4, 1), SRP_ERANGE); /* no rating group */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 5, 9, 4, 1), SRP_ERANGE); /* quota of a bearer */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5, 0, 4, 1), SRP_ERANGE); /* quota of nothing */
 	CU_ASSERT_EQUAL(apply_raw(&b, 7, 0, 1, 4, 1), SRP_ERANGE);        /* session, with an id */
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2, 0, 4, 1), SRP_ERANGE); /* session, with a bearer */
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 4 << 2 | 1, 9, 4, 1), SRP_ERANGE);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 16 << 2 | 1, 9, 4, 1), SRP_ERANGE);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3, 0, 4, 1), SRP_ERANGE); /* session, with a bearer */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 4 << 3 | 1, 9, 4, 1), SRP_ERANGE);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 16 << 3 | 1, 9, 4, 1), SRP_ERANGE);
 	CU_ASSERT_EQUAL(apply_raw(&b, 7, (uint64_t)5 << 32 | 1, 9, 4, 1), SRP_ERANGE);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 2, 0, 4, 1), SRP_ERANGE); /* content-id 0 */
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 2, (uint64_t)1 << 32, 4, 1), SRP_ERANGE);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 1, 9, 3, 1), SRP_EFORMAT);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 1, 9, 5, 1), SRP_ERANGE);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 1, 9, 4, ECS_VOLUME_MAX + 1), SRP_ERANGE);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 2, 0, 4, 1), SRP_ERANGE); /* content-id 0 */
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 2, (uint64_t)1 << 32, 4, 1), SRP_ERANGE);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 1, 9, 3, 1), SRP_EFORMAT);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 1, 9, 5, 1), SRP_ERANGE);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 1, 9, 4, ECS_VOLUME_MAX + 1), SRP_ERANGE);
 	CU_ASSERT_TRUE(kit_unchanged(&b, &st));
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 1, 9, 4, ECS_VOLUME_MAX), 0);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 1, UINT64_MAX, 4, 1), 0);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 1, 9, 4, ECS_VOLUME_MAX), 0);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 1, UINT64_MAX, 4, 1), 0);
 	kit_fini(&b);
 }
 
@@ -223,10 +226,10 @@ static void test_limit(void)
 	kit_init(&b, 1, true);
 	kit_session(&b, 7, 1, false);
 	for (uint64_t id = 1; id <= ECS_CALL_USAGES_MAX; id++)
-		ok += apply_raw(&b, 7, 5 << 2 | 2, id, 4, 1) == 0;
+		ok += apply_raw(&b, 7, 5 << 3 | 2, id, 4, 1) == 0;
 	CU_ASSERT_EQUAL(ok, ECS_CALL_USAGES_MAX);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 2, ECS_CALL_USAGES_MAX + 1, 4, 1), SRP_EFULL);
-	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 2 | 2, ECS_CALL_USAGES_MAX, 4, 2), 0);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 2, ECS_CALL_USAGES_MAX + 1, 4, 1), SRP_EFULL);
+	CU_ASSERT_EQUAL(apply_raw(&b, 7, 5 << 3 | 2, ECS_CALL_USAGES_MAX, 4, 2), 0);
 	kit_fini(&b);
 }
 

@@ -318,7 +318,7 @@ static void a_full_region_leaves_the_rest_to_the_heap(void)
 static void what_ends_gives_its_place_back(void)
 {
 	char *m = region_new(ECS_LEDGER_MIN);
-	struct srp_ckpt_key key = {{7, 5u << 2 | ECS_USAGE_RULE, 3}};
+	struct srp_ckpt_key key = {{7, 5u << 3 | ECS_USAGE_RULE, 3}};
 	struct srp_ckpt_ctx ctx;
 	struct ecs_session *s;
 	struct kit a;

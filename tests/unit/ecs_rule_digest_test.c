@@ -10,7 +10,7 @@
 #define FIGURE_RULE    0xd66ff02ee0c069cbu
 #define FIGURE_GROUP   0x500955929b3cc3ddu
 #define FIGURE_ACTION  0x16b57b1a5f14413eu
-#define FIGURE_SERVICE 0xeaac71b2b4eaaba1u
+#define FIGURE_SERVICE 0xe83a7aad89d37cdbu
 
 static const char base[] =
 	"idle-timeout tcp 100\n"

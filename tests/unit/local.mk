@@ -38,6 +38,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_base_test.c \
 	%D%/ecs_death_test.c \
 	%D%/ecs_dynamic_test.c \
+	%D%/ecs_edr_test.c \
 	%D%/ecs_enforce_test.c \
 	%D%/ecs_engine_test.c %D%/ecs_rig.h \
 	%D%/ecs_flow_test.c \

@@ -1,0 +1,490 @@
+#include "config.h"
+#include "ecs/edr.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ecs/app.h"
+#include "ecs/session.h"
+
+#define DAY_S 86400
+
+static const char *const stream_names[] = {
+#define X(sym, text) [ECS_STREAM_##sym] = (text),
+	ECS_RECORD_STREAMS(X)
+#undef X
+};
+
+const char *ecs_stream_name(enum ecs_record_stream s)
+{
+	return s < ECS_STREAM__N ? stream_names[s] : "";
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+struct out {
+	char *p;
+	size_t n, cap;
+	bool full;
+	char delimiter;
+};
+
+static void put(struct out *o, const char *s, size_t n)
+{
+	if (n >= o->cap - o->n) {
+		o->full = true;
+		return;
+	}
+	memcpy(o->p + o->n, s, n);
+	o->n += n;
+}
+
+static void put_char(struct out *o, char c)
+{
+	put(o, &c, 1);
+}
+
+/* A field as RFC 4180 has it: in quotes where it must be. What packets bring is not trusted: a
+ * control character would end the line, or be taken for one of ours. */
+static void put_text(struct out *o, const char *s)
+{
+	bool quotes = strchr(s, '"') || strchr(s, o->delimiter) || s[0] == '#';
+
+	if (quotes)
+		put_char(o, '"');
+	for (; *s; s++) {
+		if (*s == '"')
+			put_char(o, '"');
+		put_char(o, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+	}
+	if (quotes)
+		put_char(o, '"');
+}
+
+static void put_fmt(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put_fmt(struct out *o, const char *fmt, ...)
+{
+	char buf[96];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	put(o, buf, strlen(buf));
+}
+
+static void put_num(struct out *o, uint64_t v)
+{
+	put_fmt(o, "%" PRIu64, v);
+}
+
+static void put_addr(struct out *o, const struct ecs_addr *a)
+{
+	char text[64];
+
+	put_text(o, ecs_addr_text(a, text, sizeof(text)));
+}
+
+/* --- times ------------------------------------------------------------------------------------ */
+
+struct date {
+	unsigned year, month, day, h, m, s, ms;
+};
+
+/* The civil date of a time of day. */
+static struct date date_of(int64_t s, unsigned ms)
+{
+	int64_t days = s / DAY_S, left = s % DAY_S, era, y;
+	unsigned doe, yoe, doy, mp;
+	struct date d = {.ms = ms};
+
+	if (left < 0) {
+		left += DAY_S;
+		days--;
+	}
+	d.h = (unsigned)(left / 3600);
+	d.m = (unsigned)(left / 60 % 60);
+	d.s = (unsigned)(left % 60);
+	days += 719468; /* from the first of March of year 0 */
+	era = (days >= 0 ? days : days - 146096) / 146097;
+	doe = (unsigned)(days - era * 146097);
+	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	mp = (5 * doy + 2) / 153;
+	d.day = doy - (153 * mp + 2) / 5 + 1;
+	d.month = mp < 10 ? mp + 3 : mp - 9;
+	y = (int64_t)yoe + era * 400 + (d.month <= 2);
+	d.year = (unsigned)y;
+	return d;
+}
+
+static void put_time(struct out *o, const struct ecs_edr_env *env, const struct ecs_record_field *f,
+                     struct srp_time t)
+{
+	uint64_t ago = srp_time_since(t, env->at), on = srp_time_since(env->at, t);
+	uint64_t us = env->wall_us > ago ? env->wall_us - ago + on : on;
+	struct date d;
+
+	if (!t.us)
+		return;
+	d = date_of((int64_t)(us / 1000000) + (f->local ? env->local_s : 0),
+	            (unsigned)(us / 1000 % 1000));
+	switch ((enum ecs_time_format)f->time) {
+	case ECS_TIME_MDY2:
+	case ECS_TIME_MDY2_MS:
+		put_fmt(o, "%02u/%02u/%02u-%02u:%02u:%02u", d.month, d.day, d.year % 100, d.h, d.m,
+		        d.s);
+		break;
+	case ECS_TIME_MDY4:
+	case ECS_TIME_MDY4_MS:
+		put_fmt(o, "%02u/%02u/%04u-%02u:%02u:%02u", d.month, d.day, d.year, d.h, d.m, d.s);
+		break;
+	case ECS_TIME_YMD:
+	case ECS_TIME_YMD_MS:
+		put_fmt(o, "%04u/%02u/%02u-%02u:%02u:%02u", d.year, d.month, d.day, d.h, d.m, d.s);
+		break;
+	case ECS_TIME_PLAIN:
+	case ECS_TIME_PLAIN_MS:
+		put_fmt(o, "%04u%02u%02u%02u%02u%02u", d.year, d.month, d.day, d.h, d.m, d.s);
+		break;
+	default:
+		put_num(o, us / 1000000);
+		return;
+	}
+	if (f->time == ECS_TIME_PLAIN_MS)
+		put_fmt(o, "%03u", d.ms);
+	else if (f->time == ECS_TIME_MDY2_MS || f->time == ECS_TIME_MDY4_MS ||
+	         f->time == ECS_TIME_YMD_MS)
+		put_fmt(o, ":%03u", d.ms);
+}
+
+static uint64_t seconds(struct srp_time from, struct srp_time to)
+{
+	return from.us ? srp_time_since(from, to) / 1000000u : 0;
+}
+
+/* --- attributes ------------------------------------------------------------------------------- */
+
+static const char *traffic(const struct ecs_flow *f)
+{
+	const char *text = f ? ecs_enum_text(ECS_F_P2P_TRAFFIC,
+	                                     ecs_app_traffic(f->app, f->app_master, false))
+	                     : NULL;
+
+	return text ? text : "";
+}
+
+/* Applications that carry speech. */
+static bool speaks(const struct ecs_flow *f)
+{
+	uint8_t t = f ? ecs_app_traffic(f->app, f->app_master, false) : ECS_TRAFFIC_NONE;
+
+	return t == ECS_TRAFFIC_AUDIO || t == ECS_TRAFFIC_VOIPOUT ||
+	       (f && ecs_app_behavior(f->app, f->app_master) == ECS_BEHAVIOR_VOIP);
+}
+
+static unsigned app_protocol(const struct ecs_edr_in *in)
+{
+	if (in->said && in->said->proto)
+		return in->said->proto;
+	return in->f && ecs_app_shares_files(in->f->app) ? ECS_PROTO_P2P : ECS_PROTO_UNKNOWN;
+}
+
+static const char *direction(const struct ecs_edr_in *in)
+{
+	if (!in->flow_id)
+		return "";
+	if (in->unknown || !in->f)
+		return "Unknown";
+	return in->f->flags & ECS_FLOW_F_FIRST_UP ? "FromMobile" : "ToMobile";
+}
+
+static void put_volume(struct out *o, enum ecs_attribute a, const struct ecs_edr_in *in)
+{
+	bool down = a == ECS_ATTR_IP_BYTES_DOWN || a == ECS_ATTR_IP_PKTS_DOWN ||
+	            a == ECS_ATTR_TCP_BYTES_DOWN || a == ECS_ATTR_TCP_PKTS_DOWN ||
+	            a == ECS_ATTR_CHARGE_VOLUME_DOWN;
+
+	switch (a) {
+	case ECS_ATTR_IP_BYTES_UP:
+	case ECS_ATTR_IP_BYTES_DOWN:
+		put_num(o, in->ip.bytes[down]);
+		break;
+	case ECS_ATTR_IP_PKTS_UP:
+	case ECS_ATTR_IP_PKTS_DOWN:
+		put_num(o, in->ip.pkts[down]);
+		break;
+	case ECS_ATTR_TCP_BYTES_UP:
+	case ECS_ATTR_TCP_BYTES_DOWN:
+		put_num(o, in->tcp.bytes[down]);
+		break;
+	case ECS_ATTR_TCP_PKTS_UP:
+	case ECS_ATTR_TCP_PKTS_DOWN:
+		put_num(o, in->tcp.pkts[down]);
+		break;
+	default:
+		put_num(o, in->charged[down]);
+	}
+}
+
+static void put_time_of(struct out *o, const struct ecs_record_field *f,
+                        const struct ecs_edr_env *env, const struct ecs_edr_in *in)
+{
+	switch ((enum ecs_attribute)f->id) {
+	case ECS_ATTR_FLOW_START_TIME:
+		put_time(o, env, f, in->f ? in->f->created : in->first);
+		break;
+	case ECS_ATTR_FLOW_END_TIME:
+		put_time(o, env, f, in->f ? in->f->last : in->last);
+		break;
+	case ECS_ATTR_START_TIME:
+		put_time(o, env, f, in->first);
+		break;
+	default:
+		put_time(o, env, f, in->last);
+	}
+}
+
+/* Attributes of a flow that is there. */
+static bool put_of_flow(struct out *o, enum ecs_attribute a, const struct ecs_edr_in *in)
+{
+	switch (a) {
+	case ECS_ATTR_SUBSCRIBER_PORT:
+		if (in->f)
+			put_num(o, in->f->key.subscriber_port);
+		return true;
+	case ECS_ATTR_SERVER_PORT:
+		if (in->f)
+			put_num(o, in->f->key.server_port);
+		return true;
+	case ECS_ATTR_TRAFFIC_TYPE:
+		put_text(o, traffic(in->f));
+		return true;
+	case ECS_ATTR_VOIP_DURATION:
+		put_num(o, speaks(in->f) ? seconds(in->first, in->last) : 0);
+		return true;
+	case ECS_ATTR_P2P_PROTOCOL:
+		put_text(o, in->f && in->f->app && ecs_app_name(in->f->app)
+		                    ? ecs_app_name(in->f->app) : "");
+		return true;
+	case ECS_ATTR_FLOW_ID:
+		if (in->flow_id)
+			put_fmt(o, "%08" PRIx32 "-%" PRIu32, in->s->spec.callid, in->flow_id);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void put_attribute(struct out *o, const struct ecs_record_field *f,
+                          const struct ecs_edr_env *env, const struct ecs_edr_in *in)
+{
+	enum ecs_attribute a = (enum ecs_attribute)f->id;
+
+	if (put_of_flow(o, a, in))
+		return;
+	switch (a) {
+	case ECS_ATTR_START_TIME:
+	case ECS_ATTR_END_TIME:
+	case ECS_ATTR_FLOW_START_TIME:
+	case ECS_ATTR_FLOW_END_TIME:
+		put_time_of(o, f, env, in);
+		break;
+	case ECS_ATTR_DURATION:
+		put_num(o, seconds(in->first, in->last));
+		break;
+	case ECS_ATTR_CALLING:
+		put_text(o, in->s->spec.imsi);
+		break;
+	case ECS_ATTR_CALLED:
+		put_text(o, in->s->spec.apn);
+		break;
+	case ECS_ATTR_USER_NAME:
+		put_text(o, in->s->spec.username);
+		break;
+	case ECS_ATTR_RULEDEF:
+		put_text(o, in->rule);
+		break;
+	case ECS_ATTR_RULEBASE:
+		put_text(o, in->s->spec.rulebase[0] ? in->s->spec.rulebase : "default");
+		break;
+	case ECS_ATTR_ACTION:
+		put_text(o, in->action);
+		break;
+	case ECS_ATTR_CONTENT_ID:
+		put_num(o, in->content_id);
+		break;
+	case ECS_ATTR_RATING_GROUP:
+		put_num(o, in->rating_group);
+		break;
+	case ECS_ATTR_SERVICE_ID:
+		put_num(o, in->service_id);
+		break;
+	case ECS_ATTR_APP_PROTOCOL:
+		put_num(o, app_protocol(in));
+		break;
+	case ECS_ATTR_PARENT_PROTOCOL:
+		put_num(o, 0); /* no analyzer here opens flows for another */
+		break;
+	case ECS_ATTR_DIRECTION:
+		put_text(o, direction(in));
+		break;
+	case ECS_ATTR_CLOSURE_REASON:
+		put_num(o, in->why);
+		break;
+	case ECS_ATTR_NAS_ADDRESS:
+		put_text(o, env->nas);
+		break;
+	case ECS_ATTR_SEQUENCE:
+		put_char(o, ECS_RECORD_SEQ);
+		break;
+	default:
+		put_volume(o, a, in);
+	}
+}
+
+/* --- rule-variables --------------------------------------------------------------------------- */
+
+static void put_subscriber(struct out *o, const struct ecs_edr_in *in)
+{
+	if (in->f)
+		put_addr(o, &in->f->key.subscriber);
+	else if (in->s->spec.has4)
+		put_addr(o, &in->s->spec.v4);
+	else
+		put_addr(o, &in->s->spec.v6);
+}
+
+static void put_said(struct out *o, enum ecs_variable v, const struct ecs_said *d)
+{
+	const char *method;
+
+	switch (v) {
+	case ECS_VAR_HTTP_HOST:
+		put_text(o, d->host);
+		break;
+	case ECS_VAR_HTTP_URL:
+		put_text(o, d->url);
+		break;
+	case ECS_VAR_HTTP_UA:
+		put_text(o, d->agent);
+		break;
+	case ECS_VAR_HTTP_TYPE:
+		put_text(o, d->type);
+		break;
+	case ECS_VAR_HTTP_METHOD:
+		method = ecs_enum_text(ECS_F_HTTP_METHOD, d->method);
+		put_text(o, method ? method : "");
+		break;
+	case ECS_VAR_HTTP_REPLY:
+		if (d->code)
+			put_num(o, d->code);
+		break;
+	case ECS_VAR_DNS_QUERY:
+		put_text(o, d->query);
+		break;
+	case ECS_VAR_TLS_SNI:
+		put_text(o, d->sni);
+		break;
+	default:
+		break;
+	}
+}
+
+static void put_variable(struct out *o, enum ecs_variable v, const struct ecs_edr_in *in)
+{
+	switch (v) {
+	case ECS_VAR_IMSI:
+		put_text(o, in->s->spec.imsi);
+		break;
+	case ECS_VAR_RAT_TYPE:
+		put_text(o, ecs_rat_text(in->s->rat));
+		break;
+	case ECS_VAR_QCI:
+		put_num(o, in->qci);
+		break;
+	case ECS_VAR_CHARGING_ID: /* the call's, and which of its bearers */
+		put_fmt(o, "%08" PRIx32 "-%u", in->s->spec.callid, in->bearer);
+		break;
+	case ECS_VAR_SUBSCRIBER:
+		put_subscriber(o, in);
+		break;
+	case ECS_VAR_DST:
+		if (in->f && !in->unknown)
+			put_addr(o, in->f->flags & ECS_FLOW_F_FIRST_UP ? &in->f->key.server
+			                                              : &in->f->key.subscriber);
+		break;
+	case ECS_VAR_SERVER:
+		if (in->f)
+			put_addr(o, &in->f->key.server);
+		break;
+	case ECS_VAR_PROTOCOL:
+		if (in->f)
+			put_num(o, in->f->key.proto);
+		break;
+	default: /* IMEI, location and SGSN are not told to us: empty */
+		if (in->said)
+			put_said(o, v, in->said);
+	}
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+size_t ecs_edr_line(const struct ecs_record_format *r, const struct ecs_edr_env *env,
+                    const struct ecs_edr_in *in, char *out, size_t cap)
+{
+	struct out o = {.p = out, .cap = cap, .delimiter = r->tab ? '\t' : ','};
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct ecs_record_field *f = &r->field[i];
+
+		if (i)
+			put_char(&o, o.delimiter);
+		if (f->what == ECS_RECORD_LABEL)
+			put_text(&o, f->label);
+		else if (f->what == ECS_RECORD_VARIABLE)
+			put_variable(&o, (enum ecs_variable)f->id, in);
+		else
+			put_attribute(&o, f, env, in);
+	}
+	if (o.full)
+		return 0;
+	out[o.n] = '\0';
+	return o.n;
+}
+
+/* `sn-volume-amt ip bytes uplink` is sn-volume-amt-ip-bytes-uplink, `bearer 3gpp imsi` bearer-3gpp
+ * imsi. */
+static void put_name(struct out *o, const char *words, bool all)
+{
+	bool done = false;
+
+	for (; *words; words++) {
+		put_char(o, *words == ' ' && (all || !done) ? '-' : *words);
+		done = done || *words == ' ';
+	}
+}
+
+size_t ecs_edr_header(const struct ecs_record_format *r, char *out, size_t cap)
+{
+	struct out o = {.p = out, .cap = cap, .delimiter = r->tab ? '\t' : ','};
+
+	put_char(&o, '#');
+	for (size_t i = 0; i < r->n; i++) {
+		const struct ecs_record_field *f = &r->field[i];
+
+		if (i)
+			put_char(&o, o.delimiter);
+		if (f->what == ECS_RECORD_LABEL)
+			put_text(&o, f->label);
+		else if (f->what == ECS_RECORD_VARIABLE)
+			put_name(&o, ecs_variable_words((enum ecs_variable)f->id), false);
+		else
+			put_name(&o, ecs_attribute_words((enum ecs_attribute)f->id), true);
+	}
+	out[o.n] = '\0';
+	return o.n;
+}

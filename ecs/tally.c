@@ -1,0 +1,563 @@
+#include "config.h"
+#include "ecs/tally.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs/analyze.h"
+#include "ecs/ledger.h"
+
+#define PROTO_TCP 6u
+#define PROTO_UDP 17u
+#define DNS_PORT  53u
+#define NO_HIT    UINT32_MAX
+
+static const struct ecs_rulebase_conf *conf_of(const struct ecs_engine *e,
+                                               const struct ecs_session *s)
+{
+	return ecs_service_rulebase_conf(e->conf.service, s->rulebase);
+}
+
+static struct ecs_tally *tally_of(struct ecs_engine *e, struct ecs_flow *f)
+{
+	if (f->tally)
+		return f->tally;
+	f->tally = ecs_pool_get(&e->tally_pool);
+	if (f->tally)
+		f->tally->hit = NO_HIT;
+	else
+		e->conf.counters->records_no_memory++;
+	return f->tally;
+}
+
+void ecs_tally_free(struct ecs_engine *e, struct ecs_flow *f)
+{
+	struct ecs_tally *t = f->tally;
+
+	if (!t)
+		return;
+	if (t->said)
+		e->nsaids--;
+	free(t->said);
+	f->tally = NULL;
+	ecs_pool_put(&e->tally_pool, t);
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+void ecs_record_make(struct ecs_engine *e, enum ecs_record_stream stream, const char *format,
+                     const struct ecs_edr_in *in, bool last, struct srp_time now)
+{
+	const struct ecs_record_format *r = ecs_service_find_record(
+		e->conf.service, stream == ECS_STREAM_UDR ? ECS_RECORD_UDR : ECS_RECORD_EDR, format);
+	struct ecs_record rec = {.stream = stream, .format = format, .flow_id = in->flow_id,
+	                         .callid = in->s->spec.callid, .last = last};
+
+	(void)now;
+	if (!format[0] || !r || !e->conf.ops || !e->conf.ops->record)
+		return;
+	if (!e->record_text)
+		e->record_text = malloc(ECS_RECORD_HEADER_MAX + ECS_RECORD_LINE_MAX);
+	if (!e->record_text) {
+		e->conf.counters->records_no_memory++;
+		return;
+	}
+	rec.header = e->record_text;
+	rec.line = e->record_text + ECS_RECORD_HEADER_MAX;
+	rec.header_len = ecs_edr_header(r, e->record_text, ECS_RECORD_HEADER_MAX);
+	rec.line_len = ecs_edr_line(r, &e->env, in, e->record_text + ECS_RECORD_HEADER_MAX,
+	                            ECS_RECORD_LINE_MAX);
+	if (!rec.line_len) {
+		e->conf.counters->records_too_long++;
+		return;
+	}
+	if (e->conf.ops->record(e->conf.owner, &rec))
+		e->conf.counters->records_made++;
+	else
+		e->conf.counters->records_refused++;
+}
+
+static const struct ecs_charging_action *action_of(struct ecs_engine *e, const struct ecs_flow *f,
+                                                   const struct ecs_ruleref **ref)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+
+	*ref = r;
+	if (!r)
+		return NULL;
+	return r->line != ECS_LINE_NONE ? ecs_service_line(e->conf.service, r->line)->action
+	                                : r->action;
+}
+
+/* What a record of a flow says beside its volumes. */
+static struct ecs_edr_in in_of(struct ecs_engine *e, const struct ecs_flow *f,
+                               const struct ecs_tally *t, enum ecs_closure why)
+{
+	const struct ecs_ruleref *r;
+	const struct ecs_charging_action *a = action_of(e, f, &r);
+	const struct ecs_bearer *b = ecs_session_bearer(f->session, f->bearer, false);
+	struct ecs_edr_in in = {
+		.s = f->session, .f = f, .flow_id = f->id, .why = why, .bearer = f->bearer,
+		.qci = b ? ecs_bearer_qos(b).qci : 0, .rule = r ? r->rule : "(no rule)",
+		.action = a ? a->name : "", .first = f->created, .last = f->last,
+		.unknown = ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH) &&
+		           !(f->session->records & ECS_RECORDS_WHOLE),
+	};
+
+	if (a) {
+		in.content_id = a->content_id;
+		in.rating_group = ecs_action_rating_group(a);
+		in.service_id = a->service_id;
+	}
+	if (t) {
+		in.said = t->said;
+		in.tcp = t->tcp;
+		memcpy(in.charged, t->charged, sizeof(in.charged));
+	}
+	return in;
+}
+
+static struct ecs_volume sum_of(const struct ecs_engine *e, const struct ecs_flow *f,
+                                enum ecs_usage_of of)
+{
+	const struct ecs_usage *u = ecs_usage_of(e, f->session, 0, of, f->id);
+
+	return u ? ecs_usage_sum(u) : (struct ecs_volume){{0}, {0}};
+}
+
+/* What no EDR tells of yet. */
+static struct ecs_volume unrecorded(const struct ecs_engine *e, const struct ecs_flow *f)
+{
+	struct ecs_volume v = sum_of(e, f, ECS_USAGE_FLOW), r = sum_of(e, f, ECS_USAGE_RECORDED);
+
+	for (int d = 0; d < 2; d++) {
+		v.pkts[d] -= r.pkts[d] < v.pkts[d] ? r.pkts[d] : v.pkts[d];
+		v.bytes[d] -= r.bytes[d] < v.bytes[d] ? r.bytes[d] : v.bytes[d];
+	}
+	return v;
+}
+
+static bool is_zero(const struct ecs_volume *v)
+{
+	return !(v->pkts[0] | v->pkts[1] | v->bytes[0] | v->bytes[1]);
+}
+
+/* The next record tells of what comes from here on. */
+static void begin_anew(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_volume *told,
+                       struct srp_time now)
+{
+	struct ecs_tally *t = f->tally;
+
+	if (e->active && (f->session->records & ECS_RECORDS_WHOLE))
+		for (int d = 0; d < 2; d++)
+			if (told->pkts[d])
+				ecs_usage_charge(e, f->session, 0, ECS_USAGE_RECORDED, f->id, 0,
+				                 (enum ecs_dir)d, told->pkts[d], told->bytes[d], now);
+	if (!t)
+		return;
+	memset(&t->ip, 0, sizeof(t->ip));
+	memset(&t->tcp, 0, sizeof(t->tcp));
+	memset(t->charged, 0, sizeof(t->charged));
+	t->first = t->last = (struct srp_time){0};
+}
+
+/* An EDR in each of the formats that are asked for; nothing where there is nothing to tell. */
+static bool edr(struct ecs_engine *e, struct ecs_flow *f, const char *charging,
+                const char *reporting, enum ecs_closure why, bool last, struct srp_time now)
+{
+	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
+	const struct ecs_tally *t = f->tally;
+	bool whole = f->session->records & ECS_RECORDS_WHOLE;
+	struct ecs_edr_in in;
+
+	if (!charging[0] && !reporting[0])
+		return false;
+	in = in_of(e, f, t, why);
+	if (whole)
+		in.ip = unrecorded(e, f);
+	else if (t)
+		in.ip = t->ip;
+	if (t && t->first.us && !whole) {
+		in.first = t->first;
+		in.last = t->last;
+	}
+	if (is_zero(&in.ip) &&
+	    (!last || !t || (c && c->edr_suppress_zero) ||
+	     (why != ECS_CLOSURE_NORMAL && why != ECS_CLOSURE_TIMEOUT))) {
+		e->conf.counters->records_empty++;
+		return false;
+	}
+	if (charging[0])
+		ecs_record_make(e, ECS_STREAM_EDR, charging, &in, last, now);
+	if (reporting[0])
+		ecs_record_make(e, ECS_STREAM_REPORTING, reporting, &in, last, now);
+	begin_anew(e, f, &in.ip, now);
+	return true;
+}
+
+/* --- packets ---------------------------------------------------------------------------------- */
+
+void ecs_tally_layers(struct ecs_engine *e, const struct ecs_way *w)
+{
+	const struct ecs_packet *p = w->p;
+	struct ecs_tally *t;
+
+	if (w->f->key.proto != PROTO_TCP || p->icmp_error || !p->len)
+		return;
+	t = tally_of(e, w->f);
+	if (!t)
+		return;
+	t->tcp.pkts[p->dir] += w->pkts;
+	t->tcp.bytes[p->dir] += w->bytes - (p->l4 < p->len ? p->l4 * w->pkts : 0);
+}
+
+/* `charge-volume` of an action: what a packet counts for. */
+static uint64_t volume_of(const struct ecs_charging_action *a, const struct ecs_way *w)
+{
+	const struct ecs_packet *p = w->p;
+	enum ecs_dir dir = p->dir;
+	uint64_t ip_header = p->len && p->l4 < p->len ? p->l4 * w->pkts : 0;
+
+	if (!a)
+		return w->bytes;
+	if (a->volume_way != ECS_WAY_BOTH &&
+	    (a->volume_way == ECS_WAY_UPLINK) != (dir == ECS_UPLINK))
+		return 0;
+	switch ((enum ecs_volume_layer)a->volume_layer) {
+	case ECS_VOLUME_CONSTANT:
+		return a->volume_constant * w->pkts;
+	case ECS_VOLUME_TCP:
+	case ECS_VOLUME_UDP:
+		if (w->f->key.proto != (a->volume_layer == ECS_VOLUME_TCP ? PROTO_TCP : PROTO_UDP))
+			return 0;
+		break;
+	default:
+		ip_header = 0;
+	}
+	if (a->volume_unit == ECS_VOLUME_PACKETS)
+		return w->pkts;
+	return w->bytes - (ip_header < w->bytes ? ip_header : w->bytes);
+}
+
+/* Whether the volumes of the flow are kept with its session. */
+static bool keeps(const struct ecs_engine *e, const struct ecs_flow *f)
+{
+	const struct ecs_session *s = f->session;
+
+	return s->nusages < ECS_FLOW_USAGES_MAX || ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, f->id);
+}
+
+/* The EDR of a rule that a flow has begun to be charged by. */
+static void hit(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a)
+{
+	struct ecs_tally *t = w->f->tally;
+	uint32_t at = w->dyn ? 0x10000u | w->ref : w->line;
+
+	if (!a || a->edr_at_end || t->hit == at || (!a->charging_edr[0] && !a->reporting_edr[0]))
+		return;
+	t->hit = at;
+	(void)edr(e, w->f, a->charging_edr, a->reporting_edr, ECS_CLOSURE_HIT, false, w->now);
+}
+
+/* A DNS answer ends what its question began. */
+static void answered(struct ecs_engine *e, struct ecs_way *w)
+{
+	const struct ecs_rulebase_conf *c = conf_of(e, w->s);
+	struct ecs_said *d = w->f->tally->said;
+
+	if (!c || !d || !d->open || d->proto != ECS_PROTO_DNS || w->p->dir != ECS_DOWNLINK ||
+	    w->f->key.server_port != DNS_PORT)
+		return;
+	d->open = false;
+	(void)edr(e, w->f, c->edr_dns.charging, c->edr_dns.reporting, ECS_CLOSURE_TRANSACTION, false,
+	          w->now);
+}
+
+void ecs_tally_charge(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a)
+{
+	struct ecs_flow *f = w->f;
+	enum ecs_dir dir = w->p->dir;
+	struct ecs_tally *t = tally_of(e, f);
+
+	if (!t)
+		return;
+	if (!w->held)
+		ecs_tally_layers(e, w);
+	t->ip.pkts[dir] += w->pkts;
+	t->ip.bytes[dir] += w->bytes;
+	t->charged[dir] += volume_of(a, w);
+	t->last = w->now;
+	if (!t->first.us)
+		t->first = w->now;
+	if (w->s->records & ECS_RECORDS_KEPT) {
+		if (keeps(e, f))
+			ecs_usage_charge(e, w->s, 0, ECS_USAGE_FLOW, f->id, 0, dir, w->pkts,
+			                 w->bytes, w->now);
+		else
+			e->conf.counters->records_unkept += w->pkts;
+	}
+	hit(e, w, a);
+	if (t->said)
+		answered(e, w);
+}
+
+/* --- what analyzers say ----------------------------------------------------------------------- */
+
+static struct ecs_said *said_of(struct ecs_engine *e, struct ecs_flow *f)
+{
+	struct ecs_tally *t = tally_of(e, f);
+
+	if (!t || t->said)
+		return t ? t->said : NULL;
+	if (e->nsaids < ECS_SAIDS_MAX)
+		t->said = calloc(1, sizeof(*t->said));
+	if (t->said)
+		e->nsaids++;
+	else
+		e->conf.counters->records_no_memory++;
+	return t->said;
+}
+
+static void copy(char *to, size_t cap, const char *text)
+{
+	size_t n = text ? strnlen(text, cap - 1) : 0;
+
+	if (n)
+		memcpy(to, text, n);
+	to[n] = '\0';
+}
+#define COPY(to, text) copy(to, sizeof(to), text)
+
+/* The request before is complete when the next one begins, at the latest. */
+static void transaction(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
+	struct ecs_said *d = f->tally ? f->tally->said : NULL;
+
+	if (!c || !d || !d->open || d->proto != ECS_PROTO_HTTP)
+		return;
+	d->open = false;
+	(void)edr(e, f, c->edr_http.charging, c->edr_http.reporting, ECS_CLOSURE_TRANSACTION, false,
+	          now);
+}
+
+static void take_request(struct ecs_engine *e, struct ecs_way *w, const struct ecs_l7 *l)
+{
+	struct ecs_said *d;
+
+	transaction(e, w->f, w->now);
+	d = said_of(e, w->f);
+	if (!d)
+		return;
+	COPY(d->host, l->http_host);
+	COPY(d->url, l->http_url);
+	COPY(d->agent, l->http_user_agent);
+	d->type[0] = '\0';
+	d->code = 0;
+	d->method = l->http_method;
+	d->proto = ECS_PROTO_HTTP;
+	d->open = true;
+}
+
+void ecs_tally_said(struct ecs_engine *e, struct ecs_way *w)
+{
+	const struct ecs_l7 *l = &w->f->analysis->l7;
+	struct ecs_said *d;
+
+	if (w->request)
+		take_request(e, w, l);
+	if (!l->http_code && !l->tls_sni && !l->dns_query)
+		return;
+	d = said_of(e, w->f);
+	if (!d)
+		return;
+	if (l->http_code && !d->code) {
+		d->code = l->http_code;
+		COPY(d->type, l->http_type);
+	}
+	if (l->tls_sni && !d->sni[0]) {
+		COPY(d->sni, l->tls_sni);
+		d->proto = ECS_PROTO_SECURE_HTTP;
+	}
+	if (l->dns_query && w->p->dir == ECS_UPLINK) {
+		COPY(d->query, l->dns_query);
+		d->proto = ECS_PROTO_DNS;
+		d->open = true;
+	}
+}
+
+/* --- ends ------------------------------------------------------------------------------------- */
+
+static const enum ecs_closure closure[ECS_FLOW_END__N] = {
+	[ECS_FLOW_END_CONTENT_FILTERING] = ECS_CLOSURE_CF, [ECS_FLOW_END_OVERFLOW] = ECS_CLOSURE_OVERFLOW,
+	[ECS_FLOW_END_HAGR] = ECS_CLOSURE_HAGR, [ECS_FLOW_END_HANDOFF] = ECS_CLOSURE_HANDOFF,
+	[ECS_FLOW_END_NORMAL] = ECS_CLOSURE_NORMAL, [ECS_FLOW_END_SESSION] = ECS_CLOSURE_SESSION,
+	[ECS_FLOW_END_TIMEOUT] = ECS_CLOSURE_TIMEOUT, [ECS_FLOW_END_BLACKLISTING] = ECS_CLOSURE_BLACKLISTING,
+};
+
+/* The EDRs of a flow that ends, or is counted anew. An action whose EDR waits for the end gives it at
+ * the last end only; the same format is not written twice. */
+static void edrs_at(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why, bool last,
+                    struct srp_time now)
+{
+	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
+	const struct ecs_ruleref *r;
+	const struct ecs_charging_action *a = action_of(e, f, &r);
+	const char *charging = c ? c->end[why].charging : "";
+	const char *reporting = c ? c->end[why].reporting : "";
+
+	if (last)
+		transaction(e, f, now);
+	if (last && a && a->edr_at_end) {
+		charging = charging[0] ? charging : a->charging_edr;
+		reporting = reporting[0] ? reporting : a->reporting_edr;
+	}
+	(void)edr(e, f, charging, reporting, closure[why], last, now);
+}
+
+/* Frees the volumes that were kept of a flow. */
+static void unkeep(struct ecs_engine *e, struct ecs_session *s, uint32_t id, enum ecs_tell tell,
+                   struct srp_time now)
+{
+	for (unsigned of = ECS_USAGE_FLOW; of <= ECS_USAGE_RECORDED; of++) {
+		struct ecs_usage *u = ecs_usage_of(e, s, 0, (enum ecs_usage_of)of, id);
+
+		if (u)
+			ecs_usage_drop(e, u, tell, now);
+	}
+	if (e->ledger)
+		ecs_ledger_prune(e->ledger, s->spec.callid);
+}
+
+/* The record of the whole flow. */
+static void fdr(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why, bool again,
+                struct srp_time now)
+{
+	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
+	struct ecs_edr_in in;
+
+	if (!c || !c->fdr)
+		return;
+	in = in_of(e, f, f->tally, closure[why]);
+	in.unknown = false; /* which side began is in the checkpoint, and the record is of all of it */
+	in.ip = sum_of(e, f, ECS_USAGE_FLOW);
+	if (again || is_zero(&in.ip)) {
+		if (!f->tally || is_zero(&f->tally->ip))
+			return;
+		in.ip = f->tally->ip; /* of what is not in the record that there is */
+	}
+	ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
+}
+
+/* A flow that was recovered by the store of a session manager: its predecessor may have made its last
+ * record, and died before it had told that the flow is over. */
+static bool made_before(struct ecs_engine *e, uint32_t callid, uint32_t id)
+{
+	if (!e->conf.ops || !e->conf.ops->recorded || !e->conf.ops->recorded(e->conf.owner, callid, id))
+		return false;
+	e->conf.counters->records_again++;
+	return true;
+}
+
+/* What was counted here before another chassis took the flow over, and told nobody of. */
+static void lose(struct ecs_engine *e, struct ecs_flow *f)
+{
+	if (f->tally && !is_zero(&f->tally->ip) && !(f->session->records & ECS_RECORDS_WHOLE))
+		e->conf.counters->records_lost++;
+	ecs_tally_free(e, f);
+}
+
+void ecs_tally_drop(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	if (e->hagr)
+		ecs_records_hagr(e, f, now);
+	lose(e, f);
+}
+
+void ecs_records_hagr(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	/* whole records are made by who has the flow at its end */
+	if (f->tally && !(f->session->records & ECS_RECORDS_WHOLE)) {
+		edrs_at(e, f, ECS_FLOW_END_HAGR, false, now);
+		lose(e, f);
+	}
+}
+
+static void end(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
+                enum ecs_tell tell, struct srp_time now)
+{
+	struct ecs_session *s = f->session;
+	bool again = ecs_flow_recovered(e, f) && made_before(e, s->spec.callid, f->id);
+
+	if (f->gen != e->gen)
+		lose(e, f);
+	if (!again || f->tally)
+		edrs_at(e, f, why, true, now);
+	if (s->records & ECS_RECORDS_FDR)
+		fdr(e, f, why, again, now);
+	ecs_tally_free(e, f);
+	if (s->records & ECS_RECORDS_KEPT)
+		unkeep(e, s, f->id, tell, now);
+}
+
+void ecs_records_end(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
+                     struct srp_time now)
+{
+	end(e, f, why, ECS_TELL, now);
+}
+
+void ecs_records_handoff(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		if (f->gen == e->gen)
+			edrs_at(e, f, ECS_FLOW_END_HANDOFF, false, now);
+	}
+}
+
+/* Volumes of flows that were not recovered: nothing is known of them but how much it was. */
+static void remains(struct ecs_engine *e, struct ecs_session *s, const struct ecs_usage *u,
+                    struct srp_time now)
+{
+	const struct ecs_rulebase_conf *c = conf_of(e, s);
+	struct ecs_edr_in in = {.s = s, .flow_id = (uint32_t)u->id, .ip = ecs_usage_sum(u), .rule = "",
+	                        .action = "", .unknown = true, .bearer = ECS_BEARER_DEFAULT,
+	                        .qci = ecs_bearer_qos(&s->first).qci, .last = s->last,
+	                        .why = ECS_CLOSURE_REMAINS};
+	const struct ecs_usage *r = ecs_usage_of(e, s, 0, ECS_USAGE_RECORDED, u->id);
+
+	if (!c || made_before(e, s->spec.callid, (uint32_t)u->id))
+		return;
+	if (s->records & ECS_RECORDS_FDR)
+		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
+	for (int d = 0; r && d < 2; d++) {
+		struct ecs_volume told = ecs_usage_sum(r);
+
+		in.ip.pkts[d] -= told.pkts[d] < in.ip.pkts[d] ? told.pkts[d] : in.ip.pkts[d];
+		in.ip.bytes[d] -= told.bytes[d] < in.ip.bytes[d] ? told.bytes[d] : in.ip.bytes[d];
+	}
+	if (!(s->records & ECS_RECORDS_WHOLE) || is_zero(&in.ip))
+		return;
+	ecs_record_make(e, ECS_STREAM_EDR, c->end[ECS_FLOW_END_SESSION].charging, &in, true, now);
+	ecs_record_make(e, ECS_STREAM_REPORTING, c->end[ECS_FLOW_END_SESSION].reporting, &in, true, now);
+}
+
+void ecs_records_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	if (s->records)
+		for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+			struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+			ecs_flow_unanalyze(e, f); /* what is held of its handshake is charged */
+			end(e, f, ECS_FLOW_END_SESSION, ECS_TELL_LISTS, now);
+		}
+	if (s->records & ECS_RECORDS_KEPT)
+		for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next) {
+			const struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+
+			if (u->of == ECS_USAGE_FLOW)
+				remains(e, s, u, now);
+		}
+	ecs_records_udr(e, s, now);
+}

@@ -1,0 +1,541 @@
+/* Records of flows and sessions: what they say, when they are made, and that each byte is in one of
+ * them; quota of rating groups. */
+#include "config.h"
+#include "suites.h"
+
+#include "ecs/quota.h"
+#include "ecs/tally.h"
+#include "ecs_rig.h"
+#include "srp/err.h"
+
+#define MADE_MAX 64
+
+/* Whatever was handed over. */
+struct made {
+	enum ecs_record_stream stream;
+	char format[64], header[512], line[2048];
+	uint32_t flow_id;
+	bool last;
+};
+
+static struct made made[MADE_MAX];
+static unsigned nmade, nrefuse;
+static uint32_t before_callid, before_flow = UINT32_MAX; /* of a record of a predecessor */
+
+static bool on_record(void *owner, const struct ecs_record *r)
+{
+	struct made *m = &made[nmade];
+
+	(void)owner;
+	if (nrefuse) {
+		nrefuse--;
+		return false;
+	}
+	CU_ASSERT_FATAL(nmade < MADE_MAX);
+	nmade++;
+	CU_ASSERT_EQUAL(strlen(r->line), r->line_len);
+	CU_ASSERT_EQUAL(strlen(r->header), r->header_len);
+	*m = (struct made){.stream = r->stream, .flow_id = r->flow_id, .last = r->last};
+	snprintf(m->format, sizeof(m->format), "%s", r->format);
+	snprintf(m->header, sizeof(m->header), "%s", r->header);
+	snprintf(m->line, sizeof(m->line), "%s", r->line);
+	return true;
+}
+
+static bool on_recorded(void *owner, uint32_t callid, uint32_t flow_id)
+{
+	(void)owner;
+	return callid == before_callid && flow_id == before_flow;
+}
+
+static const struct ecs_engine_ops recording = {
+	.session_up = on_up, .session_down = on_down, .record = on_record, .recorded = on_recorded};
+
+#define VOLUMES(n)                                                    \
+	" attribute sn-volume-amt ip bytes uplink priority " n "1\n"   \
+	" attribute sn-volume-amt ip bytes downlink priority " n "2\n"
+
+#define FORMATS                                                                               \
+	"edr-format flow\n attribute sn-closure-reason priority 1\n"                          \
+	" attribute sn-direction priority 2\n attribute sn-ruledef-name priority 3\n"         \
+	VOLUMES("1") "#exit\n"                                                                \
+	"edr-format web\n rule-variable http host priority 1\n"                               \
+	" rule-variable http url priority 2\n rule-variable http request method priority 3\n" \
+	" attribute sn-volume-amt tcp pkts uplink priority 4\n#exit\n"                        \
+	"udr-format call\n attribute sn-content-id priority 1\n"                              \
+	" attribute sn-rating-group priority 2\n" VOLUMES("1") "#exit\n"
+
+#define ENDS " flow end-condition normal-end-signaling session-end timeout handoff hagr charging-edr flow\n"
+#define LINES                                                          \
+	" action priority 1 ruledef one charging-action one\n"          \
+	" action priority 2 ruledef two charging-action two\n"          \
+	" action priority 3 ruledef three charging-action three\n"      \
+	" action priority 9 ruledef any charging-action any\n"
+#define RULES                                                                                 \
+	"ruledef one\n udp either-port = 7001\n#exit\nruledef two\n udp either-port = 7002\n#exit\n" \
+	"ruledef three\n udp either-port = 7003\n#exit\nruledef any\n ip any-match = TRUE\n#exit\n" \
+	"charging-action one\n content-id 10\n#exit\n"                                        \
+	"charging-action two\n content-id 10\n cca charging credit rating-group 77\n#exit\n"  \
+	"charging-action three\n content-id 30\n billing-action exclude-from-udrs\n#exit\n"   \
+	"charging-action any\n service-identifier 4\n#exit\n"
+
+static void start(struct rig *r, const char *base)
+{
+	struct ecs_session_spec sp = spec_of(1, UE, UE6);
+	struct ecs_edr_env env = {.wall_us = SRP_SEC(1700000000), .nas = "192.0.2.1"};
+	char text[8192];
+
+	snprintf(text, sizeof(text), "%s%srulebase rb\n%s%s#exit\n", FORMATS, RULES, LINES, base);
+	setup(r, text, 0);
+	r->e->conf.ops = &recording;
+	env.at = r->now;
+	ecs_engine_env(r->e, &env);
+	ecs_engine_active(r->e, true, r->now);
+	CU_ASSERT_EQUAL_FATAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
+	nmade = nrefuse = 0;
+	before_flow = UINT32_MAX;
+}
+
+static struct conn udp(struct rig *r, uint16_t sport, uint16_t dport)
+{
+	return (struct conn){.r = r, .proto = 17, .sport = sport, .dport = dport};
+}
+
+/* Bytes of a UDP packet of @p n bytes. */
+#define B(n) (28 + (n))
+
+static void expect(unsigned i, enum ecs_record_stream stream, const char *line)
+{
+	CU_ASSERT_FATAL(i < nmade);
+	CU_ASSERT_EQUAL(made[i].stream, stream);
+	CU_ASSERT_STRING_EQUAL(made[i].line, line);
+	if (strcmp(made[i].line, line) != 0)
+		fprintf(stderr, "record %u: %s, expected %s\n", i, made[i].line, line);
+}
+
+/* --- ends of flows ---------------------------------------------------------------------------- */
+
+static void test_ends(void)
+{
+	struct rig r;
+	struct conn c, d, t;
+
+	start(&r, ENDS);
+	c = udp(&r, 5001, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "sixsix"), ECS_FORWARD);
+	d = udp(&r, 5002, 9);
+	CU_ASSERT_EQUAL(say(&d, ECS_DOWNLINK, 0, "x"), ECS_FORWARD);
+	wait_ms(&r, 301000);
+	CU_ASSERT_EQUAL_FATAL(nmade, 2);
+	expect(0, ECS_STREAM_EDR, "4,FromMobile,one,32,34");
+	expect(1, ECS_STREAM_EDR, "4,ToMobile,any,0,29");
+	CU_ASSERT_STRING_EQUAL(made[0].header,
+	                       "#sn-closure-reason,sn-direction,sn-ruledef-name,"
+	                       "sn-volume-amt-ip-bytes-uplink,sn-volume-amt-ip-bytes-downlink");
+	CU_ASSERT_STRING_EQUAL(made[0].format, "flow");
+	CU_ASSERT_TRUE(made[0].last);
+
+	t = tcp(&r, 6000, 80);
+	handshake(&t);
+	(void)say(&t, ECS_UPLINK, ACK | RST, NULL);
+	expect(2, ECS_STREAM_EDR, "0,FromMobile,any,120,40");
+	t = tcp(&r, 6001, 80);
+	handshake(&t);
+	(void)say(&t, ECS_UPLINK, ACK | FIN, NULL);
+	(void)say(&t, ECS_DOWNLINK, ACK | FIN, NULL);
+	(void)say(&t, ECS_UPLINK, ACK, NULL);
+	wait_ms(&r, 3000);
+	expect(3, ECS_STREAM_EDR, "0,FromMobile,any,160,80");
+
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "1"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(ecs_session_handoff(r.e, 1, ECS_RAT_UTRAN, r.now), 0);
+	expect(4, ECS_STREAM_EDR, "1,FromMobile,one,29,0");
+	CU_ASSERT_FALSE(made[4].last);
+	CU_ASSERT_EQUAL(ecs_session_handoff(r.e, 1, ECS_RAT_EUTRAN, r.now), 0); /* nothing since */
+	CU_ASSERT_EQUAL(nmade, 5);
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "22"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(ecs_session_delete(r.e, 1, ECS_END_OPERATOR, r.now), 0);
+	CU_ASSERT_EQUAL(nmade, 6);
+	expect(5, ECS_STREAM_EDR, "2,FromMobile,one,0,30");
+	CU_ASSERT_EQUAL(r.c.records_made, 6);
+	end(&r);
+}
+
+/* Nobody asks: nothing is counted, nothing made. What is refused is counted. */
+static void test_none(void)
+{
+	struct rig r;
+	struct conn c;
+
+	start(&r, "");
+	CU_ASSERT_EQUAL(r.s->records, 0);
+	c = udp(&r, 5001, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	CU_ASSERT_PTR_NULL(flow_of(&c)->tally);
+	CU_ASSERT_EQUAL(ecs_flows_clear(r.e, 1, r.now), 1);
+	CU_ASSERT_EQUAL(nmade, 0);
+	end(&r);
+	start(&r, ENDS);
+	nrefuse = 1;
+	CU_ASSERT_EQUAL(say(&(struct conn){.r = &r, .proto = 17, .sport = 1, .dport = 2}, ECS_UPLINK, 0,
+	                    "a"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(ecs_flows_clear(r.e, 1, r.now), 1);
+	CU_ASSERT_EQUAL(r.c.records_refused, 1);
+	CU_ASSERT_EQUAL(r.c.records_made, 0);
+	end(&r);
+}
+
+/* --- recoveries ------------------------------------------------------------------------------- */
+
+/* The role goes and comes back. */
+static void away(struct rig *r, bool planned)
+{
+	ecs_flow_slot(r->e, ECS_CONTAINER(r->s->flows.next, struct ecs_flow, in_session), true);
+	ecs_engine_active(r->e, false, r->now);
+	if (planned)
+		ecs_engine_handed_over(r->e);
+	while (ecs_engine_tick(r->e, r->now, 1))
+		;
+	ecs_engine_active(r->e, true, r->now);
+}
+
+static void test_recovered(void)
+{
+	struct rig r;
+	struct conn c;
+
+	for (int planned = 0; planned < 2; planned++) {
+		start(&r, ENDS);
+		c = udp(&r, 5001, 7001);
+		CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+		away(&r, planned);
+		CU_ASSERT_EQUAL_FATAL(nmade, (unsigned)planned);
+		if (planned)
+			expect(0, ECS_STREAM_EDR, "3,FromMobile,one,32,0");
+		CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "22"), ECS_FORWARD);
+		CU_ASSERT_EQUAL(r.c.records_lost, !planned);
+		wait_ms(&r, 301000);
+		CU_ASSERT_EQUAL_FATAL(nmade, 1u + (unsigned)planned);
+		expect((unsigned)planned, ECS_STREAM_EDR, "4,Unknown,one,0,30");
+		end(&r);
+	}
+	/* no packet since: nothing to tell */
+	start(&r, ENDS);
+	c = udp(&r, 5001, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	away(&r, false);
+	wait_ms(&r, 301000);
+	CU_ASSERT_PTR_NULL(flow_of(&c));
+	CU_ASSERT_EQUAL(nmade, 0);
+	end(&r);
+}
+
+/* The walk over what was handed over is not through when the role comes back, or a flow goes. */
+static void test_handed_over(void)
+{
+	struct rig r;
+	struct conn c, d;
+
+	start(&r, ENDS);
+	c = udp(&r, 5001, 7001);
+	d = udp(&r, 5002, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "a"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(say(&d, ECS_UPLINK, 0, "bb"), ECS_FORWARD);
+	ecs_flow_slot(r.e, flow_of(&c), true);
+	ecs_flow_slot(r.e, flow_of(&d), true);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_handed_over(r.e);
+	ecs_flow_drop(r.e, flow_of(&d), ECS_TELL_LISTS, r.now);
+	expect(0, ECS_STREAM_EDR, "3,FromMobile,one,30,0");
+	ecs_engine_active(r.e, true, r.now);
+	expect(1, ECS_STREAM_EDR, "3,FromMobile,one,29,0");
+	CU_ASSERT_EQUAL(nmade, 2);
+	CU_ASSERT_EQUAL(r.c.records_lost, 0);
+	end(&r);
+}
+
+/* `flow-recovery edr`: initiator and volumes of the whole flow; no byte twice. */
+static void test_whole(void)
+{
+	struct rig r;
+	struct conn c;
+
+	start(&r, ENDS "#exit\nflow-recovery edr\nrulebase rb\n");
+	CU_ASSERT_TRUE(r.s->records & ECS_RECORDS_WHOLE);
+	c = udp(&r, 5001, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	away(&r, true);
+	CU_ASSERT_EQUAL(nmade, 0);
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "22"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(ecs_session_handoff(r.e, 1, ECS_RAT_UTRAN, r.now), 0);
+	expect(0, ECS_STREAM_EDR, "1,FromMobile,one,32,30");
+	away(&r, false);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "1"), ECS_FORWARD);
+	wait_ms(&r, 301000);
+	CU_ASSERT_EQUAL(nmade, 2);
+	expect(1, ECS_STREAM_EDR, "4,FromMobile,one,29,0");
+	CU_ASSERT_EQUAL(r.c.records_lost, 0);
+	CU_ASSERT_EQUAL(volume(&r, ECS_USAGE_FLOW, 2).pkts[0], 0); /* gone with the flow */
+	CU_ASSERT_TRUE(r.told[216] >= 2);
+	end(&r);
+}
+
+#define FDR " billing-records fdr edr-format flow\n"
+
+static void test_fdr(void)
+{
+	struct rig r;
+	struct conn c, d;
+	struct ecs_flow *f;
+	uint32_t id;
+
+	start(&r, FDR);
+	c = udp(&r, 5001, 7001);
+	d = udp(&r, 5002, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(say(&d, ECS_DOWNLINK, 0, "xy"), ECS_FORWARD);
+	id = flow_of(&d)->id;
+	away(&r, false); /* c has a slot; d is gone, its volume is not */
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "22"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(nmade, 0);
+	wait_ms(&r, 301000);
+	CU_ASSERT_EQUAL_FATAL(nmade, 1);
+	expect(0, ECS_STREAM_FDR, "4,FromMobile,one,32,30");
+	CU_ASSERT_EQUAL(ecs_session_delete(r.e, 1, ECS_END_OPERATOR, r.now), 0);
+	CU_ASSERT_EQUAL_FATAL(nmade, 2);
+	expect(1, ECS_STREAM_FDR, "10,Unknown,,0,30");
+	CU_ASSERT_EQUAL(made[1].flow_id, id);
+	end(&r);
+
+	/* its record was made, but not that it is over: only what came since is told */
+	for (int more = 0; more < 2; more++) {
+		start(&r, FDR);
+		c = udp(&r, 5001, 7001);
+		CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+		f = flow_of(&c);
+		before_callid = 1;
+		before_flow = f->id;
+		away(&r, false);
+		if (more)
+			CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "22"), ECS_FORWARD);
+		wait_ms(&r, 301000);
+		CU_ASSERT_EQUAL(nmade, (unsigned)more);
+		if (more)
+			expect(0, ECS_STREAM_FDR, "4,FromMobile,one,0,30");
+		CU_ASSERT_EQUAL(r.c.records_again, 1);
+		end(&r);
+	}
+}
+
+/* --- hits, transactions ----------------------------------------------------------------------- */
+
+static void test_hits(void)
+{
+	static const char base[] =
+		"#exit\ncharging-action one\n billing-action create-edrs charging-edr flow\n#exit\n"
+		"charging-action three\n billing-action create-edrs charging-edr flow reporting-edr flow "
+		"wait-until-flow-ends\n#exit\nrulebase rb\n";
+	struct rig r;
+	struct conn c, d;
+
+	start(&r, base);
+	c = udp(&r, 5001, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(nmade, 1);
+	expect(0, ECS_STREAM_EDR, "8,FromMobile,one,32,0");
+	d = udp(&r, 5003, 7003);
+	CU_ASSERT_EQUAL(say(&d, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(nmade, 1);
+	CU_ASSERT_EQUAL(ecs_flows_clear(r.e, 1, r.now), 2);
+	CU_ASSERT_EQUAL(nmade, 3);
+	expect(1, ECS_STREAM_EDR, "2,FromMobile,three,32,0");
+	expect(2, ECS_STREAM_REPORTING, "2,FromMobile,three,32,0");
+	end(&r);
+}
+
+static void test_transactions(void)
+{
+	struct rig r;
+	struct conn c;
+
+	start(&r, " edr transaction-complete http charging-edr web\n");
+	CU_ASSERT_TRUE(r.s->needs.http);
+	c = tcp(&r, 6000, 80);
+	handshake(&c);
+	(void)say(&c, ECS_UPLINK, ACK, "GET /a,b HTTP/1.1\r\nHost: one.test\r\n\r\n");
+	(void)say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	CU_ASSERT_EQUAL(nmade, 0);
+	(void)say(&c, ECS_UPLINK, ACK, "POST /\"q HTTP/1.1\r\nHost: two.test\r\nContent-Length: 0\r\n\r\n");
+	expect(0, ECS_STREAM_EDR, "one.test,\"one.test/a,b\",get,3");
+	(void)say(&c, ECS_UPLINK, ACK | RST, NULL);
+	CU_ASSERT_EQUAL(nmade, 2);
+	expect(1, ECS_STREAM_EDR, "two.test,\"two.test/\"\"q\",post,2");
+	end(&r);
+}
+
+/* --- UDRs ------------------------------------------------------------------------------------- */
+
+static void test_udr(void)
+{
+	struct rig r;
+	struct conn c;
+
+	start(&r, " billing-records udr udr-format call\n");
+	for (uint16_t port = 7001; port <= 7004; port++) {
+		c = udp(&r, port, port);
+		CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "1234567890"), ECS_FORWARD);
+		for (uint16_t i = 7001; i <= port; i++)
+			CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, ""), ECS_FORWARD);
+	}
+	CU_ASSERT_EQUAL(volume(&r, ECS_USAGE_RATING, ECS_RATING_ID(77, 10)).bytes[ECS_DOWNLINK], 2 * B(0));
+	CU_ASSERT_EQUAL(ecs_session_delete(r.e, 1, ECS_END_OPERATOR, r.now), 0);
+	/* all but what is excluded, each byte once */
+	CU_ASSERT_EQUAL_FATAL(nmade, 3);
+	expect(0, ECS_STREAM_UDR, "0,0,38,112");
+	expect(1, ECS_STREAM_UDR, "10,10,38,28");
+	expect(2, ECS_STREAM_UDR, "10,77,38,56");
+	CU_ASSERT_FALSE(made[1].last);
+	CU_ASSERT_TRUE(made[2].last);
+	end(&r);
+	/* without traffic there is none; and none that a predecessor has made */
+	start(&r, " billing-records udr udr-format call\n");
+	CU_ASSERT_EQUAL(ecs_session_delete(r.e, 1, ECS_END_OPERATOR, r.now), 0);
+	CU_ASSERT_EQUAL(nmade, 0);
+	end(&r);
+	start(&r, " billing-records udr udr-format call\n");
+	c = udp(&r, 5001, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	away(&r, false);
+	before_callid = 1;
+	before_flow = 0;
+	CU_ASSERT_EQUAL(ecs_session_delete(r.e, 1, ECS_END_OPERATOR, r.now), 0);
+	CU_ASSERT_EQUAL(nmade, 0);
+	CU_ASSERT_EQUAL(r.c.records_again, 1);
+	end(&r);
+}
+
+/* --- quota ------------------------------------------------------------------------------------ */
+
+static struct ecs_quota quota(struct rig *r)
+{
+	const struct ecs_usage *u = ecs_usage_of(r->e, r->s, 0, ECS_USAGE_QUOTA, 77);
+	struct ecs_quota q = {0};
+
+	if (u)
+		CU_ASSERT_TRUE(ecs_quota_of(u, &q));
+	return q;
+}
+
+static void test_quota(void)
+{
+	struct rig r;
+	struct conn c;
+
+	start(&r, "");
+	c = udp(&r, 5002, 7002);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "ab"), ECS_FORWARD); /* nothing granted: it passes */
+	CU_ASSERT_EQUAL(quota(&r).used, B(2));
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 0, r.now), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 0, 5, r.now), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, ECS_QUOTA_MAX + 1, r.now), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 9, 77, 5, r.now), SRP_ENOSESS);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 2 * B(2), r.now), 0);
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "ab"), ECS_FORWARD); /* just fits */
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, ""), ECS_DROP);
+	CU_ASSERT_EQUAL(r.c.drop_quota, 1);
+	CU_ASSERT_EQUAL(quota(&r).used, 2 * B(2));
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, B(0), r.now), 0);
+	CU_ASSERT_EQUAL(quota(&r).grants, 2);
+	CU_ASSERT_EQUAL(quota(&r).granted, 2 * B(2) + B(0));
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "x"), ECS_DROP); /* one byte too long */
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, ""), ECS_FORWARD);
+	away(&r, false); /* it goes on after a recovery */
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, ""), ECS_DROP);
+	ecs_engine_active(r.e, false, r.now);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 5, r.now), SRP_EROLE);
+	end(&r);
+
+	start(&r, " pending-traffic-treatment noquota drop\n"
+	          " pending-traffic-treatment quota-exhausted pass\n");
+	c = udp(&r, 5002, 7002);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "ab"), ECS_DROP);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 1, r.now), 0);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "ab"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(quota(&r).used, B(2));
+	end(&r);
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+static void render(const struct ecs_record_format *f, const struct ecs_edr_in *in, char *out, size_t cap)
+{
+	struct ecs_edr_env env = {.wall_us = 1700000000123456u, .at = {SRP_SEC(50)}, .local_s = -3600,
+	                          .nas = "192.0.2.1"};
+
+	CU_ASSERT_TRUE(ecs_edr_line(f, &env, in, out, cap) > 0);
+}
+
+static void test_text(void)
+{
+	static const char *const times[ECS_TIME_FORMAT__N] = {
+		"1700000000", "11/14/23-22:13:20", "11/14/23-22:13:20:123", "11/14/2023-22:13:20",
+		"11/14/2023-22:13:20:123", "2023/11/14-22:13:20", "2023/11/14-22:13:20:123",
+		"20231114221320", "20231114221320123"};
+	struct ecs_session s = {.spec = {.callid = 0x80000001, .imsi = "001", .username = "a\"b,c\n"}};
+	struct ecs_edr_in in = {.s = &s, .first = {SRP_SEC(50)}, .last = {SRP_SEC(52)}, .rule = "",
+	                        .action = "", .flow_id = 6};
+	struct ecs_record_format f = {.n = 1};
+	struct ecs_err e;
+	char out[ECS_RECORD_LINE_MAX], small[8];
+
+	for (unsigned t = 0; t < ECS_TIME_FORMAT__N; t++) {
+		f.field[0] = (struct ecs_record_field){.priority = 1, .id = ECS_ATTR_START_TIME,
+		                                       .time = (uint8_t)t};
+		render(&f, &in, out, sizeof(out));
+		CU_ASSERT_STRING_EQUAL(out, times[t]);
+	}
+	f.field[0] = (struct ecs_record_field){.id = ECS_ATTR_END_TIME, .time = ECS_TIME_PLAIN,
+	                                       .local = true};
+	render(&f, &in, out, sizeof(out));
+	CU_ASSERT_STRING_EQUAL(out, "20231114211322"); /* two seconds on, an hour back */
+	f.n = 0;
+	f.tab = true;
+	for (unsigned i = 0; i < 4; i++) {
+		static const uint16_t ids[] = {ECS_ATTR_USER_NAME, ECS_ATTR_FLOW_ID, ECS_ATTR_SEQUENCE,
+		                               ECS_ATTR_DURATION};
+		struct ecs_record_field x = {.priority = (uint16_t)(i + 1), .id = ids[i]};
+
+		CU_ASSERT_EQUAL(ecs_record_field(&f, false, &x, &e), 0);
+	}
+	render(&f, &in, out, sizeof(out));
+	CU_ASSERT_STRING_EQUAL(out, "\"a\"\"b,c?\"\t80000001-6\t\x01\t2");
+	/* no room: nothing */
+	CU_ASSERT_EQUAL(ecs_edr_line(&f, &(struct ecs_edr_env){0}, &in, small, sizeof(small)), 0);
+	/* a leap day, and the day after the last of February */
+	f.n = 1;
+	f.tab = false;
+	f.field[0] = (struct ecs_record_field){.id = ECS_ATTR_START_TIME, .time = ECS_TIME_PLAIN};
+	CU_ASSERT_TRUE(ecs_edr_line(&f, &(struct ecs_edr_env){.wall_us = SRP_SEC(1709164800), .at = in.first},
+	                            &in, out, sizeof(out)) > 0);
+	CU_ASSERT_STRING_EQUAL(out, "20240229000000");
+	CU_ASSERT_TRUE(ecs_edr_line(&f, &(struct ecs_edr_env){.wall_us = SRP_SEC(1709251200), .at = in.first},
+	                            &in, out, sizeof(out)) > 0);
+	CU_ASSERT_STRING_EQUAL(out, "20240301000000");
+}
+
+CU_TestInfo ecs_edr_tests[] = {
+	{"EDRs at the ends of flows", test_ends},
+	{"no records, refused records", test_none},
+	{"recovered flows: direction Unknown, what came since", test_recovered},
+	{"EDRs of what was handed over", test_handed_over},
+	{"EDRs of whole flows", test_whole},
+	{"one FDR for each flow, across recoveries", test_fdr},
+	{"EDRs at hits and at the end", test_hits},
+	{"EDRs of HTTP transactions", test_transactions},
+	{"UDRs hold each byte once", test_udr},
+	{"quota: granted, used, exhausted, recovered", test_quota},
+	{"text of fields", test_text},
+	CU_TEST_INFO_NULL,
+};
