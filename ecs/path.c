@@ -158,6 +158,12 @@ static uint16_t ref_of(struct ecs_engine *e, const struct hit *h, struct srp_tim
 	return h->line == ECS_LINE_NONE ? ECS_REF_NONE : ecs_ruleref_of_line(e->refs, h->line, now);
 }
 
+/* Whether nothing that is still to come can change what was matched. */
+static bool may_be_final(const struct ecs_flow *f, const struct ecs_l7 *l7, const struct hit *h)
+{
+	return (!h->maybe || !l7 || l7->final) && !opening(f);
+}
+
 /* Matches a packet of a flow and keeps the verdict: for this direction, and, once it is final, for
  * both. A rule that tells directions apart gives a flow two; its own is that of its first
  * packet. */
@@ -174,12 +180,15 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 	w->line = h.line;
 	w->dyn = h.dyn;
 	w->ref = ref_of(e, &h, w->now);
-	final = (!h.maybe || !l7 || l7->final) && !opening(f) &&
+	final = may_be_final(f, l7, &h) &&
 	        (w->ref != ECS_REF_NONE || (w->line == ECS_LINE_NONE && !w->dyn));
-	if (final) {
+	if (final) { /* and of the other direction */
 		struct ecs_packet m = mirrored(w->p);
 
 		h = match(e, w, &m, l7, true);
+		final = may_be_final(f, l7, &h);
+	}
+	if (final) {
 		other = ref_of(e, &h, w->now);
 		f->flags |= ECS_FLOW_F_FINAL;
 		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
