@@ -12,6 +12,7 @@ const struct srp_ckpt_kind *const chassis_kinds[] = {
 	&ecs_kind_clp,
 	&ecs_kind_qos,
 	&ecs_kind_usage,
+	&ecs_kind_limit,
 	&ecs_kind_flow_usage,
 	&ecs_kind_flow,
 };

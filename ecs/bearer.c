@@ -76,6 +76,7 @@ void ecs_session_end_bearer(struct ecs_engine *e, struct ecs_session *s, struct 
 	ecs_tell_deleted(e, &b->ckpt, tell, now);
 	ecs_bearer_untft(b);
 	b->used = b->updated = false;
+	ecs_police_session(s);
 	if (b->id != DEFAULT_BEARER) {
 		s->ndedicated--;
 		ecs_call_step(e, s, ECS_CALL_EV_DEL_SUB_SESSION);
@@ -107,6 +108,7 @@ static void make_qos(struct ecs_engine *e, struct ecs_bearer *b, const struct ec
 	b->qci = q->qci;
 	b->arp = q->arp;
 	memcpy(b->mbr, q->mbr, sizeof(b->mbr));
+	ecs_police_session(b->session);
 }
 
 static bool qos_same(const struct ecs_qos *a, const struct ecs_qos *b)
@@ -183,6 +185,7 @@ int ecs_bearer_update(struct ecs_engine *e, uint32_t callid, const struct ecs_be
 	if (!qos_same(&was, &q)) {
 		b->update = q;
 		b->updated = true;
+		ecs_police_session(s);
 		ecs_tell_changed(e, &b->qos, now);
 	}
 	ecs_dyn_rejudge(e, s, now);

@@ -247,6 +247,7 @@ void ecs_dyn_resolve(struct ecs_engine *e, struct ecs_session *s)
 			status = ECS_STAGE_BIT(STATUS);
 	}
 	s->stages = (s->stages & ~ECS_STAGE_BIT(STATUS)) | status;
+	ecs_police_session(s);
 }
 
 enum ecs_stage_did ecs_stage_status(struct ecs_engine *e, struct ecs_way *w,

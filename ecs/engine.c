@@ -21,6 +21,7 @@
 static void init_pools(struct ecs_engine *e)
 {
 	ecs_pool_init(&e->dyn_pool, sizeof(struct ecs_dynrule));
+	ecs_pool_init(&e->limiter_pool, sizeof(struct ecs_limiter));
 	ecs_pool_init(&e->flow_pool, sizeof(struct ecs_flow));
 	ecs_pool_init(&e->session_pool, sizeof(struct ecs_session));
 	ecs_pool_init(&e->usage_pool, sizeof(struct ecs_usage));
@@ -56,7 +57,11 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	e->nobody = ecs_pool_get(&e->more_pool);
 	if (!conf->dyn_stats)
 		e->conf.dyn_stats = e->own_dyn = calloc(ECS_DYN_STATS_MAX, sizeof(*e->own_dyn));
+	if (!conf->limit_stats)
+		e->conf.limit_stats = e->own_limits =
+			calloc(ECS_LIMIT_STATS_MAX, sizeof(*e->own_limits));
 	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->kpi || !e->flows || !e->wheel ||
+	    !e->conf.limit_stats || ecs_limiters_init(e) != 0 ||
 	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
@@ -97,11 +102,13 @@ void ecs_engine_free(struct ecs_engine *e)
 		free(s->active);
 	}
 	free(e->own_dyn);
+	free(e->own_limits);
 	free(e->kpi);
 	ecs_chain_fini(&e->by_callid);
 	ecs_chain_fini(&e->by_v4);
 	ecs_chain_fini(&e->by_v6);
 	ecs_chain_fini(&e->usages);
+	ecs_chain_fini(&e->limiters);
 	ecs_chain_fini(&e->aliases);
 	ecs_ledger_close(e->ledger);
 	ecs_flow_table_free(e->flows);
@@ -115,6 +122,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_matcher_free(e->next_matcher);
 	free(e->next_move);
 	ecs_pool_fini(&e->dyn_pool);
+	ecs_pool_fini(&e->limiter_pool);
 	ecs_pool_fini(&e->flow_pool);
 	ecs_pool_fini(&e->session_pool);
 	ecs_pool_fini(&e->usage_pool);
@@ -176,6 +184,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		e->usage_turn_of = (1u << SRP_REPLICA__N) - 1;
 		for (int i = 0; i < SRP_REPLICA__N; i++)
 			e->next_usage[i] = now;
+		e->next_limits = now;
 		ecs_wheel_start(e->wheel, now);
 		return;
 	}
@@ -435,6 +444,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	}
 	more = ecs_wheel_run(e->wheel, now, budget, on_timer, e) == budget;
 	if (ecs_usage_step(e, now, budget))
+		more = true;
+	if (ecs_police_turn(e, false, now, budget))
 		more = true;
 	if (e->frags && ecs_frags_expire(e->frags, now, budget) == budget)
 		more = true;

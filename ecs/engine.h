@@ -71,6 +71,7 @@ struct ecs_engine_config {
 	struct ecs_counters *counters;          /**< in the task's slab */
 	struct ecs_rule_stats *rule_stats;      /**< [ECS_STATS_MAX], in the task's slab */
 	struct ecs_dyn_stats *dyn_stats;        /**< [ECS_DYN_STATS_MAX], there; NULL: the engine's own */
+	struct ecs_limit_stats *limit_stats;    /**< [ECS_LIMIT_STATS_MAX], there; likewise */
 	struct ecs_kpi *kpi;                    /**< [ECS_KPI_MAX], there (kpi.h); NULL: none is kept */
 	uint64_t seed;                          /**< of the hash tables */
 	uint8_t chassis_bit;                    /**< 0 or 1: in call-ids, flow ids, volumes */
@@ -105,6 +106,7 @@ struct ecs_engine_identity {
 	struct ecs_counters *counters;     /**< in the slab that is the task's from now on */
 	struct ecs_rule_stats *rule_stats; /**< likewise */
 	struct ecs_dyn_stats *dyn_stats;   /**< likewise; NULL: as it was */
+	struct ecs_limit_stats *limit_stats; /**< likewise; NULL: as it was */
 	struct ecs_kpi *kpi;               /**< likewise */
 	uint32_t *handling;                /**< as in struct ecs_engine_config, like what follows */
 	void *ledger;

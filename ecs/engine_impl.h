@@ -99,6 +99,7 @@ struct ecs_engine {
 	struct ecs_ruleref_table *refs;
 	struct ecs_kpi_index *kpi;     /**< of ecs_engine_config.kpi */
 	struct ecs_dyn_stats *own_dyn; /**< where the owner gives none */
+	struct ecs_limit_stats *own_limits; /**< likewise */
 	struct ecs_flow_table *flows;
 	struct ecs_wheel *wheel;
 	struct ecs_frags *frags;
@@ -108,16 +109,19 @@ struct ecs_engine {
 	struct ecs_ledger *ledger;     /**< NULL: volumes are on the heap alone */
 	struct ecs_chain by_callid, by_v4, by_v6;
 	struct ecs_chain usages;       /**< by key */
+	struct ecs_chain limiters;     /**< by key */
 	struct ecs_chain aliases;      /**< ecs_flow_more of flows with another server */
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
 	struct srp_list turning;       /**< the same: of the turn that goes on */
+	struct srp_list unfull;        /**< ecs_limiter.in_changed: not full, or not told yet */
+	struct srp_list unfull_turning; /**< the same: of the turn that goes on */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool, more_pool,
-		flow_more_pool, dyn_pool;
+		flow_more_pool, dyn_pool, limiter_pool;
 	struct ecs_streams streams;    /**< what flows being analyzed share */
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
 	uint32_t commits;              /**< services so far: indexes of lines are of one of them */
@@ -131,6 +135,7 @@ struct ecs_engine {
 	uint32_t purge_at;             /**< call-id after which that walk goes on */
 	struct srp_time active_since;
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
+	struct srp_time next_limits;   /**< of the turn of limiters */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
 	struct ecs_pool tally_pool;
 	struct ecs_edr_env env;

@@ -71,6 +71,7 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
 	}
 	ecs_list_add_tail(&s->flows, &f->in_session);
 	s->nflows++;
+	s->ntcp += key->proto == PROTO_TCP;
 	*out = f;
 	return 0;
 }
@@ -121,6 +122,7 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	ecs_flow_remove(e->flows, f);
 	ecs_list_del(&f->in_session);
 	s->nflows--;
+	s->ntcp -= f->key.proto == PROTO_TCP;
 	ecs_pool_put(&e->flow_pool, f);
 }
 

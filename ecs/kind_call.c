@@ -218,6 +218,7 @@ static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	b->qci = q.qci;
 	b->arp = q.arp;
 	memcpy(b->mbr, q.mbr, sizeof(b->mbr));
+	ecs_police_session(s);
 	if (b->id == BEARER_FIRST) {
 		s->spec.qci = q.qci;
 		s->spec.arp = q.arp;

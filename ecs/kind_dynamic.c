@@ -241,6 +241,7 @@ static int qos_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *
 	b->update = q;
 	b->updated = true;
 	b->qos.kind = &ecs_kind_qos;
+	ecs_police_session(b->session);
 	*out = &b->qos;
 	return 0;
 }
@@ -261,6 +262,7 @@ static int qos_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	ecs_tell_deleted(ctx->owner, &b->qos, ECS_TELL_LISTS, ctx->now);
 	ecs_obj_anew(&b->qos);
 	b->updated = false;
+	ecs_police_session(b->session);
 	return 0;
 }
 

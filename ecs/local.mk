@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/names.c	%D%/names.h	\
 	%D%/packet.c	%D%/packet.h	\
 	%D%/path.c	%D%/path.h	\
+	%D%/police.c	%D%/police.h	%D%/kind_police.c	\
 	%D%/pool.c	%D%/pool.h	\
 	%D%/post.c			\
 	%D%/readdress.c			\

@@ -468,6 +468,10 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		e->conf.counters->drop_l4_flows += w->pkts;
 		return SRP_EFULL;
 	}
+	if (ecs_session_flows_full(e, w->s, k->proto)) {
+		e->conf.counters->drop_flow_limit += w->pkts;
+		return SRP_EFULL;
+	}
 	err = ecs_flow_build(e, w->s, k, 0, w->now, &f);
 	if (err == SRP_ENOMEM)
 		return err;

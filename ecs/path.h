@@ -69,5 +69,8 @@ struct ecs_needs ecs_route_needs(struct ecs_engine *e, const struct ecs_way *w, 
 uint32_t ecs_route_wait_ms(const struct ecs_engine *e, const struct ecs_session *s);
 /** `system-limit l4-flows` is reached: packets that would begin a flow are dropped. */
 bool ecs_flows_full(struct ecs_engine *e);
+/** `flow limit-across-applications` of the rulebase is reached: another flow of the session of this
+ *  protocol is not begun. */
+bool ecs_session_flows_full(const struct ecs_engine *e, const struct ecs_session *s, uint8_t proto);
 
 #endif

@@ -66,6 +66,8 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
 	e->conf.rule_stats = id->rule_stats;
 	if (id->dyn_stats)
 		e->conf.dyn_stats = id->dyn_stats;
+	if (id->limit_stats)
+		e->conf.limit_stats = id->limit_stats;
 	if (id->kpi)
 		e->conf.kpi = id->kpi;
 	ecs_kpi_bind(e);

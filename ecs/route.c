@@ -4,6 +4,8 @@
 #include "config.h"
 #include "ecs/path.h"
 
+#define PROTO_TCP 6u
+
 struct ecs_needs ecs_route_needs(struct ecs_engine *e, const struct ecs_way *w, bool recovered)
 {
 	const struct ecs_service *s = e->conf.service;
@@ -29,6 +31,18 @@ uint32_t ecs_route_wait_ms(const struct ecs_engine *e, const struct ecs_session 
 	const struct ecs_rulebase_conf *rb = ecs_service_rulebase_conf(e->conf.service, s->rulebase);
 
 	return rb ? rb->tcp_order_ms : 0;
+}
+
+bool ecs_session_flows_full(const struct ecs_engine *e, const struct ecs_session *s, uint8_t proto)
+{
+	const struct ecs_rulebase_conf *rb = ecs_service_rulebase_conf(e->conf.service, s->rulebase);
+	bool tcp = proto == PROTO_TCP;
+	uint32_t limit, now = tcp ? s->ntcp : s->nflows - s->ntcp;
+
+	if (!rb)
+		return false;
+	limit = tcp ? rb->flows_tcp : rb->flows_non_tcp;
+	return (limit && now >= limit) || (rb->flows_all && s->nflows >= rb->flows_all);
 }
 
 bool ecs_flows_full(struct ecs_engine *e)

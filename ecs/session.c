@@ -269,6 +269,7 @@ static struct ecs_session *session_new(struct ecs_engine *e, const struct ecs_se
 	ecs_list_init(&s->flows);
 	ecs_list_init(&s->waiting);
 	ecs_list_init(&s->usages);
+	ecs_list_init(&s->limiters);
 	ecs_list_init(&s->dynrules);
 	return s;
 }
@@ -435,6 +436,9 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	while (!ecs_list_empty(&s->usages))
 		ecs_usage_drop(e, ECS_CONTAINER(s->usages.next, struct ecs_usage, in_session),
 		               ECS_TELL_LISTS, now);
+	while (!ecs_list_empty(&s->limiters))
+		ecs_limiter_drop(e, ECS_CONTAINER(s->limiters.next, struct ecs_limiter, in_session),
+		                 now);
 	if (e->ledger)
 		ecs_ledger_prune(e->ledger, s->spec.callid);
 	while (!ecs_list_empty(&s->dynrules))
@@ -495,6 +499,8 @@ void ecs_session_make_ready(struct ecs_engine *e, struct ecs_session *s, struct 
 	ecs_session_tell(e, s, now);
 	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next)
 		ecs_tell_changed(e, &ECS_CONTAINER(l, struct ecs_usage, in_session)->ckpt, now);
+	for (struct srp_list *l = s->limiters.next; l != &s->limiters; l = l->next)
+		ecs_tell_changed(e, &ECS_CONTAINER(l, struct ecs_limiter, in_session)->ckpt, now);
 	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
 		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
 

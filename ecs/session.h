@@ -5,6 +5,7 @@
 #include "ecs/call_debug.h"
 #include "ecs/dynamic.h"
 #include "ecs/flow.h"
+#include "ecs/police.h"
 #include "ecs/usage.h"
 
 #define ECS_BEARERS_MAX 11
@@ -81,6 +82,7 @@ struct ecs_session {
 	/* what every packet touches, next to the addresses of the spec */
 	struct ecs_session *by_v4, *by_v6, *by_callid; /**< hash chains */
 	struct srp_list usages;           /**< ecs_usage.in_session */
+	struct srp_list limiters;         /**< ecs_limiter.in_session: rate limits */
 	uint32_t place;                   /**< in the ledger, of a volume: others are beside it */
 	struct srp_time last, created;    /**< last: packet */
 	struct srp_time clp_told;         /**< when UPDATE_CLPSTATS was told last */
@@ -109,6 +111,8 @@ struct ecs_session {
 	struct ecs_wheel_node ready; /**< checkpoint session duration: age before the first one */
 	struct ecs_wheel_node pend;       /**< control-pending timeout */
 	uint32_t nflows, slots;           /**< flows; flows with a checkpoint slot */
+	uint32_t ntcp;                    /**< flows of TCP */
+	uint32_t nlimiters;
 	uint32_t nanalyses;               /**< flows that are being analyzed */
 	uint32_t nusages;
 	struct srp_list dynrules;         /**< ecs_dynrule.in_session, by precedence */

@@ -195,6 +195,7 @@ void ecs_usage_turn(struct ecs_engine *e, struct srp_time now)
 	e->usage_turn_of = ALL_REPLICAS;
 	tell_some(e, &e->turning, now, SIZE_MAX);
 	tell_some(e, &e->changed, now, SIZE_MAX);
+	(void)ecs_police_turn(e, true, now, SIZE_MAX);
 }
 
 /* `check-point accounting sync-timer`, or each second. */

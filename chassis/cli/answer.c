@@ -151,6 +151,13 @@ static const struct stats_col bearer_cols[] = {
 	{"mbr_uplink", "MBR-Up", 10, false}, {"mbr_downlink", "MBR-Down", 10, false},
 	{"filters", "TFT", 30, true},
 };
+static const struct stats_col limit_cols[] = {
+	{"callid", "Callid", 10, true}, {"of", "Limit", 21, true}, {"name", "Name", 16, true},
+	{"id", "Id", 4, false}, {"rate_up", "Rate-Up", 10, false},
+	{"conformed_bytes_up", "Conf-Up", 10, false}, {"violated_bytes_up", "Viol-Up", 10, false},
+	{"rate_down", "Rate-Down", 10, false}, {"conformed_bytes_down", "Conf-Down", 10, false},
+	{"violated_bytes_down", "Viol-Down", 10, false},
+};
 static const struct stats_col loss_cols[] = {
 	{"number", "No.", 4, false},
 	{"kind", "Kind", 9, true},
@@ -195,6 +202,8 @@ static const struct {
 				     COLS(dynrule_cols), "Total rules"},
 	[CHASSIS_LAYOUT_BEARERS] = {CHASSIS_QUERY_BEARER, "bearers", STATS_TABLE_PLAIN,
 				    COLS(bearer_cols), "Total bearers"},
+	[CHASSIS_LAYOUT_LIMITS] = {CHASSIS_QUERY_LIMIT, "rate_limits", STATS_TABLE_PLAIN,
+				   COLS(limit_cols), "Total limits"},
 	[CHASSIS_LAYOUT_LOSS] = {CHASSIS_QUERY_LOSS, "switchovers", STATS_TABLE_PLAIN,
 				 COLS(loss_cols), "Total switchovers"},
 };

@@ -96,6 +96,11 @@ int chassis_kpi_gather(const struct chassis_view *v, unsigned instance, struct c
 int chassis_show_flow_kpi(const struct chassis_view *v, struct stats_doc *d, unsigned instance);
 bool chassis_show_service(const struct chassis_view *v, struct stats_doc *d, const char *name);
 
+/** Packets at rate limits of one sort, over all calls; @p name NULL: all. */
+bool chassis_show_limits(const struct chassis_view *v, struct stats_doc *d, enum ecs_limit_of of,
+                         const char *name);
+/** The keyword of their show. */
+const char *chassis_limit_words(enum ecs_limit_of of);
 bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, const char *name);
 bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d,
 				  const char *name);

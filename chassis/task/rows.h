@@ -32,7 +32,19 @@
 /** sessmgr, one per bearer. */
 #define CHASSIS_ROW_BEARER(X) \
 	X(instance, u) X(callid, u) X(bearer, u) X(type, s) X(rat, s) X(qci, u) X(arp, u) \
-	X(mbr_uplink, u) X(mbr_downlink, u) X(updated, b) X(filters, s)
+	X(mbr_uplink, u) X(mbr_downlink, u) X(updated, b) X(filters, s) \
+	X(conformed_packets, u) X(conformed_bytes, u) X(violated_packets, u) X(violated_bytes, u)
+
+/** sessmgr, one per rate limit of a session that a packet has met. Rates in bits a second, tokens in
+ *  bytes. */
+#define CHASSIS_ROW_LIMIT(X) \
+	X(instance, u) X(callid, u) X(of, s) X(name, s) X(id, s) \
+	X(rate_up, u) X(committed_rate_up, u) X(tokens_up, u) \
+	X(conformed_packets_up, u) X(conformed_bytes_up, u) X(exceeded_packets_up, u) \
+	X(exceeded_bytes_up, u) X(violated_packets_up, u) X(violated_bytes_up, u) \
+	X(rate_down, u) X(committed_rate_down, u) X(tokens_down, u) \
+	X(conformed_packets_down, u) X(conformed_bytes_down, u) X(exceeded_packets_down, u) \
+	X(exceeded_bytes_down, u) X(violated_packets_down, u) X(violated_bytes_down, u)
 
 /** vpnmgr, one: `show srp info`. */
 #define CHASSIS_ROW_SRP(X) \
@@ -65,6 +77,7 @@
 	X(USAGE, "usage", SESSMGR, CHASSIS_ROW_USAGE) \
 	X(DYNRULE, "dynamic-rules", SESSMGR, CHASSIS_ROW_DYNRULE) \
 	X(BEARER, "bearers", SESSMGR, CHASSIS_ROW_BEARER) \
+	X(LIMIT, "rate-limits", SESSMGR, CHASSIS_ROW_LIMIT) \
 	X(SRP, "srp", VPNMGR, CHASSIS_ROW_SRP) \
 	X(REPLICA, "replica", SESSMGR, CHASSIS_ROW_REPLICA) \
 	X(LOSS, "loss", VPNMGR, CHASSIS_ROW_LOSS)

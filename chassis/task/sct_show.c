@@ -245,8 +245,23 @@ static void by_lines(struct sct_op *op, const struct chassis_match *m, const cha
 		by_lines(op, m, keyword);                                  \
 	}
 BY_LINES(packet_filter, "packet-filter")
+BY_LINES(policy, "bandwidth-policy")
+BY_LINES(qos_group, "qos-group-of-ruledefs")
 BY_LINES(edr_format, "edr-format")
 BY_LINES(udr_format, "udr-format")
+
+static void limit_stats(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+	unsigned of = 0;
+
+	while (of < ECS_LIMIT_BEARER && !chassis_match_has(m, chassis_limit_words((enum ecs_limit_of)of)))
+		of++;
+	if (chassis_show_limits(&v, &op->doc, (enum ecs_limit_of)of, chassis_match_text(m, "text")))
+		sct_op_finish(op, SRP_OK, NULL);
+	else
+		sct_op_finish(op, SRP_ENOENT, "nothing of that name has limited a packet");
+}
 
 static void ruledef(struct sct_op *op, const struct chassis_match *m)
 {
@@ -334,6 +349,11 @@ static void dynrules(struct sct_op *op, const struct chassis_match *m)
 static void bearers(struct sct_op *op, const struct chassis_match *m)
 {
 	sct_job_rows(op, CHASSIS_LAYOUT_BEARERS, callid_of(m), 0);
+}
+
+static void rate_limits(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, CHASSIS_LAYOUT_LIMITS, callid_of(m), 0);
 }
 
 static void subscribers(struct sct_op *op, const struct chassis_match *m)
@@ -471,6 +491,10 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_RULEDEF] = ruledef,
 	[CHASSIS_EXEC_CHARGING_ACTION] = charging_action,
 	[CHASSIS_EXEC_PACKET_FILTER] = packet_filter,
+	[CHASSIS_EXEC_POLICY] = policy,
+	[CHASSIS_EXEC_QOS_GROUP] = qos_group,
+	[CHASSIS_EXEC_RATE_LIMITS] = rate_limits,
+	[CHASSIS_EXEC_LIMIT_STATS] = limit_stats,
 	[CHASSIS_EXEC_EDR_FORMAT] = edr_format,
 	[CHASSIS_EXEC_UDR_FORMAT] = udr_format,
 	[CHASSIS_EXEC_SCHEME] = scheme,

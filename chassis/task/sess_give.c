@@ -164,7 +164,21 @@ void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d)
 	put_filters(w, &s->filters, d);
 }
 
-void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_bearer *b)
+/* What has become of packets at a limit, of both directions. */
+static void put_limit_sum(struct srp_mp_w *w, const struct ecs_limiter *m)
+{
+	static const enum ecs_colour shown[] = {ECS_CONFORMED, ECS_VIOLATED};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct ecs_limit_volume *up = m ? &m->way[ECS_UPLINK].n[shown[i]] : NULL;
+		const struct ecs_limit_volume *down = m ? &m->way[ECS_DOWNLINK].n[shown[i]] : NULL;
+
+		srp_mp_w_uint(w, m ? up->pkts + down->pkts : 0);
+		srp_mp_w_uint(w, m ? up->bytes + down->bytes : 0);
+	}
+}
+
+void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_engine *e, const struct ecs_bearer *b)
 {
 	struct ecs_qos q = ecs_bearer_qos(b);
 
@@ -178,4 +192,38 @@ void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_bearer *b)
 	srp_mp_w_uint(w, q.mbr[ECS_DOWNLINK]);
 	srp_mp_w_bool(w, b->updated);
 	put_filters(w, b->tft, NULL);
+	put_limit_sum(w, ecs_limiter_find(e, b->session->spec.callid, ECS_LIMIT_BEARER, b->id));
+}
+
+/* Bytes that a bucket has now, none where it owes some; of one that is full its size. */
+static uint64_t tokens(struct ecs_bucket b, const struct ecs_rate *r, struct srp_time now)
+{
+	if (r->burst)
+		ecs_bucket_fill(&b, r, now);
+	if (b.at.us == 0)
+		return r->burst;
+	return b.level > 0 ? (uint64_t)(b.level / ECS_BUCKET_BYTE) : 0;
+}
+
+void sessmgr_limit_row(struct srp_mp_w *w, const struct ecs_limit_stats *stats,
+                       const struct ecs_limiter *m, struct srp_time now)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)m->id);
+	srp_mp_w_uint(w, m->session->spec.callid);
+	srp_mp_w_str(w, ecs_limit_text((enum ecs_limit_of)m->of));
+	srp_mp_w_str(w, m->named && stats[m->stats].of == m->of ? stats[m->stats].name : "");
+	srp_mp_w_str(w, m->of == ECS_LIMIT_BEARER || m->of == ECS_LIMIT_POLICY ? id : "");
+	for (unsigned d = ECS_UPLINK; d <= ECS_DOWNLINK; d++) {
+		const struct ecs_limiter_way *way = &m->way[d];
+
+		srp_mp_w_uint(w, way->peak_rate.bits);
+		srp_mp_w_uint(w, way->committed_rate.bits);
+		srp_mp_w_uint(w, tokens(way->peak, &way->peak_rate, now));
+		for (unsigned c = 0; c < ECS_COLOUR__N; c++) {
+			srp_mp_w_uint(w, way->n[c].pkts);
+			srp_mp_w_uint(w, way->n[c].bytes);
+		}
+	}
 }

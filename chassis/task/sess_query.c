@@ -185,6 +185,12 @@ static void rule_row(struct page *p, const struct ecs_dynrule *d)
 	row_end(p);
 }
 
+static void limit_row(struct page *p, const struct ecs_limiter *m)
+{
+	sessmgr_limit_row(row_begin(p), p->s->ctx->slab->limit, m, p->now);
+	row_end(p);
+}
+
 /* Bearers of one session from the place @p skip on. */
 static bool bearer_rows(struct page *p, const struct ecs_session *c, uint32_t *skip)
 {
@@ -197,7 +203,7 @@ static bool bearer_rows(struct page *p, const struct ecs_session *c, uint32_t *s
 			*skip = i;
 			return true;
 		}
-		sessmgr_bearer_row(row_begin(p), b);
+		sessmgr_bearer_row(row_begin(p), p->s->engine, b);
 		row_end(p);
 	}
 	*skip = 0;
@@ -208,7 +214,8 @@ static bool bearer_rows(struct page *p, const struct ecs_session *c, uint32_t *s
 static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 {
 	struct srp_list *head = p->query == CHASSIS_QUERY_FLOW ? &c->flows
-	                        : p->query == CHASSIS_QUERY_DYNRULE ? &c->dynrules : &c->usages;
+	                        : p->query == CHASSIS_QUERY_DYNRULE ? &c->dynrules
+	                        : p->query == CHASSIS_QUERY_LIMIT   ? &c->limiters : &c->usages;
 	uint32_t i = 0;
 
 	if (p->query == CHASSIS_QUERY_BEARER)
@@ -228,6 +235,8 @@ static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 		}
 		if (p->query == CHASSIS_QUERY_DYNRULE)
 			rule_row(p, CONTAINER(n, struct ecs_dynrule, in_session));
+		else if (p->query == CHASSIS_QUERY_LIMIT)
+			limit_row(p, CONTAINER(n, struct ecs_limiter, in_session));
 		else if (p->query == CHASSIS_QUERY_FLOW)
 			flow_row(p, CONTAINER(n, struct ecs_flow, in_session));
 		else
@@ -336,6 +345,7 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_QUERY_USAGE:
 	case CHASSIS_QUERY_DYNRULE:
 	case CHASSIS_QUERY_BEARER:
+	case CHASSIS_QUERY_LIMIT:
 		cursor = walk_sessions(&p, cursor);
 		break;
 	case CHASSIS_QUERY_REPLICA:
@@ -360,6 +370,8 @@ static void clear_stats(struct sessmgr *s)
 	memset(s->ctx->slab->rule, 0, sizeof(s->ctx->slab->rule));
 	for (size_t i = 0; i < ECS_DYN_STATS_MAX; i++)
 		s->ctx->slab->dyn[i].st = (struct ecs_rule_stats){0};
+	for (size_t i = 0; i < ECS_LIMIT_STATS_MAX; i++)
+		memset(s->ctx->slab->limit[i].n, 0, sizeof(s->ctx->slab->limit[i].n));
 	ecs_kpi_clear(s->ctx->slab->kpi);
 	memset(&s->ctx->slab->ecs, 0, sizeof(s->ctx->slab->ecs));
 	memset(&s->ctx->slab->task_ctr, 0, sizeof(s->ctx->slab->task_ctr));

@@ -163,7 +163,10 @@ int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, s
                  char *text, size_t cap);
 /** Writes a row but for its instance. */
 void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d);
-void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_bearer *b);
+void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_engine *e, const struct ecs_bearer *b);
+/** A rate limit of a call, @p stats: the slab's, for its name. */
+void sessmgr_limit_row(struct srp_mp_w *w, const struct ecs_limit_stats *stats,
+                       const struct ecs_limiter *m, struct srp_time now);
 
 /* sess_debug.c: a call and its other copy. */
 /** Answers a query for call lines: of @p callid, else of the next session behind @p cursor with "msid ..."

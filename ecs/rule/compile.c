@@ -343,6 +343,7 @@ static int lines_compile(struct ecs_service *s, struct ecs_err *e)
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->actions, action, a)
 		a->used = false;
+	ecs_limits_name(s);
 	TABLE_EACH(&s->rulebases, rulebase, rb)
 		n = list_compile(s, rb, n, ECS_APPL_CHARGING);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {

@@ -47,6 +47,7 @@ struct ecs_qos_group {
 	struct ecs_qos_member *member;  /**< by name */
 	size_t n;
 	struct ecs_bandwidth limit[2];  /**< by enum ecs_dir */
+	uint64_t id;                    /**< hash of the name; made at commit */
 };
 
 /** The group of a policy that limits what has this id; NULL: none does. @p p may be NULL. */

@@ -7,6 +7,9 @@
 
 #include "ecs/rule/lint_impl.h"
 #include "ecs/rule/service_impl.h"
+#include "srp/hash.h"
+
+#define NAME_KEY 0x6c696d6974u
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
@@ -23,12 +26,19 @@ static bool limits(const struct ecs_bandwidth limit[2])
 	return limit[0].on || limit[1].on;
 }
 
+void ecs_limits_name(struct ecs_service *s)
+{
+	TABLE_EACH(&s->qos_groups, qos_group, g)
+		g->pub.id = srp_hash64(NAME_KEY, g->pub.name, strlen(g->pub.name));
+}
+
 void ecs_limits_compile(struct ecs_service *s, const struct rulebase *rb, struct ecs_line *l)
 {
 	const struct bandwidth_policy *p = (const struct bandwidth_policy *)(const void *)
 		ecs_obj_find(&s->policies, rb->conf.bandwidth_policy);
 	const struct ecs_charging_action *a = l->action;
 
+	l->limit_id = srp_hash64(NAME_KEY, l->rule_name, strlen(l->rule_name));
 	l->policy = NULL;
 	l->qos_group = NULL;
 	if (!l->bound)
@@ -38,6 +48,8 @@ void ecs_limits_compile(struct ecs_service *s, const struct rulebase *rb, struct
 	TABLE_EACH(&s->qos_groups, qos_group, g)
 		if (!l->qos_group && limits(g->pub.limit) && is_member(&g->pub, l))
 			l->qos_group = &g->pub;
+	if ((a && (a->limit_up.on || a->limit_down.on)) || l->policy || l->qos_group)
+		l->stages |= ECS_STAGE_BIT(POLICE);
 }
 
 /* --- lint ------------------------------------------------------------------------------------- */

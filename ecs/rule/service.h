@@ -146,6 +146,7 @@ struct ecs_line {
 	uint64_t action_digest;   /**< of the action's charging fields */
 	uint32_t stages;          /**< ECS_STAGE_BIT: what its action does to packets */
 	bool p2p;                 /**< the rule (of a group: a member) names a file-sharing application */
+	uint64_t limit_id;        /**< hash of the name: of the limit that its action has */
 	/* limits that it shares with other lines; NULL: none */
 	const struct ecs_policy_group *policy;   /**< of its rulebase's bandwidth-policy */
 	const struct ecs_qos_group *qos_group;

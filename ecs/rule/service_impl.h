@@ -503,6 +503,8 @@ void ecs_qos_group_print(const struct ecs_qos_group *g,
                          void (*put)(void *arg, const char *line), void *arg);
 void ecs_policy_fini(struct obj *o);
 void ecs_qos_group_fini(struct obj *o);
+/** Gives QoS groups their ids; before ecs_limits_compile() of the lines. */
+void ecs_limits_name(struct ecs_service *s);
 void ecs_limits_compile(struct ecs_service *s, const struct rulebase *rb, struct ecs_line *l);
 
 void ecs_filter_print(const struct ecs_packet_filter *f, void (*put)(void *arg, const char *line),

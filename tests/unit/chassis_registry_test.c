@@ -9,7 +9,7 @@
 static void test_check(void)
 {
 	CU_ASSERT_EQUAL(chassis_registry_check(), 0);
-	CU_ASSERT_EQUAL(chassis_nkinds, 9);
+	CU_ASSERT_EQUAL(chassis_nkinds, 10);
 }
 
 /* Ids are an interface: as published, or ours where none is. */
@@ -27,6 +27,7 @@ static void test_ids(void)
 		{193, 213, "PGW_UBR_MBR_INFO", "DEL_PGW_UBR_MBR_INFO"},
 		{210, 211, "ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO"},
 		{212, 0, "ACS_USAGE_INFO", NULL},
+		{214, 0, "ACS_LIMIT_INFO", NULL},
 		{216, 217, "ACS_FLOW_USAGE_INFO", "DEL_ACS_FLOW_USAGE_INFO"},
 		{241, 0, "RULE_MAP", NULL},
 	};

@@ -143,6 +143,19 @@ static void flows(struct rig *r)
 	f->isn = 0x89abcdef;
 }
 
+/* Rate limits with tokens: some, owed ones, all. */
+static void limits(struct rig *r)
+{
+	struct ecs_session *s = ecs_session_find(r->e, 1);
+	struct ecs_limiter *m = ecs_limiter_build(r->e, s, ECS_LIMIT_BEARER, 5);
+
+	m->way[ECS_UPLINK].told_peak = 12345;
+	m->way[ECS_UPLINK].told_committed = -3;
+	m->told_at = r->now;
+	m = ecs_limiter_build(r->e, s, ECS_LIMIT_RULE, UINT64_MAX - 1);
+	m->way[ECS_DOWNLINK].told_peak = 0;
+}
+
 static void bed_init(struct bed *b)
 {
 	struct ecs_session_spec sp = spec_of(2, "10.0.0.2", NULL);
@@ -167,6 +180,7 @@ static void bed_init(struct bed *b)
 	flows(&b->r);
 	wait_ms(&b->r, 15000);
 	ecs_usage_turn(b->r.e, b->r.now);
+	limits(&b->r);
 	b->mem = aligned_alloc(4096, CAP);
 	b->store = recovery_store_new(b->mem, CAP, chassis_kinds, chassis_nkinds, 3);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->store);

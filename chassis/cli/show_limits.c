@@ -1,0 +1,102 @@
+/* show_limits: `show active-charging charging-action|bandwidth-policy|... statistics`: what has become
+ * of packets at rate limits, from the counters of the session managers. */
+#include <config.h>
+#include "chassis/cli/show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *const dir_words[] = {[ECS_UPLINK] = "uplink", [ECS_DOWNLINK] = "downlink"};
+
+const char *chassis_limit_words(enum ecs_limit_of of)
+{
+	switch (of) {
+	case ECS_LIMIT_DYNAMIC:
+		return "dynamic-rules";
+	case ECS_LIMIT_BEARER:
+		return "bearers";
+	default:
+		return ecs_limit_text(of);
+	}
+}
+
+static void add(struct ecs_limit_stats *to, const struct ecs_limit_stats *from)
+{
+	for (unsigned d = ECS_UPLINK; d <= ECS_DOWNLINK; d++)
+		for (unsigned c = 0; c < ECS_COLOUR__N; c++) {
+			to->n[d][c].pkts += from->n[d][c].pkts;
+			to->n[d][c].bytes += from->n[d][c].bytes;
+		}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct ecs_limit_stats *)a)->name,
+	              ((const struct ecs_limit_stats *)b)->name);
+}
+
+/* Gathers them over all session managers, by name; the sum is at most ECS_LIMIT_STATS_MAX. */
+static size_t gather(const struct chassis_view *v, enum ecs_limit_of of, const char *name,
+                     struct ecs_limit_stats *sum)
+{
+	size_t n = 0;
+
+	for (unsigned i = 1; i <= v->nsessmgr; i++) {
+		const struct chassis_slab *slab = v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
+
+		for (size_t k = 0; slab && k < ECS_LIMIT_STATS_MAX; k++) {
+			struct ecs_limit_stats one = slab->limit[k];
+			uint16_t at;
+
+			one.name[sizeof(one.name) - 1] = '\0';
+			if (!one.name[0] || one.of != of || (name && strcmp(one.name, name) != 0))
+				continue;
+			at = ecs_limit_stats_of(sum, of, one.name);
+			add(&sum[at], &one);
+		}
+	}
+	for (size_t k = 0; k < ECS_LIMIT_STATS_MAX; k++)
+		if (sum[k].name[0])
+			sum[n++] = sum[k];
+	qsort(sum, n, sizeof(*sum), by_name);
+	return n;
+}
+
+bool chassis_show_limits(const struct chassis_view *v, struct stats_doc *d, enum ecs_limit_of of,
+                         const char *name)
+{
+	static const struct stats_col cols[] = {
+		{"name", "Name", 20, true}, {"direction", "Direction", 9, true},
+		{"conformed_packets", "Conf-Packets", 12, false},
+		{"conformed_bytes", "Conf-Bytes", 12, false},
+		{"exceeded_packets", "Exceed-Packets", 14, false},
+		{"exceeded_bytes", "Exceed-Bytes", 12, false},
+		{"violated_packets", "Viol-Packets", 12, false},
+		{"violated_bytes", "Viol-Bytes", 12, false}};
+	static const struct stats_table t = {"limits", NULL, STATS_TABLE_PLAIN, cols, N(cols)};
+	static struct ecs_limit_stats sum[ECS_LIMIT_STATS_MAX]; /* one thread: too large for a stack */
+	size_t n;
+
+	memset(sum, 0, sizeof(sum));
+	n = gather(v, of, name, sum);
+	if (v->config->service)
+		stats_doc_line(d, "Service Name: %s", ecs_service_name(v->config->service));
+	stats_doc_table(d, &t);
+	for (size_t i = 0; i < n; i++)
+		for (unsigned k = ECS_UPLINK; k <= ECS_DOWNLINK; k++) {
+			const struct ecs_limit_volume *x = sum[i].n[k];
+
+			stats_doc_row(d, (const struct stats_value[]){
+				stats_string(sum[i].name), stats_string(dir_words[k]),
+				stats_uint(x[ECS_CONFORMED].pkts), stats_uint(x[ECS_CONFORMED].bytes),
+				stats_uint(x[ECS_EXCEEDED].pkts), stats_uint(x[ECS_EXCEEDED].bytes),
+				stats_uint(x[ECS_VIOLATED].pkts), stats_uint(x[ECS_VIOLATED].bytes)});
+		}
+	stats_doc_table_end(d);
+	stats_doc_line(d, "%s", "");
+	stats_doc_item(d, "total", "Total", stats_uint(n));
+	return n || !name;
+}
