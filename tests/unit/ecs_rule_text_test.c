@@ -22,7 +22,7 @@ enum mode {
 	TRIGGER,
 	CLASS,
 	BASE,
-	FILTER,
+	FILTER, POLICY, QOSGROUP,
 	RECORD
 };
 
@@ -32,6 +32,8 @@ struct reader {
 	char name[128];
 	struct ecs_charging_action *action;
 	struct ecs_packet_filter *filter;
+	struct ecs_bandwidth_policy *policy;
+	struct ecs_qos_group *qos_group;
 	struct ecs_record_format *record;
 	enum ecs_trigger trigger;
 	char store[1024];
@@ -145,6 +147,16 @@ static int at_top(struct reader *r, bool no)
 		r->filter = ecs_service_packet_filter(r->s, x, no, r->e);
 		return open_mode(r, FILTER, no,
 				 r->filter || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
+	}
+	if (word(r, 0, "bandwidth-policy")) {
+		r->policy = ecs_service_bandwidth_policy(r->s, x, no, r->e);
+		return open_mode(r, POLICY, no,
+				 r->policy || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
+	}
+	if (word(r, 0, "qos-group-of-ruledefs")) {
+		r->qos_group = ecs_service_qos_group(r->s, x, no, r->e);
+		return open_mode(r, QOSGROUP, no,
+				 r->qos_group || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
 	}
 	if (word(r, 0, "edr-format") || word(r, 0, "udr-format")) {
 		r->record = ecs_service_record(r->s, r->w[0][0] == 'e' ? ECS_RECORD_EDR
@@ -408,6 +420,12 @@ static int one_line(struct reader *r)
 	case FILTER:
 		return ecs_packet_filter_set(r->filter, no ? ECS_FORM_NO : ECS_FORM_SET,
 		                             (const char *const *)r->w, (size_t)r->n, r->e);
+	case POLICY:
+		return ecs_bandwidth_policy_set(r->policy, no ? ECS_FORM_NO : ECS_FORM_SET,
+		                                (const char *const *)r->w, (size_t)r->n, r->e);
+	case QOSGROUP:
+		return ecs_qos_group_set(r->qos_group, no ? ECS_FORM_NO : ECS_FORM_SET,
+		                         (const char *const *)r->w, (size_t)r->n, r->e);
 	case RECORD:
 		return in_record(r, no);
 	case CLASS:
@@ -587,6 +605,24 @@ static const char whole[] =
 	"  #exit\n"
 	"  xheader-format none\n"
 	"  #exit\n"
+	"  bandwidth-policy bp1\n"
+	"    flow limit-for-bandwidth id 1 group-id 4294967295\n"
+	"    flow limit-for-bandwidth id 4294967295 group-id 1\n"
+	"    group-id 1 direction uplink peak-data-rate 1 peak-burst-size 3000 violate-action discard\n"
+	"    group-id 1 direction downlink peak-data-rate 4294967295 peak-burst-size 1 violate-action lower-ip-precedence committed-data-rate 1 committed-burst-size 4294967295 exceed-action discard\n"
+	"    group-id 4294967295 direction downlink peak-data-rate 256000 peak-burst-size 3000 violate-action discard\n"
+	"  #exit\n"
+	"  bandwidth-policy bp2\n"
+	"  #exit\n"
+	"  qos-group-of-ruledefs qg1\n"
+	"    add-ruledef l34\n"
+	"    add-ruledef l7\n"
+	"    add-group-of-ruledef g1\n"
+	"    flow limit-for-bandwidth direction uplink peak-data-rate 256000 peak-burst-size 3000 violate-action discard committed-data-rate 144000 committed-burst-size 3000\n"
+	"    flow limit-for-bandwidth direction downlink peak-data-rate 8 peak-burst-size 3000 violate-action lower-ip-precedence\n"
+	"  #exit\n"
+	"  qos-group-of-ruledefs qg2\n"
+	"  #exit\n"
 	"  charging-action ca1\n"
 	"    content-id 2147483647\n"
 	"    service-identifier 1\n"
@@ -651,6 +687,7 @@ static const char whole[] =
 	"    flow limit-across-applications non-tcp 1\n"
 	"    flow limit-across-applications tcp 2\n"
 	"    flow limit-across-applications 4000000000\n"
+	"    bandwidth default-policy bp1\n"
 	"    flow end-condition content-filtering timeout charging-edr e1\n"
 	"    flow end-condition hagr reporting-edr e2\n"
 	"    flow end-condition session-end charging-edr e1 reporting-edr e2\n"
