@@ -318,5 +318,7 @@ void recovery_store_row(struct recovery_store *s, size_t i)
 	k->walk = entry_walk;
 	k->names = NULL;
 	k->passed = NULL;
+	k->tag = NULL;
+	k->arrived = NULL;
 	s->tab[i] = k;
 }
