@@ -14,7 +14,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/exec.c	%D%/cli/exec.def	%D%/cli/exec.h	\
 	%D%/cli/grammar.c	%D%/cli/grammar.h	%D%/cli/line.c	\
 	%D%/cli/pipe.c	%D%/cli/pipe.h	%D%/cli/shell.c	%D%/cli/shell.h	\
-	%D%/cli/show.h	%D%/cli/show_checkpoint.c	%D%/cli/show_ecs.c	%D%/cli/show_kpi.c	%D%/cli/show_rules.c	\
+	%D%/cli/show.h	%D%/cli/show_checkpoint.c	%D%/cli/show_ecs.c	%D%/cli/show_kpi.c	%D%/cli/bulk.c	%D%/cli/bulk.def	%D%/cli/bulk.h	%D%/cli/config_bulk.c	%D%/task/sct_bulk.c	%D%/task/sct_bulk_show.c	%D%/task/sup_bulk.c	%D%/cli/show_rules.c	\
 	%D%/cli/show_debug.c	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
 	%D%/cli/show_tasks.c	\
 	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	%D%/task/sct_config.c	%D%/task/sct_entered.c	\

@@ -219,6 +219,8 @@ struct chassis_config *cfg_defaults(void)
 	conf->severity = 6;
 	conf->reserve_sessions = CFG_RESERVE_SESSIONS;
 	conf->reserve_flows = CFG_RESERVE_FLOWS;
+	conf->bulk.sample_min = CHASSIS_BULK_SAMPLE;
+	conf->bulk.transfer_min = CHASSIS_BULK_TRANSFER;
 	cfg_srp_defaults(&conf->srp);
 	return conf;
 }

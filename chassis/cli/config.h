@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "chassis/cli/bulk.h"
 #include "chassis/license.h"
 #include "ecs/rule/service.h"
 
@@ -95,6 +96,8 @@ struct chassis_config {
 	char state_file[CHASSIS_PATH_MAX]; /**< `srp state-file` (ours): the persisted term */
 	bool crash_cores;         /**< `crash enable` (ours): tasks that crash leave core files */
 	char crash_dir[CHASSIS_PATH_MAX]; /**< where; empty: CHASSIS_CRASH_DIR */
+	struct chassis_bulk bulk; /**< bulk statistics */
+	char bulk_dir[CHASSIS_PATH_MAX]; /**< `directory` (ours) of their files; empty: none is written */
 	struct chassis_srp_config srp;
 	struct chassis_iface iface[CHASSIS_IFACES_MAX];
 	size_t niface;

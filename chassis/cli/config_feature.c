@@ -7,7 +7,7 @@
 #include "srp/err.h"
 
 /* The daemon leaves its directory, and a saved file may be read from another one. */
-static int absolute(struct cfg *c, const char *path)
+int cfg_absolute(struct cfg *c, const char *path)
 {
 	if (path[0] == '/')
 		return SRP_OK;
@@ -34,6 +34,10 @@ static const char *in_use(const struct chassis_config *conf, const struct chassi
 	if (conf->service && ecs_service_recovers(conf->service) &&
 	    chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))
 		return "no flow-recovery";
+	for (size_t i = 0; i < CHASSIS_BULK_FILES; i++)
+		if (conf->bulk.file[i].schema[0].name[0] &&
+		    chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))
+			return "no flow-kpi schema";
 	return NULL;
 }
 
@@ -47,7 +51,7 @@ int cfg_license(struct cfg *c, const struct chassis_match *m, size_t arg)
 	const char *first;
 
 	(void)arg;
-	if (path && absolute(c, path) != SRP_OK)
+	if (path && cfg_absolute(c, path) != SRP_OK)
 		return SRP_EINVAL;
 	if (path && c->source(c->source_arg, path, &l, why, sizeof(why)) != SRP_OK)
 		return cfg_refuse(c, "path", "expected a feature-key file: %s", why);
@@ -94,7 +98,7 @@ int cfg_crash(struct cfg *c, const struct chassis_match *m, size_t arg)
 	const char *path = chassis_match_text(m, "path");
 
 	(void)arg;
-	if (path && absolute(c, path) != SRP_OK)
+	if (path && cfg_absolute(c, path) != SRP_OK)
 		return SRP_EINVAL;
 	c->conf->crash_cores = !chassis_match_has(m, "no");
 	snprintf(c->conf->crash_dir, sizeof(c->conf->crash_dir), "%s", path ? path : "");

@@ -49,6 +49,7 @@ struct cfg {
 	uint32_t cf_policy;        /**< whose block is open */
 	int opened;                /**< what an operator's shell opened for this line; -1: nothing */
 	bool has_opened;           /**< `opened` says something: an operator's line */
+	struct chassis_bulk_file *bulk; /**< whose block is open */
 	enum ecs_trigger trigger;  /**< of the scheme whose block is open */
 	unsigned srp_line;         /**< where the interval was set that is checked in the end */
 	bool priority_used[128];   /**< in the block that was opened last, where there are some */
@@ -80,6 +81,8 @@ void cfg_error(struct cfg *c, unsigned line, const char *word, const char *text)
 const char *cfg_name(const struct cfg *c);
 /** 0 where the key of a feature is there, or the text was printed here; else a refusal with the reason. */
 int cfg_need_key(struct cfg *c, enum chassis_feature f);
+/** 0, or a refusal of a path that does not begin with /. */
+int cfg_absolute(struct cfg *c, const char *path);
 /** The words of a matched line: keywords in full, values as typed; without `no` and `default`. */
 struct cfg_words {
 	char store[CHASSIS_LINE_MAX];

@@ -212,6 +212,59 @@ static void print_first(const struct print *p)
 		line(p, 1, "crash enable");
 }
 
+static void text(const struct print *p, unsigned indent, const char *keyword, const char *s)
+{
+	char quoted[2 * CHASSIS_BULK_FORMAT + 1];
+	size_t n = 0;
+
+	if (!s[0])
+		return;
+	for (; *s; s++) {
+		if (*s == '\\' || *s == '"')
+			quoted[n++] = '\\';
+		quoted[n++] = *s;
+	}
+	quoted[n] = '\0';
+	line(p, indent, "%s \"%s\"", keyword, quoted);
+}
+
+static void print_bulk_file(const struct print *p, unsigned number, const struct chassis_bulk_file *f)
+{
+	char keyword[CHASSIS_BULK_NAME + 32];
+
+	line(p, 2, "file %u", number);
+	text(p, 3, "remotefile format", f->remote);
+	text(p, 3, "header format", f->header);
+	text(p, 3, "footer format", f->footer);
+	for (size_t i = 0; i < CHASSIS_BULK_SCHEMAS && f->schema[i].name[0]; i++) {
+		snprintf(keyword, sizeof(keyword), "flow-kpi schema %s format", f->schema[i].name);
+		text(p, 3, keyword, f->schema[i].format);
+	}
+	line(p, 2, "#exit");
+}
+
+static void print_bulk(const struct print *p)
+{
+	const struct chassis_bulk *b = &p->c->bulk;
+	bool said = p->c->bulk_dir[0] || b->sample_min != CHASSIS_BULK_SAMPLE ||
+	            b->transfer_min != CHASSIS_BULK_TRANSFER;
+
+	for (unsigned i = 0; i < CHASSIS_BULK_FILES; i++)
+		said = said || b->file[i].used;
+	if (b->collect)
+		line(p, 1, "bulkstats collection");
+	if (!said)
+		return;
+	line(p, 1, "bulkstats mode");
+	path(p, 2, "directory", p->c->bulk_dir);
+	line(p, 2, "sample-interval %u", b->sample_min);
+	line(p, 2, "transfer-interval %u", b->transfer_min);
+	for (unsigned i = 0; i < CHASSIS_BULK_FILES; i++)
+		if (b->file[i].used)
+			print_bulk_file(p, i + 1, &b->file[i]);
+	line(p, 1, "#exit");
+}
+
 static void print_all(const struct print *p)
 {
 	static const char *const severities[] = {"emergency", "alert",  "critical", "error",
@@ -221,6 +274,7 @@ static void print_all(const struct print *p)
 	line(p, 0, "configure");
 	if (!p->common) {
 		print_first(p);
+		print_bulk(p);
 		line(p, 1, "system hostname %s", c->hostname);
 		line(p, 1, "logging %s severity %s", c->logging, severities[c->severity & 7]);
 	}

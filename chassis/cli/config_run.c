@@ -45,6 +45,7 @@ static struct chassis_config mixed(const struct chassis_config *running,
 	memcpy(m.license_file, next->license_file, sizeof(m.license_file));
 	m.license = next->license;
 	m.service = next->service;
+	m.bulk = next->bulk;
 	apns_live(&m, running, next);
 	srp_live(&m.srp, &next->srp);
 	return m;

@@ -46,6 +46,7 @@ static int start(struct chassis_task_ctx *ctx)
 		return SRP_ENOMEM;
 	}
 	sct_entered_take(s);
+	sct_bulk_configured(s);
 	if (ctx->shared->operator_fd < 0)
 		return SRP_OK;
 	ev_io_init(&s->listen, on_listen, ctx->shared->operator_fd, EV_READ);
@@ -85,6 +86,9 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
               const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
 	(void)instance;
+	if ((h->type == CHASSIS_IPC_BULK_OPEN || h->type == CHASSIS_IPC_BULK_DONE) &&
+	    from == CHASSIS_TASK_SUPERVISOR)
+		return sct_bulk_rx(ctx->priv, h, body, fd);
 	if (fd >= 0)
 		close(fd);
 	if (h->type == CHASSIS_IPC_SAVED && from == CHASSIS_TASK_SUPERVISOR)

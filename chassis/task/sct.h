@@ -120,6 +120,39 @@ struct sct_commit {
 	char why[400];
 };
 
+#define SCT_BULK_MAX (1024u * 1024) /**< bytes of a file that wait to be written; more is discarded */
+
+/** What is collected for one file and not written yet. */
+struct sct_bulk_file {
+	char *text;
+	size_t len, cap;
+	uint64_t records;
+};
+
+enum sct_bulk_step { SCT_BULK_IDLE, SCT_BULK_OPENING, SCT_BULK_WRITING, SCT_BULK_NAMING };
+
+/** Bulk statistics; one file is written at a time. */
+struct sct_bulk {
+	ev_timer sample, transfer;
+	uint32_t sample_min, transfer_min; /**< that the timers have; 0: they stand */
+	struct sct_bulk_file file[CHASSIS_BULK_FILES];
+	/* totals */
+	uint64_t collected_records, collected_bytes, sent_records, sent_bytes, lost_records, lost_bytes;
+	uint64_t failures, collect_ms, transfer_ms;
+	time_t last;               /**< successful transfer; 0: none yet */
+	char why[420];             /**< of the last failure; empty: none since the last success */
+	/* the transfer under way */
+	enum sct_bulk_step step;
+	unsigned at;               /**< index of the file */
+	struct srp_time began;
+	struct chassis_background work;
+	int fd, status;
+	char *text;                /**< the whole file */
+	size_t len, taken;         /**< taken: bytes of the file's lines in it */
+	uint64_t taken_records;
+	char name[CHASSIS_BULK_REMOTE + 1];
+};
+
 struct sct {
 	struct chassis_task_ctx *ctx;
 	const struct chassis_config *configured; /**< that of the start, and what was entered since */
@@ -127,6 +160,7 @@ struct sct {
 	uint64_t generation, saved; /**< of the configured state; the one that was saved last */
 	struct sct_asking asking;
 	struct sct_commit commit;
+	struct sct_bulk bulk;
 	const struct chassis_config *running;    /**< ctx->shared->config where that was made here; else NULL */
 	struct chassis_grammar *grammar;
 	struct chassis_slab *copy;
@@ -151,6 +185,22 @@ static inline size_t sct_op_waiting(const struct sct_op *op) { return op->out_le
 
 /** Runs one line; the answer may come later. @p fd: a passed file (taken), or -1. */
 void sct_run(struct sct_op *op, const char *line, size_t len, int fd);
+
+/** What shows look at. */
+struct chassis_view sct_view(struct sct *s);
+
+/* --- sct_bulk.c: bulk statistics -------------------------------------------------------------- */
+
+/** The configuration that runs is another one: timers, and what is kept of files. */
+void sct_bulk_configured(struct sct *s);
+/** `bulkstats force ...`, `clear bulkstats ...`. */
+void sct_bulk_force(struct sct_op *op, const struct chassis_match *m);
+void sct_bulk_clear(struct sct_op *op, const struct chassis_match *m);
+/** `show bulkstats ...`. */
+void sct_bulk_show(struct sct_op *op, const struct chassis_match *m);
+void sct_bulk_variables(struct sct_op *op, const struct chassis_match *m);
+/** BULK_OPEN and BULK_DONE; @p fd is taken. */
+int sct_bulk_rx(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *body, int fd);
 
 /* --- sct_config.c: configuration mode ------------------------------------------------------- */
 

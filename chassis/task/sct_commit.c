@@ -143,6 +143,7 @@ static void took(struct sct_commit *m, bool acted)
 			chassis_config_free((struct chassis_config *)(uintptr_t)old);
 		s->running = m->built.config;
 		m->built.config = NULL;
+		sct_bulk_configured(s);
 	}
 	if (!acted)
 		snprintf(text, sizeof(text), "This change takes effect after `save configuration` and "

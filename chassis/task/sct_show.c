@@ -36,13 +36,18 @@ static bool proc(void *arg, uint32_t pid, struct chassis_proc *out)
 	return chassis_proc_read(pid, out);
 }
 
-static struct chassis_view view(struct sct_op *op)
+struct chassis_view sct_view(struct sct *s)
 {
 	return (struct chassis_view){
-		.config = op->sct->ctx->shared->config,
-		.running = &op->sct->ctx->shared->running, .slab = slab_copy, .arg = op->sct,
-		.nsessmgr = (unsigned)op->sct->ctx->shared->nsessmgr, .kinds = chassis_kinds,
+		.config = s->ctx->shared->config,
+		.running = &s->ctx->shared->running, .slab = slab_copy, .arg = s,
+		.nsessmgr = (unsigned)s->ctx->shared->nsessmgr, .kinds = chassis_kinds,
 		.nkinds = chassis_nkinds, .now_us = chassis_now().us, .proc = proc};
+}
+
+static struct chassis_view view(struct sct_op *op)
+{
+	return sct_view(op->sct);
 }
 
 /* The instance that was named, 0 for all; false after a refusal. */
@@ -501,6 +506,10 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_TRIGGER_ACTION] = trigger_action,
 	[CHASSIS_EXEC_TRIGGER_COND] = trigger_cond,
 	[CHASSIS_EXEC_FLOW_KPI] = flow_kpi,
+	[CHASSIS_EXEC_BULK_FORCE] = sct_bulk_force,
+	[CHASSIS_EXEC_BULK_CLEAR] = sct_bulk_clear,
+	[CHASSIS_EXEC_BULK] = sct_bulk_show,
+	[CHASSIS_EXEC_BULK_VARIABLES] = sct_bulk_variables,
 	[CHASSIS_EXEC_SERVICE] = service,
 	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
 	[CHASSIS_EXEC_BEARERS] = bearers,

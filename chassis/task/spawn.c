@@ -188,6 +188,14 @@ static int on_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body
 		if (sct)
 			return sup_config_new(c, h, body, fd);
 		break;
+	case CHASSIS_IPC_BULK:
+		if (sct && fd < 0)
+			return sup_bulk_open(c, h, body);
+		break;
+	case CHASSIS_IPC_BULK_NAME:
+		if (sct && fd < 0)
+			return sup_bulk_name(c, h, body);
+		break;
 	case CHASSIS_IPC_PREPARED:
 		if (fd < 0)
 			return sup_prepared(c, h, body);

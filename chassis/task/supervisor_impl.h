@@ -197,6 +197,11 @@ int sup_save_file(const struct chassis_shared *sh, const char *asked, int from, 
 int sup_save(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body, int fd);
 /** RELOAD of sct: refused, or everything ends in order, and then the program begins again. */
 int sup_reload(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body);
+/** BULK of sct: a file of bulk statistics is begun in the directory of the start's configuration, under a
+ *  name that is nobody's. 0, or the frame is not right. */
+int sup_bulk_open(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body);
+/** BULK_NAME of sct: it gets its name, or goes. */
+int sup_bulk_name(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body);
 /** Remembers which program this is; before anything could replace its file. */
 void sup_program_note(void);
 /** Begins the program again, in this process. Returns only where that fails. */
