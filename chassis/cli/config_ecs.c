@@ -1,6 +1,8 @@
 #include <config.h>
 #include "chassis/cli/config_impl.h"
 
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "srp/err.h"
@@ -85,20 +87,34 @@ int cfg_ecs_open(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 int cfg_ecs_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	struct ecs_timeouts *t = ecs_service_timeouts(service(c));
-	bool half = chassis_match_has(m, "half-open");
-	uint32_t none = no(m) ? 0 : half ? 200 : 300;
-	uint32_t v = (uint32_t)chassis_match_num(m, "num", none);
+	static const struct {
+		const char *words;
+		size_t at;
+	} rows[] = {
+#define X(member, words, value, acts) {words, offsetof(struct ecs_timeouts, member)},
+		ECS_TIMEOUTS(X)
+#undef X
+	};
+	static const char *const said[] = {"flow-mapping", "tcp", "udp", "icmp", "alg-media",
+	                                   "half-open"};
+	char words[40] = "";
 
 	(void)arg;
-	if (half)
-		t->tcp_half_open = v;
-	else if (chassis_match_has(m, "tcp"))
-		t->tcp = v;
-	else if (chassis_match_has(m, "udp"))
-		t->udp = v;
-	else
-		t->icmp = v;
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		if (chassis_match_has(m, said[i]))
+			snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%s",
+			         words[0] ? " " : "", said[i]);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].words, words) == 0) {
+			char *t = (char *)ecs_service_timeouts(service(c)) + rows[i].at;
+			const char *std = (const char *)&ecs_timeouts_default + rows[i].at;
+			uint32_t v = 0;
+
+			if (!no(m))
+				memcpy(&v, std, sizeof(v));
+			v = (uint32_t)chassis_match_num(m, "num", v);
+			memcpy(t, &v, sizeof(v));
+		}
 	return SRP_OK;
 }
 

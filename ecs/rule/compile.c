@@ -557,8 +557,12 @@ static int check_actions(struct ecs_service *s, struct ecs_err *e)
 
 static int check_timeouts(const struct ecs_timeouts *t, struct ecs_err *e)
 {
-	if (t->tcp > IDLE_MAX || t->udp > IDLE_MAX || t->icmp > IDLE_MAX ||
-	    t->tcp_half_open > IDLE_MAX || t->other > IDLE_MAX)
+	bool over = t->other > IDLE_MAX;
+
+#define X(member, words, value, acts) over = over || t->member > IDLE_MAX;
+	ECS_TIMEOUTS(X)
+#undef X
+	if (over)
 		return ecs_refuse(e, SRP_ERANGE, "expected idle-timeouts from 0 to %u", IDLE_MAX);
 	return 0;
 }

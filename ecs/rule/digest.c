@@ -298,10 +298,9 @@ int ecs_digest_service(struct ecs_service *s)
 	bool failed;
 
 	ecs_canon_str(&all, s->name, false);
-	ecs_canon_u64(&all, s->timeouts.tcp);
-	ecs_canon_u64(&all, s->timeouts.udp);
-	ecs_canon_u64(&all, s->timeouts.icmp);
-	ecs_canon_u64(&all, s->timeouts.tcp_half_open);
+#define X(member, words, value, acts) ecs_canon_u64(&all, s->timeouts.member);
+	ECS_TIMEOUTS(X)
+#undef X
 	ecs_canon_u64(&all, s->timeouts.other);
 	ecs_canon_u64(&all, s->flow_chkpt);
 	ecs_canon_u64(&all, s->l4_flows);

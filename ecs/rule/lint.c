@@ -305,5 +305,6 @@ void ecs_service_lint(const struct ecs_service *s,
 	ecs_lint_formats(&l);
 	ecs_lint_limits(&l);
 	ecs_lint_triggers(&l);
+	ecs_lint_timeouts(&l);
 	ecs_lint_content(&l);
 }

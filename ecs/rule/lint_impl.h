@@ -23,6 +23,8 @@ void ecs_lint_formats(const struct linter *l);
 void ecs_lint_limits(const struct linter *l);
 /** What triggers ask for that does nothing here. */
 void ecs_lint_triggers(const struct linter *l);
+/** Idle timeouts of what there is not here. */
+void ecs_lint_timeouts(const struct linter *l);
 /** Content filtering, blacklisting and tethering detection (lint_content.c). */
 void ecs_lint_content(const struct linter *l);
 

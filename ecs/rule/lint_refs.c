@@ -202,6 +202,15 @@ static void idle(void *arg, const char *line)
 	WARNING(x->l, "\"%.120s\" of %s <%s> has no effect.", line, x->what, x->name);
 }
 
+void ecs_lint_timeouts(const struct linter *l)
+{
+#define X(member, words, value, acts)                                                          \
+	if (!(acts) && l->s->timeouts.member != ecs_timeouts_default.member)                \
+		WARNING(l, "\"idle-timeout " words " %u\" has no effect.", l->s->timeouts.member);
+	ECS_TIMEOUTS(X)
+#undef X
+}
+
 void ecs_lint_triggers(const struct linter *l)
 {
 	TABLE_EACH(&l->s->trigger_actions, trigger_action, ta) {

@@ -205,16 +205,13 @@ static void print_base(struct printer *p, const struct subs_base *sb)
 
 static void print_own(const struct printer *p, const struct ecs_service *s)
 {
-	const struct ecs_timeouts std = ECS_TIMEOUTS_DEFAULT, *t = &s->timeouts;
+	const struct ecs_timeouts *std = &ecs_timeouts_default, *t = &s->timeouts;
 
-	if (t->tcp != std.tcp)
-		line(p, "idle-timeout tcp %u", t->tcp);
-	if (t->tcp_half_open != std.tcp_half_open)
-		line(p, "idle-timeout tcp half-open %u", t->tcp_half_open);
-	if (t->udp != std.udp)
-		line(p, "idle-timeout udp %u", t->udp);
-	if (t->icmp != std.icmp)
-		line(p, "idle-timeout icmp %u", t->icmp);
+#define X(member, words, value, acts)                                                          \
+	if (t->member != std->member)                                                       \
+		line(p, "idle-timeout " words " %u", t->member);
+	ECS_TIMEOUTS(X)
+#undef X
 	line(p, "system-limit flow-chkpt-per-call %u", s->flow_chkpt);
 	if (s->l4_flows)
 		line(p, "system-limit l4-flows %u", s->l4_flows);

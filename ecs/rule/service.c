@@ -65,6 +65,13 @@ void *ecs_array_more(void *v, size_t n, size_t size)
 	return realloc(v, (n ? n * 2 : 1) * size);
 }
 
+const struct ecs_timeouts ecs_timeouts_default = {
+#define X(member, words, value, acts) .member = (value),
+	ECS_TIMEOUTS(X)
+#undef X
+	.other = 300,
+};
+
 /* --- tables of named objects ------------------------------------------------------------------ */
 
 static size_t name_hash(const struct obj_table *t, const char *name)
@@ -263,7 +270,7 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->bases = TABLE(subs_base, "subscriber-base", RULEBASES_MAX, base_fini);
 	s->host_pools = TABLE(pool, "host-pool", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->port_maps = TABLE(pool, "port-map", ECS_POOLS_MAX, ecs_hosts_fini);
-	s->timeouts = ECS_TIMEOUTS_DEFAULT;
+	s->timeouts = ecs_timeouts_default;
 	s->flow_chkpt = FLOW_CHKPT_DEFAULT;
 	memcpy(s->lifetimes, lifetimes_default, sizeof(s->lifetimes));
 	return s;

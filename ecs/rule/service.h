@@ -159,10 +159,22 @@ struct ecs_rule_stats {
 };
 #define ECS_STATS_MAX (ECS_RULEDEFS_MAX + ECS_GROUPS_MAX + 1)
 
-/** `idle-timeout` values of the service, seconds; 0 disabled. */
+/** `idle-timeout` of the service: member, words, default, whether it acts. Media flows of application
+ *  gateways are flows like others here, and there is no address translation. */
+#define ECS_TIMEOUTS(X)                                                                     \
+	X(tcp, "tcp", 300, true) X(tcp_half_open, "tcp half-open", 200, true)               \
+	X(udp, "udp", 300, true) X(icmp, "icmp", 300, true)                                 \
+	X(alg_media, "alg-media", 120, false)                                               \
+	X(mapping_tcp, "flow-mapping tcp", 300, false)                                      \
+	X(mapping_udp, "flow-mapping udp", 0, false)
+/** Seconds; 0 disabled. */
 struct ecs_timeouts {
-	uint32_t tcp, udp, icmp, tcp_half_open, other;
+#define X(member, words, value, acts) uint32_t member;
+	ECS_TIMEOUTS(X)
+#undef X
+	uint32_t other; /**< of other protocols: no command sets it */
 };
+extern const struct ecs_timeouts ecs_timeouts_default;
 
 /* --- building --------------------------------------------------------------------------------- */
 

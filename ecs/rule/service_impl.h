@@ -20,11 +20,6 @@
 #define IDLE_MAX        86400u
 #define ID_MAX          2147483647u /**< of content-id, service-identifier */
 
-/** idle-timeout as the service begins: 300 seconds, half-open 200. */
-#define ECS_TIMEOUTS_DEFAULT                                                                 \
-	(struct ecs_timeouts){                                                               \
-		.tcp = 300, .udp = 300, .icmp = 300, .tcp_half_open = 200, .other = 300}
-
 /** Types and layers of field.def. */
 enum ecs_type {
 	T_BOOL, T_ADDR, T_NUM8, T_PORT, T_TCPSTATE, T_STR, T_KEYSTR, T_APP, T_IPVER, T_CODE, T_ENUM,

@@ -10,7 +10,7 @@
 #define FIGURE_RULE    0xd66ff02ee0c069cbu
 #define FIGURE_GROUP   0x500955929b3cc3ddu
 #define FIGURE_ACTION  0x16b57b1a5f14413eu
-#define FIGURE_SERVICE 0xe83a7aad89d37cdbu
+#define FIGURE_SERVICE 0x7231cadf5dcfe759u
 
 static const char base[] =
 	"idle-timeout tcp 100\n"
@@ -109,6 +109,9 @@ static const struct {
 	{"idle-timeout tcp half-open 101\n", "s"},
 	{"idle-timeout udp 101\n", "s"},
 	{"idle-timeout icmp 101\n", "s"},
+	{"idle-timeout alg-media 101\n", "s"},
+	{"idle-timeout flow-mapping tcp 101\n", "s"},
+	{"idle-timeout flow-mapping udp 101\n", "s"},
 	{"system-limit flow-chkpt-per-call 11\n", "s"},
 	{"ruledef new\n#exit\n", "s"},
 	{"group-of-ruledefs new\n#exit\n", "s"},

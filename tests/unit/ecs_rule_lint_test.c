@@ -160,6 +160,11 @@ static const struct {
 	{"trigger-condition tc\nlocal-policy-rule = x\n#exit\n", 0, 1,
 	 "\"local-policy-rule = x\" of trigger-condition <tc> has no effect."},
 	{"trigger-condition tc\nmulti-line-or all-lines\n#exit\n", 0, 0, ""},
+	/* timeouts of what there is not */
+	{"idle-timeout alg-media 5\n", 0, 1, "\"idle-timeout alg-media 5\" has no effect."},
+	{"idle-timeout flow-mapping udp 5\n", 0, 1,
+	 "\"idle-timeout flow-mapping udp 5\" has no effect."},
+	{"idle-timeout alg-media 120\nidle-timeout icmp 1\n", 0, 0, ""},
 	{"service-scheme ss\ntrigger sess-setup\n#exit\n#exit\n", 0, 1,
 	 "Trigger sess-setup of service-scheme <ss> has no effect."},
 	{"trigger-condition tc\nrule-name = nobody\n#exit\n", 0, 1,

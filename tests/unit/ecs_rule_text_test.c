@@ -181,6 +181,12 @@ static int at_top(struct reader *r, bool no)
 		t->udp = num(r, 2);
 	else if (word(r, 0, "idle-timeout") && word(r, 1, "icmp"))
 		t->icmp = num(r, 2);
+	else if (word(r, 0, "idle-timeout") && word(r, 1, "alg-media"))
+		t->alg_media = num(r, 2);
+	else if (word(r, 0, "idle-timeout") && word(r, 2, "tcp"))
+		t->mapping_tcp = num(r, 3);
+	else if (word(r, 0, "idle-timeout") && word(r, 2, "udp"))
+		t->mapping_udp = num(r, 3);
 	else
 		return SRP_EFORMAT;
 	return 0;
@@ -514,6 +520,9 @@ static const char whole[] =
 	"  idle-timeout tcp half-open 30\n"
 	"  idle-timeout udp 0\n"
 	"  idle-timeout icmp 86400\n"
+	"  idle-timeout alg-media 1\n"
+	"  idle-timeout flow-mapping tcp 2\n"
+	"  idle-timeout flow-mapping udp 3\n"
 	"  system-limit flow-chkpt-per-call 300\n"
 	"  system-limit l4-flows 2147483647\n"
 	"  check-point accounting sync-timer icsr 4\n"
