@@ -190,8 +190,9 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 	}
 	if (final) {
 		other = ref_of(e, &h, w->now);
+		if (f->flags & ECS_FLOW_F_FRESH) /* it has begun here, wherever it was opened */
+			f->flags &= (uint16_t) ~(ECS_FLOW_F_FRESH | ECS_FLOW_F_RECOVERED);
 		f->flags |= ECS_FLOW_F_FINAL;
-		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
 		/* a verdict for which nobody had to speak will not change by what is said later */
 		if (a && !ecs_analysis_spoken(a) && !w->s->post_l7 &&
 		    !(w->s->records & ECS_RECORDS_L7))
@@ -222,6 +223,16 @@ static bool cached(struct ecs_engine *e, struct ecs_way *w)
 static bool line_is_l34(const struct ecs_engine *e, uint16_t line)
 {
 	return line == ECS_LINE_NONE || ecs_service_line(e->conf.service, line)->l34;
+}
+
+/* The same of the flow's rule for the other direction. */
+static bool back_is_l34(const struct ecs_engine *e, const struct ecs_way *w)
+{
+	const struct ecs_flow *f = w->f;
+	const struct ecs_ruleref *r =
+		ecs_ruleref_get(e->refs, w->p->dir == first_dir(f) ? f->back : f->ref);
+
+	return line_is_l34(e, r ? r->line : ECS_LINE_NONE);
 }
 
 /* --- analyzers -------------------------------------------------------------------------------- */
@@ -353,7 +364,7 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 				ecs_stream_let_go(&f->analysis->stream, true);
 			ecs_flow_unanalyze(e, f);
 			decide(e, w);
-		} else if (moved && !f->analysis && line_is_l34(e, w->line)) {
+		} else if (moved && !f->analysis && line_is_l34(e, w->line) && back_is_l34(e, w)) {
 			/* `tcp state` lines; an L7 line could not have matched, so it cannot now */
 			f->flags |= ECS_FLOW_F_L34;
 			decide(e, w);
