@@ -35,6 +35,12 @@ while IFS='|' read -r name n _; do
 done <"$tmp.missing"
 rm -f "$tmp.missing"
 
+cut -d'|' -f1,2 "$tmp" | sort | uniq -d >"$tmp.twice"
+while IFS='|' read -r name n; do
+	complain "$name-$n stands there twice"
+done <"$tmp.twice"
+rm -f "$tmp.twice"
+
 while IFS='|' read -r name n where test; do
 	read -r last digits <<-END
 		$(echo "$series" | sed -n "s/^$name //p")
