@@ -49,3 +49,6 @@ EXTRA_DIST += %D%/62_configure.sh %D%/63_session_recovery.sh %D%/64_recovery_sta
 
 ## The grammar of the active-charging service
 EXTRA_DIST += %D%/70_grammar.sh %D%/lib/grammar.py
+
+## An oracle that classifies the same packets
+EXTRA_DIST += %D%/lib/oracle.py %D%/lib/oracle_talk.py %D%/79_oracle.sh
