@@ -44,7 +44,7 @@ EXTRA_DIST += %D%/90_chaos.sh %D%/lib/chaos.py %D%/lib/crowd.py
 
 ## Session recovery
 EXTRA_DIST += %D%/62_configure.sh %D%/63_session_recovery.sh %D%/64_recovery_status.sh %D%/65_debug_info.sh \
-	%D%/71_commit.sh %D%/72_actions.sh %D%/73_dynamic.sh	\
+	%D%/71_commit.sh %D%/72_actions.sh %D%/73_dynamic.sh %D%/75_limits.sh	\
 	%D%/66_recovery_storm.sh %D%/lib/recovery.py %D%/lib/recovery_storm.py
 
 ## The grammar of the active-charging service
