@@ -47,6 +47,9 @@ bed_config_charging() {
 		    ruledef encrypted
 		      secure-http any-match = TRUE
 		    #exit
+		    ruledef quic
+		      p2p app-identifier quic-sni ends-with video.test
+		    #exit
 		    ruledef named
 		      ip server-domain-name = cdn.test
 		    #exit
@@ -102,7 +105,8 @@ bed_config_charging() {
 		      content-id 1
 		    #exit
 		    rulebase gold
-		      action priority 1 ruledef routed charging-action count
+		      action priority 1 ruledef quic charging-action count
+		      action priority 24 ruledef routed charging-action count
 		      action priority 2 ruledef unknown-pool charging-action count
 		      action priority 3 ruledef pooled charging-action count
 		      action priority 4 ruledef missing charging-action count
@@ -132,7 +136,7 @@ bed_config_charging() {
 	CONF
 	t_recover "rule-name = pooled" "rule-name = attribute" "rule-name = torrent" "rule-name = shell" \
 		"rule-name = both" "rule-name = tcp" "rule-name = sctp" "rule-name = ping" \
-		"rule-name = named" "rule-name = access" "rule-name starts-with early" \
+		"rule-name = named" "rule-name = quic" "rule-name = access" "rule-name starts-with early" \
 		"rule-name starts-with late"
 	printf '  #exit\nend\n'
 }
@@ -140,6 +144,7 @@ t_pair
 t_python <<'END'
 import struct
 
+import quic
 from ruletable import checksum, hello, question
 from traffic import *
 
@@ -167,7 +172,7 @@ def tcp(data, answer, to=80, six=False):
     return port
 
 
-def udp(to, data=b"datagram", last=20, six=False, answer=None):
+def udp(to, data=b"datagram", last=20, six=False, answer=None, more=None):
     global port
     port += 1
     sub, server = (sub6(1), v6(last)) if six else (sub4(1), v4(last))
@@ -176,6 +181,8 @@ def udp(to, data=b"datagram", last=20, six=False, answer=None):
         servers[key] = t.socket("srv", server, to)
     c = t.socket("ue", sub, port)
     echo(c, servers[key], data, (server, to))
+    if more:
+        echo(c, servers[key], more, (server, to))
     if answer:
         echo(servers[key], c, answer, (sub, port))
     kept.append((c, servers[key]))
@@ -215,6 +222,16 @@ case("a ClientHello", tcp(hello("x.test"), b"\x15\x03\x01\0\2\2\x28", 443), "enc
 case("the APN of the session", udp(7300), "access", 17)
 case("a member of a group", udp(7402), "both", 17)
 
+t.say("the name in the first packets of a QUIC client")
+said = hello("www.video.test")[5:]  # without the record header of TLS
+case("in one packet", udp(443, quic.initial(b"8 octets", said)), "quic", 17)
+case("of IPv6", udp(443, quic.initial(b"12 octets of", said), six=True), "quic", 17)
+case("in two, the second of which comes first",
+     udp(443, quic.initial(b"twenty octets it has", said[100:], 1, 100),
+         more=quic.initial(b"twenty octets it has", said[:100])), "quic", 17)
+other = udp(443, quic.initial(b"9 octets.", hello("www.other.test")[5:]))
+t.becomes(lambda: on("a", other, 17)[0] not in ("quic", "routed"), True, "another name: not that rule")
+
 t.say("a name that DNS gave for an address")
 q = question("cdn.test")
 a = q[:2] + b"\x81\x80\0\1\0\1" + q[8:] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + \
@@ -252,7 +269,7 @@ t.check(t.counter("a", "p2p_not_recovered") >= 1, "FR-044: the flow of the P2P r
 
 t.quiet()
 held = {f["subscriber_port"]: f["rule"] for f in t.flows("b")}
-ELIGIBLE = {"pooled", "attribute", "both", "tcp", "sctp", "ping", "named", "access", "shell",
+ELIGIBLE = {"pooled", "attribute", "both", "tcp", "sctp", "ping", "named", "access", "shell", "quic",
             "early-group", "late"}
 t.equal(set(held.values()), ELIGIBLE, "FR-006, FR-095: B has flows of all eligible rules, a group "
                                       "under its own name, no member, no P2P rule")
