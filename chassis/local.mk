@@ -4,7 +4,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/capture.c	%D%/capture.h	\
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
-	%D%/cli/config_content.c	%D%/cli/database.c	%D%/cli/database.h	\
+	%D%/cli/show_content.c	%D%/cli/config_content.c	%D%/cli/database.c	%D%/cli/database.h	\
 	%D%/cli/config_record.c	%D%/cli/config_words.c	\
 	%D%/cli/config_edit.c	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
 	%D%/cli/show_limits.c		\
@@ -27,6 +27,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/io/quic_crypto.c	%D%/io/quic_crypto.h	\
 	%D%/io/steering.c	\
 	%D%/io/tls.c	%D%/io/tls.h	%D%/io/tls_impl.h	%D%/io/tls_session.c	%D%/io/tls_session.h	\
+	%D%/io/icap.c	%D%/io/icap.h	%D%/io/icap_answer.c	\
 	%D%/io/tun.c	%D%/io/tun.h	\
 	%D%/task/base.h	%D%/task/guard.c	%D%/task/guard.h	%D%/task/ipc.c	%D%/task/life.c	\
 	%D%/task/open.c	%D%/task/privilege.c	%D%/task/privilege.h	%D%/task/seccomp.c	\
@@ -41,7 +42,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
 	%D%/task/demux_add.c	%D%/task/demux_wait.c	%D%/task/demux_wait.h	%D%/task/demuxmgr.h	%D%/task/memory.c	%D%/task/memory.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
-	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	\
+	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_rate.c	\
 	%D%/task/sess_give.c	%D%/task/sct_give.c	\
 	%D%/task/sess_recover.c	%D%/task/sess_sr.c	%D%/task/sess_tun.c	\
 	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\

@@ -30,6 +30,7 @@ bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t p
 		a->stage = ECS_STAGE_OPEN;
 	a->crypto = crypto;
 	a->http.want_headers = needs.headers;
+	a->http.every = needs.every;
 	a->replied = !needs.reply;
 	if (needs.app)
 		a->app = ecs_app_flow_new();
@@ -370,6 +371,8 @@ unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct e
 
 	a->ctr = ctr;
 	a->news = a->late;
+	if (a->http.now)
+		ecs_http_packet(&a->http);
 	a->late = false;
 	if (a->app && p->frag != ECS_FRAG_LATER && !p->icmp_error)
 		read_app(a, app, p, now);

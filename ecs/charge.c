@@ -22,7 +22,8 @@ void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t
 /* Counters of the rule; packets that are dropped count as hits only. */
 static void count(struct ecs_rule_stats *st, const struct ecs_way *w, bool dropped)
 {
-	st->hits += w->pkts;
+	if (!w->again)
+		st->hits += w->pkts;
 	if (w->bypassed)
 		st->match_bypassed += w->pkts;
 	if (dropped)
@@ -81,7 +82,7 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	uint16_t stats = l ? l->stats : e->no_rule;
 	uint8_t bearer = w->bearer ? w->bearer : w->f ? w->f->bearer : ECS_BEARER_DEFAULT;
 	enum ecs_dir dir = w->p->dir;
-	uint32_t stages = w->held ? 0 : ecs_way_stages(w, l);
+	uint32_t stages = w->held ? 0 : ecs_way_stages(w, l) & ~w->done;
 	bool dropped = stages && ecs_enforce(e, w, a, stages);
 
 	count(r ? &e->conf.dyn_stats[r->stats].st : &e->conf.rule_stats[stats], w, dropped);

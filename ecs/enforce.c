@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ecs/content.h"
 #include "ecs/redirect.h"
 #include "ecs/reply.h"
 #include "ecs/rewrite.h"
@@ -40,8 +41,10 @@ bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charg
 		const struct stage *st = &stages[__builtin_ctz(mask)];
 		enum ecs_stage_did did;
 
-		if (recovered && st->recovered == NOT)
+		if (recovered && st->recovered == NOT) {
+			ecs_content_passed(e, w, (enum ecs_stage)(st - stages));
 			continue;
+		}
 		did = st->fn(e, w, a);
 		if (did != ECS_STAGE_PASSED)
 			count(e, st, w->pkts);
@@ -81,6 +84,7 @@ void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f)
 	if (!m)
 		return;
 	ecs_alias_drop(e, f);
+	ecs_hold_drop(e, m);
 	ecs_shift_free(m);
 	f->more = NULL;
 	e->nmores--;

@@ -38,6 +38,9 @@ struct ecs_flow_more {
 	uint16_t post;                /**< line of post-processing that looks at L7, if has_post */
 	bool has_post;
 	uint32_t post_commit;         /**< e->commits then */
+	/* hold.c */
+	struct ecs_hold *hold;        /**< of packets that wait for a verdict; NULL: none */
+	bool blocked;                 /**< what the subscriber sends is dropped from here on */
 	/* shift.c */
 	struct ecs_shift *shift;      /**< bytes inserted into it; NULL: none */
 };

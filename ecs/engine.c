@@ -6,6 +6,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/call.h"
+#include "ecs/content.h"
 #include "ecs/enforce.h"
 #include "ecs/engine_impl.h"
 #include "ecs/frag.h"
@@ -116,6 +117,8 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_frags_free(e->frags);
 	ecs_names_free(e->names);
 	free(e->redirects);
+	free(e->holds);
+	free(e->content);
 	ecs_app_free(e->app);
 	ecs_ruleref_free(e->refs);
 	ecs_matcher_free(e->matcher);
@@ -192,6 +195,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 	if (e->frags)
 		ecs_frags_clear(e->frags);
 	ecs_redirect_clear(e);
+	ecs_holds_clear(e);
 	ecs_wheel_stop(e->wheel, now);
 	e->active = false;
 	e->purging = true;

@@ -26,6 +26,7 @@ struct ecs_raw {
 	uint8_t *ip;       /**< from the IP header on; @p room bytes may be written */
 	size_t len, room;
 	uint16_t gso_size; /**< payload bytes of each segment of a super-packet, 0 for a plain packet */
+	uint8_t own[12];   /**< the caller's: kept where the packet is held */
 	bool partial;      /**< its transport checksum is that of the pseudo header alone; whoever sends
 	                        it completes it */
 	/* what becomes of it */
@@ -33,6 +34,28 @@ struct ecs_raw {
 	size_t l4, hdr_len;
 	const struct ecs_addr *nexthop; /**< where it is sent instead of by the routes; NULL: nowhere
 	                                     else; good until the next call */
+};
+
+struct ecs_rater;
+
+/** A question for a rating server: an HTTP request. Borrowed; user_agent may be NULL. */
+struct ecs_rate_ask {
+	uint64_t id;
+	const struct ecs_rater *group;
+	const char *method, *host, *uri, *user_agent;
+	const struct ecs_addr *subscriber;
+	const char *imsi;
+};
+
+enum ecs_rated { ECS_RATED_ALLOW, ECS_RATED_DENY, ECS_RATED_FAILED };
+
+/** Its answer. */
+struct ecs_rating {
+	enum ecs_rated said;
+	const char *categories; /**< of ALLOW: names with commas between, @ref len characters; NULL: none */
+	size_t len;
+	const char *url;        /**< of DENY: where to redirect to, at most ECS_URL_MAX characters that may
+	                             stand in a header field; NULL: nowhere */
 };
 
 /** Counters of an engine: one row each in ecs/counters.def. */
@@ -56,6 +79,11 @@ struct ecs_engine_ops {
 	 *  DOWNLINK to the subscriber, UPLINK to the server. Whole, with its checksums; borrowed. At
 	 *  most two for each packet that came in. NULL: there is nowhere to send to. */
 	void (*send)(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
+	/** Asks a rating server. 0: ecs_engine_rated() will be called, later; else it will not. NULL:
+	 *  there is nobody to ask. */
+	int (*rate)(void *owner, const struct ecs_rate_ask *q);
+	/** A packet that was held is forwarded, as after ecs_engine_forward(). */
+	void (*release)(void *owner, struct ecs_raw *r, enum ecs_dir dir);
 	/** A record was made (tally.h). False: it could not be taken, and is lost. NULL: none are. */
 	bool (*record)(void *owner, const struct ecs_record *r);
 	/** Whether the last record of a flow (0: of the session) was made by a predecessor of this
@@ -83,6 +111,7 @@ struct ecs_engine_config {
 	size_t ledger_len; /**< bytes of it, at least ECS_LEDGER_MIN; aligned to 64 */
 	bool ledger_fresh; /**< it is all zero: no predecessor has left anything in it */
 	uint32_t *handling; /**< the call-id of each packet's session is noted here; NULL: nowhere */
+	uint8_t hops; /**< by which the TTL of packets is less than on their link */
 	const struct ecs_crypto *crypto; /**< ecs/quic.h; NULL: QUIC is not read */
 };
 
@@ -166,6 +195,11 @@ enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, siz
  *  the packet is zeroed but for ip, len, room, gso_size and partial. */
 enum ecs_verdict ecs_engine_forward(struct ecs_engine *e, struct ecs_raw *r, enum ecs_dir dir,
                                     struct srp_time now);
+
+/** The answer to a question of ecs_engine_ops.rate. Its flow goes on, if it is still there. */
+void ecs_engine_rated(struct ecs_engine *e, uint64_t id, const struct ecs_rating *r,
+                      struct srp_time now);
+size_t ecs_engine_holds(const struct ecs_engine *e); /**< flows that wait for one */
 
 /** Runs timers, usage turns and pending timeouts, at most @p budget steps; true: call again. */
 bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget);

@@ -87,6 +87,8 @@ struct ecs_frags;
 struct ecs_names;
 struct ecs_app;
 struct ecs_redirects;
+struct ecs_holds;
+struct ecs_content;
 struct ecs_ledger;
 
 struct ecs_engine {
@@ -105,6 +107,8 @@ struct ecs_engine {
 	struct ecs_frags *frags;
 	struct ecs_names *names;       /**< NULL until the first answer */
 	struct ecs_redirects *redirects; /**< NULL until the first */
+	struct ecs_holds *holds;       /**< NULL until the first */
+	struct ecs_content *content;   /**< of the packet at hand; NULL until the first request */
 	struct ecs_app *app;           /**< nDPI; NULL until a rulebase asks for it */
 	struct ecs_ledger *ledger;     /**< NULL: volumes are on the heap alone */
 	struct ecs_chain by_callid, by_v4, by_v6;

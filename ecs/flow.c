@@ -182,6 +182,7 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	if (f->tally)
 		ecs_tally_drop(e, f, now); /* of another time as active */
 	f->gen = e->gen;
+	f->tethered = f->tether_judged = false;
 	f->flags |= ECS_FLOW_F_RECOVERED;
 	f->flags &= (uint16_t)~ECS_FLOW_F_SEEN;
 	return true;

@@ -80,6 +80,7 @@ struct ecs_flow {
 	uint16_t app, app_master;         /**< nDPI */
 	uint32_t kpi;  /**< figures of the rule that its checkpoint names (kpi.h), 0 none */
 	bool unlived;  /**< recovered, and ends without a packet since: its lifetime is not counted */
+	bool tether_judged;               /**< its TTL was looked at */
 	bool tethered;                    /**< of a device behind the subscriber's */
 	bool released; /**< its rule was taken from the call: L3/L4 lines from here on, recovered or not */
 	bool moved;    /**< its bearer went during a control transaction */

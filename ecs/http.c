@@ -21,8 +21,18 @@ struct request {
 	uint64_t length;
 };
 
+void ecs_http_packet(struct ecs_http *h)
+{
+	for (size_t i = 0; i < h->nearlier; i++)
+		free(h->earlier[i].text);
+	h->nearlier = h->now = 0;
+	h->more = false;
+}
+
 void ecs_http_fini(struct ecs_http *h)
 {
+	ecs_http_packet(h);
+	free(h->earlier);
 	free(h->buf);
 	free(h->text);
 	*h = (struct ecs_http){.state = ECS_HTTP_OVER};
@@ -225,12 +235,32 @@ static uint8_t method_of(struct piece m)
 	return ecs_enum_value(ECS_F_HTTP_METHOD, text);
 }
 
+/* Another request follows in the same packet: this one is kept beside it, or forgotten. */
+static void put_aside(struct ecs_http *h)
+{
+	struct ecs_http_earlier *to;
+
+	if (h->every && h->now && !h->earlier)
+		h->earlier = malloc(ECS_HTTP_EARLIER_MAX * sizeof(*h->earlier));
+	if (h->every && h->now && (!h->earlier || !h->text || h->nearlier == ECS_HTTP_EARLIER_MAX))
+		h->more = true;
+	if (!h->every || !h->now || h->more) {
+		free(h->text);
+	} else {
+		to = &h->earlier[h->nearlier++];
+		*to = (struct ecs_http_earlier){h->text, h->host, h->uri, h->method};
+	}
+	h->text = NULL;
+	h->now++;
+}
+
 /* Keeps the strings of a request; without memory there are none. */
 static void keep(struct ecs_http *h, const struct request *r, struct piece header)
 {
 	struct piece host = {0}, path = {0};
 	char *to;
 
+	put_aside(h);
 	if (!h->want_headers)
 		header.n = 0;
 	h->method = method_of(r->method);
@@ -246,7 +276,6 @@ static void keep(struct ecs_http *h, const struct request *r, struct piece heade
 		if (r->target.p[0] == '/')
 			path = r->target;
 	}
-	free(h->text);
 	h->host = h->url = h->user_agent = h->domain = h->uri = h->headers = NULL;
 	h->text = to = malloc(2 * host.n + path.n + r->user_agent.n + header.n + 6);
 	if (!to)

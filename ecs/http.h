@@ -21,6 +21,15 @@ enum ecs_http_state {
 	ECS_HTTP_OVER     /**< not HTTP/1, or not any more (CONNECT, Upgrade) */
 };
 
+#define ECS_HTTP_EARLIER_MAX 15u
+
+/** A request before the last one. */
+struct ecs_http_earlier {
+	char *text;
+	const char *host, *uri;
+	uint8_t method;
+};
+
 /** Zeroed: nothing seen. */
 struct ecs_http {
 	enum ecs_http_state state;
@@ -35,6 +44,12 @@ struct ecs_http {
 	const char *host, *url, *user_agent; /**< of the last request; NULL: it had none */
 	const char *domain, *uri;            /**< parts of host and url */
 	const char *headers;      /**< of the last request, as ecs_l7.http_headers; NULL: not wanted */
+	bool every;               /**< requests since ecs_http_packet() are kept; set before bytes are
+	                               fed */
+	bool more;                /**< there were more than can be kept */
+	unsigned now;             /**< requests since then */
+	struct ecs_http_earlier *earlier; /**< but the last one */
+	size_t nearlier;
 	bool want_headers;        /**< set before bytes are fed */
 	bool is_head;             /**< the last request was a HEAD */
 	uint8_t method;           /**< enum ecs_http_method of it; 0: another one */
@@ -42,6 +57,8 @@ struct ecs_http {
 
 /** Takes bytes in order; returns how many requests became whole. NULL: bytes were lost. */
 unsigned ecs_http_feed(struct ecs_http *h, const uint8_t *data, size_t len);
+/** A packet begins: what is kept of the requests of another one is forgotten. */
+void ecs_http_packet(struct ecs_http *h);
 void ecs_http_fini(struct ecs_http *h);
 
 #endif

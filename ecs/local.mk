@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/call_machine.c	%D%/call_machine.def	%D%/call_machine.h	\
 	%D%/chain.c	%D%/chain.h	\
 	%D%/charge.c			\
+	%D%/content.c	%D%/content.h	%D%/hold.c	%D%/tether.c	\
 	%D%/counters.c	%D%/counters.def	\
 	%D%/dns.c	%D%/dns.h	\
 	%D%/enforce.c	%D%/enforce.def	%D%/enforce.h	\

@@ -5,6 +5,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/call.h"
+#include "ecs/content.h"
 #include "ecs/enforce.h"
 #include "ecs/frag.h"
 #include "ecs/dns.h"
@@ -194,7 +195,7 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 			f->flags &= (uint16_t) ~(ECS_FLOW_F_FRESH | ECS_FLOW_F_RECOVERED);
 		f->flags |= ECS_FLOW_F_FINAL;
 		/* a verdict for which nobody had to speak will not change by what is said later */
-		if (a && !ecs_analysis_spoken(a) && !w->s->post_l7 &&
+		if (a && !ecs_analysis_spoken(a) && !w->s->post_l7 && !w->s->content &&
 		    !(w->s->records & ECS_RECORDS_L7))
 			ecs_flow_unanalyze(e, f);
 	} else if (f->ref == ECS_REF_NONE) {
@@ -364,9 +365,11 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 				ecs_stream_let_go(&f->analysis->stream, true);
 			ecs_flow_unanalyze(e, f);
 			decide(e, w);
-		} else if (moved && !f->analysis && line_is_l34(e, w->line) && back_is_l34(e, w)) {
+		} else if (moved && (!f->analysis || w->s->content) &&
+		           line_is_l34(e, w->line) && back_is_l34(e, w)) {
 			/* `tcp state` lines; an L7 line could not have matched, so it cannot now */
-			f->flags |= ECS_FLOW_F_L34;
+			if (!f->analysis)
+				f->flags |= ECS_FLOW_F_L34;
 			decide(e, w);
 		} else {
 			w->bypassed = true;
@@ -374,6 +377,8 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 	} else {
 		decide(e, w);
 	}
+	if (w->request && w->s->content && f->analysis)
+		ecs_content_look(e, w);
 	if (w->s->post_l7 && f->analysis)
 		ecs_post_look(e, w); /* while it is there */
 	if (f->analysis && (said & ECS_AN_OVER)) {
@@ -673,6 +678,8 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 		ecs_alias_show(w);
 		ecs_shift_show(w);
 	}
+	if (w->s->tether)
+		ecs_tether_look(e, w);
 	if (whole && f->key.proto == PROTO_TCP)
 		moved = track_tcp(e, w);
 	if (f->flags & ECS_FLOW_F_FRESH)

@@ -37,6 +37,9 @@ struct ecs_way {
 	bool request;            /**< an HTTP request became complete with it */
 	bool head_seen;          /**< the header of that request ends at a known place: */
 	uint32_t head_end;       /**< sequence number behind it */
+	bool content;            /**< e->content says something of its requests */
+	bool again;              /**< it was held: a hit of its rule before */
+	uint32_t done;           /**< ECS_STAGE_BIT: stages that it has been through */
 	bool changed;            /**< something that the flow's checkpoint carries */
 };
 

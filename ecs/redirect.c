@@ -199,14 +199,11 @@ static bool follows(struct ecs_engine *e, struct ecs_way *w, const struct ecs_ch
 
 /* --- packets of our own ----------------------------------------------------------------------- */
 
-static void answer(struct ecs_engine *e, const struct ecs_way *w, const char *url, uint32_t data)
+static void answer(struct ecs_engine *e, const struct ecs_way *w, const char *body, size_t n,
+                   uint32_t data)
 {
-	char body[BODY_MAX];
-	int n = snprintf(body, sizeof(body),
-	                 "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n"
-	                 "Connection: close\r\n\r\n", url);
 	const struct ecs_reply r = {.dir = ECS_DOWNLINK, .seq = w->p->tcp_ack,
-	                        .ack = w->p->tcp_seq + data, .body = body, .len = (size_t)n,
+	                        .ack = w->p->tcp_seq + data, .body = body, .len = n,
 	                        .flags = ECS_TCP_PSH | ECS_TCP_ACK | ECS_TCP_FIN};
 
 	e->conf.counters->redirects_answered++;
@@ -215,7 +212,7 @@ static void answer(struct ecs_engine *e, const struct ecs_way *w, const char *ur
 
 /* --- what comes of a flow --------------------------------------------------------------------- */
 
-static bool begins_request(const struct ecs_packet *p)
+bool ecs_request_begins(const struct ecs_packet *p)
 {
 	static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ",
 	                                      "DELETE ", "PATCH ", "TRACE "};
@@ -238,7 +235,7 @@ static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
 		return false;
 	if (!(w->f->flags & ECS_FLOW_F_FINAL) || (ecs_flow_recovered(e, w->f) && !w->bypassed))
 		return false;
-	return w->request || begins_request(w->p);
+	return w->request || ecs_request_begins(w->p);
 }
 
 static void reset_server(struct ecs_engine *e, const struct ecs_flow *f, uint32_t seq, uint32_t ack)
@@ -261,14 +258,19 @@ static bool from_server(struct ecs_engine *e, const struct ecs_way *w)
 	return true;
 }
 
-static bool redirect(struct ecs_engine *e, const struct ecs_way *w,
-                     const struct ecs_charging_action *a, uint32_t data)
+static uint32_t data_of(const struct ecs_packet *p)
+{
+	return p->len > p->hdr_len ? (uint32_t)(p->len - p->hdr_len) : 0;
+}
+
+void ecs_redirect_answer(struct ecs_engine *e, const struct ecs_way *w,
+                         const struct ecs_charging_action *a, const char *body, size_t len)
 {
 	struct ecs_flow *f = w->f;
 
 	if (!find(e, f)) {
 		if (!add(e, f, w->pkts))
-			return true;
+			return;
 		reset_server(e, f, w->p->tcp_seq, w->p->tcp_ack);
 		/* the answer closes the server's side */
 		f->tcp_state = (uint8_t)ecs_tcp_step(f->tcp_state, ECS_DOWNLINK,
@@ -277,10 +279,21 @@ static bool redirect(struct ecs_engine *e, const struct ecs_way *w,
 		                                     ECS_TCP_FIN | ECS_TCP_ACK);
 		f->flags |= ECS_FLOW_F_FIN_DOWN;
 		ecs_recoverable_changed(e, f, w->now);
-		if (a->post_redirect)
+		if (a && a->post_redirect)
 			first_is(e, f->session, first_id(a), w->now);
 	}
-	answer(e, w, a->redirect_url, data);
+	answer(e, w, body, len, data_of(w->p));
+}
+
+static bool redirect(struct ecs_engine *e, const struct ecs_way *w,
+                     const struct ecs_charging_action *a)
+{
+	char body[BODY_MAX];
+	int n = snprintf(body, sizeof(body),
+	                 "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n"
+	                 "Connection: close\r\n\r\n", a->redirect_url);
+
+	ecs_redirect_answer(e, w, a, body, (size_t)n);
 	return true;
 }
 
@@ -298,7 +311,7 @@ bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
 {
 	const struct ecs_packet *p = w->p;
 	struct ecs_flow *f = w->f;
-	uint32_t data = p->len > p->hdr_len ? (uint32_t)(p->len - p->hdr_len) : 0;
+	uint32_t data = data_of(p);
 	bool there;
 
 	if (!f || f->key.proto != PROTO_TCP)
@@ -314,7 +327,7 @@ bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
 		/* the length of a request in fragments is not known: no answer can be made */
 		if (p->frag == ECS_FRAG_FIRST)
 			return true;
-		return redirect(e, w, a, data);
+		return redirect(e, w, a);
 	}
 	if (there && (data || (p->tcp_flags & ECS_TCP_FIN)) && !(p->tcp_flags & ECS_TCP_RST)) {
 		const struct ecs_reply r = {.dir = ECS_DOWNLINK, .seq = p->tcp_ack,

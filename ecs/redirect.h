@@ -21,6 +21,12 @@
  */
 bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
                   const struct ecs_charging_action *a);
+/** Answers the request of @p w with @p body, which is a whole response; then as ecs_redirect(). @p a:
+ *  the action that says so; NULL: none. */
+void ecs_redirect_answer(struct ecs_engine *e, const struct ecs_way *w,
+                         const struct ecs_charging_action *a, const char *body, size_t len);
+/** Whether the payload of a packet begins with a request line. */
+bool ecs_request_begins(const struct ecs_packet *p);
 /** A flow ends: its entry, if it has one, is deleted. */
 void ecs_redirect_end(struct ecs_engine *e, struct ecs_flow *f);
 /** Addresses have gone from @p s: entries of flows that have lost theirs (@p all: of every flow)

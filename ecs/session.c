@@ -6,6 +6,7 @@
 
 #include "ecs/app.h"
 #include "ecs/call.h"
+#include "ecs/content.h"
 #include "ecs/engine_impl.h"
 #include "ecs/ledger.h"
 #include "ecs/redirect.h"
@@ -207,6 +208,7 @@ static void bind(struct ecs_engine *e, struct ecs_session *s)
 	const char *rb = s->spec.rulebase[0] ? s->spec.rulebase : DEFAULT_RULEBASE;
 
 	enum ecs_post_looks looks = ECS_POST_NOTHING;
+	uint32_t services;
 
 	s->scheme = ecs_service_find_scheme(e->conf.service, rb, s->spec.apn);
 	s->needs = (struct ecs_needs){0};
@@ -218,7 +220,11 @@ static void bind(struct ecs_engine *e, struct ecs_session *s)
 		s->handshaking = (uint8_t)ecs_service_handshaking_of(e->conf.service, s->rulebase);
 	}
 	s->post_l7 = looks == ECS_POST_L7;
-	s->stages &= ~ECS_STAGE_BIT(POST);
+	s->content = ecs_content_of(e->conf.service, s->rulebase, &services);
+	s->tether = ecs_tether_of(e->conf.service, s->rulebase);
+	s->stages &= ~(ECS_STAGE_BIT(POST) | ECS_STAGE_BIT(BLACKLIST) | ECS_STAGE_BIT(FILTER) |
+	               ECS_STAGE_BIT(RATE));
+	s->stages |= services;
 	if (looks != ECS_POST_NOTHING)
 		s->stages |= ECS_STAGE_BIT(POST);
 	if (s->needs.app && !e->app)

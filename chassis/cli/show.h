@@ -67,6 +67,9 @@ bool chassis_show_crash(const struct chassis_view *v, struct stats_doc *d, uint6
 void chassis_show_version(const struct chassis_view *v, struct stats_doc *d);
 /** Feature keys, of the day. */
 void chassis_show_license(const struct chassis_view *v, struct stats_doc *d);
+/** Databases that run; what the services that use them have done. */
+void chassis_show_databases(const struct chassis_view *v, struct stats_doc *d);
+void chassis_show_content(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_config(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *d);
 

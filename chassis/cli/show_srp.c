@@ -129,7 +129,7 @@ static void group(struct stats_doc *d, const char *key, const char *title,
 	stats_doc_close(d);
 }
 
-#define SUMS_MAX 96
+#define SUMS_MAX 256
 
 /* Of who has a connection to the peer: 0 the control connection, i that of instance i. */
 static const struct chassis_slab *srp_slab(const struct chassis_view *v, unsigned i)

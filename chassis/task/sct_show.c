@@ -210,6 +210,24 @@ static void version(struct sct_op *op, const struct chassis_match *m)
 	sct_op_finish(op, SRP_OK, NULL);
 }
 
+static void databases(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+
+	(void)m;
+	chassis_show_databases(&v, &op->doc);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
+static void content(struct sct_op *op, const struct chassis_match *m)
+{
+	struct chassis_view v = view(op);
+
+	(void)m;
+	chassis_show_content(&v, &op->doc);
+	sct_op_finish(op, SRP_OK, NULL);
+}
+
 /* Shows of the configuration's objects by name. */
 static void named(struct sct_op *op, const struct chassis_match *m,
                   bool (*show)(const struct chassis_view *v, struct stats_doc *d, const char *name))
@@ -516,6 +534,8 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_DEBUG_INFO] = debug_info,
 	[CHASSIS_EXEC_CONFIGURATION] = configuration,
 	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,
+	[CHASSIS_EXEC_DATABASES] = databases,
+	[CHASSIS_EXEC_CF_STATISTICS] = content,
 	[CHASSIS_EXEC_LICENSE] = license_info,
 	[CHASSIS_EXEC_CONFIGURE] = configure,
 	[CHASSIS_EXEC_SAVE] = save,

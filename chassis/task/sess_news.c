@@ -94,7 +94,9 @@ static void session_down(void *owner, const struct ecs_session *c, enum ecs_sess
 
 const struct ecs_engine_ops sessmgr_engine_ops = {.session_up = session_up,
                                                   .session_down = session_down,
-                                                  .send = sessmgr_tun_send};
+                                                  .send = sessmgr_tun_send,
+                                                  .rate = sessmgr_rate,
+                                                  .release = sessmgr_tun_release};
 
 static bool demuxmgr_behind(const struct sessmgr *s)
 {

@@ -106,6 +106,7 @@ static void flow_row(struct page *p, const struct ecs_flow *f)
 	srp_mp_w_uint(w, seconds(f->last, p->now));
 	srp_mp_w_uint(w, f->idle_timeout);
 	srp_mp_w_uint(w, f->bearer);
+	srp_mp_w_bool(w, f->tethered);
 	row_end(p);
 }
 

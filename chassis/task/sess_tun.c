@@ -104,8 +104,11 @@ static enum ecs_verdict forward(struct sessmgr *s, enum ecs_dir dir, struct chas
 {
 	struct ecs_raw r = {.ip = p->ip, .len = p->len, .room = CHASSIS_TUN_PKT_MAX,
 	                    .gso_size = p->gso_size, .partial = chassis_tun_partial(p->vnet)};
-	enum ecs_verdict v = ecs_engine_forward(s->engine, &r, dir, now);
+	enum ecs_verdict v;
 
+	_Static_assert(sizeof(r.own) == sizeof(p->vnet), "a held packet keeps its header");
+	memcpy(r.own, p->vnet, sizeof(r.own));
+	v = ecs_engine_forward(s->engine, &r, dir, now);
 	if (v != ECS_FORWARD)
 		return v;
 	p->len = r.len;
@@ -114,6 +117,20 @@ static enum ecs_verdict forward(struct sessmgr *s, enum ecs_dir dir, struct chas
 	if (r.nexthop)
 		*out = hop_fd(s, r.nexthop, *out);
 	return v;
+}
+
+void sessmgr_tun_release(void *owner, struct ecs_raw *r, enum ecs_dir dir)
+{
+	struct sessmgr *s = owner;
+	struct chassis_tun_pkt p = {.ip = r->ip, .len = r->len, .gso_size = r->gso_size};
+	int out = queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK);
+
+	memcpy(p.vnet, r->own, sizeof(p.vnet));
+	if (r->remade)
+		chassis_tun_remake(&p, r->gso_size, r->l4, r->hdr_len);
+	if (r->nexthop)
+		out = hop_fd(s, r->nexthop, out);
+	write_out(s, out, &p);
 }
 
 /* A session that is not rebuilt yet is rebuilt now. */

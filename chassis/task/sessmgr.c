@@ -31,6 +31,7 @@ void sessmgr_publish(struct sessmgr *s)
 	slab->complete = s->complete;
 	slab->applied_role = s->role;
 	sessmgr_sr_publish(s);
+	sessmgr_rate_publish(s);
 	if (!s->gr)
 		return;
 	recovery_replica_status(s->gr, &st);
@@ -378,6 +379,7 @@ static void reconfigured(struct chassis_task_ctx *ctx)
 
 	/* what it needs was taken by prepare() */
 	(void)ecs_engine_reconfigure(s->engine, service_of(s, c), chassis_now());
+	sessmgr_rate_configure(s);
 	sessmgr_rules_note(ctx->slab, service_of(s, c));
 	ecs_engine_tune(s->engine, c->srp.session_duration, c->srp.pending_s);
 	if (s->gr) {
@@ -421,6 +423,7 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 		.sessions_expected = 4096, .flows_expected = 16384,
 		.ledger = s->ctx->instance ? ledger_map(s->ctx) : NULL,
 		.crypto = &chassis_quic_crypto,
+		.hops = 1, /* from the interface to the device */
 		.ledger_len = CHASSIS_LEDGER_BYTES, .ledger_fresh = s->ctx->slab->starts <= 1,
 	};
 
@@ -585,6 +588,7 @@ static void stop(struct chassis_task_ctx *ctx)
 
 	sessmgr_tun_reading(s, false);
 	sessmgr_sr_stop(s);
+	chassis_icap_free(s->icap);
 	chassis_peer_free(s->peer);
 	chassis_task_exit(ctx, EXIT_SUCCESS);
 }

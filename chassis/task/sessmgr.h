@@ -5,6 +5,7 @@
 
 #include <ev.h>
 
+#include "chassis/io/icap.h"
 #include "chassis/io/tun.h"
 #include "chassis/task/beats.h"
 #include "chassis/task/peer.h"
@@ -94,6 +95,7 @@ struct sessmgr {
 		size_t n;         /* flows ended so far */
 		bool on;
 	} clear_all;
+	struct chassis_icap *icap;   /* rating servers; NULL until the first question */
 	struct sessmgr_debug *debug; /* shows that wait for the other copy of a call; NULL: none yet */
 };
 
@@ -107,6 +109,15 @@ void sessmgr_tun_reading(struct sessmgr *s, bool on);
 void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
 /** A packet that demuxmgr handed on: [dir, vnet, packet]. */
 int sessmgr_foreign(struct sessmgr *s, struct srp_mp_r *r);
+
+/** Writes a packet that the engine had held: ecs_engine_ops.release. */
+void sessmgr_tun_release(void *owner, struct ecs_raw *r, enum ecs_dir dir);
+
+/* sess_rate.c: rating servers. */
+/** ecs_engine_ops.rate */
+int sessmgr_rate(void *owner, const struct ecs_rate_ask *q);
+void sessmgr_rate_configure(struct sessmgr *s);
+void sessmgr_rate_publish(struct sessmgr *s);
 
 /* sess_link.c: the replica at the peer. */
 /** Makes the replica. */
