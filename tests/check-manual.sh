@@ -10,8 +10,16 @@ trap 'rm -rf "$tmp"' EXIT
 
 complain() { echo "$*"; bad=1; }
 
+# Patterns that several rows share are strings of headers: commands of sed that put them into the rows.
+for name in ECS_CF_PATTERN ECS_LIMIT_PATTERN; do
+	text=$(cat "$top_srcdir"/ecs/rule/*.h | sed -n "/^#define $name /,/[^\\\\]\$/p" |
+		sed -n 's/^[^"]*"\(.*\)"[^"]*$/\1/p' | tr -d '\n')
+	[ -n "$text" ] || complain "there is no $name"
+	printf 's#" *%s,#%s",#\n' "$name" "$text"
+done >"$tmp/shared"
+
 # The n-th string of each row of a table: rows MACRO FILE
-rows() { sed -n "s/^$1([^\"]*\"\\([^\"]*\\)\".*/\\1/p" "$top_srcdir/$2"; }
+rows() { sed -f "$tmp/shared" "$top_srcdir/$2" | sed -n "s/^$1([^\"]*\"\\([^\"]*\\)\".*/\\1/p"; }
 # The names of the rows of a table, where they are no strings.
 names() { sed -n "s/^$1(\\([A-Za-z0-9_]*\\),.*/\\1/p" "$top_srcdir/$2"; }
 
@@ -139,8 +147,10 @@ keys=$(cd "$top_srcdir" && pwd)/examples/features
 set -- "$tmp"/example.*
 [ $# -eq 4 ] || complain "chassisd.conf.5 has not four examples: $#"
 for f; do
-	# the keys that they name lie beside them here
+	# the keys that they name lie beside them here, and who names none has them all the same
 	sed "s|/etc/chassisd/features|\"$keys\"|" "$f" >"$tmp/loads"
+	grep -q 'license key-file' "$f" ||
+		sed "s|^configure$|&\nlicense key-file \"$keys\"|" "$f" >"$tmp/loads"
 	./chassisd -t -c "$tmp/loads" || complain "an example does not load"
 done
 
