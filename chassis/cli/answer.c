@@ -133,6 +133,18 @@ static const struct stats_col subscriber_cols[] = {
 	{"recovered", "RECOVERED", 9, true}, {"flows", "FLOWS", 6, false},
 	{"idle_s", "TIME-IDLE", 9, false},
 };
+static const struct stats_col session_cols[] = {
+	{"callid", "Callid", 0, true}, {"username", "Username", 0, true},
+	{"imsi", "IMSI/MSID", 0, true}, {"instance", "ACSMgr Instance", 0, true},
+	{"v4", "Client-IP", 0, true}, {"v6", "Client-IPv6", 0, true}, {"apn", "APN", 0, true},
+	{"rulebase", "Rule Base name", 0, true}, {"bytes_up", "Uplink Bytes", 0, true},
+	{"bytes_down", "Downlink Bytes", 0, true}, {"packets_up", "Uplink Packets", 0, true},
+	{"packets_down", "Downlink Packets", 0, true}, {"flows", "Flows", 0, true},
+	{"checkpointed_flows", "Flows With Checkpoint", 0, true},
+	{"recovered", "Recovered Session", 0, true}, {"pending", "Control Pending", 0, true},
+	{"ready_for_recovery", "Ready For Recovery", 0, true}, {"age_s", "Age (s)", 0, true},
+	{"idle_s", "Idle (s)", 0, true},
+};
 static const struct stats_col usage_cols[] = {
 	{"callid", "Callid", 8, true}, {"bearer", "Bearer", 6, false}, {"of", "Of", 10, true},
 	{"name", "Name", 18, true}, {"packets_down", "Packets-Down", 13, false},
@@ -194,6 +206,9 @@ static const struct {
 	[CHASSIS_LAYOUT_SUBSCRIBERS_FULL] = {CHASSIS_QUERY_SUBSCRIBER, "subscribers",
 					     STATS_TABLE_BLOCKS, none_cols, 0,
 					     "Total subscribers matching specified criteria"},
+	[CHASSIS_LAYOUT_SESSIONS_FULL] = {CHASSIS_QUERY_SUBSCRIBER, "subscribers", STATS_TABLE_BLOCKS,
+					  COLS(session_cols),
+					  "Total acs sessions matching specified criteria"},
 	[CHASSIS_LAYOUT_USAGE] = {CHASSIS_QUERY_USAGE, "volumes", STATS_TABLE_PLAIN,
 				  COLS(usage_cols), "Total volumes"},
 	[CHASSIS_LAYOUT_REPLICA] = {CHASSIS_QUERY_REPLICA, "replicas", STATS_TABLE_BLOCKS,
@@ -219,7 +234,9 @@ static const char *label(struct chassis_show_rows *s, size_t column, const char 
 	char *out = s->label[column];
 	size_t n = strlen(name);
 
-	if (n > 2 && strcmp(name + n - 2, "_s") == 0)
+	if (s->query == CHASSIS_QUERY_FLOW && strcmp(name, "recovered") == 0)
+		snprintf(out, sizeof(s->label[column]), "Recovered Flow");
+	else if (n > 2 && strcmp(name + n - 2, "_s") == 0)
 		snprintf(out, sizeof(s->label[column]), "%.*s (s)", (int)n - 2, name);
 	else
 		snprintf(out, sizeof(s->label[column]), "%s", name);

@@ -77,8 +77,9 @@ static size_t place_of(struct ecs_dyn_stats *v, size_t *n, const char *name)
 	return i;
 }
 
-/* Rules that calls were given, by name, over all session managers. */
-static void dynamic_rules(const struct chassis_view *v, struct stats_doc *d, unsigned instance)
+/* Rules that calls were given, by name, over all session managers; @p name NULL: all. @return how many */
+static size_t dynamic_rules(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
+                            const char *name)
 {
 	static const struct stats_table t = {"dynamic_rules", NULL, STATS_TABLE_PLAIN, rule_cols,
 	                                     N(rule_cols)};
@@ -91,24 +92,26 @@ static void dynamic_rules(const struct chassis_view *v, struct stats_doc *d, uns
 			? NULL : v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
 
 		for (size_t r = 0; slab && r < ECS_DYN_STATS_MAX; r++)
-			if (slab->dyn[r].name[0])
+			if (slab->dyn[r].name[0] && (!name || strcmp(name, slab->dyn[r].name) == 0))
 				add_rule(&sum[place_of(sum, &n, slab->dyn[r].name)].st, &slab->dyn[r].st);
 	}
 	if (!n && d->format != STATS_DOC_JSON)
-		return;
+		return 0;
 	stats_doc_table(d, &t);
 	for (size_t r = 0; r < n; r++)
 		rule_row(d, sum[r].name, &sum[r].st);
 	stats_doc_table_end(d);
+	return n;
 }
 
-void chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, unsigned instance)
+bool chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
+                           const char *name)
 {
 	static const struct stats_table t = {"ruledefs", NULL, STATS_TABLE_PLAIN, rule_cols,
 	                                     N(rule_cols)};
 	static struct ecs_rule_stats sum[ECS_STATS_MAX]; /* one thread: too large for a stack */
 	const struct ecs_service *s = v->config->service;
-	size_t n = s ? ecs_service_stats_count(s) : 0;
+	size_t n = s ? ecs_service_stats_count(s) : 0, shown = 0, dynamic;
 
 	memset(sum, 0, sizeof(sum));
 	for (unsigned i = 1; i <= v->nsessmgr; i++) {
@@ -120,12 +123,17 @@ void chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, un
 	}
 	stats_doc_table(d, &t);
 	for (size_t r = 0; r < n && r < ECS_STATS_MAX - 1; r++)
-		rule_row(d, ecs_service_stats_name(s, r), &sum[r]);
+		if (!name || strcmp(name, ecs_service_stats_name(s, r)) == 0) {
+			rule_row(d, ecs_service_stats_name(s, r), &sum[r]);
+			shown++;
+		}
 	stats_doc_table_end(d);
-	dynamic_rules(v, d, instance);
+	dynamic = dynamic_rules(v, d, instance, name);
 	stats_doc_line(d, "%s", "");
-	no_rule(d, &sum[n < ECS_STATS_MAX ? n : ECS_STATS_MAX - 1]);
-	stats_doc_item(d, "total", "Total Ruledef(s) ", stats_uint(n));
+	if (!name)
+		no_rule(d, &sum[n < ECS_STATS_MAX ? n : ECS_STATS_MAX - 1]);
+	stats_doc_item(d, "total", "Total Ruledef(s) ", stats_uint(shown));
+	return !name || shown + dynamic > 0;
 }
 
 /* --- the configuration, by the lines that it prints ----------------------------------------- */

@@ -100,8 +100,10 @@ static void ruledef_stats(struct sct_op *op, const struct chassis_match *m)
 
 	if (!instance_of(op, m, &instance))
 		return;
-	chassis_show_ruledefs(&v, &op->doc, instance);
-	sct_op_finish(op, SRP_OK, NULL);
+	if (chassis_show_ruledefs(&v, &op->doc, instance, chassis_match_text(m, "name")))
+		sct_op_finish(op, SRP_OK, NULL);
+	else
+		sct_op_finish(op, SRP_ENOENT, "there is none of that name");
 }
 
 /* Shows that need nothing but the view. */
@@ -360,7 +362,7 @@ static void flows(struct sct_op *op, const struct chassis_match *m)
 
 static void sessions(struct sct_op *op, const struct chassis_match *m)
 {
-	sct_job_rows(op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_SUBSCRIBERS_FULL
+	sct_job_rows(op, chassis_match_has(m, "full") ? CHASSIS_LAYOUT_SESSIONS_FULL
 	                                              : CHASSIS_LAYOUT_USAGE, callid_of(m), 0);
 }
 

@@ -300,7 +300,7 @@ static void sr_checkpoint(const struct chassis_view *v, struct stats_doc *d)
 
 static void ruledefs(const struct chassis_view *v, struct stats_doc *d)
 {
-	chassis_show_ruledefs(v, d, 0);
+	(void)chassis_show_ruledefs(v, d, 0, NULL);
 }
 
 static void tasks(const struct chassis_view *v, struct stats_doc *d)
@@ -883,6 +883,18 @@ static void test_exec(void)
 		{"show srp checkpoint info", CHASSIS_EXEC_SRP_KINDS}, {"sh act fl all", CHASSIS_EXEC_FLOWS},
 		{"show active-charging flows full callid 80000001", CHASSIS_EXEC_FLOWS},
 		{"show active-charging ruledef statistics all charging", CHASSIS_EXEC_RULEDEF_STATS},
+		{"show active-charging ruledef statistics name r instance 2", CHASSIS_EXEC_RULEDEF_STATS},
+		{"show active-charging flow-kpi", CHASSIS_EXEC_FLOW_KPI},
+		{"show active-charging flow-kpi all", CHASSIS_EXEC_FLOW_KPI},
+		{"show active-charging flow-kpi instance 32", CHASSIS_EXEC_FLOW_KPI},
+		{"show active-charging flows", CHASSIS_EXEC_FLOWS},
+		{"show active-charging service all", CHASSIS_EXEC_SERVICE},
+		{"show bulkstat", CHASSIS_EXEC_BULK}, {"show bulkstats data", CHASSIS_EXEC_BULK},
+		{"show bulkstats schemas", CHASSIS_EXEC_BULK},
+		{"show bulkstats variables flow-kpi", CHASSIS_EXEC_BULK_VARIABLES},
+		{"show bulkstats variables", CHASSIS_EXEC_BULK_VARIABLES},
+		{"bulkstats force gather", CHASSIS_EXEC_BULK_FORCE},
+		{"clear bulkstats data", CHASSIS_EXEC_BULK_CLEAR},
 		{"show active-charging trigger-action all", CHASSIS_EXEC_TRIGGER_ACTION},
 		{"show configuration errors section active-charging verbose", CHASSIS_EXEC_CONFIG_ERRORS},
 		{"show configuration", CHASSIS_EXEC_CONFIGURATION},

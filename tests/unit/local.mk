@@ -49,6 +49,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_session_test.c \
 	%D%/ecs_flow_table_test.c \
 	%D%/ecs_kind_flow_test.c \
+	%D%/ecs_kpi_test.c \
 	%D%/ecs_kind_session_test.c \
 	%D%/ecs_kind_usage_test.c \
 	%D%/ecs_kit.h \
@@ -92,6 +93,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 
 %C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def %D%/json_check.h %D%/netns.h \
 	%D%/chassis_announce_test.c \
+	%D%/chassis_bulk_test.c \
 	%D%/chassis_calls_test.c %D%/chassis_wait_test.c \
 	%D%/chassis_call_line_test.c \
 	%D%/chassis_capture_test.c \
