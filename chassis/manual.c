@@ -371,6 +371,29 @@ static void limits(void)
 	LIMIT(ECS_SESSIONS_MAX, "sessions of a session manager that the peer can make it hold")
 	LIMIT(ECS_SESSION_FLOWS_MAX, "flows of a session")
 	LIMIT(ECS_FLOW_CHKPT_PER_SESSMGR, "checkpointed flows of a session manager")
+	LIMIT(ECS_KPI_MAX, "rules that have figures of flow recovery, of which 256 are dynamic ones")
+	LIMIT(CHASSIS_BULK_FILES, "files of bulk statistics")
+	LIMIT(CHASSIS_BULK_SCHEMAS, "schemas of such a file")
+	LIMIT(CHASSIS_BULK_FORMAT, "characters of a format")
+}
+
+static void kpi(void)
+{
+	for (unsigned i = 0; i < ECS_KPI__N; i++) {
+		printf(".It Va %s Pq %s\n", ecs_kpi_rows[i].variable, ecs_kpi_rows[i].label);
+		sentence(ecs_kpi_rows[i].help);
+		printf("In JSON\n.Li %s .\n", ecs_kpi_rows[i].key);
+	}
+}
+
+static void bulk(void)
+{
+	const char *help;
+
+	for (unsigned i = 0; i < CHASSIS_BULK__N; i++) {
+		printf(".It Va %s\n", chassis_bulk_variable((enum chassis_bulk_variable)i, &help));
+		sentence(help);
+	}
 }
 
 static void features(void)
@@ -409,10 +432,10 @@ static const struct {
 	const char *marker;
 	void (*print)(void);
 } tables[] = {
-	{"CALL_EVENTS", call_events}, {"CALL_REORDERS", call_reorders},
+	{"BULK", bulk}, {"CALL_EVENTS", call_events}, {"CALL_REORDERS", call_reorders},
 	{"CALL_STATES", call_states}, {"CONFIG", config}, {"CONTROL", control},
 	{"ECS_COUNTERS", ecs_counters}, {"EXEC", exec}, {"FEATURES", features},
-	{"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KIND_COUNTERS", kind_counters},
+	{"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KPI", kpi}, {"KIND_COUNTERS", kind_counters},
 	{"LADDER", ladder}, {"LIMITS", limits}, {"REASONS", reasons},
 	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles},
 	{"SRP_COUNTERS", srp_counters}, {"SR_STATES", sr_states}, {"TASKS", tasks},

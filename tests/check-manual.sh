@@ -100,6 +100,14 @@ from_head $pages/chassisctl.8 | sort >"$tmp/heads"
 rows CHASSIS_CLI_EXEC chassis/cli/exec.def | from_pattern | sort >"$tmp/rows"
 [ -s "$tmp/rows" ] && diff "$tmp/rows" "$tmp/heads" || complain "chassisctl.8 differs from exec.def"
 
+# variables of bulk statistics
+sed -n 's/^\.It Va \([a-z0-9-]*\).*/\1/p' $pages/chassisd.conf.5 >"$tmp/variables"
+for t in ECS_KPI:ecs/kpi.def CHASSIS_BULK:chassis/cli/bulk.def; do
+	sed -n "s/^${t%:*}(.*\"\([a-z][a-z0-9-]*\)\", *[A-Z\"].*/\1/p" "$top_srcdir/${t#*:}" >"$tmp/rows"
+	[ -s "$tmp/rows" ] || complain "no rows in ${t#*:}"
+	in_list chassisd.conf.5 "$tmp/variables" <"$tmp/rows"
+done
+
 # counters, gates, columns
 sed -n 's/^\.It Va \([a-z0-9_]*\) Pq .*/\1/p' $pages/chassis-counters.7 >"$tmp/counters"
 for t in ECS_COUNTER:ecs/counters.def TASK_COUNTER:chassis/task/counters.def \
