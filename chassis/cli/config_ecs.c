@@ -233,6 +233,9 @@ int cfg_ecs_action_line(struct cfg *c, const struct chassis_match *m, size_t arg
 	const struct ecs_action_line l = line_of(m);
 
 	(void)arg;
+	if (chassis_match_has(m, "timedef"))
+		return cfg_refuse(c, "times", "expected a line for all times: timedef is not "
+		                  "provided");
 	return cfg_told(c, ecs_service_rule_action(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 

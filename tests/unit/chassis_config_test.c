@@ -417,6 +417,8 @@ static void test_bad_lines(void)
 		{GOR, "add-ruledef priority 10001 ruledef r", "f:5: at '10001': expected a number from 1 to 10000"},
 		{RB, "action priority 1 ruledef other charging-action c", "f:5: at '1': expected something else: priority 1 is held by ruledef q"},
 		{RB, "action priority 0 ruledef r charging-action c", "f:5: at '0': expected a number from 1 to 65535"},
+		{RB, "action priority 2 timedef night ruledef r charging-action c",
+		 "f:5: at 'night': expected a line for all times: timedef is not provided"},
 		{RB, "action priority 2 ruledef r", "f:5: at end of line: expected charging-action"},
 		{RB, "flow control-handshaking charge-to-application", "f:5: at end of line: expected all-packets"},
 		{CA, "content-id 0", "f:4: at '0': expected a number from 1 to 2147483647"},
