@@ -6,12 +6,12 @@
 #include "ecs/kind.h"
 
 /* key: call-id, what it is of, id. Fields: uplink, downlink: each nil where both buckets are full, else
- * [peak, committed] with bytes, nil where it is full; and since when: to the peer an age in
+ * [peak, committed] with bytes, nil where it is full; and since when, for both: to the peer an age in
  * milliseconds, to the mirror the time of the clock that the tasks of a chassis have in common, in
  * milliseconds, as it hands the record on when nobody knows how old it is. */
 #define WAY_LEN   (1 + 2 * 9)
-#define LIMIT_LEN (ECS_KIND_HEAD_MAX(3) + 2 * WAY_LEN + 9)
-#define AT_FIELD  2
+#define LIMIT_LEN (ECS_KIND_HEAD_MAX(3) + 2 * WAY_LEN + 2 * 9)
+#define AT_FIELDS (3u << 2)
 
 static const struct ecs_limiter *of(const struct srp_ckpt_obj *o)
 {
@@ -62,12 +62,14 @@ static int limit_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx 
 
 	write_way(&m->way[ECS_UPLINK], w);
 	write_way(&m->way[ECS_DOWNLINK], w);
-	if (ctx->canonical)
-		srp_mp_w_uint(w, 0);
-	else if (ctx->replica == SRP_REPLICA_SR)
-		srp_mp_w_uint(w, m->told_at.us / 1000);
-	else
-		srp_mp_w_uint(w, ecs_kind_age(ctx, m->told_at));
+	for (unsigned d = ECS_UPLINK; d <= ECS_DOWNLINK; d++) {
+		if (ctx->canonical)
+			srp_mp_w_uint(w, 0);
+		else if (ctx->replica == SRP_REPLICA_SR)
+			srp_mp_w_uint(w, m->way[d].told_at.us / 1000);
+		else
+			srp_mp_w_uint(w, ecs_kind_age(ctx, m->way[d].told_at));
+	}
 	return w->err;
 }
 
@@ -115,6 +117,7 @@ static void take_level(struct ecs_bucket *b, int64_t level, struct srp_time at)
 
 static void take_way(struct ecs_limiter_way *way, const int64_t level[2], struct srp_time at)
 {
+	way->told_at = at;
 	way->told_peak = level[0];
 	way->told_committed = level[1];
 	take_level(&way->peak, level[0], at);
@@ -136,10 +139,10 @@ static int limit_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
                        struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
 	struct ecs_engine *e = ctx->owner;
+	struct srp_time at_up, at_down;
 	int64_t up[2], down[2];
 	struct ecs_limiter *m;
 	struct ecs_session *s;
-	struct srp_time at;
 	int rc = check_key(key);
 
 	if (!rc)
@@ -150,7 +153,8 @@ static int limit_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 		return SRP_ESHORT;
 	read_way(r, up);
 	read_way(r, down);
-	at = read_at(r, ctx);
+	at_up = read_at(r, ctx);
+	at_down = read_at(r, ctx);
 	if (r->err)
 		return r->err;
 	m = ecs_limiter_find(e, s->spec.callid, (enum ecs_limit_of)key->k[1], key->k[2]);
@@ -160,9 +164,8 @@ static int limit_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 		m = ecs_limiter_build(e, s, (enum ecs_limit_of)key->k[1], key->k[2]);
 	if (!m)
 		return SRP_ENOMEM;
-	take_way(&m->way[ECS_UPLINK], up, at);
-	take_way(&m->way[ECS_DOWNLINK], down, at);
-	m->told_at = at;
+	take_way(&m->way[ECS_UPLINK], up, at_up);
+	take_way(&m->way[ECS_DOWNLINK], down, at_down);
 	*out = &m->ckpt;
 	return 0;
 }
@@ -220,8 +223,8 @@ static void limit_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 
 const struct srp_ckpt_kind ecs_kind_limit = {
 	.id = 214, .name = "ACS_LIMIT_INFO",
-	.rank = 2, .nkey = 3, .nfields = 3, .ver_min = 1, .ver_max = 1, .max_len = LIMIT_LEN,
-	.left_out = 1u << AT_FIELD,
+	.rank = 2, .nkey = 3, .nfields = 4, .ver_min = 1, .ver_max = 1, .max_len = LIMIT_LEN,
+	.left_out = AT_FIELDS,
 	.key = limit_key, .parent = limit_parent, .gate = limit_gate, .encode = limit_encode,
 	.apply = limit_apply, .remove = limit_remove, .find = limit_find, .walk = limit_walk,
 	.passed = limit_passed,

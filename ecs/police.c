@@ -412,14 +412,19 @@ enum ecs_stage_did ecs_stage_lower(struct ecs_engine *e, struct ecs_way *w,
 
 /* --- what is told of them --------------------------------------------------------------------- */
 
+/* Notes what is told of one direction; true: it need not be told again. */
 static bool told(struct ecs_limiter_way *way, struct srp_time now)
 {
-	if (way->peak_rate.burst)
-		ecs_bucket_fill(&way->peak, &way->peak_rate, now);
+	if (!way->peak_rate.burst)
+		return true; /* no packet since it was recovered: what is told of it holds */
+	ecs_bucket_fill(&way->peak, &way->peak_rate, now);
 	if (way->committed_rate.burst)
 		ecs_bucket_fill(&way->committed, &way->committed_rate, now);
+	else
+		way->committed = (struct ecs_bucket){.level = 0}; /* it has none any more */
 	way->told_peak = ecs_bucket_bytes(&way->peak);
 	way->told_committed = ecs_bucket_bytes(&way->committed);
+	way->told_at = now;
 	return way->told_peak == ECS_BUCKET_FULL && way->told_committed == ECS_BUCKET_FULL;
 }
 
@@ -432,7 +437,6 @@ static bool tell_some(struct ecs_engine *e, struct srp_time now, size_t budget)
 		bool up = told(&m->way[ECS_UPLINK], now), down = told(&m->way[ECS_DOWNLINK], now);
 
 		ecs_list_del(&m->in_changed);
-		m->told_at = now;
 		if (!up || !down)
 			ecs_list_add_tail(&e->unfull, &m->in_changed);
 		ecs_tell_changed(e, &m->ckpt, now);

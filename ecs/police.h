@@ -79,6 +79,7 @@ struct ecs_limiter_way {
 	struct ecs_rate peak_rate, committed_rate; /**< as the last packet found them */
 	struct ecs_bucket peak, committed;
 	int64_t told_peak, told_committed; /**< bytes, at the last turn: what records say */
+	struct srp_time told_at;
 	struct ecs_limit_volume n[ECS_COLOUR__N]; /**< of this process */
 };
 
@@ -95,7 +96,6 @@ struct ecs_limiter {
 	bool named;                       /**< stats is that of its name, since the commit named_at */
 	uint16_t stats;                   /**< index of ecs_engine_config.limit_stats */
 	uint32_t named_at;
-	struct srp_time told_at;
 	struct ecs_limiter_way way[2];    /**< by enum ecs_dir */
 };
 

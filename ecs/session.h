@@ -82,7 +82,6 @@ struct ecs_session {
 	/* what every packet touches, next to the addresses of the spec */
 	struct ecs_session *by_v4, *by_v6, *by_callid; /**< hash chains */
 	struct srp_list usages;           /**< ecs_usage.in_session */
-	struct srp_list limiters;         /**< ecs_limiter.in_session: rate limits */
 	uint32_t place;                   /**< in the ledger, of a volume: others are beside it */
 	struct srp_time last, created;    /**< last: packet */
 	struct srp_time clp_told;         /**< when UPDATE_CLPSTATS was told last */
@@ -117,6 +116,7 @@ struct ecs_session {
 	uint32_t nlimiters;
 	uint32_t nanalyses;               /**< flows that are being analyzed */
 	uint32_t nusages;
+	struct srp_list limiters;         /**< ecs_limiter.in_session: rate limits */
 	struct srp_list dynrules;         /**< ecs_dynrule.in_session, by precedence */
 	uint64_t *active;                 /**< bits of the lines that are activated; NULL: none */
 	uint16_t ndynrules, nfiltered;    /**< of all kinds; that are not predefined */

@@ -151,7 +151,7 @@ static void limits(struct rig *r)
 
 	m->way[ECS_UPLINK].told_peak = 12345;
 	m->way[ECS_UPLINK].told_committed = -3;
-	m->told_at = r->now;
+	m->way[ECS_UPLINK].told_at = r->now;
 	m = ecs_limiter_build(r->e, s, ECS_LIMIT_RULE, UINT64_MAX - 1);
 	m->way[ECS_DOWNLINK].told_peak = 0;
 }

@@ -519,6 +519,65 @@ static void test_ages(void)
 	end(&c);
 }
 
+/* A direction that has seen no packet since it was recovered is told as it was, and not for ever. */
+static void test_idle_way(void)
+{
+	struct ecs_limiter *m;
+	struct rig a, b, c;
+
+	start(&a);
+	(void)burst(&a, ECS_UPLINK, 7001, 3);
+	(void)burst(&a, ECS_DOWNLINK, 7001, 6);
+	ecs_engine_flush(a.e, a.now);
+	recover(&a, &b, SRP_REPLICA_GR);
+	b.s->ready_for_recovery = true;
+	ecs_engine_active(b.e, true, b.now);
+	wait_ms(&b, 100);
+	CU_ASSERT_EQUAL(burst(&b, ECS_UPLINK, 7001, 9), 1);
+	wait_ms(&b, 3000); /* uplink is full again */
+	CU_ASSERT_TRUE(b.changed[214] > 0 && b.changed[214] <= 4);
+	b.changed[214] = 0;
+	wait_ms(&b, 3000);
+	CU_ASSERT_EQUAL(b.changed[214], 0);
+	m = ECS_CONTAINER(b.s->limiters.next, struct ecs_limiter, in_session);
+	CU_ASSERT_EQUAL(m->way[ECS_DOWNLINK].told_peak, 0);
+	/* a second recovery: the time since it was empty counts, whole */
+	recover(&b, &c, SRP_REPLICA_GR);
+	ecs_engine_active(c.e, true, c.now);
+	CU_ASSERT_EQUAL(burst(&c, ECS_DOWNLINK, 7001, 9), 6);
+	end(&a);
+	end(&b);
+	end(&c);
+}
+
+/* Another rate, a smaller bucket: from the next packet on, with what tokens there are. */
+static void test_commit(void)
+{
+	char text[sizeof(limited) + 100], *at;
+	static const char was[] = "peak-data-rate 80000 peak-burst-size 3000\n flow limit";
+	struct ecs_service *old;
+	struct rig r;
+
+	start(&r);
+	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 7001, 1), 1);
+	strcpy(text, limited);
+	at = strstr(text, was);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	memcpy(at, "peak-data-rate 16000 peak-burst-size 1000\n", 42);
+	old = r.svc;
+	r.svc = service(text);
+	CU_ASSERT_EQUAL_FATAL(ecs_engine_reconfigure(r.e, r.svc, r.now), 0);
+	ecs_service_free(old);
+	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 7001, 5), 1);
+	r.now.us += SRP_MS(499);
+	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 7001, 5), 0);
+	r.now.us += SRP_MS(1);
+	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 7001, 5), 1);
+	CU_ASSERT_EQUAL(r.e->conf.limit_stats[limiter(&r, ECS_LIMIT_RULE)->stats].n[ECS_UPLINK]
+	                [ECS_CONFORMED].pkts, 3);
+	end(&r);
+}
+
 static void test_refusals(void)
 {
 	static const uint64_t keys[][3] = {
@@ -547,6 +606,7 @@ static void test_refusals(void)
 			srp_mp_w_int(&w, k ? 5 : levels[i].v);
 			srp_mp_w_int(&w, k ? levels[i].v : 5);
 			srp_mp_w_uint(&w, 7);
+			srp_mp_w_uint(&w, 0);
 			CU_ASSERT_EQUAL(apply(&r, &key, buf, srp_mp_w_len(&w), SRP_REPLICA_GR, &out) == 0,
 			                levels[i].good);
 			key.k[2]++;
@@ -746,6 +806,8 @@ CU_TestInfo ecs_police_tests[] = {
 	{"a record a second", test_turns},
 	{"recovered at every level", test_recovered},
 	{"how old tokens are", test_ages},
+	{"a direction without packets", test_idle_way},
+	{"another rate", test_commit},
 	{"records that are refused", test_refusals},
 	{"counters by name", test_stats},
 	{"what is named and not there", test_lint},
