@@ -114,26 +114,28 @@ t.say("before the first flow checkpoint there is no row for it")
 calls = {i: t.add("a", i) for i in range(1, 6)}
 plain = t.add("a", 9, more="rulebase plain")
 t.quiet()
-t.equal(rows(), {"ACS_FLOW_INFO": None, "DEL_ACS_FLOW_INFO": None}, "sessions alone: neither row")
+t.equal(rows(), {"ACS_FLOW_INFO": None, "DEL_ACS_FLOW_INFO": None}, "FR-156: sessions alone: neither row")
 for kind in ("Full Checkpoint", "ACS_CALL_INFO", "ACS_SESS_INFO"):
-    t.check(t.sent("a", kind) >= 6, f"{kind} was sent for the six sessions")
+    t.check(t.sent("a", kind) >= 6, f"FR-183: {kind} was sent for the six sessions")
 flow(1, 7002)
 flow(1, 7009)
 flow(9, 7001)
 t.quiet()
 t.equal(rows(), {"ACS_FLOW_INFO": None, "DEL_ACS_FLOW_INFO": None},
-        "a rule not named, an action without flow-recovery, a subscriber without scheme: still neither")
+        "FR-002, FR-089, FR-103: a rule not named, an action without flow-recovery, a subscriber without "
+        "scheme: still neither")
 t.equal(at("b", 1) + at("b", 9), [], "the standby has none of these flows")
 
 t.say("by name")
 flow(1, 7001)
-t.becomes(lambda: at("b", 1), ["exact"], "the standby has the flow of the rule named exactly")
+t.becomes(lambda: at("b", 1), ["exact"], "FR-105, FR-106: the standby has the flow of the rule named exactly")
 t.equal(rows(), {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": None},
-        "now there is the one row, with 1 sent")
+        "FR-157: now there is the one row, with 1 sent")
 for port in (7003, 7004, 7005, 7006):
     flow(1, port)
 t.becomes(lambda: at("b", 1), ["a-mid-b", "exact", "group", "my-video", "voice-1"],
-          "starts-with, ends-with, contains; a group under its own name, though its member is not listed")
+          "FR-102, FR-107: starts-with, ends-with, contains; FR-006, FR-095: a group under its own name, though "
+          "its member is not listed")
 t.equal({f["checkpointed"] for f in t.flows("a", rule="exact")}, {True, False},
         "flows on A say whether they are checkpointed: not that of the subscriber without scheme")
 f = t.flow("b", subscriber=sub4(1), rule="exact")
@@ -144,10 +146,10 @@ t.say("the limit of a call: five")
 flow(1, 7001, 31001)
 flow(1, 7001, 31002)
 t.quiet()
-t.equal(len(at("b", 1)), 5, "the sixth and seventh of a call are not checkpointed")
+t.equal(len(at("b", 1)), 5, "FR-015: the sixth and seventh of a call are not checkpointed")
 t.equal(t.counter("a", "limit_call"), 2, "counted")
 flow(2, 7001)
-t.becomes(lambda: at("b", 2), ["exact"], "another call has its own")
+t.becomes(lambda: at("b", 2), ["exact"], "FR-121: another call has its own")
 t.ctl("a", f"clear active-charging flows callid {calls[1]}")
 t.becomes(lambda: at("b", 1), [], "cleared flows are deleted on the standby")
 t.equal(rows()["DEL_ACS_FLOW_INFO"], rows()["ACS_FLOW_INFO"] - 1,
@@ -157,13 +159,13 @@ for sport in range(31010, 31017):
 t.becomes(lambda: len(at("b", 1)), 5, "again five of seven")
 t.becomes(lambda: sorted(f["subscriber_port"] for f in t.flows("b", subscriber=sub4(1))),
           [31010, 31012, 31013, 31014, 31015],
-          "when one idles out, its slot goes to the oldest that waits")
+          "FR-050: when one idles out, its slot goes to the oldest that waits")
 
 t.say("deleted when idle")
 sent = rows()
 flow(3, 7008)
 t.becomes(lambda: at("b", 3), ["brief"], "a flow with an idle timeout of a second")
-t.becomes(lambda: at("b", 3), [], "is deleted on the standby when it has been idle")
+t.becomes(lambda: at("b", 3), [], "FR-158: is deleted on the standby when it has been idle")
 t.equal({k: v - sent[k] for k, v in rows().items()}, {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": 1},
         "one record each")
 
@@ -181,12 +183,12 @@ t.ctl("a", f"clear active-charging flows callid {calls[5]}")
 time.sleep(2.5)
 t.quiet()
 t.equal({k: v - sent[k] for k, v in rows().items()}, {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": 0},
-        "a flow that ended before its delay: neither a checkpoint nor a deletion")
+        "FR-097: a flow that ended before its delay: neither a checkpoint nor a deletion")
 
 t.say("the other kinds")
 t.becomes(lambda: echo(users[2, 7001, 0], servers[7001], b"again", (v4(20), 7001))
           and t.sent("a", "UPDATE_CLPSTATS"),
-          lambda n: n >= 1, "UPDATE_CLPSTATS for a call with traffic, now and then", 12)
+          lambda n: n >= 1, "FR-179: UPDATE_CLPSTATS for a call with traffic, now and then", 12)
 t.check("INVALIDATE_CRR" not in t.checkpoints("a"),
         "no call was deleted yet: no row INVALIDATE_CRR")
 t.ctl("a", f"session delete callid {calls[3]}")
@@ -200,10 +202,10 @@ for kind in ("ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_CALL_INFO", "ACS_SESS_IN
              "Full Checkpoint", "ACS_USAGE_INFO",
              "UPDATE_CLPSTATS", "INVALIDATE_CRR"):
     t.equal(received.get(kind, {}).get("received"), sent[kind]["sent"],
-            f"{kind}: received on B = sent by A")
+            f"FR-155, FR-164: {kind}: received on B = sent by A")
     t.equal(sent[kind]["attempted"],
             sent[kind]["sent"] + sent[kind]["rate_limited"] + sent[kind]["encode_failed"]
-            + sent[kind]["encode_ignored"], f"{kind}: attempted is accounted for")
+            + sent[kind]["encode_ignored"], f"FR-165: {kind}: attempted is accounted for")
 t.balanced("a", "b")
 t.end()
 END

@@ -161,7 +161,7 @@ t.equal([s["callid"] for s in t.sessions("b")], [s["callid"] for s in sessions],
         "the same sessions")
 t.equal(len(t.flows("b")), flows, "as many flows as it had")
 for port, rule in EXPECT.items():
-    t.equal(on("b", port), (rule, True), f"B: TCP port {port} is on rule {rule}, recovered")
+    t.equal(on("b", port), (rule, True), f"FR-001: B: TCP port {port} is on rule {rule}, recovered")
 for what, sport, proto, rule in (("UDP", 21001, 17, "voice"), ("DNS", 21002, 17, "names"),
                                  ("IPv6 UDP", 21004, 17, "voice")):
     t.equal(on("b", sport, proto), (rule, True), f"B: {what} is on rule {rule}, recovered")
@@ -176,12 +176,12 @@ base = t.volumes("b", callid=call)
 request("web", "later.test")
 request("web6", "later.test")
 push(*conns["tls"], b"\x17\x03\x03 data")
-t.equal(on("b", 20001), ("web", True), "a request that matches another rule does not move its flow")
-t.equal(t.counter("b", "http_requests"), analyzed, "no TCP analyzer looked at it")
+t.equal(on("b", 20001), ("web", True), "FR-019: a request that matches another rule does not move its flow")
+t.equal(t.counter("b", "http_requests"), analyzed, "FR-051: no TCP analyzer looked at it")
 t.check("later" not in t.volumes("b", callid=call), "nothing is charged to the other rule")
 t.check(t.volumes("b", callid=call)["web"][1] > base["web"][1]
         and t.volumes("b", callid=call)["web"][3] > base["web"][3],
-        "its bytes are on its rule, both ways")
+        "FR-001: its bytes are on its rule, both ways")
 queries = t.counter("b", "dns_queries")
 ask("second.test")
 t.becomes(lambda: t.counter("b", "dns_queries"), queries + 1,
@@ -191,8 +191,8 @@ echo(six, six_server, b"voice goes on", (v6(20), 7001))
 mid = t.counter("b", "flows_mid_stream")
 request("volatile", "volatile.test")
 t.equal(on("b", 20004), ("any", False),
-        "the flow that was not recovered goes by the L3/L4 rule, and is not called recovered")
-t.equal(t.counter("b", "flows_mid_stream"), mid + 1, "counted as begun in mid-stream")
+        "FR-011: the flow that was not recovered goes by the L3/L4 rule, and is not called recovered")
+t.equal(t.counter("b", "flows_mid_stream"), mid + 1, "FR-011: counted as begun in mid-stream")
 push(*conns["plain"], b"goes on\n" * 100)
 t.equal(on("b", 20007), ("any", False), "so does one that has no application")
 
@@ -224,7 +224,7 @@ t.check(on("b", 20006) in (("any", False), "0 flows"), "which is not the recover
         on("b", 20006))
 
 t.say("idleness ends a recovered flow")
-t.becomes(lambda: on("b", 21003, 17), "0 flows", "the silent one with 3 s is gone", 6)
+t.becomes(lambda: on("b", 21003, 17), "0 flows", "FR-049: the silent one with 3 s is gone", 6)
 t.equal(on("b", 21001, 17), ("voice", True), "the others are not")
 
 t.say("A returns, and takes over as planned; then B is killed")

@@ -45,12 +45,12 @@ while time.monotonic() < end and len(t.flows("b")) < 80:
 t.equal(len(t.flows("a")), 80, "80 flows at once")
 t.equal(len(t.flows("b")), 80, "all are on the standby in the end")
 t.check(any(s[0] < 80 and s[2] > 0 for s in seen), "some had to wait", seen[:5])
-t.check(not unsound, f"attempted = sent + rate limited in all of {len(seen)} readings", unsound[:3])
+t.check(not unsound, f"FR-184: attempted = sent + rate limited in all of {len(seen)} readings", unsound[:3])
 t.quiet()
 row = t.checkpoints("a")["ACS_FLOW_INFO"]
 t.equal(row["sent"], 80, "80 were sent")
-t.equal(row["rate_limited"], 60, "60 of 80 were refused once: the burst is 20")
-t.equal(row["attempted"], 140, "140 were attempted")
+t.equal(row["rate_limited"], 60, "FR-178: 60 of 80 were refused once: the burst is 20")
+t.equal(row["attempted"], 140, "FR-178: 140 were attempted")
 t.say("deletions are limited as well")
 said = t.refused("b", "clear active-charging flows all")
 t.check(said and "Failure: " in said and "0" not in said.split("Failure: ")[1],
@@ -63,7 +63,7 @@ t.equal((row["sent"], row["attempted"]), (80, 80 + row["rate_limited"]),
         "80 sent, the rest rate limited")
 t.check(row["rate_limited"] > 0, "some had to wait")
 others = {k: r["rate_limited"] for k, r in t.checkpoints("a").items() if "ACS_FLOW_INFO" not in k}
-t.equal(set(others.values()), {0}, "no other kind is ever rate limited")
+t.equal(set(others.values()), {0}, "FR-159: no other kind is ever rate limited")
 t.balanced("a", "b")
 
 t.say("a planned switchover does not wait for the limit")

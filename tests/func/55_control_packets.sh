@@ -100,7 +100,7 @@ for i, (mode, takes) in enumerate(TAKES.items(), 1):
             want["web" if kind == "payload" or kind in takes else "any"].append(p)
         return {n: volume(ps, v4(10)) for n, ps in want.items() if ps}
     t.becomes(lambda: t.volumes("a", callid=call), lambda got: got == expected(),
-              f"charged to the application: payload{''.join(', ' + x for x in sorted(takes))}; the rest by the L3/L4 rule")
+              f"FR-091, FR-093, FR-094: charged to the application: payload{''.join(', ' + x for x in sorted(takes))}; the rest by the L3/L4 rule")
     kinds = phase(packets())
     t.check(kinds.count("setup") == 3 and kinds.count("mid") >= 2 and kinds.count("tear") >= 3,
             f"the connection had set-up, payload, mid-session and tear-down packets: {len(kinds)}",
@@ -110,7 +110,7 @@ for i, (mode, takes) in enumerate(TAKES.items(), 1):
     if "mid" in takes:
         t.check(alive, "after its last answer the flow is checkpointed")
         t.equal(deleted, 0 if "tear" in takes else 1,
-                "its checkpoint was not taken back" + ("" if "tear" in takes
+                "FR-093, FR-094: its checkpoint was not taken back" + ("" if "tear" in takes
                                                        else " before it closed"))
     else:
         runs = sum(1 for x, y in zip(kinds, kinds[1:]) if x == "payload" and y == "mid")
@@ -167,7 +167,7 @@ for _ in range(20):
 t.quiet()
 last = flow_rows()
 t.equal((good, last[0] - first[0], last[1] - first[1]), (20, 20, 20),
-        "twenty alternations: twenty deletions, twenty checkpoints")
+        "FR-092: twenty alternations: twenty deletions, twenty checkpoints")
 t.takeover("a", "b")
 t.equal(there(), [("web", True)], "after kill -9 of A the flow is recovered")
 before = t.volumes("b", callid=call)

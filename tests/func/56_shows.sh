@@ -89,7 +89,7 @@ t.say("the checkpoint tables")
 text = t.ctl("a", "show srp checkpoint statistics")
 t.equal(t.ctl("a", "show srp checkpoint statistics sessmgr all").split("=\n")[0].count("\n"),
         text.split("=\n")[0].count("\n"),
-        "with `sessmgr all`: the same table")
+        "FR-161: with `sessmgr all`: the same table")
 titles = ["Checkpoints Rate limited", "Bytes sent", "External_audit_in_progress",
           "Recovery in progress", "Write list congested",
           "Invalid GR state", "Session not ready for recovery", "Encoding failure ignored",
@@ -99,11 +99,11 @@ titles = ["Checkpoints Rate limited", "Bytes sent", "External_audit_in_progress"
           "Checkpoint rate(now)", "Encoding attempted", "Messages sent", "Checkpoint-type"]
 lines = [l.rstrip() for l in text.splitlines()]
 at = lines.index("SRP Session Checkpoint Sent Statistics")
-t.equal(lines[at + 1], "=" * 38, "the title is underlined")
+t.equal(lines[at + 1], "=" * 38, "FR-162: the title is underlined")
 for i, title in enumerate(titles):
     line = lines[at + 2 + i]
     t.check(re.fullmatch(re.escape(title) + r"(-+\+| +\|)( +\|)*", line) is not None,
-            f"ladder line {i + 1}: {title}", line)
+            f"FR-162: ladder line {i + 1}: {title}", line)
 t.equal(lines[at + 2 + 15].count("|"), 15, "fifteen columns")
 end = next(i for i in range(at + 18, len(lines)) if lines[i].startswith("=" * 90))
 data = [l for l in lines[at + 18:end] if l]
@@ -111,14 +111,22 @@ names = []
 for l in data:
     m = re.fullmatch(r" *(.+?)((?: +\d+){15})", l)
     t.check(m is not None,
-            f"row: a name and fifteen numbers: {l.split('  ')[0].strip() or l.strip()[:17]}", l)
+            f"FR-163: row: a name and fifteen numbers: {l.split('  ')[0].strip() or l.strip()[:17]}", l)
     if m:
         names.append(m.group(1))
         row = t.checkpoints("a")[m.group(1)]
         v = [int(x) for x in m.group(2).split()]
         t.equal((v[0], v[1], v[13], v[14]), (row["sent"], row["attempted"], row["bytes_sent"],
                                              row["rate_limited"]), f"{m.group(1)}: as in JSON")
-t.equal(names[-1], "Full Checkpoint", "the last row is Full Checkpoint")
+t.equal(names[-1], "Full Checkpoint", "FR-163, FR-183: the last row is Full Checkpoint")
+t.quiet()
+sent = t.checkpoints("a")
+wire = t.counter("a", "bytes_out")
+total = sum(r["bytes_sent"] for r in sent.values())
+t.check(all(r["bytes_sent"] >= 4 * r["sent"] for r in sent.values()) and total < wire < 2 * total + 100000,
+        f"FR-177: bytes of records are those of the link less frames and digests: {total} of {wire}")
+d = sent["DEL_ACS_FLOW_INFO"]
+t.check(d["bytes_sent"] % d["sent"] == 0, "FR-177: records of one size: bytes divide by messages", d)
 t.check({"ACS_FLOW_INFO", "DEL_ACS_FLOW_INFO", "ACS_SESS_INFO", "ACS_CALL_INFO",
          "ACS_USAGE_INFO"} <= set(names), "rows of all that was sent", names)
 
@@ -130,7 +138,7 @@ def of(instance):
 
 both = {k: of(1).get(k, 0) + of(2).get(k, 0) for k in {**of(1), **of(2)}}
 t.equal(both, {k: r["sent"] for k, r in t.checkpoints("a").items()},
-        "the instances add up to the whole")
+        "FR-161: the instances add up to the whole")
 t.check(re.search(r"^Number of Sessmgrs: +2$", text, re.M)
         and re.search(r"Sessmgrs in Active-Connected state: +2$", text, re.M),
         "upper part: two session managers, active and connected")

@@ -3,6 +3,7 @@
 
 #include "recovery_kit.h"
 
+/* FR-168 */
 static void first_fc(void)
 {
 	struct kit k = {0};
@@ -20,6 +21,7 @@ static void first_fc(void)
 	kit_fini(&k);
 }
 
+/* FR-172 */
 static void young_parent(void)
 {
 	struct kit k = {0};
@@ -69,6 +71,7 @@ static void flush_takes_the_young(void)
 	kit_fini(&k);
 }
 
+/* FR-169 */
 static void invalidate(void)
 {
 	struct kit k = {0};
@@ -92,6 +95,7 @@ static void invalidate(void)
 	kit_fini(&k);
 }
 
+/* FR-173 */
 static void gr_state(void)
 {
 	struct kit k = {0};
@@ -115,6 +119,7 @@ static void gr_state(void)
 	kit_fini(&k);
 }
 
+/* FR-174 */
 static void congested(void)
 {
 	static uint8_t buf[KIT_BUF];
@@ -139,6 +144,7 @@ static void congested(void)
 	kit_fini(&k);
 }
 
+/* FR-175 */
 static void recovery(void)
 {
 	struct kit k = {0};
@@ -163,6 +169,7 @@ static void recovery(void)
 	kit_fini(&k);
 }
 
+/* FR-176, FR-185: it counts changes, nothing is attempted. */
 static void audit(void)
 {
 	static uint8_t buf[KIT_BUF];
@@ -211,6 +218,7 @@ static void first_reason(void)
 	kit_fini(&k);
 }
 
+/* FR-170, FR-171 */
 static void encoding(void)
 {
 	struct kit k = {0};
@@ -231,7 +239,7 @@ static void encoding(void)
 	kit_fini(&k);
 }
 
-/* The limiter: 50 flows at once, 20 over the burst: 30 sent, 50 attempted, 20 limited; after the
+/* FR-178, the limiter: 50 flows at once, 20 over the burst: 30 sent, 50 attempted, 20 limited; after the
  * retry 50, 70, 20. */
 static void limiter(void)
 {

@@ -16,6 +16,7 @@ static uint64_t feed(struct stats_rate *r, uint64_t count, uint64_t rate, uint64
 	return count;
 }
 
+/* FR-166, FR-167 */
 static void test_steady(void)
 {
 	struct stats_rate r = {0};
@@ -49,6 +50,21 @@ static void test_step(void)
 	feed(&r, c, 0, 4901, 4910);
 	CU_ASSERT_EQUAL(stats_rate_now(&r, 4910 * SEC), 0);
 	CU_ASSERT_TRUE(stats_rate_long(&r, 4910 * SEC) > 500);
+}
+
+/* FR-167: 1000 a second for three minutes, then none: a tenth of it at 30 minutes, 0 at 33. */
+static void test_three_minutes(void)
+{
+	struct stats_rate r = {0};
+	uint64_t c = feed(&r, 0, 0, 1, 1), l;
+
+	c = feed(&r, c, 1000, 1, 181);
+	CU_ASSERT_EQUAL(stats_rate_now(&r, 181 * SEC), 1000);
+	c = feed(&r, c, 0, 181, 1801);
+	l = stats_rate_long(&r, 1801 * SEC);
+	CU_ASSERT_TRUE(l >= 95 && l <= 105);
+	feed(&r, c, 0, 1801, 2041);
+	CU_ASSERT_EQUAL(stats_rate_long(&r, 2041 * SEC), 0);
 }
 
 static void test_no_news_is_none(void)
@@ -123,6 +139,7 @@ static void test_often_and_large(void)
 CU_TestInfo stats_rate_tests[] = {
 	{"a steady rate is found in both windows", test_steady},
 	{"a step shows now at once and slowly in 30 minutes", test_step},
+	{"three minutes of load", test_three_minutes},
 	{"what is not fed counts as none", test_no_news_is_none},
 	{"a gap gives its mean", test_gap},
 	{"a wrapped count goes on, a cleared one starts over", test_wrap_and_clear},
