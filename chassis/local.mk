@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
 	%D%/cli/show_content.c	%D%/cli/config_content.c	%D%/cli/database.c	%D%/cli/database.h	\
-	%D%/cli/config_record.c	%D%/cli/config_words.c	\
+	%D%/cli/config_files.c	%D%/cli/config_record.c	%D%/cli/config_words.c	\
 	%D%/cli/config_edit.c	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
 	%D%/cli/show_limits.c		\
 	%D%/license.c	%D%/license.def	%D%/license.h	\
@@ -16,7 +16,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/pipe.c	%D%/cli/pipe.h	%D%/cli/shell.c	%D%/cli/shell.h	\
 	%D%/cli/show.h	%D%/cli/show_checkpoint.c	%D%/cli/show_ecs.c	%D%/cli/show_kpi.c	%D%/cli/bulk.c	%D%/cli/bulk.def	%D%/cli/bulk.h	%D%/cli/config_bulk.c	%D%/task/sct_bulk.c	%D%/task/sct_bulk_show.c	%D%/task/sup_bulk.c	%D%/cli/show_rules.c	\
 	%D%/cli/show_debug.c	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
-	%D%/cli/show_tasks.c	\
+	%D%/cli/show_records.c	%D%/cli/show_tasks.c	\
 	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	%D%/task/sct_config.c	%D%/task/sct_entered.c	\
 	%D%/task/sct_op.c	%D%/task/sct_show.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
@@ -33,6 +33,8 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/open.c	%D%/task/privilege.c	%D%/task/privilege.h	%D%/task/seccomp.c	\
 	%D%/task/crash.c	%D%/task/crash.h	\
 	%D%/task/background.c	%D%/task/background.h	%D%/task/commit.c	%D%/task/sup_commit.c	\
+	%D%/task/cdrmod.c	%D%/task/record_files.c	%D%/task/record_files.h	\
+	%D%/task/record_ring.c	%D%/task/record_ring.h	%D%/task/sess_record.c	%D%/task/sup_record.c	\
 	%D%/task/rule_slab.c	%D%/task/running.c	%D%/task/running.h	%D%/task/sct_commit.c	\
 	%D%/task/sup_crash.c	%D%/task/sup_oper.c	%D%/task/sup_sr.c	%D%/task/sup_standby.c	\
 	%D%/task/spawn.c	%D%/task/supervisor.c	%D%/task/supervisor_impl.h	%D%/task/task.c	\

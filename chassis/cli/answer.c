@@ -170,6 +170,11 @@ static const struct stats_col limit_cols[] = {
 	{"rate_down", "Rate-Down", 10, false}, {"conformed_bytes_down", "Conf-Down", 10, false},
 	{"violated_bytes_down", "Viol-Down", 10, false},
 };
+static const struct stats_col quota_cols[] = {
+	{"callid", "Callid", 8, true}, {"rating_group", "Rating-Group", 12, false},
+	{"grants", "Grants", 6, false}, {"granted_bytes", "Granted-Bytes", 14, false},
+	{"used_bytes", "Used-Bytes", 14, false}, {"left_bytes", "Left-Bytes", 14, false},
+};
 static const struct stats_col loss_cols[] = {
 	{"number", "No.", 4, false},
 	{"kind", "Kind", 9, true},
@@ -215,6 +220,8 @@ static const struct {
 				    none_cols, 0, "Total replicas"},
 	[CHASSIS_LAYOUT_DYNRULES] = {CHASSIS_QUERY_DYNRULE, "dynamic_rules", STATS_TABLE_PLAIN,
 				     COLS(dynrule_cols), "Total rules"},
+	[CHASSIS_LAYOUT_QUOTAS] = {CHASSIS_QUERY_QUOTA, "quotas", STATS_TABLE_PLAIN,
+				   COLS(quota_cols), "Total rating groups"},
 	[CHASSIS_LAYOUT_BEARERS] = {CHASSIS_QUERY_BEARER, "bearers", STATS_TABLE_PLAIN,
 				    COLS(bearer_cols), "Total bearers"},
 	[CHASSIS_LAYOUT_LIMITS] = {CHASSIS_QUERY_LIMIT, "rate_limits", STATS_TABLE_PLAIN,

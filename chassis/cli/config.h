@@ -84,6 +84,20 @@ struct chassis_srp_config {
 	char peer_name[256];      /**< DNS name that the peer's certificate must carry */
 };
 
+/** Files of records: `edr-module` (EDRs, reporting EDRs, FDRs), `udr-module`. */
+enum chassis_record_module { CHASSIS_RECORDS_EDR, CHASSIS_RECORDS_UDR, CHASSIS_RECORDS__N };
+struct chassis_record_conf {
+	bool present;
+	char context[80];
+	char directory[CHASSIS_PATH_MAX]; /**< where a directory `edr` or `udr` is made */
+	char name[32];            /**< that file names begin with; default the host's */
+	char current[16];         /**< in front of the name of a file that is being written */
+	uint32_t rotate_records;  /**< a file is complete with so many records, */
+	uint32_t rotate_s;        /**< or so long after it was begun, */
+	uint64_t rotate_bytes;    /**< or before it would be longer */
+	bool headers;             /**< a first line with the names of the fields */
+};
+
 struct chassis_config {
 	char hostname[64];        /**< `system hostname`, default "chassis" */
 	uint32_t sessmgrs;        /**< `task facility sessmgr max N`, 1 to CHASSIS_SESSMGRS_MAX */
@@ -99,6 +113,7 @@ struct chassis_config {
 	struct chassis_bulk bulk; /**< bulk statistics */
 	char bulk_dir[CHASSIS_PATH_MAX]; /**< `directory` (ours) of their files; empty: none is written */
 	struct chassis_srp_config srp;
+	struct chassis_record_conf records[CHASSIS_RECORDS__N];
 	struct chassis_iface iface[CHASSIS_IFACES_MAX];
 	size_t niface;
 	struct chassis_pool pool[CHASSIS_POOLS_MAX];

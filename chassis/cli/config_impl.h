@@ -46,6 +46,7 @@ struct cfg {
 	struct ecs_bandwidth_policy *policy;
 	struct ecs_qos_group *qos_group;
 	struct ecs_record_format *record;
+	struct chassis_record_conf *files; /**< of the module whose block is open */
 	uint32_t cf_policy;        /**< whose block is open */
 	int opened;                /**< what an operator's shell opened for this line; -1: nothing */
 	bool has_opened;           /**< `opened` says something: an operator's line */

@@ -140,6 +140,24 @@ static void srp(const struct print *p, const struct chassis_srp_config *s)
 	line(p, 2, "#exit");
 }
 
+static void records(const struct print *p, const struct chassis_record_conf *r, const char *module)
+{
+	/* files are the chassis' own */
+	if (p->common)
+		return;
+	line(p, 2, "%s active-charging-service", module);
+	path(p, 3, "file directory", r->directory);
+	if (r->name[0])
+		line(p, 3, "file name %s", r->name);
+	line(p, 3, "file current-prefix %s", r->current);
+	line(p, 3, "file rotation num-records %u", r->rotate_records);
+	line(p, 3, "file rotation time %u", r->rotate_s);
+	line(p, 3, "file rotation volume %llu", (unsigned long long)r->rotate_bytes);
+	if (!r->headers)
+		line(p, 3, "no file headers");
+	line(p, 2, "#exit");
+}
+
 /* The contexts have no list of their own: each is printed where it is named first. */
 static void context(const struct print *p, const char *name)
 {
@@ -158,14 +176,18 @@ static void context(const struct print *p, const char *name)
 			apn(p, &c->apn[i]);
 	if (c->srp.present && strcmp(c->srp.context, name) == 0)
 		srp(p, &c->srp);
+	for (unsigned i = 0; i < CHASSIS_RECORDS__N; i++)
+		if (c->records[i].present && strcmp(c->records[i].context, name) == 0)
+			records(p, &c->records[i], i == CHASSIS_RECORDS_UDR ? "udr-module" : "edr-module");
 	line(p, 1, "#exit");
 }
 
 static void contexts(const struct print *p)
 {
 	const struct chassis_config *c = p->c;
-	const char *seen[CHASSIS_IFACES_MAX + CHASSIS_POOLS_MAX + CHASSIS_APNS_MAX + 1];
-	size_t n = 0, total = c->niface + c->npool + c->napn + (c->srp.present ? 1 : 0);
+	const char *seen[CHASSIS_IFACES_MAX + CHASSIS_POOLS_MAX + CHASSIS_APNS_MAX + 1 + CHASSIS_RECORDS__N];
+	size_t n = 0, srp_at = c->niface + c->npool + c->napn,
+	       total = srp_at + 1 + (p->common ? 0 : CHASSIS_RECORDS__N);
 
 	for (size_t i = 0; i < total; i++) {
 		size_t k = i;
@@ -178,8 +200,12 @@ static void contexts(const struct print *p)
 			name = c->pool[k].context;
 		else if ((k -= c->npool) < c->napn)
 			name = c->apn[k].context;
+		else if ((k -= c->napn) == 0)
+			name = c->srp.present ? c->srp.context : "";
 		else
-			name = c->srp.context;
+			name = c->records[k - 1].present ? c->records[k - 1].context : "";
+		if (!name[0])
+			continue;
 		for (size_t j = 0; j < n && !old; j++)
 			old = strcmp(seen[j], name) == 0;
 		if (!old) {

@@ -73,6 +73,10 @@ void chassis_show_license(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_databases(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_content(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_config(const struct chassis_view *v, struct stats_doc *d);
+/** Records of flows and sessions, from the engine to the files. */
+void chassis_show_records(const struct chassis_view *v, struct stats_doc *d);
+/** Charging methods, and which of them are not provided. */
+void chassis_show_methods(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *d);
 
 /** @p name: NULL all. Return false when there is none of that name. */

@@ -15,6 +15,7 @@
 	X(RULE, "session rule", SESSMGR, "callid, operation, name, changed, precedence, status, bearer, qci, arp, mbr up, mbr down, content-id, rating-group, service-identifier, filters") \
 	X(BEARER, "session bearer", SESSMGR, "callid, operation, id, changed, qci, arp, mbr up, mbr down, filters") \
 	X(HANDOFF, "session handoff", SESSMGR, "callid, rat-type") \
+	X(QUOTA, "session quota", SESSMGR, "callid, rating-group, bytes") \
 	X(UNSETTLE, "debug session unsettled", SESSMGR, "callid") \
 	X(CLEAR_STATS, "clear statistics", SESSMGR, "")
 #define X(sym, name, task, args) CHASSIS_CMD_##sym,

@@ -161,6 +161,7 @@ static int live(struct life *l)
 		[CHASSIS_TASK_DEMUXMGR] = &chassis_task_demuxmgr,
 		[CHASSIS_TASK_SESSMGR] = &chassis_task_sessmgr,
 		[CHASSIS_TASK_AAAMGR] = &chassis_task_aaamgr,
+		[CHASSIS_TASK_CDRMOD] = &chassis_task_cdrmod,
 	};
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	int status = EXIT_FAILURE;

@@ -112,7 +112,10 @@ void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c)
 	for (size_t i = 0; i < CHASSIS_SESSMGRS_MAX; i++)
 		sh->listen_instance[i] = sh->tun_acc[i] = sh->tun_core[i] = -1;
 	for (size_t i = 0; i <= CHASSIS_SESSMGRS_MAX; i++)
-		sh->beat_fd[i] = sh->store_fd[i] = sh->ledger_fd[i] = -1;
+		sh->beat_fd[i] = sh->store_fd[i] = sh->ledger_fd[i] = sh->record_fd[i] = -1;
+	sh->record_journal_fd = -1;
+	for (size_t i = 0; i < CHASSIS_RECORDS__N; i++)
+		sh->record_dir[i] = -1;
 	/* A chassis is another one after every start: whoever knew it must know that. */
 	while (getrandom(&sh->incarnation, sizeof(sh->incarnation), 0) != sizeof(sh->incarnation) ||
 	       !sh->incarnation)
@@ -151,7 +154,7 @@ void sup_slabs_close(struct chassis_shared *sh)
 
 /* Memory that outlives the tasks that use it. It cannot be made smaller under them: that would kill who
  * has mapped it. */
-static int memory_open(const char *kind, unsigned instance, uint64_t bytes)
+int sup_memory(const char *kind, unsigned instance, uint64_t bytes)
 {
 	char name[32];
 	int fd, e;
@@ -171,14 +174,16 @@ static int memory_open(const char *kind, unsigned instance, uint64_t bytes)
 
 int sup_memory_open(struct chassis_shared *sh, char *why, size_t cap)
 {
-	sh->entered_fd = memory_open("entered", 0, CHASSIS_ENTERED_BYTES);
+	sh->entered_fd = sup_memory("entered", 0, CHASSIS_ENTERED_BYTES);
 	if (sh->entered_fd < 0)
 		return fail(why, cap, SRP_EIO, "memory of what is entered: %s", strerror(errno));
+	if (sup_records_open(sh) < 0)
+		return fail(why, cap, SRP_EIO, "memory of records: %s", strerror(errno));
 	if (!sh->config || !sh->config->session_recovery)
 		return SRP_OK;
 	for (unsigned i = 1; i <= sh->nsessmgr; i++) {
-		sh->store_fd[i] = memory_open("store", i, CHASSIS_STORE_BYTES);
-		sh->ledger_fd[i] = memory_open("ledger", i, CHASSIS_LEDGER_BYTES);
+		sh->store_fd[i] = sup_memory("store", i, CHASSIS_STORE_BYTES);
+		sh->ledger_fd[i] = sup_memory("ledger", i, CHASSIS_LEDGER_BYTES);
 		if (sh->store_fd[i] < 0 || sh->ledger_fd[i] < 0)
 			return fail(why, cap, SRP_EIO, "memory of session recovery: %s",
 				    strerror(errno));
@@ -474,7 +479,11 @@ void sup_close(struct sup_opened *o)
 		shut(&sh->beat_fd[i]);
 		shut(&sh->store_fd[i]);
 		shut(&sh->ledger_fd[i]);
+		shut(&sh->record_fd[i]);
 	}
+	for (size_t i = 0; i < CHASSIS_RECORDS__N; i++)
+		shut(&sh->record_dir[i]);
+	shut(&sh->record_journal_fd);
 	shut(&sh->listen_control);
 	shut(&sh->service_dev_fd);
 	shut(&sh->state_fd);

@@ -33,7 +33,9 @@ enum need {
 	NEED_TLS            = 1 << 7,
 	NEED_STORE_OWN      = 1 << 8, /* of its instance; a sessmgr reads it only */
 	NEED_LEDGER_OWN     = 1 << 9,
-	NEED_RUNNING        = 1 << 10
+	NEED_RUNNING        = 1 << 10,
+	NEED_RECORDS_OWN    = 1 << 11, /* the queue of its instance */
+	NEED_RECORDS_ALL    = 1 << 12  /* all queues, and what is written of them */
 };
 
 static const unsigned task_needs[CHASSIS_TASK__N] = {
@@ -41,8 +43,9 @@ static const unsigned task_needs[CHASSIS_TASK__N] = {
 	[CHASSIS_TASK_VPNMGR] = NEED_LISTEN_CONTROL | NEED_BEAT_OWN | NEED_STATE | NEED_TLS,
 	[CHASSIS_TASK_DEMUXMGR] = NEED_STEER | NEED_RUNNING,
 	[CHASSIS_TASK_SESSMGR] = NEED_LISTEN_OWN | NEED_BEAT_OWN | NEED_TUN_OWN | NEED_TLS |
-				 NEED_STORE_OWN | NEED_LEDGER_OWN | NEED_RUNNING,
+				 NEED_STORE_OWN | NEED_LEDGER_OWN | NEED_RUNNING | NEED_RECORDS_OWN,
 	[CHASSIS_TASK_AAAMGR] = NEED_STORE_OWN,
+	[CHASSIS_TASK_CDRMOD] = NEED_RECORDS_ALL,
 };
 
 static int by_number(const void *a, const void *b)
@@ -92,6 +95,8 @@ static void judge_instance(struct keeper *k, struct chassis_shared *shared, unsi
 	judge(k, &shared->beat_fd[i], k->needs & NEED_BEAT_OWN && own);
 	judge(k, &shared->store_fd[i], k->needs & NEED_STORE_OWN && own);
 	judge(k, &shared->ledger_fd[i], k->needs & NEED_LEDGER_OWN && own);
+	judge(k, &shared->record_fd[i],
+	      k->needs & NEED_RECORDS_ALL || (k->needs & NEED_RECORDS_OWN && own));
 	if (!i)
 		return;
 	judge(k, &shared->listen_instance[i - 1], k->needs & NEED_LISTEN_OWN && own);
@@ -111,6 +116,9 @@ size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task
 	judge(&k, &shared->steer_map_fd, k.needs & NEED_STEER);
 	judge(&k, &shared->state_fd, k.needs & NEED_STATE);
 	judge(&k, &shared->service_dev_fd, false);
+	judge(&k, &shared->record_journal_fd, k.needs & NEED_RECORDS_ALL);
+	for (unsigned i = 0; i < CHASSIS_RECORDS__N; i++)
+		judge(&k, &shared->record_dir[i], k.needs & NEED_RECORDS_ALL);
 	for (size_t i = 0; i < shared->nhop; i++)
 		judge(&k, &shared->hop[i].fd, k.needs & NEED_TUN_OWN);
 	for (unsigned i = 0; i <= CHASSIS_SESSMGRS_MAX; i++)
@@ -137,6 +145,7 @@ void chassis_privilege_narrow(struct chassis_shared *shared, enum chassis_task t
 		drop(&shared->beat_fd[i]);
 		drop(&shared->store_fd[i]);
 		drop(&shared->ledger_fd[i]);
+		drop(&shared->record_fd[i]);
 		if (!i)
 			continue;
 		drop(&shared->listen_instance[i - 1]);

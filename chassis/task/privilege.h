@@ -18,7 +18,7 @@ void chassis_privilege_close(int *keep, size_t n);
  * @param keep  room for CHASSIS_KEEP_MAX
  * @return how many are kept
  */
-#define CHASSIS_KEEP_MAX (6 * CHASSIS_SESSMGRS_MAX + CHASSIS_HOPS_MAX + 16)
+#define CHASSIS_KEEP_MAX (7 * CHASSIS_SESSMGRS_MAX + CHASSIS_HOPS_MAX + 16)
 size_t chassis_privilege_shared(struct chassis_shared *shared, enum chassis_task task,
                                 unsigned instance, int *keep);
 /** Closes what was kept for other instances: this process is @p instance now. */

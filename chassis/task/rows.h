@@ -46,6 +46,11 @@
 	X(conformed_packets_down, u) X(conformed_bytes_down, u) X(exceeded_packets_down, u) \
 	X(exceeded_bytes_down, u) X(violated_packets_down, u) X(violated_bytes_down, u)
 
+/** sessmgr, one per rating group of a call that is under credit control. */
+#define CHASSIS_ROW_QUOTA(X) \
+	X(instance, u) X(callid, u) X(rating_group, u) X(grants, u) X(granted_bytes, u) \
+	X(used_bytes, u) X(used_packets, u) X(left_bytes, u)
+
 /** vpnmgr, one: `show srp info`. */
 #define CHASSIS_ROW_SRP(X) \
 	X(context, s) X(local_address, s) X(chassis_state, s) X(chassis_mode, s) \
@@ -78,6 +83,7 @@
 	X(DYNRULE, "dynamic-rules", SESSMGR, CHASSIS_ROW_DYNRULE) \
 	X(BEARER, "bearers", SESSMGR, CHASSIS_ROW_BEARER) \
 	X(LIMIT, "rate-limits", SESSMGR, CHASSIS_ROW_LIMIT) \
+	X(QUOTA, "quota", SESSMGR, CHASSIS_ROW_QUOTA) \
 	X(SRP, "srp", VPNMGR, CHASSIS_ROW_SRP) \
 	X(REPLICA, "replica", SESSMGR, CHASSIS_ROW_REPLICA) \
 	X(LOSS, "loss", VPNMGR, CHASSIS_ROW_LOSS)

@@ -273,6 +273,7 @@ void sct_job_gone(struct sct *s, enum chassis_task task, unsigned instance);
 void sct_give_rule(struct sct_op *op, const struct chassis_match *m);
 void sct_give_bearer(struct sct_op *op, const struct chassis_match *m);
 void sct_give_handoff(struct sct_op *op, const struct chassis_match *m);
+void sct_give_quota(struct sct_op *op, const struct chassis_match *m);
 void sct_give_unsettle(struct sct_op *op, const struct chassis_match *m);
 
 /* --- sct_load.c ----------------------------------------------------------------------------- */

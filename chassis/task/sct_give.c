@@ -122,6 +122,18 @@ void sct_give_handoff(struct sct_op *op, const struct chassis_match *m)
 	sct_job_command(op, &c, &w, 2);
 }
 
+void sct_give_quota(struct sct_op *op, const struct chassis_match *m)
+{
+	static const struct sct_command c = {CHASSIS_CMD_QUOTA, true, TIME_S, "done"};
+	uint8_t buf[32];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	put_num(&w, m, "callid");
+	put_num(&w, m, "rating");
+	put_num(&w, m, "bytes");
+	sct_job_command(op, &c, &w, 3);
+}
+
 void sct_give_unsettle(struct sct_op *op, const struct chassis_match *m)
 {
 	static const struct sct_command c = {CHASSIS_CMD_UNSETTLE, true, TIME_S, "done"};

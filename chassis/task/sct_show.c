@@ -125,6 +125,8 @@ static void simple(struct sct_op *op,
 SIMPLE(srp_kinds, chassis_show_kinds)
 SIMPLE(srp_statistics, chassis_show_srp_statistics)
 SIMPLE(crash_list, chassis_show_crashes)
+SIMPLE(records, chassis_show_records)
+SIMPLE(methods, chassis_show_methods)
 SIMPLE(config_errors, chassis_show_config_errors)
 
 static void tasks(struct sct_op *op, const struct chassis_match *m)
@@ -381,6 +383,11 @@ static void rate_limits(struct sct_op *op, const struct chassis_match *m)
 	sct_job_rows(op, CHASSIS_LAYOUT_LIMITS, callid_of(m), 0);
 }
 
+static void quotas(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_job_rows(op, CHASSIS_LAYOUT_QUOTAS, callid_of(m), 0);
+}
+
 static void subscribers(struct sct_op *op, const struct chassis_match *m)
 {
 	sct_job_rows(op,
@@ -533,6 +540,10 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SERVICE] = service,
 	[CHASSIS_EXEC_SUBSCRIBERS] = subscribers,
 	[CHASSIS_EXEC_BEARERS] = bearers,
+	[CHASSIS_EXEC_QUOTAS] = quotas,
+	[CHASSIS_EXEC_QUOTA_GRANT] = sct_give_quota,
+	[CHASSIS_EXEC_RECORDS] = records,
+	[CHASSIS_EXEC_METHODS] = methods,
 	[CHASSIS_EXEC_DEBUG_INFO] = debug_info,
 	[CHASSIS_EXEC_CONFIGURATION] = configuration,
 	[CHASSIS_EXEC_CONFIG_ERRORS] = config_errors,

@@ -8,6 +8,7 @@
 
 #include "chassis/task/commands.h"
 #include "ecs/dynamic.h"
+#include "ecs/quota.h"
 #include "srp/err.h"
 
 static const char *const status_text[] = {
@@ -106,6 +107,16 @@ static int give_bearer(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, c
 	return rc;
 }
 
+static int give_quota(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r)
+{
+	uint32_t rating = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	uint64_t bytes = srp_mp_uint(r, ECS_QUOTA_MAX);
+
+	if (r->err)
+		return SRP_EFORMAT;
+	return ecs_quota_grant(s->engine, callid, rating, bytes, chassis_now());
+}
+
 int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, struct srp_mp_r *r,
                  char *text, size_t cap)
 {
@@ -119,6 +130,8 @@ int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, s
 		return give_rule(s, callid, r, text, cap);
 	if (cmd == CHASSIS_CMD_BEARER)
 		return give_bearer(s, callid, r, text, cap);
+	if (cmd == CHASSIS_CMD_QUOTA)
+		return give_quota(s, callid, r);
 	return ecs_session_handoff(s->engine, callid, (uint8_t)srp_mp_uint(r, ECS_RAT__N - 1),
 	                           chassis_now());
 }

@@ -96,7 +96,9 @@ const struct ecs_engine_ops sessmgr_engine_ops = {.session_up = session_up,
                                                   .session_down = session_down,
                                                   .send = sessmgr_tun_send,
                                                   .rate = sessmgr_rate,
-                                                  .release = sessmgr_tun_release};
+                                                  .release = sessmgr_tun_release,
+                                                  .record = sessmgr_record,
+                                                  .recorded = sessmgr_recorded};
 
 static bool demuxmgr_behind(const struct sessmgr *s)
 {

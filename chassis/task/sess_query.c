@@ -10,6 +10,7 @@
 #include "chassis/task/commands.h"
 #include "chassis/task/rows.h"
 #include "ecs/app.h"
+#include "ecs/quota.h"
 #include "srp/err.h"
 
 #define CONTAINER(ptr, type, member) ((type *)(uintptr_t)((uintptr_t)(ptr)-offsetof(type, member)))
@@ -159,13 +160,31 @@ static const char *usage_rule(struct ecs_engine *e, const struct ecs_usage *u)
 	return r ? r->rule : ecs_service_stats_name(ecs_engine_service(e), u->stats);
 }
 
+/* What a volume is of: a rating group with the content-id beside it. */
+static void usage_id(const struct ecs_usage *u, char *text, size_t cap)
+{
+	text[0] = '\0';
+	if (u->of == ECS_USAGE_RATING || u->of == ECS_USAGE_EXCLUDED)
+		snprintf(text, cap, "%llu/%llu", (unsigned long long)(u->id >> 32),
+		         (unsigned long long)(u->id & UINT32_MAX));
+	else if (u->of != ECS_USAGE_SESSION)
+		snprintf(text, cap, "%llu", (unsigned long long)u->id);
+}
+
 static void usage_row(struct page *p, const struct ecs_session *c, const struct ecs_usage *u)
 {
 	static const char *const of[] = {
-		[ECS_USAGE_SESSION] = "session", [ECS_USAGE_RULE] = "rule", [ECS_USAGE_CONTENT] = "content-id"};
-	struct srp_mp_w *w = row_begin(p);
+#define X(sym, text) [ECS_USAGE_##sym] = (text),
+		ECS_USAGES(X)
+#undef X
+	};
+	struct srp_mp_w *w;
 	struct ecs_volume v = ecs_usage_sum(u);
-	char number[24];
+	char number[48];
+
+	if (u->of == ECS_USAGE_QUOTA)
+		return; /* no volume of directions: it has a show of its own */
+	w = row_begin(p);
 
 	srp_mp_w_uint(w, c->spec.callid);
 	srp_mp_w_uint(w, u->bearer);
@@ -173,10 +192,29 @@ static void usage_row(struct page *p, const struct ecs_session *c, const struct 
 	if (u->of == ECS_USAGE_RULE) {
 		srp_mp_w_str(w, usage_rule(p->s->engine, u));
 	} else {
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)u->id);
-		srp_mp_w_str(w, u->of == ECS_USAGE_CONTENT ? number : "");
+		usage_id(u, number, sizeof(number));
+		srp_mp_w_str(w, number);
 	}
 	put_volume(w, &v);
+	row_end(p);
+}
+
+/* Nothing where the volume is no quota. */
+static void quota_row(struct page *p, const struct ecs_session *c, const struct ecs_usage *u)
+{
+	struct ecs_quota q;
+	struct srp_mp_w *w;
+
+	if (!ecs_quota_of(u, &q))
+		return;
+	w = row_begin(p);
+	srp_mp_w_uint(w, c->spec.callid);
+	srp_mp_w_uint(w, q.rating_group);
+	srp_mp_w_uint(w, q.grants);
+	srp_mp_w_uint(w, q.granted);
+	srp_mp_w_uint(w, q.used);
+	srp_mp_w_uint(w, q.used_pkts);
+	srp_mp_w_uint(w, q.granted > q.used ? q.granted - q.used : 0);
 	row_end(p);
 }
 
@@ -234,7 +272,9 @@ static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
 			*skip = i;
 			return true;
 		}
-		if (p->query == CHASSIS_QUERY_DYNRULE)
+		if (p->query == CHASSIS_QUERY_QUOTA)
+			quota_row(p, c, CONTAINER(n, struct ecs_usage, in_session));
+		else if (p->query == CHASSIS_QUERY_DYNRULE)
 			rule_row(p, CONTAINER(n, struct ecs_dynrule, in_session));
 		else if (p->query == CHASSIS_QUERY_LIMIT)
 			limit_row(p, CONTAINER(n, struct ecs_limiter, in_session));
@@ -347,6 +387,7 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_QUERY_DYNRULE:
 	case CHASSIS_QUERY_BEARER:
 	case CHASSIS_QUERY_LIMIT:
+	case CHASSIS_QUERY_QUOTA:
 		cursor = walk_sessions(&p, cursor);
 		break;
 	case CHASSIS_QUERY_REPLICA:
@@ -451,6 +492,7 @@ int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_CMD_BEARER:
 	case CHASSIS_CMD_HANDOFF:
 	case CHASSIS_CMD_UNSETTLE:
+	case CHASSIS_CMD_QUOTA:
 		rc = sessmgr_give(s, (enum chassis_command)cmd, callid, r, text, sizeof(text));
 		break;
 	case CHASSIS_CMD_CLEAR_STATS:

@@ -132,6 +132,10 @@ static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 	if (srp_role_permit[role].forwards != srp_role_permit[s->role].forwards ||
 	    s->role == SRP_ROLE_INIT)
 		ecs_engine_active(s->engine, srp_role_permit[role].forwards, now);
+	if (role != s->role)
+		sessmgr_records_role(s);
+	if (s->role == SRP_ROLE_PENDING_STANDBY && role == SRP_ROLE_STANDBY)
+		ecs_engine_handed_over(s->engine);
 	s->role = role;
 	s->relay_until = relay ? srp_time_add(now, SRP_MS(relay)) : (struct srp_time){0};
 	if (role != SRP_ROLE_PENDING_STANDBY) {
@@ -284,6 +288,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	end_some(s);
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);
+	sessmgr_records_turn(s);
 	sessmgr_steps(s);
 	if (s->sr.walk_due && s->complete != CHASSIS_FILLING) {
 		s->sr.walk_due = false;
@@ -485,6 +490,7 @@ static int begin(struct sessmgr *s, bool again)
 	double alive_s = c->srp.present && c->srp.dead_ms < 200 ? c->srp.dead_ms / 4000. : 0.05;
 	int rc;
 
+	sessmgr_records_start(s);
 	s->alive = s->audited = chassis_now();
 	s->dead_us = c->srp.present ? SRP_MS(c->srp.dead_ms) : 0;
 	if (c->session_recovery && again)

@@ -11,6 +11,7 @@
 #include "chassis/task/peer.h"
 #include "chassis/task/switch.h"
 #include "chassis/task/commands.h"
+#include "chassis/task/record_ring.h"
 #include "chassis/task/task.h"
 #include "recovery/fill.h"
 #include "recovery/replica.h"
@@ -96,6 +97,15 @@ struct sessmgr {
 		bool on;
 	} clear_all;
 	struct chassis_icap *icap;   /* rating servers; NULL until the first question */
+	struct {                  /* records on their way to cdrmod */
+		struct chassis_ring *ring; /* NULL: no files are configured */
+		struct srp_time env_at;    /* the engine was told the time of day */
+		bool full;                 /* said so */
+		bool keys_stale;           /* what was ended before is to be read anew */
+		bool marked, mark_all;     /* records up to mark wait for the peer */
+		uint64_t mark, mark_seq;
+		struct srp_time mark_at;
+	} rec;
 	struct sessmgr_debug *debug; /* shows that wait for the other copy of a call; NULL: none yet */
 };
 
@@ -202,6 +212,16 @@ void sessmgr_news_walk(struct sessmgr *s);
 void sessmgr_rules_note(struct chassis_slab *slab, const struct ecs_service *svc);
 /** Orders them for @p svc, where who had this slab before had another service. */
 void sessmgr_rules_align(struct chassis_slab *slab, const struct ecs_service *svc);
+
+/* sess_record.c */
+bool sessmgr_record(void *owner, const struct ecs_record *r);
+bool sessmgr_recorded(void *owner, uint32_t callid, uint32_t flow_id);
+/** Opens the queue of the instance; nothing where there are no files of records. */
+void sessmgr_records_start(struct sessmgr *s);
+/** Lets go what the peer has confirmed; at each tick. */
+void sessmgr_records_turn(struct sessmgr *s);
+/** The role is another. */
+void sessmgr_records_role(struct sessmgr *s);
 
 /* sessmgr.c */
 void sessmgr_publish(struct sessmgr *s);

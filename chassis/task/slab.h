@@ -17,7 +17,7 @@
 /** Tasks, as `ps` and the log name them. Sessmgrs and aaamgrs are numbered from 1; 0 is their standby. */
 #define CHASSIS_TASKS(X) \
 	X(SUPERVISOR, "chassisd") X(SCT, "sct") X(VPNMGR, "vpnmgr") X(DEMUXMGR, "demuxmgr") \
-	X(SESSMGR, "sessmgr") X(AAAMGR, "aaamgr")
+	X(SESSMGR, "sessmgr") X(AAAMGR, "aaamgr") X(CDRMOD, "cdrmod")
 #define X(sym, text) CHASSIS_TASK_##sym,
 enum chassis_task { CHASSIS_TASKS(X) CHASSIS_TASK__N };
 #undef X
@@ -122,6 +122,9 @@ struct chassis_slab {
 	struct chassis_sr_slab sr; /**< the supervisor's */
 	uint32_t starts;          /**< how often this task was started */
 	uint64_t sessions, flows, recoverable;
+	/* records, written by a sessmgr: its queue; by cdrmod: what is open, and why it cannot go on */
+	uint64_t records_held, records_waiting, records_open;
+	char records_why[128];
 	/* instance link, written by sessmgr, read by vpnmgr and sct */
 	uint32_t link;            /**< enum recovery_link */
 	uint32_t complete;        /**< holds a complete state */

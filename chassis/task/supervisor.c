@@ -33,7 +33,8 @@ struct chassis_supervisor *chassis_supervisor_new(struct ev_loop *loop,
 		(void)chassis_slot_task(i, shared->nsessmgr, &task, &slot->instance);
 		slot->row = rows[task];
 		slot->standby = chassis_task_many(task) && !slot->instance;
-		slot->wanted = slot->row && (recovery || task != CHASSIS_TASK_AAAMGR);
+		slot->wanted = slot->row && (recovery || task != CHASSIS_TASK_AAAMGR) &&
+			       (shared->record_journal_fd >= 0 || task != CHASSIS_TASK_CDRMOD);
 		if (slot->standby)
 			slot->wanted = recovery && slot->row && slot->row->standby &&
 				       slot->row->become;

@@ -11,7 +11,7 @@
 #include "chassis/task/base.h"
 #include "chassis/task/task.h"
 
-#define SUP_SLOTS_MAX (4u + 2u * (CHASSIS_SESSMGRS_MAX + 1u))
+#define SUP_SLOTS_MAX (5u + 2u * (CHASSIS_SESSMGRS_MAX + 1u))
 #define SUP_HOLDS_MAX (1u + CHASSIS_SESSMGRS_MAX) /**< descriptors kept for vpnmgr */
 #define SUP_CRASHES   5        /**< more of them ... */
 #define SUP_CRASH_S   60       /**< ... in this time: the chassis gives up, the peer takes over */
@@ -237,6 +237,11 @@ int sup_slabs_open(struct chassis_shared *sh);
 void sup_slabs_close(struct chassis_shared *sh);
 /** Memory of the stores and ledgers, where the configuration has session recovery; 0 or SRP_EIO. */
 int sup_memory_open(struct chassis_shared *sh, char *why, size_t cap);
+/** Memory that outlives its users, sealed at that size; -1 with errno. */
+int sup_memory(const char *kind, unsigned instance, uint64_t bytes);
+/** sup_record.c: directories, queues and journal of records, where the configuration has files of them. A
+ *  directory that cannot be had is logged; 0, or SRP_EIO with errno where there is no memory. */
+int sup_records_open(struct chassis_shared *sh);
 /** Marks all descriptors as not there. */
 void sup_shared_init(struct chassis_shared *sh, const struct chassis_config *c);
 /**

@@ -60,8 +60,9 @@ size_t chassis_slot(enum chassis_task task, unsigned instance)
 	case CHASSIS_TASK_SCT:      return 1;
 	case CHASSIS_TASK_VPNMGR:   return 2;
 	case CHASSIS_TASK_DEMUXMGR: return 3;
-	case CHASSIS_TASK_SESSMGR:  return 4u + 2u * (size_t)instance;
-	case CHASSIS_TASK_AAAMGR:   return 5u + 2u * (size_t)instance;
+	case CHASSIS_TASK_CDRMOD:   return 4;
+	case CHASSIS_TASK_SESSMGR:  return 5u + 2u * (size_t)instance;
+	case CHASSIS_TASK_AAAMGR:   return 6u + 2u * (size_t)instance;
 	default:                    return 0;
 	}
 }
@@ -69,15 +70,16 @@ size_t chassis_slot(enum chassis_task task, unsigned instance)
 bool chassis_slot_task(size_t slot, size_t nsessmgr, enum chassis_task *task, unsigned *instance)
 {
 	static const enum chassis_task single[] = {CHASSIS_TASK_SUPERVISOR, CHASSIS_TASK_SCT,
-	                                           CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR};
+	                                           CHASSIS_TASK_VPNMGR, CHASSIS_TASK_DEMUXMGR,
+	                                           CHASSIS_TASK_CDRMOD};
 
-	if (slot > 5 + 2 * nsessmgr)
+	if (slot > 6 + 2 * nsessmgr)
 		return false;
-	if (slot <= 3)
+	if (slot <= 4)
 		*task = single[slot];
 	else
-		*task = slot % 2 ? CHASSIS_TASK_AAAMGR : CHASSIS_TASK_SESSMGR;
-	*instance = slot <= 3 ? 0 : (unsigned)(slot / 2 - 2);
+		*task = slot % 2 ? CHASSIS_TASK_SESSMGR : CHASSIS_TASK_AAAMGR;
+	*instance = slot <= 4 ? 0 : (unsigned)((slot - 5) / 2);
 	return true;
 }
 

@@ -53,6 +53,10 @@ struct chassis_shared {
 	int state_fd;                    /**< the persisted term, preallocated */
 	int store_fd[CHASSIS_SESSMGRS_MAX + 1];  /**< memory of aaamgr i's store; -1 without session recovery */
 	int ledger_fd[CHASSIS_SESSMGRS_MAX + 1]; /**< memory of sessmgr i's volumes; -1 without */
+	int record_fd[CHASSIS_SESSMGRS_MAX + 1]; /**< memory of sessmgr i's queue of records; -1 without
+	                                              files of records */
+	int record_dir[CHASSIS_RECORDS__N]; /**< where they are written; -1: nowhere */
+	int record_journal_fd;           /**< memory of what cdrmod has written */
 	struct chassis_tls *tls;         /**< certificate and key, read while they can be; NULL without
 	                                      SRP, and in the tasks that do not talk to the peer */
 	uint64_t incarnation;
@@ -68,8 +72,8 @@ struct chassis_shared {
 /** The device of a next hop; NULL: it was not configured when the chassis started. */
 const struct chassis_hop *chassis_hop_of(const struct chassis_shared *sh, const struct ecs_addr *a);
 
-/** Slot of a task's slab: supervisor 0, sct 1, vpnmgr 2, demuxmgr 3, sessmgr i at 4 + 2i, aaamgr i at
- *  5 + 2i; instance 0 is the standby of its kind. */
+/** Slot of a task's slab: supervisor 0, sct 1, vpnmgr 2, demuxmgr 3, cdrmod 4, sessmgr i at 5 + 2i, aaamgr
+ *  i at 6 + 2i; instance 0 is the standby of its kind. */
 size_t chassis_slot(enum chassis_task task, unsigned instance);
 
 /** What a task must know of a configuration that runs from some moment on. */
@@ -146,7 +150,7 @@ void chassis_log(int severity, const char *fmt, ...) __attribute__((format(print
 void chassis_log_init(const char *where, int severity, const char *task, unsigned instance);
 
 extern const struct chassis_task_row chassis_task_sct, chassis_task_vpnmgr, chassis_task_demuxmgr,
-	chassis_task_sessmgr, chassis_task_aaamgr;
+	chassis_task_sessmgr, chassis_task_aaamgr, chassis_task_cdrmod;
 
 /**
  * The supervisor's main: opens, forks, watches.

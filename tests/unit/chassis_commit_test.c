@@ -277,9 +277,9 @@ static void in_background(void)
 
 /* --- over all tasks ------------------------------------------------------------------------- */
 
-#define S1     6 /* sessmgr:1 */
-#define S2     8
-#define SLOTS  10
+#define S1     7 /* sessmgr:1 */
+#define S2     9
+#define SLOTS  11
 #define HANG_S 60.
 
 struct notes {

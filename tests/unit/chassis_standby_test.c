@@ -23,7 +23,7 @@
 #include "recovery/replica.h"
 #include "srp/err.h"
 
-enum { SCT = 1, VPN, DEMUX, S0, A0, S1, A1, S2, A2, SLOTS };
+enum { SCT = 1, VPN, DEMUX, CDR, S0, A0, S1, A1, S2, A2, SLOTS };
 
 #define HANG_S 60.
 

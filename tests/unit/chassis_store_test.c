@@ -179,6 +179,7 @@ static void bed_init(struct bed *b)
 	CU_ASSERT_EQUAL(ecs_session_control(b->r.e, 2, true, b->r.now), 0);
 	flows(&b->r);
 	wait_ms(&b->r, 15000);
+	ecs_usage_charge(b->r.e, b->r.s, 0, ECS_USAGE_FLOW, 2, 0, ECS_UPLINK, 1, 40, b->r.now);
 	ecs_usage_turn(b->r.e, b->r.now);
 	limits(&b->r);
 	b->mem = aligned_alloc(4096, CAP);

@@ -18,9 +18,9 @@
 #include "chassis/task/supervisor_impl.h"
 #include "srp/err.h"
 
-#define SLOTS 10 /* four, and sessmgr and aaamgr 0 to 2; only the sessmgrs 1 and 2 are started */
-#define S1    6  /* sessmgr:1 */
-#define S2    8
+#define SLOTS 11 /* five, and sessmgr and aaamgr 0 to 2; only the sessmgrs 1 and 2 are started */
+#define S1    7  /* sessmgr:1 */
+#define S2    9
 #define TASKS 5
 #define HANG_S 60.
 
@@ -275,8 +275,8 @@ static void slots(void)
 	CU_ASSERT_EQUAL(task, CHASSIS_TASK_AAAMGR);
 	CU_ASSERT_EQUAL(instance, 2);
 	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_SESSMGR, 1), S1);
-	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_SESSMGR, 0), 4);
-	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_AAAMGR, 0), 5);
+	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_SESSMGR, 0), 5);
+	CU_ASSERT_EQUAL(chassis_slot(CHASSIS_TASK_AAAMGR, 0), 6);
 	CU_ASSERT(!chassis_slot_task(SLOTS, 2, &task, &instance));
 	CU_ASSERT(chassis_task_related(&r_sct, &r_vpn));
 	CU_ASSERT(chassis_task_related(&r_vpn, &r_sct));
