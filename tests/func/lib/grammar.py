@@ -32,12 +32,12 @@ ecs_idle ecs_trigact_set ecs_trigcond_set ecs_flow_recovery ecs_cond_rule ecs_co
 ecs_trigger ecs_scheme_priority ecs_subs_line ecs_subs_bind ecs_or ecs_group_add ecs_open ecs_charging
 ecs_filter ecs_record""".split())
 # What is not provided: the command is known, and refused with its reason.
-NOT_PROVIDED = {"egcdr", "radius", "rf"}
+NOT_PROVIDED = {"egcdr", "gtpp", "pgw-cdr", "radius", "rf", "timedef", "vogx"}
 TYPES = {"num": (0, 2**32 - 1), "name": (1, 63), "text": (1, 127), "word": (1, 63), "path": (1, 255)}
 FIXED = {"addr": "192.0.2.1", "addr4": "192.0.2.1", "addr6": "2001:db8::1", "prefix": "192.0.2.0/24"}
 # Values of a beginning are printed by nothing, as they are what is without the line.
 SILENT = re.compile(r"""^(dynamic-rule\ order\ always-first|direction\ bi-directional|delimiter\ comma
-	|charge-volume\ ip\ bytes|flow\ control-handshaking\ charge-separate-from-application
+	|charge-volume\ ip\ bytes|content-filtering\ mode\ category\ static-only|flow\ control-handshaking\ charge-separate-from-application
 	|cca\ charging\ credit\ rating-group\ 0|charge-request-to-response\ http\ all
 	|idle-timeout\ |trigger\ |.*-noconfirm$)""", re.X)
 # What `no` leaves behind where it is not what was at the beginning.
@@ -64,6 +64,9 @@ class Row:
 def tables(compiler):
     """The rows of config.def."""
     source = '#define CHASSIS_CLI_CONFIG(mode, pattern, fn, arg, enter, help) @ROW@ mode @ pattern @ fn @ enter @END@\n'
+    # patterns that rows share
+    source += "".join(re.findall(r"^#define ECS_[A-Z_]*PATTERN(?:.*\\\n)*.*\n", "".join(
+        f.read_text() for f in sorted(TOP.glob("ecs/rule/*.h"))), re.M))
     source += '#include "chassis/cli/config.def"\n'
     text = subprocess.run([*compiler.split(), "-E", "-P", "-x", "c", f"-I{TOP}", "-"], input=source, text=True,
                           check=True, stdout=subprocess.PIPE).stdout
@@ -239,8 +242,8 @@ def write(directory, keys, compiler):
         whole = not seen
         for k, tokens in enumerate(instances(row.tree)):
             text = line(tokens)
-            if row.pattern.startswith("billing") and NOT_PROVIDED & set(tokens):
-                bad.append((row.mode, row, text, "is not"))
+            if row.handler != "ecs_route_line" and NOT_PROVIDED & set(tokens):
+                bad.append((row.mode, row, text, "provided"))
                 continue
             w.add(row.mode, row, [text])
             if k == 0 and whole:
