@@ -175,7 +175,8 @@ int ecs_bearer_update(struct ecs_engine *e, uint32_t callid, const struct ecs_be
 		q.mbr[ECS_UPLINK] = spec->qos.mbr[ECS_UPLINK];
 	if (what & ECS_BEARER_DOWN)
 		q.mbr[ECS_DOWNLINK] = spec->qos.mbr[ECS_DOWNLINK];
-	if (q.qci == 0 || q.qci > QCI_MAX || q.arp > ARP_MAX)
+	/* a default bearer may have been made without one */
+	if ((q.qci == 0 && (what & ECS_BEARER_QCI)) || q.qci > QCI_MAX || q.arp > ARP_MAX)
 		return SRP_ERANGE;
 	if (what & ECS_BEARER_TFT) {
 		if (ecs_bearer_set_tft(b, &spec->tft) != 0)

@@ -161,6 +161,8 @@ say("configure", "config")
 say("active-charging service s1", "config-acs")
 for line, mode in (("ruledef p", "config-acs-ruledef"), ("group-of-ruledefs q", "config-acs-group-of-ruledefs"),
                    ("rulebase p", "config-rule-base"), ("charging-action p", "config-charging-action"),
+                   ("bandwidth-policy p", "config-bandwidth-policy"),
+                   ("qos-group-of-ruledefs p", "config-qos-group"),
                    ("packet-filter p", "config-packet-filter"), ("edr-format p", "config-acs-edr"),
                    ("trigger-action p", "config-acs-trig-action"),
                    ("trigger-condition p", "config-acs-trig-condn"),

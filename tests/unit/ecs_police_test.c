@@ -235,7 +235,7 @@ static void test_joint(void)
 
 static void test_mbr(void)
 {
-	struct ecs_bearer_spec mbr = {.id = 5, .qos = {.qci = 9, .mbr = {80, 0}}};
+	struct ecs_bearer_spec mbr = {.id = 5, .qos = {.mbr = {80, 0}}};
 	struct ecs_dyn_spec d = {.name = "d1", .precedence = 1, .qos.mbr = {0, 80}};
 	struct ecs_dyn_spec pre = {.name = "pre", .predefined = true, .qos.mbr = {80, 80}};
 	char why[200];
@@ -244,14 +244,15 @@ static void test_mbr(void)
 	start(&r);
 	CU_ASSERT_EQUAL(r.s->stages & ECS_STAGE_BIT(POLICE), 0);
 	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 9999, 50), 50);
-	CU_ASSERT_EQUAL(ecs_bearer_update(r.e, 1, &mbr, ECS_BEARER_QCI | ECS_BEARER_UP, r.now), 0);
+	CU_ASSERT_EQUAL(ecs_bearer_update(r.e, 1, &mbr, ECS_BEARER_QCI, r.now), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_bearer_update(r.e, 1, &mbr, ECS_BEARER_UP, r.now), 0);
 	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 9999, 50), 15);
 	CU_ASSERT_EQUAL(burst(&r, ECS_DOWNLINK, 9999, 50), 50);
 	r.now.us += SRP_MS(100);
 	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 9999, 5), 1);
 	/* 0: none again */
 	mbr.qos.mbr[ECS_UPLINK] = 0;
-	CU_ASSERT_EQUAL(ecs_bearer_update(r.e, 1, &mbr, ECS_BEARER_QCI | ECS_BEARER_UP, r.now), 0);
+	CU_ASSERT_EQUAL(ecs_bearer_update(r.e, 1, &mbr, ECS_BEARER_UP, r.now), 0);
 	CU_ASSERT_EQUAL(r.s->stages & ECS_STAGE_BIT(POLICE), 0);
 	CU_ASSERT_EQUAL(burst(&r, ECS_UPLINK, 9999, 50), 50);
 	/* dynamic and predefined rules */

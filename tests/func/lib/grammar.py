@@ -18,6 +18,7 @@ BAD_OF_A_FILE = 18  # errors of a file, fewer than a parse gives up at
 # Who opens a mode, and what closes it; {} is a name.
 OPEN = {
     "ACS": ([], 0), "RULEBASE": (["rulebase {}"], 1), "CHARGING": (["charging-action {}"], 1),
+    "POLICY": (["bandwidth-policy {}"], 1), "QOSGROUP": (["qos-group-of-ruledefs {}"], 1),
     "FILTER": (["packet-filter {}"], 1), "EDR": (["edr-format {}"], 1), "UDR": (["udr-format {}"], 1),
     "TRIGACT": (["trigger-action {}"], 1), "TRIGCOND": (["trigger-condition {}"], 1),
     "SCHEME": (["service-scheme {}"], 1),
@@ -30,7 +31,7 @@ HANDLERS = set("""ecs_charging_set ecs_rulebase_set ecs_action_line ecs_post_lin
 ecs_filter_set ecs_attribute ecs_variable ecs_label ecs_delimiter ecs_l4_flows ecs_sync_timer ecs_limit
 ecs_idle ecs_trigact_set ecs_trigcond_set ecs_flow_recovery ecs_cond_rule ecs_cond_delay ecs_cond_any
 ecs_trigger ecs_scheme_priority ecs_subs_line ecs_subs_bind ecs_or ecs_group_add ecs_open ecs_charging
-ecs_filter ecs_record""".split())
+ecs_filter ecs_record ecs_policy ecs_policy_set ecs_qos_group ecs_qos_group_set""".split())
 # What is not provided: the command is known, and refused with its reason.
 NOT_PROVIDED = {"egcdr", "gtpp", "pgw-cdr", "radius", "rf", "timedef", "vogx"}
 TYPES = {"num": (0, 2**32 - 1), "name": (1, 63), "text": (1, 127), "word": (1, 63), "path": (1, 255)}
