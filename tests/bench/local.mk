@@ -4,5 +4,5 @@ EXTRA_PROGRAMS = %D%/repl %D%/pps %D%/match
 %C%_pps_SOURCES = %D%/pps.c
 %C%_match_SOURCES = %D%/match.c
 %C%_match_LDADD = $(CHASSIS_LIBS)
-EXTRA_DIST += %D%/run.sh %D%/recovery.sh %D%/recovery.py
+EXTRA_DIST += %D%/run.sh %D%/recovery.sh %D%/recovery.py %D%/forward.sh %D%/forward.py
 CLEANFILES += $(EXTRA_PROGRAMS)

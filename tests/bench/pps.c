@@ -3,6 +3,8 @@
  *   pps send FIRST SESSIONS FLOWS SERVER PORT LENGTH   from FIRST, FIRST + 1, ...; FLOWS flows of each, to
  *                                                      PORT, PORT + 1, ...; datagrams of LENGTH bytes
  *   pps receive ADDRESS PORT FLOWS
+ *   pps copy DEVICE DEVICE     makes two TUN devices, and writes to each what is read from the other, with
+ *                              the header and offloads of the chassis; does nothing else
  *
  * The addresses of the subscribers need a local route, no device. Datagram n belongs to flow n * STRIDE
  * modulo all flows, so that each flow has its turn, and neighbours are far from each other. Commands on
@@ -19,6 +21,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -392,6 +398,45 @@ static int receive_all(char **argv)
 	}
 }
 
+/* --- the bare way from device to device ------------------------------------------------------------- */
+
+static int open_tun(const char *name)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) != 0 ||
+	    ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0)
+		die(name);
+	return fd;
+}
+
+static int copy_all(char **argv)
+{
+	static uint8_t frame[1 << 17];
+	int fd[2] = {open_tun(argv[2]), open_tun(argv[3])};
+	struct pollfd pf[3] = {{.fd = fd[0], .events = POLLIN}, {.fd = fd[1], .events = POLLIN},
+			       {.fd = STDIN_FILENO, .events = POLLIN}};
+
+	printf("ready\n");
+	fflush(stdout);
+	while (pf[2].revents == 0) {
+		if (poll(pf, 3, -1) < 0 && errno != EINTR)
+			die("poll");
+		for (unsigned i = 0; i < 2; i++)
+			for (unsigned k = 0; k < BATCH; k++) {
+				ssize_t n = read(fd[i], frame, sizeof(frame));
+
+				if (n < 0)
+					break;
+				if (write(fd[!i], frame, (size_t)n) < 0 && errno != EAGAIN && errno != EIO)
+					die("write");
+			}
+	}
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdin, NULL, _IONBF, 0);
@@ -399,7 +444,10 @@ int main(int argc, char **argv)
 		return send_all(argv);
 	if (argc == 5 && strcmp(argv[1], "receive") == 0)
 		return receive_all(argv);
+	if (argc == 4 && strcmp(argv[1], "copy") == 0)
+		return copy_all(argv);
 	fprintf(stderr, "usage: pps send FIRST SESSIONS FLOWS SERVER PORT LENGTH\n"
-			"       pps receive ADDRESS PORT FLOWS\n");
+			"       pps receive ADDRESS PORT FLOWS\n"
+			"       pps copy DEVICE DEVICE\n");
 	return EXIT_FAILURE;
 }

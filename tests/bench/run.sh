@@ -1,6 +1,6 @@
 #!/bin/bash
-# Measures the replication of flows between two processes over TLS, the matching of rules, and, as root,
-# session recovery in network namespaces (recovery.sh), and prints tables.
+# Measures the replication of flows between two processes over TLS, the matching of rules, and, as root, in
+# network namespaces, session recovery (recovery.sh) and forwarding (forward.sh), and prints tables.
 # Usage: tests/bench/run.sh [--json FILE] [--flows N] [--build DIR]
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -38,9 +38,11 @@ timeout 300 "$build/tests/bench/repl" "$dir" "$flows" lz4 >"$dir/lz4.json"
 timeout 300 "$build/tests/bench/match" >"$dir/match.json"
 if [ "$(id -u)" -eq 0 ]; then
 	"$top/tests/bench/recovery.sh" --build "$build" --json "$dir/recovery.json"
+	"$top/tests/bench/forward.sh" --build "$build" --json "$dir/forward.json"
 else
-	echo "session recovery is not measured: network namespaces need root" >&2
+	echo "session recovery and forwarding are not measured: network namespaces need root" >&2
 	echo '{}' >"$dir/recovery.json"
+	echo '{}' >"$dir/forward.json"
 fi
 python3 - "$dir" "${json:-}" <<'PY'
 import json, sys
@@ -90,6 +92,11 @@ for n in (32, 256, 2048):
     v = [m['match_%sns_%d' % (k, n)] for k in ('', 'set_', 'loop_', 'host_')]
     print('%-26s %12g  %14g %14.2f %16g %g' % ('%d rules' % n, v[0], v[1], v[0] / v[1], v[2], v[3]))
 r.update(m)
+f = json.load(open(d + '/forward.json'))
+print()
+print('%-26s %12s  %-20s %s' % ('one session manager', 'ours', 'bare TUN to TUN', 'processor time, x bare (target 1.25)'))
+print('%-26s %12s  %-20s %s' % ('forward_kpps', f.get('forward_kpps'), f.get('forward_tun_kpps'), f.get('forward_ratio')))
+r.update({k: f.get(k) for k in ('forward_kpps', 'forward_tun_kpps', 'forward_ratio')})
 if out:
     json.dump(r, open(out, 'w'), indent=1)
 PY
