@@ -39,7 +39,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_death_test.c \
 	%D%/ecs_dynamic_test.c \
 	%D%/ecs_edr_test.c \
-	%D%/ecs_enforce_test.c \
+	%D%/ecs_content_test.c %D%/ecs_db_test.c %D%/ecs_enforce_test.c \
 	%D%/ecs_engine_test.c %D%/ecs_rig.h \
 	%D%/ecs_flow_test.c \
 	%D%/ecs_fresh_test.c \
@@ -100,7 +100,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_config_edit_test.c \
 	%D%/chassis_config_test.c \
 	%D%/chassis_conn_test.c \
-	%D%/chassis_grammar_test.c \
+	%D%/chassis_grammar_test.c %D%/chassis_icap_test.c \
 	%D%/chassis_license_test.c \
 	%D%/chassis_registry_test.c \
 	%D%/chassis_standby_test.c \
