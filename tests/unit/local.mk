@@ -55,7 +55,8 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_kit.h \
 	%D%/ecs_ledger_test.c \
 	%D%/ecs_packet_test.c \
-	%D%/ecs_police_test.c \
+	%D%/ecs_police_test.c %D%/ecs_limits.h \
+	%D%/ecs_kind_limit_test.c \
 	%D%/ecs_recoverable_test.c \
 	%D%/ecs_reserve_test.c \
 	%D%/ecs_rule_digest_test.c \
