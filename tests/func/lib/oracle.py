@@ -327,6 +327,8 @@ class Flow:
         self.begun = p.proto != TCP or bool(p.flags & SYN)  # seen from its beginning
         self.open = not (p.proto == TCP and p.flags & SYN)  # the handshake is over
         self.said = {}                # by field; "all": there will be no more of it
+        self.isn = p.seq
+        self.fins = set()             # directions that have ended
         self.segments = {}            # of the opener, not read yet, by sequence number
         answer = p.proto == TCP and p.flags & (SYN | ACK) == SYN | ACK
         self.opener_up = p.up != answer
@@ -342,6 +344,12 @@ class Flow:
         self.kept = None              # after a recovery: rules by direction
         self.rests = False            # its last packet was of no application
         self.taken_up = False         # after a recovery it goes on as a new one: it had not begun
+
+    def over(self, p):
+        """A SYN begins another connection: after both FINs, or where only the middle of one was seen."""
+        return p.proto == TCP and p.flags & (SYN | ACK | RST) == SYN and \
+            (len(self.fins) == 2 or (not self.begun and self.kept is None)) and \
+            (not self.begun or ahead_of(p.seq, self.isn) != 0)
 
     def hear(self, p):
         """Reads the payload of a packet."""
@@ -411,10 +419,13 @@ class Oracle:
         base = self.bases.get(p.src if p.up else p.dst)
         if base is None:
             return None, None
-        f = self.flows.setdefault(p.key(), None) or Flow(p)
-        self.flows[p.key()] = f
+        f = self.flows.get(p.key())
+        if f is None or f.over(p):
+            f = self.flows[p.key()] = Flow(p)
         rule, waits = self.rule_of(base, f, p)
         f.closing = f.closing or (p.proto == TCP and bool(p.flags & (FIN | RST)))
+        if p.proto == TCP and p.flags & FIN:
+            f.fins.add(p.up)
         if waits:
             f.held.append(p)
             return f, None
