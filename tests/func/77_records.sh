@@ -351,9 +351,10 @@ t.equal(len(ids), len(set(ids)), "FR-073: no flow has two FDRs, on either chassi
 
 # --- what is not provided -------------------------------------------------------------------------
 methods = t.ctl("b", "show active-charging charging-methods")
-for n, name, word in ((67, "eGCDR", "egcdr"), (68, "PGW-CDR", "pgw-cdr"), (69, "VoGx", "vogx"), (71, "Rf", "rf")):
+for number, name, word in (("FR-067", "eGCDR", "egcdr"), ("FR-068", "PGW-CDR", "pgw-cdr"), ("FR-069", "VoGx", "vogx"),
+                           ("FR-071", "Rf", "rf")):
     shell = configure("b", "active-charging service ecs", "rulebase gold", f"billing-records {word}")
-    t.check("Failure" in shell and f"{word} is not" in shell, f"FR-{n:03}: {name} is refused by its command", shell)
-    t.check(re.search(f"{name}.*not provided", methods) is not None, f"FR-{n:03}: and listed as not provided")
+    t.check("Failure" in shell and f"{word} is not" in shell, f"{number}: {name} is refused by its command", shell)
+    t.check(re.search(f"{name}.*not provided", methods) is not None, f"{number}: and listed as not provided")
 t.end()
 END

@@ -111,7 +111,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
-	%D%/chassis_quic_test.c \
+	%D%/chassis_record_test.c %D%/chassis_quic_test.c \
 	%D%/chassis_show_test.c \
 	%D%/chassis_tun_test.c
 %C%_chassis_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"chassis.def"'
