@@ -25,15 +25,20 @@ bed_config_charging() {
 }
 t_pair
 t_python <<'END'
+import re
+
 from traffic import *
 
 call = t.add("a", 1)
 t.quiet()
+t.check(re.search(r"checkpoint rate-limit 20 burst 20", t.ctl("a", "show configuration")),
+        "FR-160: the rate is set, and can be read")
 server = t.socket("srv", v4(20), 7001)
 users = [t.socket("ue", sub4(1), 20000 + i) for i in range(80)]
 for u in users:
     u.sendto(b"packet", (v4(20), 7001))
 unsound, seen = [], []
+began = time.monotonic()
 end = time.monotonic() + 12
 while time.monotonic() < end and len(t.flows("b")) < 80:
     r = t.checkpoints("a").get("ACS_FLOW_INFO")
@@ -43,7 +48,9 @@ while time.monotonic() < end and len(t.flows("b")) < 80:
             unsound.append(seen[-1])
     time.sleep(0.05)
 t.equal(len(t.flows("a")), 80, "80 flows at once")
-t.equal(len(t.flows("b")), 80, "all are on the standby in the end")
+took = time.monotonic() - began
+t.equal(len(t.flows("b")), 80, "FR-160: all are on the standby in the end")
+t.check(took > 2.5, f"FR-160: 60 more than the burst of 20, at 20 a second: {took:.1f} s")
 t.check(any(s[0] < 80 and s[2] > 0 for s in seen), "some had to wait", seen[:5])
 t.check(not unsound, f"FR-184: attempted = sent + rate limited in all of {len(seen)} readings", unsound[:3])
 t.quiet()
