@@ -247,8 +247,8 @@ static bool is(const char *p, size_t n, const char *word)
 
 static bool sig_field(struct sig *s, const char *p, size_t n)
 {
-	const char *eq = memchr(p, '=', n), *v = eq + 1;
-	size_t k = eq ? (size_t)(eq - p) : 0, nv = n - k - 1;
+	const char *eq = memchr(p, '=', n), *v = eq ? eq + 1 : p;
+	size_t k = eq ? (size_t)(eq - p) : 0, nv = n - (size_t)(v - p);
 	uint16_t num = 0;
 	bool good;
 
