@@ -596,6 +596,7 @@ static void stop(struct chassis_task_ctx *ctx)
 	sessmgr_sr_stop(s);
 	chassis_icap_free(s->icap);
 	chassis_peer_free(s->peer);
+	s->peer = NULL;
 	chassis_task_exit(ctx, EXIT_SUCCESS);
 }
 

@@ -40,8 +40,7 @@ struct chassis_task_base {
 	int reserved[RESERVED_FDS];  /* of a standby, until then */
 	unsigned nreserved;
 	struct chassis_commit *commit; /* NULL: there was none */
-	bool stopping, done;
-	int status;
+	bool stopping;
 };
 
 const struct chassis_hop *chassis_hop_of(const struct chassis_shared *sh, const struct ecs_addr *a)
@@ -308,11 +307,13 @@ size_t chassis_task_queued(const struct chassis_task_ctx *ctx, enum chassis_task
 	return l && l->conn ? chassis_conn_queued(l->conn) : 0;
 }
 
-void chassis_task_exit(struct chassis_task_ctx *ctx, int status)
+noreturn void chassis_task_exit(struct chassis_task_ctx *ctx, int status)
 {
-	ctx->base->done = true;
-	ctx->base->status = status;
-	ev_break(ctx->loop, EVBREAK_ALL);
+	struct chassis_task_base *b = ctx->base;
+
+	for (size_t i = 0; i < ctx->shared->nslabs; i++)
+		chassis_conn_close(b->line[i].conn); /* with what is queued in them */
+	_exit(status);
 }
 
 /* --- beat and gap -------------------------------------------------------------------------- */
@@ -582,9 +583,6 @@ noreturn void chassis_task_main(const struct chassis_task_birth *birth)
 		descriptors_reserve(b, birth->line);
 	less_privileged(birth);
 	begin(b, birth->standby ? birth->row->standby : birth->row->start);
-	if (!b->done)
-		ev_run(b->ctx.loop, 0);
-	for (size_t i = 0; i < b->ctx.shared->nslabs; i++)
-		chassis_conn_close(b->line[i].conn); /* with what is queued in them */
-	_exit(b->status);
+	ev_run(b->ctx.loop, 0);
+	chassis_task_exit(&b->ctx, EXIT_FAILURE);
 }
