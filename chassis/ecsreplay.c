@@ -11,6 +11,7 @@
 
 #include "chassis/capture.h"
 #include "chassis/cli/config.h"
+#include "chassis/cli/database.h"
 #include "chassis/io/quic_crypto.h"
 #include "ecs/app.h"
 #include "ecs/chain.h"
@@ -469,6 +470,7 @@ static void read_config(struct replay *r)
 	free(text);
 	if (!r->conf)
 		fatal("the configuration has errors", r->config);
+	chassis_database_load(r->conf, config_error, NULL);
 	if (!r->conf->service)
 		fatal("the configuration has no active-charging service", r->config);
 	if (ecs_service_find_rulebase(r->conf->service, rulebase_of(r)) < 0)

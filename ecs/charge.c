@@ -86,7 +86,7 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	bool dropped = stages && ecs_enforce(e, w, a, stages);
 
 	count(r ? &e->conf.dyn_stats[r->stats].st : &e->conf.rule_stats[stats], w, dropped);
-	if (!l && !r)
+	if (!l && !r && !w->again)
 		e->conf.counters->no_rule_packets += w->pkts;
 	if (dropped)
 		return ECS_DROP;

@@ -235,6 +235,7 @@ enum ecs_stage_did ecs_content_do(struct ecs_engine *e, struct ecs_way *w,
 		return answer(e, w, 302, a->text, NULL);
 	case ECS_CF_TERMINATE:
 		c->cf_terminated++;
+		w->why = ECS_FLOW_END_CONTENT_FILTERING + 1;
 		return ecs_stage_terminate(e, w, &ends);
 	case ECS_CF_REPLY:
 		c->cf_replied++;
@@ -253,10 +254,15 @@ enum ecs_stage_did ecs_content_do(struct ecs_engine *e, struct ecs_way *w,
 enum ecs_stage_did ecs_stage_blacklist(struct ecs_engine *e, struct ecs_way *w,
                                        const struct ecs_charging_action *a)
 {
+	enum ecs_stage_did did;
+
 	(void)a;
 	if (!w->content || !e->content->blacklist)
 		return ECS_STAGE_PASSED;
-	return ecs_content_do(e, w, e->content->blacklist, NULL);
+	did = ecs_content_do(e, w, e->content->blacklist, NULL);
+	if (w->why)
+		w->why = ECS_FLOW_END_BLACKLISTING + 1;
+	return did;
 }
 
 enum ecs_stage_did ecs_stage_filter(struct ecs_engine *e, struct ecs_way *w,

@@ -37,6 +37,7 @@ struct ecs_way {
 	bool request;            /**< an HTTP request became complete with it */
 	bool head_seen;          /**< the header of that request ends at a known place: */
 	uint32_t head_end;       /**< sequence number behind it */
+	uint8_t why;             /**< of ECS_ENDS_FLOW: enum ecs_flow_end + 1; 0: as any other end */
 	bool content;            /**< e->content says something of its requests */
 	bool again;              /**< it was held: a hit of its rule before */
 	uint32_t done;           /**< ECS_STAGE_BIT: stages that it has been through */

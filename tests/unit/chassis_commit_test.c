@@ -90,6 +90,31 @@ static void written_and_read(void)
 	close(fd);
 }
 
+/* Databases go with it: what was read, and that nothing was. */
+static void databases(void)
+{
+	static const char urls[] = "a.test x\nb.test/p y\n";
+	struct chassis_config *c = parse(HEAD SERVICE("1", "10"));
+	struct chassis_running_file f = {{0}, NULL};
+	char why[200] = "";
+	int fd;
+
+	ecs_service_db_set(c->service, ECS_DB_CATEGORIES,
+	                   ecs_db_parse(ECS_DB_CATEGORIES, urls, strlen(urls), NULL, NULL));
+	ecs_service_db_set(c->service, ECS_DB_OS, ecs_db_parse(ECS_DB_OS, "", 0, NULL, NULL));
+	fd = sealed(c, 3, 0);
+	CU_ASSERT_EQUAL_FATAL(chassis_running_read(fd, &f, why, sizeof(why)), 0);
+	CU_ASSERT_TRUE(ecs_service_db_same(c->service, f.config->service));
+	CU_ASSERT_EQUAL(ecs_db_entries(ecs_service_db(f.config->service, ECS_DB_CATEGORIES)), 2);
+	CU_ASSERT_PTR_NULL(ecs_service_db(f.config->service, ECS_DB_BLACKLIST));
+	CU_ASSERT_PTR_NOT_NULL(ecs_service_db(f.config->service, ECS_DB_OS));
+	ecs_service_db_set(f.config->service, ECS_DB_CATEGORIES, NULL);
+	CU_ASSERT_FALSE(ecs_service_db_same(c->service, f.config->service));
+	chassis_config_free(f.config);
+	chassis_config_free(c);
+	close(fd);
+}
+
 static int reads(const uint8_t *p, size_t n)
 {
 	struct chassis_running_file f = {{0}, NULL};
@@ -126,7 +151,7 @@ static void damaged_memory(void)
 	}
 	CU_ASSERT(reads(p, (size_t)n + 1) < 0);
 	for (size_t at = 0; at < (size_t)n; at++) {
-		bool filled = at >= 136 && at < 4096; /* behind the head: nobody looks at it */
+		bool filled = at >= 152 && at < 4096; /* behind the head: nobody looks at it */
 		bool gap = at > 4096 && p[at] == 0;   /* behind the text, or in a set */
 
 		if (filled || gap || (at > 8192 && at % 7))
@@ -580,6 +605,7 @@ static void death_of_sct(void)
 
 CU_TestInfo chassis_commit_tests[] = {
 	{"what runs is written and read", written_and_read},
+	{"databases go with it", databases},
 	{"damaged memory is refused", damaged_memory},
 	{"memory that cannot be right is refused", refused_memory},
 	{"what acts at once, and what waits", what_acts_at_once},

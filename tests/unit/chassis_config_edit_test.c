@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "chassis/cli/config.h"
 #include "srp/err.h"
@@ -321,7 +323,59 @@ static void test_help(void)
 	chassis_config_free(c);
 }
 
+/* A line of a database reads the file that the shell has opened; entered again it reads it again. */
+static void databases(void)
+{
+	static const char words[] = "url-blacklisting database /etc/list";
+	struct chassis_config *c = base(), *next;
+	struct chassis_config_edit *e = edit(c);
+	char why[WHY] = "";
+	int fd = memfd_create("list", MFD_CLOEXEC), pipes[2];
+
+	CU_ASSERT_EQUAL(pwrite(fd, "a.test\nb.test x\n", 16, 0), 16);
+	CU_ASSERT_EQUAL(line(e, "active-charging service s", why), 0);
+	chassis_config_edit_file(e, -1);
+	CU_ASSERT_EQUAL(line(e, words, why), SRP_EINVAL);
+	chassis_config_edit_file(e, fd);
+	CU_ASSERT_EQUAL(line(e, words, why), SRP_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "line 2: "));
+	CU_ASSERT_EQUAL(pipe(pipes), 0);
+	chassis_config_edit_file(e, pipes[0]); /* who reads it could be held up */
+	CU_ASSERT_EQUAL(line(e, words, why), SRP_EINVAL);
+	CU_ASSERT_EQUAL(ftruncate(fd, 7), 0);
+	chassis_config_edit_file(e, fd);
+	CU_ASSERT_EQUAL(line(e, words, why), 0);
+	next = chassis_config_edit_end(e, why, sizeof(why));
+	chassis_config_edit_free(e);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(next);
+	CU_ASSERT_EQUAL(ecs_db_entries(ecs_service_db(next->service, ECS_DB_BLACKLIST)), 1);
+	/* an edit of another line keeps it, another file does not */
+	e = edit(next);
+	chassis_config_free(c);
+	CU_ASSERT_EQUAL(line(e, "active-charging service s", why), 0);
+	CU_ASSERT_EQUAL(line(e, "charging-action d", why), 0);
+	CU_ASSERT_EQUAL(line(e, "exit", why), 0);
+	c = chassis_config_edit_end(e, why, sizeof(why));
+	chassis_config_edit_free(e);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_TRUE(ecs_service_db_same(c->service, next->service));
+	e = edit(c);
+	CU_ASSERT_EQUAL(line(e, "active-charging service s", why), 0);
+	CU_ASSERT_EQUAL(line(e, "no url-blacklisting database", why), 0);
+	chassis_config_free(next);
+	next = chassis_config_edit_end(e, why, sizeof(why));
+	chassis_config_edit_free(e);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(next);
+	CU_ASSERT_PTR_NULL(ecs_service_db(next->service, ECS_DB_BLACKLIST));
+	chassis_config_free(c);
+	chassis_config_free(next);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(fd);
+}
+
 CU_TestInfo chassis_config_edit_tests[] = {
+	{"files of databases", databases},
 	{"nothing entered", test_nothing},
 	{"modes", test_modes},
 	{"changes", test_changes},
