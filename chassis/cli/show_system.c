@@ -120,6 +120,31 @@ static void chassis_findings(const struct chassis_config *c, struct findings *f)
 	}
 }
 
+/* Records that no file is there for. */
+static void record_findings(const struct chassis_config *c, struct findings *f)
+{
+	static const char *const what[] = {
+		[CHASSIS_RECORDS_EDR] = "EDRs or FDRs, and there is no edr-module",
+		[CHASSIS_RECORDS_UDR] = "UDRs, and there is no udr-module"};
+	const char *name;
+	char text[200];
+
+	for (int i = 0; c->service && (name = ecs_service_rulebase_name(c->service, i)) != NULL; i++) {
+		const struct ecs_rulebase_conf *rb = ecs_service_rulebase_conf(c->service, i);
+		const bool asks[] = {
+			[CHASSIS_RECORDS_EDR] = ecs_service_records(c->service, i) &
+			                        (ECS_RECORDS_EDR | ECS_RECORDS_FDR),
+			[CHASSIS_RECORDS_UDR] = rb && rb->udr};
+
+		for (unsigned k = 0; k < CHASSIS_RECORDS__N; k++)
+			if (asks[k] && (!c->records[k].present || !c->records[k].directory[0])) {
+				snprintf(text, sizeof(text), "Rulebase <%s> asks for %s with a file "
+				         "directory: they are lost.", name, what[k]);
+				finding(f, true, text);
+			}
+	}
+}
+
 static void section(struct findings *f, const char *key, const char *title,
                     const struct chassis_config *c, const struct ecs_service *s)
 {
@@ -138,6 +163,8 @@ static void section(struct findings *f, const char *key, const char *title,
 		f->warnings = pass;
 		if (c)
 			chassis_findings(c, f);
+		if (c)
+			record_findings(c, f);
 		if (s)
 			ecs_service_lint(s, finding, f);
 		if (!pass) {

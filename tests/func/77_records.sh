@@ -42,6 +42,9 @@ bed_config_charging() {
 		    ruledef r2
 		      udp either-port = 7002
 		    #exit
+		    ruledef r4
+		      udp either-port = 7004
+		    #exit
 		    ruledef any
 		      ip any-match = TRUE
 		    #exit
@@ -55,6 +58,10 @@ bed_config_charging() {
 		      content-id 20
 		      cca charging credit rating-group 77
 		    #exit
+		    charging-action r4
+		      content-id 40
+		      flow idle-timeout 4
+		    #exit
 		    charging-action any
 		      content-id 99
 		    #exit
@@ -62,12 +69,13 @@ bed_config_charging() {
 		      action priority 1 ruledef web charging-action web
 		      action priority 2 ruledef r1 charging-action r1
 		      action priority 3 ruledef r2 charging-action r2
+		      action priority 4 ruledef r4 charging-action r4
 		      action priority 9 ruledef any charging-action any
 		      flow end-condition normal-end-signaling timeout session-end hagr charging-edr e1
 		      billing-records udr udr-format u1 fdr edr-format e1
 		    #exit
 	CONF
-	t_recover 'rule-name = r1' 'rule-name = web'
+	t_recover 'rule-name = r1' 'rule-name = r4' 'rule-name = web'
 	printf '  #exit\nend\n'
 }
 t_pair
@@ -81,7 +89,7 @@ from traffic import *
 
 tap = t.tap("ue", "ue0")
 calls = {i: t.add("a", i) for i in (1, 2, 3)}
-server = {p: t.socket("srv", v4(20), p) for p in (7001, 7002)}
+server = {p: t.socket("srv", v4(20), p) for p in (7001, 7002, 7004)}
 ue = {}
 N = ["packets_up", "bytes_up", "packets_down", "bytes_down"]
 
@@ -232,19 +240,33 @@ t.check("Failure" in (t.refused("a", f"session quota grant callid {calls[3]} rat
         "a grant of nothing is refused")
 
 # --- session recovery, then the whole of records --------------------------------------------------
+def lived(c):
+    """Flows of r4 whose lifetime was counted."""
+    return sum(r[f"lifetime_bucket{i}"] for r in t.bed.show(c, "show active-charging flow-kpi all", "lifetime_bucket1")
+               for i in (1, 2, 3) if "r4" in r.values())
+
+
 flow = {}
 for s in (50001, 50002):
     talk(1, s, 5)
     flow[s] = flow_id("a", 1, s)
+for s in (50011, 50012):
+    talk(1, s, 1, 7004)
 t.quiet()
+for s in (50011, 50012):
+    talk(1, s, 1, 7004)
 talk(1, 50001, 3)  # since the last checkpoint of volumes
 before = {c: len(records(c)) for c in "ab"}
 instance = t.flow("a", subscriber=sub4(1), subscriber_port=50001)["instance"]
 os.kill(pid_of("a", "sessmgr", instance), signal.SIGKILL)
 t.becomes(lambda: t.flow("a", subscriber=sub4(1), subscriber_port=50001)["recovered"], True,
           "the session manager is back with its flows", 15)
+talk(1, 50011, 1, 7004)
+was = lived("a")
 time.sleep(1.5)
 t.equal({c: len(records(c)) for c in "ab"}, before, "FR-084: no EDR at session recovery")
+t.becomes(lambda: [f for f in t.flows("a", rule="r4")], [], "recovered flows idle out", 8)
+t.equal(lived("a") - was, 1, "FR-087: a lifetime counts with a packet after the recovery, not without one")
 talk(1, 50001, 2)
 clear("a", 1)
 drained("a")
