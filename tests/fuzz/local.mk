@@ -4,8 +4,8 @@
 ##
 ## Another target NAME: fuzz_NAME.c, seeds in NAME.in/ (written with printf, named after what they are),
 ## NAME in these two lists, and three lines like those of frame below, with the libraries it needs.
-FUZZ_TARGETS = %D%/fuzz_packet %D%/fuzz_frame %D%/fuzz_config %D%/fuzz_record %D%/fuzz_running
-FUZZ_SEEDS   = %D%/packet.in %D%/frame.in %D%/config.in %D%/record.in %D%/running.in
+FUZZ_TARGETS = %D%/fuzz_packet %D%/fuzz_frame %D%/fuzz_config %D%/fuzz_record %D%/fuzz_running %D%/fuzz_service
+FUZZ_SEEDS   = %D%/packet.in %D%/frame.in %D%/config.in %D%/record.in %D%/running.in %D%/service.in
 
 ## Flags are set for all targets in every arm: automake replaces AM_* by per-target flags even where the
 ## conditional that sets them is false.
@@ -48,3 +48,8 @@ EXTRA_DIST += %D%/replay.sh $(FUZZ_SEEDS)
 %C%_fuzz_running_LDADD = $(CHASSIS_LIBS)
 %C%_fuzz_running_CFLAGS = $(FUZZ_COMPILE)
 %C%_fuzz_running_LDFLAGS = $(FUZZ_LINK)
+
+%C%_fuzz_service_SOURCES = %D%/fuzz_service.c $(FUZZ_MAIN)
+%C%_fuzz_service_LDADD = $(CHASSIS_LIBS)
+%C%_fuzz_service_CFLAGS = $(FUZZ_COMPILE)
+%C%_fuzz_service_LDFLAGS = $(FUZZ_LINK)
