@@ -206,7 +206,7 @@ def half_loaded():
     t.check(not loader.is_alive(), "SR-05: the load ends")
     tasks.wait_ready("a")
     run.wait_synchronised("a", "b", 20)
-    t.check(before <= sessions("a"), "SR-05: those of before are all there")
+    t.check(before <= sessions("a"), "SR-05, FR-075: those of before are all there")
     bulk = {sub4(i) for i in range(5001, 8001)}
 
     def loaded():
