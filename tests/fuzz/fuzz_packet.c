@@ -83,12 +83,14 @@ static struct ecs_service *service(void)
 		abort();
 	action(s, "ca", NULL);
 	action(s, "to", "flow action redirect-url http://portal.example/");
+	action(s, "once", "flow action redirect-url http://portal.example/ first-request-only "
+	                  "post-redirect terminate");
 	action(s, "head", "xheader-insert xheader-format who");
 	action(s, "mark", "ip tos ef");
 	action(s, "moved", "flow action readdress server 192.0.2.1 port 9");
 	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a", "head");
 	rule(s, 2, "url", ECS_F_HTTP_URL, ECS_OP_ENDS, "x", "to");
-	rule(s, 3, "agent", ECS_F_HTTP_UA, ECS_OP_STARTS, "m", "ca");
+	rule(s, 3, "agent", ECS_F_HTTP_UA, ECS_OP_STARTS, "m", "once");
 	rule(s, 4, "sni", ECS_F_TLS_SNI, ECS_OP_CONTAINS, "e", "ca");
 	rule(s, 5, "query", ECS_F_DNS_QUERY, ECS_OP_NE, "b.c", "mark");
 	rule(s, 6, "state", ECS_F_TCP_STATE, ECS_OP_EQ, "established", "to");
