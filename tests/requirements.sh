@@ -9,7 +9,7 @@ bad=0
 # The series, the number of their last statement, and its digits; and those that are whole.
 series="SR 56 2
 FR 185 3"
-whole="SR"
+whole="SR FR"
 
 complain() { echo "requirements.def: $*"; bad=1; }
 

@@ -43,6 +43,8 @@ bed_config_charging() {
 	rule short 'http host = short.test'
 	rule voice 'udp either-port = 7301'
 	rule silent 'udp either-port = 7302'
+	rule control 'tcp either-port = 554'
+	rule media 'udp either-port = 6970'
 	rule any 'ip any-match = TRUE'
 	cat <<-CONF
 		    rulebase first
@@ -73,7 +75,9 @@ bed_config_charging() {
 		      action priority 6 ruledef voice charging-action count
 		      action priority 7 ruledef silent charging-action brief
 		      action priority 8 ruledef twice charging-action count
-		      action priority 9 ruledef any charging-action count
+		      action priority 9 ruledef control charging-action count
+		      action priority 10 ruledef media charging-action count
+		      action priority 11 ruledef any charging-action count
 		      flow control-handshaking charge-to-application all-packets
 		      tcp 2msl-timeout 2
 		    #exit
@@ -104,6 +108,8 @@ bed_config_charging() {
 		      rule-name = short
 		      rule-name = voice
 		      rule-name = silent
+		      rule-name = control
+		      rule-name = media
 		    #exit
 		    trigger-condition delayed
 		      rule-name = late
@@ -302,6 +308,12 @@ for sport in (20012, 20013, 20014):
     http(GOLD, sport, "www.test")
 http(GOLD, 20015, "short.test")
 udp(GOLD, 7302, 21003)
+rtsp = t.connect(t.listen("srv", v4(10), 554), "ue", sub4(GOLD), 20018)
+push(*rtsp, b"SETUP rtsp://media.test/1 RTSP/1.0\r\nCSeq: 1\r\n"
+            b"Transport: RTP/AVP;unicast;client_port=21018-21019\r\n\r\n")
+push(*reversed(rtsp), b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n"
+                      b"Transport: RTP/AVP;unicast;client_port=21018-21019;server_port=6970-6971\r\n\r\n")
+udp(GOLD, 6970, 21018)
 request(GOLD, 20010, "other.test")
 t.becomes(lambda: at("b", GOLD, 20010), ("other", False), "the standby has its second rule")
 t.quiet()
@@ -314,6 +326,15 @@ t.equal({(f["subscriber"], f["subscriber_port"]): f["rule"] for f in t.flows(act
 t.equal(at(active, GOLD, 20010), ("other", True), "FR-053: the rule that was matched last")
 request(GOLD, 20010, "www.test")
 t.equal(at(active, GOLD, 20010), ("other", True), "FR-019: which it keeps")
+
+was = t.volumes(active, callid=calls["gold"])
+push(*rtsp, b"PLAY rtsp://media.test/1 RTSP/1.0\r\nCSeq: 2\r\n\r\n")
+udp(GOLD, 6970, 21018)
+now = t.volumes(active, callid=calls["gold"])
+t.equal((at(active, GOLD, 20018), at(active, GOLD, 21018)), (("control", True), ("media", True)),
+        "FR-086: an RTSP session and its RTP, which nothing joins, are both recovered")
+t.check(now["control"][1] > was["control"][1] and now["media"][1] > was["media"][1] and
+        now["media"][3] > was["media"][3], "FR-086: each goes on on its own rule")
 
 t.say("what ends recovered flows")
 udp(GOLD, 7302, 21003)
