@@ -528,6 +528,7 @@ static void stop(struct chassis_task_ctx *ctx)
 	sessmgr_tun_reading(s, false);
 	sessmgr_sr_stop(s);
 	chassis_peer_free(s->peer);
+	s->peer = NULL;
 	chassis_task_exit(ctx, EXIT_SUCCESS);
 }
 

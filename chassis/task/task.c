@@ -39,8 +39,7 @@ struct chassis_task_base {
 	bool standby;                /* of its kind, until it becomes an instance */
 	int reserved[RESERVED_FDS];  /* of a standby, until then */
 	unsigned nreserved;
-	bool stopping, done;
-	int status;
+	bool stopping;
 };
 
 /* --- slots and messages -------------------------------------------------------------------- */
@@ -293,11 +292,13 @@ size_t chassis_task_queued(const struct chassis_task_ctx *ctx, enum chassis_task
 	return l && l->conn ? chassis_conn_queued(l->conn) : 0;
 }
 
-void chassis_task_exit(struct chassis_task_ctx *ctx, int status)
+noreturn void chassis_task_exit(struct chassis_task_ctx *ctx, int status)
 {
-	ctx->base->done = true;
-	ctx->base->status = status;
-	ev_break(ctx->loop, EVBREAK_ALL);
+	struct chassis_task_base *b = ctx->base;
+
+	for (size_t i = 0; i < ctx->shared->nslabs; i++)
+		chassis_conn_close(b->line[i].conn); /* with what is queued in them */
+	_exit(status);
 }
 
 /* --- beat and gap -------------------------------------------------------------------------- */
@@ -565,9 +566,6 @@ noreturn void chassis_task_main(const struct chassis_task_birth *birth)
 		descriptors_reserve(b, birth->line);
 	less_privileged(birth);
 	begin(b, birth->standby ? birth->row->standby : birth->row->start);
-	if (!b->done)
-		ev_run(b->ctx.loop, 0);
-	for (size_t i = 0; i < b->ctx.shared->nslabs; i++)
-		chassis_conn_close(b->line[i].conn); /* with what is queued in them */
-	_exit(b->status);
+	ev_run(b->ctx.loop, 0);
+	chassis_task_exit(&b->ctx, EXIT_FAILURE);
 }

@@ -4,6 +4,7 @@
 #define CHASSIS_TASK_TASK_H
 
 #include <ev.h>
+#include <stdnoreturn.h>
 
 #include "chassis/cli/config.h"
 #include "chassis/io/conn.h"
@@ -106,8 +107,9 @@ bool chassis_task_connected(const struct chassis_task_ctx *ctx, enum chassis_tas
 /** Bytes queued to a task, for callers that pace themselves. */
 size_t chassis_task_queued(const struct chassis_task_ctx *ctx, enum chassis_task to,
                            unsigned instance);
-/** Ends this task in order. */
-void chassis_task_exit(struct chassis_task_ctx *ctx, int status);
+/** Ends this task in order, at once: what else is due in this turn of the loop is not called any more, so
+ *  that whoever calls it may have freed what that needs. What is queued to other tasks goes out. */
+noreturn void chassis_task_exit(struct chassis_task_ctx *ctx, int status);
 
 /**
  * The longest time that this task has stood still since it was asked last (stopped, not scheduled, or

@@ -542,7 +542,7 @@ void vpn_link_watch(struct vpnmgr *v, double every)
 	double peer_every = v->hello_known ? v->hello.hello_ms / 1000. : 0;
 	uint64_t limit = SRP_MS(SILENT_HELLOS * 1000. * (peer_every > every ? peer_every : every)) + SRP_MS(500);
 
-	if (v->conn.state < SRP_CONN_HELLO || !chassis_peer_conn(v->peer) ||
+	if (v->conn.state < SRP_CONN_HELLO || !v->peer || !chassis_peer_conn(v->peer) ||
 	    srp_time_since(v->control_rx, chassis_now()) < limit)
 		return;
 	chassis_peer_reset(v->peer, "no hello for three intervals");

@@ -243,6 +243,7 @@ static void finish(struct vpnmgr *v)
 	vpn_event(v, SRP_ROLE_EV_STOP, SRP_SWITCH_SHUTDOWN);
 	vpn_net_stop(v->net);
 	chassis_peer_free(v->peer);
+	v->peer = NULL;
 	chassis_task_exit(v->ctx, EXIT_SUCCESS);
 }
 

@@ -31,6 +31,7 @@ struct notes {
 	_Atomic int echoes[SLOTS];   /* answers that sct has got */
 	_Atomic int stopped[SLOTS];
 	_Atomic int order;           /* of stops */
+	_Atomic int after_stop;      /* what was called of a task that had ended itself */
 	_Atomic int stop_order[SLOTS];
 	_Atomic int fail_start;      /* slot whose start fails */
 	_Atomic int bad_frame;       /* sct refuses the next answer */
@@ -67,10 +68,23 @@ static int t_start(struct chassis_task_ctx *ctx)
 	return SRP_OK;
 }
 
+static void on_late(struct ev_loop *l, ev_timer *w, int revents)
+{
+	(void)l;
+	(void)w;
+	(void)revents;
+	notes->after_stop++;
+}
+
+/* Ends with a timer that is due in this turn of the loop. */
 static void t_stop(struct chassis_task_ctx *ctx)
 {
+	static ev_timer late;
+
 	notes->stopped[slot_of(ctx)]++;
 	notes->stop_order[slot_of(ctx)] = ++notes->order;
+	ev_timer_init(&late, on_late, 0., 0.);
+	ev_feed_event(ctx->loop, &late, EV_TIMER);
 	chassis_task_exit(ctx, EXIT_SUCCESS);
 }
 
@@ -342,6 +356,7 @@ static void talk_and_stop(void)
 	stop_all();
 	CU_ASSERT_EQUAL(notes->stop_order[2], 1); /* vpnmgr first, alone */
 	CU_ASSERT_EQUAL(notes->stopped[1] + notes->stopped[2] + notes->stopped[3], 3);
+	CU_ASSERT_EQUAL(notes->after_stop, 0);
 	end();
 }
 
