@@ -357,6 +357,9 @@ static int rx_role(struct demuxmgr *d, struct srp_mp_r *r)
 	if (n < 1 || r->err)
 		return SRP_EFORMAT;
 	d->role = (enum srp_role)role;
+	/* What is missing here is the new active's to miss. */
+	if (!srp_role_permit[d->role].owns_timers)
+		memset(d->died, 0, sizeof(d->died));
 	return SRP_OK;
 }
 
@@ -380,11 +383,12 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	return SRP_OK;
 }
 
-/* A sessmgr is gone: its calls with it, until it tells what it holds; its requests have failed. Where its
- * successor recovers them they are its calls still: their addresses are not free, and are steered to it. */
+/* A sessmgr is gone. On the active its successor gets its calls back, from the mirror or from the peer:
+ * until it tells what it holds they are its calls still, their addresses are not free, and are steered to
+ * it. On a standby they are gone with it. Its requests have failed. */
 static void sessmgr_gone(struct demuxmgr *d, unsigned instance)
 {
-	bool comes_back = d->ctx->shared->config->session_recovery && srp_role_permit[d->role].sr_replica;
+	bool comes_back = srp_role_permit[d->role].owns_timers;
 	size_t n = comes_back ? 0 : chassis_calls_drop(d->calls, instance, unsteer, d);
 	struct request *q, *tmp;
 

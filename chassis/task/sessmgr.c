@@ -62,6 +62,20 @@ void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
 	sessmgr_tell_vpnmgr(s);
 }
 
+/* Without session recovery a successor has nothing of its own. */
+static void restarted(struct sessmgr *s, bool elsewhere)
+{
+	if (s->ctx->shared->config->session_recovery || s->ctx->slab->starts <= 1 ||
+	    s->complete != CHASSIS_FILLING || s->role != SRP_ROLE_INIT)
+		return;
+	if (elsewhere) {
+		chassis_log(LOG_NOTICE, "restarted on the active chassis: the peer is asked for its sessions");
+		return;
+	}
+	s->ctx->slab->task_ctr.restarted_empty++;
+	chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost");
+}
+
 /* Whoever comes to serve without having been filled serves with what it has. It is no source, and empties
  * nobody, until the peer has given what it holds, or has said that it holds no more. One that serves
  * already is told its role again and again: what it lacks does not come to it by that. */
@@ -70,11 +84,7 @@ static void note_owner(struct sessmgr *s, enum srp_role role, bool elsewhere)
 	s->sr.elsewhere = elsewhere;
 	if (role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || s->sr.phase != SESSMGR_SERVES)
 		return;
-	if (!s->ctx->shared->config->session_recovery && s->ctx->slab->starts > 1 && s->complete == CHASSIS_FILLING && s->role == SRP_ROLE_INIT) {
-		s->ctx->slab->task_ctr.restarted_empty++;
-		chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost%s",
-		            elsewhere ? " unless the peer still holds them" : "");
-	}
+	restarted(s, elsewhere);
 	if (!s->gr)
 		s->complete = CHASSIS_COMPLETE; /* there is nobody who could hold more */
 	else if (elsewhere)
@@ -179,9 +189,16 @@ static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
 	rc = s->sr.phase != SESSMGR_SERVES ? SRP_EBUSY
 	     : srp_role_permit[s->role].new_sessions
 		? ecs_session_create(s->engine, &spec, chassis_now(), &c) : SRP_EROLE;
+	s->ctx->slab->sessions = ecs_engine_sessions(s->engine); /* for who counts what is lost */
 	session_done_text(s, id, rc, spec.callid, rc == SRP_ENORULE ? "no such rulebase" : NULL);
 	sessmgr_link_kick(s);
 	return SRP_OK;
+}
+
+/* True while the peer is asked for the sessions that this instance had, and is to have again. */
+static bool pulls(const struct sessmgr *s)
+{
+	return s->complete == CHASSIS_FILLING && srp_role_permit[s->role].forwards;
 }
 
 /* Ends some of the sessions that `session delete all` found: a hundred thousand at once would stop
@@ -192,7 +209,7 @@ static void end_some(struct sessmgr *s)
 	struct ecs_session *c = NULL;
 	int rc = srp_role_permit[s->role].new_sessions ? SRP_OK : SRP_EROLE;
 
-	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES)
+	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES || pulls(s))
 		return; /* what is not there yet must end, too */
 	while (rc == 0 && (c = ecs_session_next(s->engine, s->end_all.after)) != NULL &&
 	       srp_time_since(start, now) < SESSMGR_STEP_US) {
@@ -206,6 +223,19 @@ static void end_some(struct sessmgr *s)
 	session_done(s, s->end_all.id, rc, 0);
 }
 
+static void end_one(struct sessmgr *s, uint32_t id, uint32_t callid, enum ecs_session_end why)
+{
+	struct srp_time now = chassis_now();
+	int rc;
+
+	(void)sessmgr_recover_callid(s, callid, now);
+	rc = ecs_session_delete(s->engine, callid, why, now);
+	if (rc == SRP_ENOSESS && pulls(s))
+		session_done_text(s, id, SRP_EBUSY, callid, "recovery in progress");
+	else
+		session_done(s, id, rc, callid);
+}
+
 static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -217,8 +247,7 @@ static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 	if (!srp_role_permit[s->role].owns_timers) {
 		session_done(s, id, SRP_EROLE, callid); /* who only follows ends nothing by itself */
 	} else if (callid) {
-		(void)sessmgr_recover_callid(s, callid, chassis_now());
-		session_done(s, id, ecs_session_delete(s->engine, callid, why, chassis_now()), callid);
+		end_one(s, id, callid, why);
 	} else if (s->end_all.on) {
 		session_done(s, id, SRP_EBUSY, 0);
 	} else {
@@ -264,10 +293,20 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
 
 	if (task == CHASSIS_TASK_AAAMGR && instance == ctx->instance)
 		sessmgr_sr_peer(s, up);
-	if (task == CHASSIS_TASK_DEMUXMGR && up)
+	if (task == CHASSIS_TASK_DEMUXMGR && up && !s->sr.walk_due)
 		sessmgr_news_walk(s);
 	if (task == CHASSIS_TASK_VPNMGR && up)
 		sessmgr_tell_vpnmgr(s);
+}
+
+/* A successor on the active chassis tells what it holds when it has got all that it will get: what it
+ * does not tell then is lost. */
+static void walk_when_due(struct sessmgr *s)
+{
+	if (!s->sr.walk_due || s->role == SRP_ROLE_INIT || pulls(s))
+		return;
+	s->sr.walk_due = false;
+	sessmgr_news_walk(s);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
@@ -283,10 +322,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);
 	sessmgr_steps(s);
-	if (s->sr.walk_due && s->complete != CHASSIS_FILLING) {
-		s->sr.walk_due = false;
-		sessmgr_news_walk(s);
-	}
+	walk_when_due(s);
 	sessmgr_news_flush(s);
 	sessmgr_link_kick(s);
 }
@@ -429,9 +465,10 @@ static int begin(struct sessmgr *s, bool again)
 
 	s->alive = chassis_now();
 	s->dead_us = c->srp.present ? SRP_MS(c->srp.dead_ms) : 0;
+	s->sr.walk_due = again && !c->session_recovery;
 	if (c->session_recovery && again)
 		sessmgr_recover_start(s);
-	else
+	else if (!again)
 		sessmgr_news_walk(s);
 	rc = sessmgr_tun_start(s);
 	if (rc == SRP_OK && s->sr.phase == SESSMGR_SERVES)
