@@ -27,7 +27,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/base.h	%D%/task/guard.c	%D%/task/guard.h	%D%/task/ipc.c	%D%/task/life.c	\
 	%D%/task/open.c	%D%/task/privilege.c	%D%/task/privilege.h	%D%/task/seccomp.c	\
 	%D%/task/crash.c	%D%/task/crash.h	\
-	%D%/task/sup_crash.c	%D%/task/sup_oper.c	%D%/task/sup_sr.c	%D%/task/sup_standby.c	\
+	%D%/task/sup_again.c	%D%/task/sup_crash.c	%D%/task/sup_oper.c	%D%/task/sup_sr.c	%D%/task/sup_standby.c	\
 	%D%/task/spawn.c	%D%/task/supervisor.c	%D%/task/supervisor_impl.h	%D%/task/task.c	\
 	%D%/task/title.c	%D%/task/title.h	%D%/task/watch.c	\
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\

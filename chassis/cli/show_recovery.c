@@ -68,6 +68,15 @@ static void task_reasons(const struct chassis_view *v, struct stats_doc *d, cons
 		snprintf(text, sizeof(text), "standby %s: %.95s", task_names[kinds[k]], s->not_ready);
 		reason(d, first, text);
 	}
+	for (unsigned k = 0; k < N(kinds) * v->nsessmgr; k++) {
+		unsigned i = k / N(kinds) + 1;
+
+		s = v->slab(v->arg, kinds[k % N(kinds)], i);
+		if (!s || s->head.owner || !s->not_ready[0])
+			continue;
+		snprintf(text, sizeof(text), "%s:%u %.95s", task_names[kinds[k % N(kinds)]], i, s->not_ready);
+		reason(d, first, text);
+	}
 	for (unsigned i = 1; i <= v->nsessmgr; i++) {
 		s = v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
 		if (!s || s->applied_role >= SRP_ROLE__N)

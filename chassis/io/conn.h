@@ -52,7 +52,7 @@ void chassis_conn_drain(struct chassis_conn *c);
 void chassis_conn_kick(struct chassis_conn *c);
 /**
  * Queues one small frame (control traffic, IPC), with a descriptor to pass or -1 (duplicated).
- * @return 0, SRP_ENOSPC above the queue's mark, SRP_ENOMEM
+ * @return 0, SRP_ENOSPC above the queue's mark, SRP_EFULL without a descriptor for @p fd (errno), SRP_ENOMEM
  */
 int chassis_conn_send(struct chassis_conn *c, uint8_t type, const void *body, size_t len, int fd);
 /** Bytes waiting to be written. */

@@ -222,6 +222,8 @@ void sessmgr_sr_role(struct sessmgr *s)
 
 void sessmgr_sr_peer(struct sessmgr *s, bool up)
 {
+	if (!up)
+		sessmgr_recover_ask(s);
 	if (!s->sr.replica)
 		return;
 	if (!up) {

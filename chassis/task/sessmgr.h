@@ -35,6 +35,7 @@ struct sessmgr_sr {
 	bool elsewhere;           /* the peer holds our sessions, too */
 	bool store_known;         /* aaamgr has said what it holds, or has had time enough */
 	struct srp_time began;
+	const char *why;          /* the store cannot be read */
 	void *mem;                /* the store, mapped to be read */
 	struct recovery_view *view;
 	struct recovery_fill *fill;
@@ -134,6 +135,8 @@ void sessmgr_sr_stop(struct sessmgr *s);
 void sessmgr_recover_start(struct sessmgr *s);
 /** Goes on where what was waited for may have come. */
 void sessmgr_recover_advance(struct sessmgr *s);
+/** Where the store is waited for: says that who should tell of it does not, or is gone. */
+void sessmgr_recover_ask(struct sessmgr *s);
 /** SR_STORE: [what the store is]. */
 int sessmgr_recover_store(struct sessmgr *s, struct srp_mp_r *r);
 /** Builds the session of an address, or of a call-id, out of its turn; true: it is there now. */

@@ -36,7 +36,7 @@ extern const size_t chassis_task_counter_count;
 struct chassis_role_slab {
 	uint32_t role;            /**< enum srp_role */
 	uint32_t phase;           /**< enum srp_phase */
-	uint32_t unfit;           /**< gave its role up: a session manager is lost */
+	uint32_t unfit;           /**< gave its role up: a task cannot be kept alive */
 	uint32_t term;            /**< number << 1 | chassis bit */
 	uint32_t highest_term;    /**< highest number seen from anybody */
 	uint32_t reserved_term;   /**< numbers up to this one are reserved in the state file */
@@ -114,12 +114,13 @@ struct chassis_slab {
 	uint32_t handling;        /**< call-id of the packet or record that is worked on; 0 none */
 	uint64_t reserved_bytes;  /**< memory held by a standby for whom it may become */
 	uint32_t reserved_fds;
-	char not_ready[96];       /**< a standby: what it could not have */
+	char not_ready[96];       /**< a standby: what it could not have; others: why they ended, or wait */
 	uint64_t store_bytes, store_flows, store_sessions; /**< an aaamgr: in use */
 	uint64_t stats_since_us;  /**< statistics of this manager count from here */
 	struct chassis_crash_note crash_note;
 	struct chassis_sr_slab sr; /**< the supervisor's */
 	uint32_t starts;          /**< how often this task was started */
+	uint64_t sessions_before; /**< a sessmgr: that the one before it had when it died */
 	uint64_t sessions, flows, recoverable;
 	/* instance link, written by sessmgr, read by vpnmgr and sct */
 	uint32_t link;            /**< enum recovery_link */
