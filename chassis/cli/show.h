@@ -21,6 +21,7 @@ struct chassis_proc {
 /** What a show may look at. */
 struct chassis_view {
 	const struct chassis_config *config;
+	const struct chassis_config *running; /**< where @c config is what is configured; else NULL */
 	/** A consistent copy of a task's slab, valid until the next call; NULL: there is none. */
 	const struct chassis_slab *(*slab)(void *arg, enum chassis_task task, unsigned instance);
 	/** False: there is no such process, or it cannot be looked at. NULL: none can. */

@@ -264,8 +264,8 @@ static void all_told(struct demuxmgr *d, unsigned instance)
 	d->told[instance] = true;
 	if (d->died[instance] && n) {
 		d->ctx->slab->task_ctr.sr_lost_sessions += n;
-		chassis_log(LOG_ERR, "Session Manager task recovery: %zu sessions are lost of those of sessmgr:%u",
-		            n, instance);
+		chassis_log(LOG_ERR, "Session Manager task recovery: %zu session%s lost of those of sessmgr:%u",
+		            n, n == 1 ? " is" : "s are", instance);
 	}
 	d->died[instance] = false;
 }
@@ -407,7 +407,7 @@ static void sessmgr_gone(struct demuxmgr *d, unsigned instance)
 		}
 	}
 	if (n)
-		chassis_log(LOG_WARNING, "sessmgr:%u is gone with %zu calls", instance, n);
+		chassis_log(LOG_INFO, "sessmgr:%u is gone with %zu call%s", instance, n, n == 1 ? "" : "s");
 }
 
 static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned instance, bool up)

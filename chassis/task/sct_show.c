@@ -162,6 +162,7 @@ static void configured(struct sct_op *op,
 {
 	struct chassis_view v = view(op);
 
+	v.running = v.config;
 	v.config = op->sct->configured;
 	show(&v, &op->doc);
 	sct_op_finish(op, SRP_OK, NULL);

@@ -69,6 +69,9 @@ struct chassis_role_slab {
 enum chassis_sr_state { CHASSIS_SR_STATES(X) CHASSIS_SR__N };
 #undef X
 
+/** What has become of the feature-key file since it was read. */
+enum chassis_keys { CHASSIS_KEYS_READ, CHASSIS_KEYS_CHANGED, CHASSIS_KEYS_GONE };
+
 /** What a dying task writes from its signal handler. */
 struct chassis_crash_note {
 	uint32_t set;             /**< written before the frames: taking them may fault again */
@@ -98,6 +101,7 @@ struct chassis_sr_slab {
 	uint32_t sessmgr_active, sessmgr_standby, aaamgr_active, aaamgr_standby, demux_active;
 	uint32_t quarantine[CHASSIS_QUARANTINE];
 	uint32_t nquarantine;     /**< ever; the ring holds the last CHASSIS_QUARANTINE */
+	uint32_t keys;            /**< enum chassis_keys: of the feature-key file of the start */
 	uint32_t giving_up;       /**< a crash loop: the role is handed over although not all is well */
 	uint32_t ncrashes;        /**< ever; the ring holds the last CHASSIS_CRASHES */
 	struct chassis_crash crash[CHASSIS_CRASHES];

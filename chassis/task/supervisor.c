@@ -80,6 +80,7 @@ int chassis_supervisor_start(struct chassis_supervisor *s)
 
 	chassis_crash_warm();
 	sup_watch_start(s);
+	sup_keys_look(s, chassis_now());
 	sup_sr_judge(s, chassis_now()); /* who is asked before all have started must know */
 	for (size_t i = 1; i < s->shared->nslabs && rc == SRP_OK; i++) {
 		if (s->slot[i].standby)

@@ -7,6 +7,7 @@
 #define CHASSIS_TASK_SUPERVISOR_IMPL_H
 
 #include <sys/queue.h>
+#include <sys/stat.h>
 
 #include "chassis/task/base.h"
 #include "chassis/task/task.h"
@@ -25,6 +26,7 @@
 #define SUP_STOP_MS   5000     /**< then what is left is killed */
 #define SUP_WARM_MS   2000     /**< a new standby waits this long at most for a recovery that goes on */
 #define SUP_RETRY_MS  30000    /**< a standby that could not have what it reserves is made anew */
+#define SUP_KEYS_MS   1000     /**< the feature-key file is looked at this often */
 #define SUP_CONFIG_MAX (16 * 1024 * 1024) /**< bytes of a configuration */
 #define SUP_SUSPECTS  64       /**< call-ids remembered for having killed once */
 
@@ -92,6 +94,8 @@ struct chassis_supervisor {
 	bool all_ready;                                /**< all but the standbys have started once */
 	int lines_short;                               /**< why not all lines could be made; 0: they are */
 	bool reload;                                   /**< when all has ended, the program begins again */
+	struct stat keys;                              /**< of the feature-key file, as it was read */
+	struct srp_time keys_looked;
 	struct { uint32_t callid, deaths; } suspect[SUP_SUSPECTS];
 	size_t nsuspects;                              /**< ever */
 	void (*on_ready)(void *arg);                   /**< all tasks have started; once */
@@ -197,6 +201,8 @@ void sup_crash_dir(const struct chassis_config *c);
 void sup_sr_judge(struct chassis_supervisor *s, struct srp_time now);
 
 /* sup_oper.c */
+/** Looks now and then whether the feature-key file is the one that was read, and says so in the slab. */
+void sup_keys_look(struct chassis_supervisor *s, struct srp_time now);
 /**
  * Which file a save means.
  *

@@ -250,6 +250,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 	if (s->stage == SUP_RUN) {
 		sup_standbys(s, now);
+		sup_keys_look(s, now);
 		sup_sr_judge(s, now);
 	}
 	chassis_supervisor_advance(s);

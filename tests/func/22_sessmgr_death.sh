@@ -68,7 +68,7 @@ lost=$(comm -23 "$BED/sessions" <(sessions a) | wc -l)
 check "$lost sessions are lost" [ "$lost" -gt 0 ]
 check "none that the peer held" [ -z "$(comm -23 "$BED/held" <(sessions a))" ]
 check "SR-15: they are counted" [ "$(counter a sr_lost_sessions)" = "$lost" ]
-check "and said" logged a "$lost sessions are lost of those of sessmgr:1"
+check "and said" logged a "recovery: $lost sessions? (is|are) lost of those of sessmgr:1"
 eventually "every flow is answered" serves
 
 say "To the peer and back"

@@ -1062,6 +1062,37 @@ static int save(const char *asked, const char *text)
 	return rc;
 }
 
+/* The feature-key file, after it was read. */
+static void keys(void)
+{
+	const struct srp_time at = {SRP_SEC(1000)};
+
+	begin(false);
+	snprintf(dir, sizeof(dir), "/tmp/chassis-keys-XXXXXX");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	sup_keys_look(sup, at); /* none is configured */
+	CU_ASSERT_EQUAL(sup->keys_looked.us, 0);
+	snprintf(config.license_file, sizeof(config.license_file), "%s/keys", dir);
+	put_file("keys", "session-recovery\n", 0600);
+	sup_keys_look(sup, at);
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_READ);
+	put_file("keys", "flow-recovery\n", 0600);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(SUP_KEYS_MS) - 1});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_READ);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(SUP_KEYS_MS)});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_CHANGED);
+	CU_ASSERT_EQUAL(unlink(config.license_file), 0);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(2 * SUP_KEYS_MS)});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_GONE);
+	put_file("keys", "session-recovery\n", 0600);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(3 * SUP_KEYS_MS)});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_CHANGED);
+	CU_ASSERT_EQUAL(unlink(config.license_file), 0);
+	CU_ASSERT_EQUAL(rmdir(dir), 0);
+	config.license_file[0] = '\0';
+	end();
+}
+
 static void saves(void)
 {
 	static const char *const outside[] = {"../x", "/etc/x", "a/../x", "./x", "x/", "a//x", "..", ".",
@@ -1216,6 +1247,7 @@ CU_TestInfo chassis_standby_tests[] = {
 	{"a session manager dies too often", lone_sessmgr},
 	{"mirrors that cannot start", mirror_cannot_start},
 	{"a mirror that hangs", mirror_hangs},
+	{"the feature-key file changes", keys},
 	{"a standby that cannot live", standby_loop},
 	{"a standby that cannot be started", standby_cannot_start},
 	{"memory that cannot be made smaller", cannot_shrink},

@@ -39,7 +39,7 @@ TALKERS = 30             # subscribers; those of long transfers are among them
 SIGNALS = (signal.SIGKILL,) * 6 + (signal.SIGABRT, signal.SIGSEGV, signal.SIGSTOP)
 TITLE = re.compile(r"(sct|vpnmgr|demuxmgr|sessmgr|aaamgr)(?::(\d+|standby))?$")
 LONG = {address(name): name for name in ("files", "streams") for address in (server4, server6)}
-LOST = re.compile(r"recovery: (\d+) sessions are lost")
+LOST = re.compile(r"recovery: (\d+) sessions? (?:is|are) lost")
 
 
 class Storm(Chaos):
