@@ -113,14 +113,14 @@ static void judge_standby(const struct chassis_supervisor *s, enum chassis_task 
 
 static void judge(const struct chassis_supervisor *s, struct srp_time now, struct verdict *v)
 {
+	if (s->stage != SUP_RUN)
+		not_ready(v, CHASSIS_SR_SESSMGR, "the chassis ends");
 	judge_instances(s, now, v);
 	if (s->lines_short)
 		not_ready(v, CHASSIS_SR_SESSMGR, "lines between tasks cannot be made: %s",
 		          strerror(s->lines_short));
 	judge_standby(s, CHASSIS_TASK_SESSMGR, "sessmgr", now, v, &v->sessmgr_standby);
 	judge_standby(s, CHASSIS_TASK_AAAMGR, "aaamgr", now, v, &v->aaamgr_standby);
-	if (s->stage != SUP_RUN)
-		not_ready(v, CHASSIS_SR_SESSMGR, "the chassis ends");
 }
 
 static bool differs(const struct chassis_sr_slab *sr, const struct verdict *v)
