@@ -33,6 +33,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
 	%D%/task/aaa_query.c	%D%/task/aaa_query.h	%D%/task/call_line.c	%D%/task/call_line.h	%D%/task/sess_debug.c	\
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
+	%D%/task/sess_held.c	%D%/task/sess_held.h	\
 	%D%/task/demux_add.c	%D%/task/demux_wait.c	%D%/task/demux_wait.h	%D%/task/demuxmgr.h	%D%/task/memory.c	%D%/task/memory.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
 	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	\

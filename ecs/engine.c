@@ -94,6 +94,11 @@ void ecs_engine_free(struct ecs_engine *e)
 
 /* --- role ------------------------------------------------------------------------------------- */
 
+void ecs_engine_known_only(struct ecs_engine *e, bool on)
+{
+	e->known_only = on;
+}
+
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 {
 	if (active == e->active)

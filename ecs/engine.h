@@ -96,6 +96,12 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
  * and sessions recovered without a walk (by generation) and starts the wheel: O(1).
  */
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now);
+/**
+ * While it is on, only packets of flows that are there are dealt with. All others, of known subscribers
+ * too, are answered with ECS_NO_SESSION, and change and count nothing: their flows may be on their way
+ * here, and one that began anew would be charged by another rule, and keep the right one out.
+ */
+void ecs_engine_known_only(struct ecs_engine *e, bool on);
 
 /**
  * A new service was committed: from here on it is matched by it; the old one may be freed after.

@@ -90,6 +90,7 @@ static void serve(struct sessmgr *s, bool recovered)
 	s->sr.phase = SESSMGR_SERVES;
 	s->sr.sweep = true;
 	s->sr.go_on = recovered;
+	s->sr.refill = !recovered;
 	ev_timer_stop(s->ctx->loop, &s->sr.wait);
 	s->complete = completeness(s, recovered);
 	s->peer_seen = chassis_now();

@@ -100,8 +100,9 @@ static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, const struct 
 	return ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now);
 }
 
-static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p, bool ask,
-                   struct srp_time now)
+/* False where there is no session for it. */
+static bool deal_with(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p,
+                      struct srp_time now)
 {
 	enum ecs_verdict verdict;
 
@@ -114,24 +115,47 @@ static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun
 		} else {
 			s->ctx->slab->task_ctr.drop_not_active++;
 		}
-		return;
+		return true;
 	}
 	verdict = ecs_engine_packet(s->engine, p->ip, p->len, dir, p->gso_size, now);
 	if (verdict == ECS_NO_SESSION)
 		verdict = bring(s, dir, p, now);
 	s->ctx->slab->handling = 0;
-	switch (verdict) {
-	case ECS_FORWARD:
+	if (verdict == ECS_FORWARD)
 		write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), p);
-		break;
-	case ECS_NO_SESSION:
-		if (ask)
-			ask_demuxmgr(s, dir, p, now);
-		else
-			s->ctx->slab->ecs.drop_no_session++;
-		break;
-	case ECS_DROP:
-		break;
+	return verdict != ECS_NO_SESSION;
+}
+
+static void packet(struct sessmgr *s, enum ecs_dir dir, const struct chassis_tun_pkt *p, bool ask,
+                   struct srp_time now)
+{
+	if (deal_with(s, dir, p, now))
+		return;
+	if (sessmgr_pulls(s) && sess_held_put(&s->held, dir, p))
+		s->ctx->slab->task_ctr.held++;
+	else if (ask)
+		ask_demuxmgr(s, dir, p, now);
+	else
+		s->ctx->slab->ecs.drop_no_session++;
+}
+
+void sessmgr_tun_held(struct sessmgr *s)
+{
+	struct srp_time now = chassis_now();
+
+	if (s->stale || s->frozen)
+		return;
+	for (size_t n = s->held.n; n; n--) {
+		struct sess_held_pkt *k = sess_held_take(&s->held);
+
+		if (!deal_with(s, k->dir, &k->p, now)) {
+			if (sessmgr_pulls(s)) {
+				sess_held_back(&s->held, k);
+				continue;
+			}
+			ask_demuxmgr(s, k->dir, &k->p, now);
+		}
+		free(k);
 	}
 }
 
@@ -220,6 +244,7 @@ void sessmgr_tun_reading(struct sessmgr *s, bool on)
 
 int sessmgr_tun_start(struct sessmgr *s)
 {
+	sess_held_init(&s->held);
 	s->buf = malloc(CHASSIS_TUN_PKT_MAX + 64);
 	if (!s->buf)
 		return SRP_ENOMEM;

@@ -55,9 +55,16 @@ void sessmgr_tell_vpnmgr(struct sessmgr *s)
 	chassis_task_send(s->ctx, CHASSIS_TASK_VPNMGR, 0, CHASSIS_IPC_INSTANCE, &w, -1);
 }
 
+/* While the flows come packets must not begin them anew. */
+static void known_only(struct sessmgr *s)
+{
+	ecs_engine_known_only(s->engine, s->sr.refill && sessmgr_pulls(s));
+}
+
 void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
 {
 	s->complete = c;
+	known_only(s);
 	sessmgr_link_role(s);
 	sessmgr_tell_vpnmgr(s);
 }
@@ -69,6 +76,7 @@ static void restarted(struct sessmgr *s, bool elsewhere)
 	    s->complete != CHASSIS_FILLING || s->role != SRP_ROLE_INIT)
 		return;
 	if (elsewhere) {
+		s->sr.refill = true;
 		chassis_log(LOG_NOTICE, "restarted on the active chassis: the peer is asked for its sessions");
 		return;
 	}
@@ -141,6 +149,7 @@ static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 	    s->role == SRP_ROLE_INIT)
 		ecs_engine_active(s->engine, srp_role_permit[role].forwards, now);
 	s->role = role;
+	known_only(s);
 	s->relay_until = relay ? srp_time_add(now, SRP_MS(relay)) : (struct srp_time){0};
 	if (role != SRP_ROLE_PENDING_STANDBY) {
 		s->frozen = s->flushing = s->ending = false;
@@ -195,8 +204,7 @@ static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
 	return SRP_OK;
 }
 
-/* True while the peer is asked for the sessions that this instance had, and is to have again. */
-static bool pulls(const struct sessmgr *s)
+bool sessmgr_pulls(const struct sessmgr *s)
 {
 	return s->complete == CHASSIS_FILLING && srp_role_permit[s->role].forwards;
 }
@@ -209,7 +217,7 @@ static void end_some(struct sessmgr *s)
 	struct ecs_session *c = NULL;
 	int rc = srp_role_permit[s->role].new_sessions ? SRP_OK : SRP_EROLE;
 
-	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES || pulls(s))
+	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES || sessmgr_pulls(s))
 		return; /* what is not there yet must end, too */
 	while (rc == 0 && (c = ecs_session_next(s->engine, s->end_all.after)) != NULL &&
 	       srp_time_since(start, now) < SESSMGR_STEP_US) {
@@ -230,7 +238,7 @@ static void end_one(struct sessmgr *s, uint32_t id, uint32_t callid, enum ecs_se
 
 	(void)sessmgr_recover_callid(s, callid, now);
 	rc = ecs_session_delete(s->engine, callid, why, now);
-	if (rc == SRP_ENOSESS && pulls(s))
+	if (rc == SRP_ENOSESS && sessmgr_pulls(s))
 		session_done_text(s, id, SRP_EBUSY, callid, "recovery in progress");
 	else
 		session_done(s, id, rc, callid);
@@ -303,7 +311,7 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
  * does not tell then is lost. */
 static void walk_when_due(struct sessmgr *s)
 {
-	if (!s->sr.walk_due || s->role == SRP_ROLE_INIT || pulls(s))
+	if (!s->sr.walk_due || s->role == SRP_ROLE_INIT || sessmgr_pulls(s))
 		return;
 	s->sr.walk_due = false;
 	sessmgr_news_walk(s);
@@ -318,6 +326,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	/* On a standby the wheel stands still: a turn only drops what was never replicated. */
 	if (!s->stale && !s->frozen)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
+	known_only(s);
+	sessmgr_tun_held(s);
 	end_some(s);
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);

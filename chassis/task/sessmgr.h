@@ -8,6 +8,7 @@
 #include "chassis/io/tun.h"
 #include "chassis/task/beats.h"
 #include "chassis/task/peer.h"
+#include "chassis/task/sess_held.h"
 #include "chassis/task/switch.h"
 #include "chassis/task/task.h"
 #include "recovery/fill.h"
@@ -41,6 +42,7 @@ struct sessmgr_sr {
 	struct recovery_fill *fill;
 	ev_prepare step;
 	ev_idle awake;            /* keeps the loop from sleeping while step has work */
+	bool refill;              /* all that this instance had comes from the peer, its flows too */
 	bool walk_due;            /* demuxmgr is told of all when the peer has given what it has */
 	bool sweep;               /* volumes of sessions that did not come back are to be counted */
 };
@@ -72,6 +74,7 @@ struct sessmgr {
 	ev_timer tick, alive_timer, publish;
 	ev_timer due;             /* the replica's own time */
 	uint8_t *buf;             /* one packet */
+	struct sess_held held;    /* packets that came before their session, which is to come */
 	uint64_t unknown_tokens;  /* of the limit of unknown subscribers */
 	struct srp_time unknown_at;
 	uint8_t *news[2];         /* SESSION_UP, SESSION_DOWN being collected */
@@ -100,6 +103,8 @@ struct sessmgr {
 
 /* sess_tun.c: packets. */
 int sessmgr_tun_start(struct sessmgr *s);
+/** Looks whether the sessions of packets that wait for them have come. */
+void sessmgr_tun_held(struct sessmgr *s);
 void sessmgr_tun_reading(struct sessmgr *s, bool on);
 /** Writes a packet of the engine's own: ecs_engine_ops.send. */
 void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
@@ -175,6 +180,8 @@ void sessmgr_news_flush(struct sessmgr *s);
 void sessmgr_news_walk(struct sessmgr *s);
 
 /* sessmgr.c */
+/** True while the peer is asked for the sessions that this instance had, and is to have again. */
+bool sessmgr_pulls(const struct sessmgr *s);
 void sessmgr_publish(struct sessmgr *s);
 void sessmgr_tell_vpnmgr(struct sessmgr *s);
 void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c);
