@@ -48,11 +48,11 @@ static void report(struct sessmgr *s, enum recovery_view_state state)
 	if (state != RECOVERY_VIEW_WHOLE)
 		chassis_log(LOG_WARNING, "aaamgr:%u did not hold all of it yet", s->ctx->instance);
 	if (st.skipped)
-		chassis_log(LOG_ERR, "%llu calls that session managers have died of are left out",
-		            (unsigned long long)st.skipped);
+		chassis_log(LOG_ERR, "left out for that session managers have died of them: %llu call%s",
+		            (unsigned long long)st.skipped, st.skipped == 1 ? "" : "s");
 	if (st.refused || st.broken || st.sessions_lost)
-		chassis_log(LOG_ERR, "of the store of aaamgr:%u, %llu records were refused (first: %s), %llu "
-		            "could not be read, %llu calls could not be built", s->ctx->instance,
+		chassis_log(LOG_ERR, "store of aaamgr:%u: records refused %llu (first: %s), not readable %llu; "
+		            "calls not built %llu", s->ctx->instance,
 		            (unsigned long long)st.refused, st.why ? srp_strerror(st.why) : "none",
 		            (unsigned long long)st.broken, (unsigned long long)st.sessions_lost);
 }
@@ -336,7 +336,7 @@ void sessmgr_recover_sweep(struct sessmgr *s)
 	ctr(s)->sr_lost_bytes += lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK];
 	if (!lost.sessions && !lost.volumes)
 		return;
-	chassis_log(LOG_ERR, "Session Manager task recovery: the volumes of %llu sessions are lost, %llu bytes",
-	            (unsigned long long)lost.sessions,
+	chassis_log(LOG_ERR, "Session Manager task recovery: the volumes of %llu session%s are lost, %llu bytes",
+	            (unsigned long long)lost.sessions, lost.sessions == 1 ? "" : "s",
 	            (unsigned long long)(lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK]));
 }
