@@ -195,6 +195,12 @@ void sessmgr_sr_kick(struct sessmgr *s)
 		chassis_conn_kick(s->sr.conn);
 }
 
+void sessmgr_sr_commit(struct sessmgr *s)
+{
+	if (s->sr.conn && recovery_replica_flows_wait(s->sr.replica))
+		chassis_conn_flush(s->sr.conn);
+}
+
 void sessmgr_sr_role(struct sessmgr *s)
 {
 	struct sessmgr_sr *sr = &s->sr;

@@ -121,8 +121,10 @@ static bool deal_with(struct sessmgr *s, enum ecs_dir dir, const struct chassis_
 	if (verdict == ECS_NO_SESSION)
 		verdict = bring(s, dir, p, now);
 	s->ctx->slab->handling = 0;
-	if (verdict == ECS_FORWARD)
+	if (verdict == ECS_FORWARD) {
+		sessmgr_sr_commit(s);
 		write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), p);
+	}
 	return verdict != ECS_NO_SESSION;
 }
 

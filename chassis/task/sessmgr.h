@@ -126,6 +126,9 @@ void sessmgr_step(struct sessmgr *s, enum chassis_step step);
 /* sess_sr.c: the replica at aaamgr. */
 int sessmgr_sr_start(struct sessmgr *s);
 void sessmgr_sr_kick(struct sessmgr *s);
+/** Before a packet goes out that has told something of its flow: the mirror has that first. What was written
+ *  outlives this process, and else a successor would charge what follows by another rule. */
+void sessmgr_sr_commit(struct sessmgr *s);
 /** Tells it the role as it is now; without the right to one, aaamgr is told to forget what it holds. */
 void sessmgr_sr_role(struct sessmgr *s);
 /** Makes the stream to aaamgr, where there should be one and is none. */

@@ -886,6 +886,7 @@ static void mirror_cannot_start(void)
 	delay_over(A1);
 	sup->slot[A1].live->born.us -= SRP_SEC(SUP_CRASH_S);
 	CU_ASSERT(until(recovery_ready));
+	sup_again(sup, chassis_now());
 	CU_ASSERT_EQUAL(sup->slot[A1].delay_ms, 0);
 	stop_all();
 	end();
