@@ -36,12 +36,13 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/cdrmod.c	%D%/task/record_files.c	%D%/task/record_files.h	\
 	%D%/task/record_ring.c	%D%/task/record_ring.h	%D%/task/sess_record.c	%D%/task/sup_record.c	\
 	%D%/task/rule_slab.c	%D%/task/running.c	%D%/task/running.h	%D%/task/sct_commit.c	\
-	%D%/task/sup_crash.c	%D%/task/sup_oper.c	%D%/task/sup_sr.c	%D%/task/sup_standby.c	\
+	%D%/task/sup_again.c	%D%/task/sup_crash.c	%D%/task/sup_oper.c	%D%/task/sup_sr.c	%D%/task/sup_standby.c	\
 	%D%/task/spawn.c	%D%/task/supervisor.c	%D%/task/supervisor_impl.h	%D%/task/task.c	\
 	%D%/task/title.c	%D%/task/title.h	%D%/task/watch.c	\
 	%D%/task/beats.c	%D%/task/beats.h	%D%/task/calls.c	%D%/task/calls.h	\
 	%D%/task/aaa_query.c	%D%/task/aaa_query.h	%D%/task/call_line.c	%D%/task/call_line.h	%D%/task/sess_debug.c	\
 	%D%/task/commands.h	%D%/task/counters.c	%D%/task/counters.def	%D%/task/demuxmgr.c	%D%/task/hash.h	\
+	%D%/task/sess_held.c	%D%/task/sess_held.h	\
 	%D%/task/demux_add.c	%D%/task/demux_wait.c	%D%/task/demux_wait.h	%D%/task/demuxmgr.h	%D%/task/memory.c	%D%/task/memory.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
 	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_rate.c	\

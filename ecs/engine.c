@@ -173,6 +173,11 @@ static bool hand_over(struct ecs_engine *e, struct srp_time now, size_t budget)
 
 /* --- role ------------------------------------------------------------------------------------- */
 
+void ecs_engine_known_only(struct ecs_engine *e, bool on)
+{
+	e->known_only = on;
+}
+
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 {
 	if (active == e->active)

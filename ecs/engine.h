@@ -155,6 +155,12 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
  * and sessions recovered without a walk (by generation) and starts the wheel: O(1).
  */
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now);
+/**
+ * While it is on, only packets of flows that are there are dealt with. All others, of known subscribers
+ * too, are answered with ECS_NO_SESSION, and change and count nothing: their flows may be on their way
+ * here, and one that began anew would be charged by another rule, and keep the right one out.
+ */
+void ecs_engine_known_only(struct ecs_engine *e, bool on);
 
 /** What records say that the engine cannot know: the time of day. Told at the start, and when it may have
  *  changed. */

@@ -135,6 +135,7 @@ struct ecs_engine {
 	uint16_t gen; /**< +1 at each takeover: objects of another gen are recovered */
 	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
 	bool active;
+	bool known_only; /**< flows are on their way here: none begins */
 	bool purging; /**< a new standby is dropping flows that were never replicated */
 	uint32_t purge_at;             /**< call-id after which that walk goes on */
 	struct srp_time active_since;

@@ -757,6 +757,14 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 	return v;
 }
 
+/* What is no packet of a flow by itself waits with the others: for what it belongs to. */
+static bool is_known(struct ecs_engine *e, const struct ecs_packet *p)
+{
+	struct ecs_flow_key k = key_of(p);
+
+	return p->frag == ECS_FRAG_NONE && !p->icmp_error && ecs_flow_find(e->flows, &k);
+}
+
 static void count_in(struct ecs_counters *c, enum ecs_dir dir, uint64_t pkts, uint64_t bytes)
 {
 	if (dir == ECS_UPLINK) {
@@ -781,7 +789,7 @@ enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, 
 	}
 	ecs_charge_segments(&p, gso_size, &w.pkts, &w.bytes);
 	w.s = ecs_session_by_addr(e, ecs_packet_subscriber(&p));
-	if (!w.s)
+	if (!w.s || (e->known_only && !is_known(e, &p)))
 		return ECS_NO_SESSION;
 	if (e->conf.handling)
 		*e->conf.handling = w.s->spec.callid;

@@ -388,6 +388,16 @@ bool recovery_send(struct recovery_replica *r, struct recovery_out *out)
 	return !recovery_send_pending(r);
 }
 
+bool recovery_replica_flows_wait(const struct recovery_replica *r)
+{
+	if (recovery_replica_link(r) != RECOVERY_LINK_READY)
+		return false;
+	for (uint32_t i = 0; i < r->conf.nkinds; i++)
+		if (r->kind[i].active && r->kind[i].k->limited && !recovery_list_empty(&r->kind[i].dirty))
+			return true;
+	return false;
+}
+
 bool recovery_send_pending(const struct recovery_replica *r)
 {
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {

@@ -15,7 +15,7 @@ enum srp_mode { SRP_MODE_BACKUP, SRP_MODE_PRIMARY };
 struct srp_candidate {
 	enum srp_role role;
 	bool handed;             /**< PendingStandby that has sent HANDOVER: forwards no more */
-	bool unfit;              /**< gave its role up (a sessmgr is dead, it shuts down) */
+	bool unfit;              /**< gave its role up: a task of it cannot be kept alive */
 	bool stale;              /**< its own loop stood still for a dead-interval */
 	uint32_t term;           /**< under which its state was written; 0 without state */
 	uint32_t complete;       /**< how many instances hold a complete state; 0: it has no state */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -38,6 +39,7 @@ struct chassis_shell {
 	bool answered;
 	int status;
 	char prompt[224];
+	char file[CHASSIS_PATH_MAX]; /* of the configuration; empty: not known */
 };
 
 static const struct chassis_row file_lines[] = {
@@ -131,6 +133,8 @@ static int rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, i
 
 		srp_mp_str(&r, s->prompt, sizeof(s->prompt));
 		s->config = n > 2 && srp_mp_bool(&r);
+		if (n > 3)
+			srp_mp_str(&r, s->file, sizeof(s->file));
 		if (n < 2 || r.err)
 			return SRP_EFORMAT;
 		s->status = status < 0 ? -1 : 0;
@@ -252,13 +256,22 @@ static enum chassis_shell_result with_file(struct chassis_shell *s, const char *
 	return rc;
 }
 
-/* False: a file is written that is not there yet, so nobody is asked. Where a path begins that has no
- * / in front, the daemon knows. */
-static bool replaces(const struct chassis_match *m)
+/* False: a file is written that is not there yet, so nobody is asked. A path that has no / in front begins
+ * where the configuration's file is. */
+static bool replaces(const struct chassis_shell *s, const struct chassis_match *m)
 {
 	const char *path = chassis_match_text(m, "path");
+	char full[PATH_MAX + CHASSIS_PATH_MAX + 1], *slash;
 
-	return !path || path[0] != '/' || access(path, F_OK) == 0 || errno != ENOENT;
+	if (!path)
+		return true;
+	if (path[0] == '/')
+		return access(path, F_OK) == 0 || errno != ENOENT;
+	if (s->file[0] != '/' || !realpath(s->file, full))
+		return true;
+	slash = strrchr(full, '/');
+	snprintf(slash + 1, CHASSIS_PATH_MAX, "%.*s", CHASSIS_PATH_MAX - 1, path);
+	return access(full, F_OK) == 0 || errno != ENOENT;
 }
 
 static enum chassis_shell_result command(struct chassis_shell *s, const char *line)
@@ -283,7 +296,7 @@ static enum chassis_shell_result command(struct chassis_shell *s, const char *li
 			return CHASSIS_SHELL_OK;
 		break;
 	case CHASSIS_EXEC_SURE:
-		if (!s->autoconfirm && !chassis_match_has(&m, "-noconfirm") && replaces(&m) &&
+		if (!s->autoconfirm && !chassis_match_has(&m, "-noconfirm") && replaces(s, &m) &&
 		    !sure(s))
 			return failure(s, "not confirmed: nothing was done");
 		break;

@@ -3,6 +3,7 @@
 #include "chassis/cli/show.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define N(a) (sizeof(a) / sizeof(a[0]))
 
@@ -52,6 +53,24 @@ static void item(struct stats_doc *d, const char *key, const char *label, const 
 	stats_doc_item(d, key, NULL, stats_string(value));
 }
 
+/* Keys act as they were read: at the start, or when the file was entered. */
+static const char *file_state(const struct chassis_view *v)
+{
+	static const char *const texts[] = {
+		[CHASSIS_KEYS_READ] = "as it was read",
+		[CHASSIS_KEYS_CHANGED] = "changed since it was read: acts from the next reload on",
+		[CHASSIS_KEYS_GONE] = "gone since it was read: it is missed at the next reload",
+	};
+	const struct chassis_slab *s;
+
+	if (!v->config->license_file[0])
+		return "-";
+	if (v->acts && strcmp(v->config->license_file, v->acts->license_file) != 0)
+		return "entered: session recovery obeys it after `save configuration` and `reload`";
+	s = v->slab(v->arg, CHASSIS_TASK_SUPERVISOR, 0);
+	return s && s->sr.keys < N(texts) ? texts[s->sr.keys] : "-";
+}
+
 void chassis_show_license(const struct chassis_view *v, struct stats_doc *d)
 {
 	static const struct stats_col cols[] = {{"part_number", "Part Number", 12, true},
@@ -65,6 +84,7 @@ void chassis_show_license(const struct chassis_view *v, struct stats_doc *d)
 
 	stats_doc_line(d, "Key Information (installed key):");
 	item(d, "key_file", "Key File", c->license_file[0] ? c->license_file : "none");
+	item(d, "key_file_state", "Key File State", file_state(v));
 	stats_doc_line(d, "Enabled Features:");
 	stats_doc_table(d, &t);
 	for (unsigned f = 0; f < CHASSIS_LICENSE__N; f++)

@@ -68,6 +68,15 @@ static void task_reasons(const struct chassis_view *v, struct stats_doc *d, cons
 		snprintf(text, sizeof(text), "standby %s: %.95s", task_names[kinds[k]], s->not_ready);
 		reason(d, first, text);
 	}
+	for (unsigned k = 0; k < N(kinds) * v->nsessmgr; k++) {
+		unsigned i = k / N(kinds) + 1;
+
+		s = v->slab(v->arg, kinds[k % N(kinds)], i);
+		if (!s || s->head.owner || !s->not_ready[0])
+			continue;
+		snprintf(text, sizeof(text), "%s:%u %.95s", task_names[kinds[k % N(kinds)]], i, s->not_ready);
+		reason(d, first, text);
+	}
 	for (unsigned i = 1; i <= v->nsessmgr; i++) {
 		s = v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
 		if (!s || s->applied_role >= SRP_ROLE__N)
@@ -262,6 +271,14 @@ void chassis_show_crashes(const struct chassis_view *v, struct stats_doc *d)
 	stats_doc_item(d, "total", "Total Crashes", stats_uint(n));
 }
 
+/* Why there is none. */
+static const char *no_backtrace(const struct chassis_crash *c)
+{
+	if (!c->signal)
+		return "none: it has ended by itself";
+	return c->signal == SIGKILL ? "none: SIGKILL leaves no time to take one" : "none was taken";
+}
+
 static void backtrace_lines(struct stats_doc *d, const char *text, size_t cap)
 {
 	static const struct stats_col cols[] = {{"frame", "", 0, true}};
@@ -269,7 +286,8 @@ static void backtrace_lines(struct stats_doc *d, const char *text, size_t cap)
 	size_t len = strnlen(text, cap);
 	char line[160];
 
-	stats_doc_line(d, "Backtrace:");
+	if (len)
+		stats_doc_line(d, "Backtrace:");
 	stats_doc_table(d, &t);
 	for (size_t at = 0, n; at < len; at += n + 1) {
 		n = 0;
@@ -312,6 +330,8 @@ bool chassis_show_crash(const struct chassis_view *v, struct stats_doc *d, uint6
 	snprintf(text, sizeof(text), "%08" PRIx32, c->handling);
 	stats_doc_item(d, "callid", "Working on callid", stats_string(c->handling ? text : "none"));
 	stats_doc_item(d, "core", "Core file", stats_string(c->core[0] ? c->core : "none"));
+	if (!c->backtrace[0])
+		stats_doc_item(d, "no_backtrace", "Backtrace", stats_string(no_backtrace(c)));
 	backtrace_lines(d, c->backtrace, sizeof(c->backtrace));
 	stats_doc_close(d);
 	return true;

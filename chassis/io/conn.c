@@ -405,6 +405,14 @@ void chassis_conn_kick(struct chassis_conn *c)
 		chassis_conn_wake(c);
 }
 
+void chassis_conn_flush(struct chassis_conn *c)
+{
+	c->depth++;
+	if (c->state == CONN_UP)
+		chassis_conn_tx(c);
+	leave(c);
+}
+
 int chassis_conn_fd(const struct chassis_conn *c)
 {
 	return c->fd;

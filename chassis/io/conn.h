@@ -50,9 +50,12 @@ void chassis_conn_close(struct chassis_conn *c);
 void chassis_conn_drain(struct chassis_conn *c);
 /** Something to send has appeared: ops->tx will be asked from the loop. */
 void chassis_conn_kick(struct chassis_conn *c);
+/** Asks ops->tx now, and not from the loop, and writes what the socket takes: for what must have left this
+ *  process before something else is done. */
+void chassis_conn_flush(struct chassis_conn *c);
 /**
  * Queues one small frame (control traffic, IPC), with a descriptor to pass or -1 (duplicated).
- * @return 0, SRP_ENOSPC above the queue's mark, SRP_ENOMEM
+ * @return 0, SRP_ENOSPC above the queue's mark, SRP_EFULL without a descriptor for @p fd (errno), SRP_ENOMEM
  */
 int chassis_conn_send(struct chassis_conn *c, uint8_t type, const void *body, size_t len, int fd);
 /** Bytes waiting to be written. */

@@ -218,7 +218,7 @@ int chassis_conn_send(struct chassis_conn *c, uint8_t type, const void *body, si
 	f->fd = -1;
 	if (fd >= 0 && (f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0) {
 		free(f);
-		return SRP_ENOMEM;
+		return SRP_EFULL;
 	}
 	f->off = 0;
 	f->len = SRP_FRAME_HDR_LEN + len;

@@ -329,11 +329,13 @@ static int serve(struct aaamgr *a)
 	void *mem;
 
 	stats_anew(a->ctx->slab);
-	if (fd < 0)
-		return SRP_EINVAL;
-	mem = mmap(NULL, CHASSIS_STORE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (mem == MAP_FAILED)
+	mem = fd < 0 ? MAP_FAILED
+		: mmap(NULL, CHASSIS_STORE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (mem == MAP_FAILED) {
+		snprintf(a->ctx->slab->not_ready, sizeof(a->ctx->slab->not_ready),
+		         "no address space for the store: %s", fd < 0 ? "there is none" : strerror(errno));
 		return SRP_ENOMEM;
+	}
 	(void)madvise(mem, CHASSIS_STORE_BYTES, MADV_DONTDUMP);
 	a->mem = mem;
 	ev_init(&a->due, on_due);

@@ -6,9 +6,15 @@
 #include <string.h>
 
 #include "chassis/task/peer.h"
+#include "chassis/task/switch.h"
 #include "srp/err.h"
 
 #define WAIT_S 0.01 /* how often those that wait for a recovery are looked at */
+
+static bool takes_new(uint32_t role)
+{
+	return role < SRP_ROLE__N && srp_role_permit[role].new_sessions;
+}
 
 static bool usable(void *arg, unsigned instance)
 {
@@ -17,14 +23,17 @@ static bool usable(void *arg, unsigned instance)
 	return d->told[instance] && chassis_task_connected(d->ctx, CHASSIS_TASK_SESSMGR, instance);
 }
 
-/* New sessions wait until every instance that lives has told what it holds: an address that looks
- * free could be one of theirs. */
+/* New sessions wait until every instance has told what it holds, an address that looks free could be one
+ * of theirs; and until it has heard that this chassis is active. */
 static bool recovering(const struct demuxmgr *d)
 {
-	for (unsigned i = 1; i <= d->ctx->shared->nsessmgr; i++)
-		if (!d->told[i] ||
-		    !d->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i)]->complete)
+	for (unsigned i = 1; i <= d->ctx->shared->nsessmgr; i++) {
+		const struct chassis_slab *s = d->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i)];
+
+		if (!d->told[i] || s->complete == CHASSIS_FILLING ||
+		    !takes_new(s->applied_role))
 			return true;
+	}
 	return false;
 }
 
@@ -33,6 +42,15 @@ static const char *not_now(const struct demuxmgr *d)
 	if (!srp_role_permit[d->role].new_sessions)
 		return "this chassis is not active";
 	return recovering(d) ? "recovery in progress" : NULL;
+}
+
+/* True when new sessions are refused now, and will not be in a moment: this chassis is active, and its
+ * tasks have not all heard of it yet, or are recovering. */
+static bool in_a_moment(const struct demuxmgr *d)
+{
+	const struct chassis_slab *vpn = d->ctx->shared->slab[chassis_slot(CHASSIS_TASK_VPNMGR, 0)];
+
+	return takes_new(vpn->role.role) && not_now(d);
 }
 
 /* Places a session and asks its instance for it; 0 or a refusal with its text. */
@@ -140,10 +158,10 @@ static const char *read_add(struct demuxmgr *d, struct srp_mp_r *r, struct ecs_s
 	return spec->has4 || spec->has6 ? NULL : "a session needs an address";
 }
 
-/* True when the request waits for the end of a recovery. */
+/* True when the request waits. */
 static bool wait_for_it(struct demuxmgr *d, uint32_t id, const struct srp_mp_r *r)
 {
-	if (!d->ctx->shared->config->session_recovery || !srp_role_permit[d->role].new_sessions ||
+	if (!in_a_moment(d) ||
 	    demux_wait_put(&d->waiting, id, r->p, srp_mp_left(r), chassis_now()) < 0)
 		return false;
 	if (!ev_is_active(&d->look)) {
@@ -187,8 +205,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 
 		if (!text) {
 			demuxmgr_add(d, q->id, &r);
-		} else if (recovering(d) && srp_role_permit[d->role].new_sessions &&
-		           !demux_wait_late(q, now)) {
+		} else if (in_a_moment(d) && !demux_wait_late(q, now)) {
 			return;
 		} else {
 			d->ctx->slab->task_ctr.sessions_refused++;

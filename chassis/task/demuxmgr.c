@@ -265,8 +265,8 @@ static void all_told(struct demuxmgr *d, unsigned instance)
 	d->told[instance] = true;
 	if (d->died[instance] && n) {
 		d->ctx->slab->task_ctr.sr_lost_sessions += n;
-		chassis_log(LOG_ERR, "Session Manager task recovery: %zu sessions are lost of those of sessmgr:%u",
-		            n, instance);
+		chassis_log(LOG_ERR, "Session Manager task recovery: %zu session%s lost of those of sessmgr:%u",
+		            n, n == 1 ? " is" : "s are", instance);
 	}
 	d->died[instance] = false;
 }
@@ -358,6 +358,9 @@ static int rx_role(struct demuxmgr *d, struct srp_mp_r *r)
 	if (n < 1 || r->err)
 		return SRP_EFORMAT;
 	d->role = (enum srp_role)role;
+	/* What is missing here is the new active's to miss. */
+	if (!srp_role_permit[d->role].owns_timers)
+		memset(d->died, 0, sizeof(d->died));
 	return SRP_OK;
 }
 
@@ -382,11 +385,12 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	return SRP_OK;
 }
 
-/* A sessmgr is gone: its calls with it, until it tells what it holds; its requests have failed. Where its
- * successor recovers them they are its calls still: their addresses are not free, and are steered to it. */
+/* A sessmgr is gone. On the active its successor gets its calls back, from the mirror or from the peer:
+ * until it tells what it holds they are its calls still, their addresses are not free, and are steered to
+ * it. On a standby they are gone with it. Its requests have failed. */
 static void sessmgr_gone(struct demuxmgr *d, unsigned instance)
 {
-	bool comes_back = d->ctx->shared->config->session_recovery && srp_role_permit[d->role].sr_replica;
+	bool comes_back = srp_role_permit[d->role].owns_timers;
 	size_t n = comes_back ? 0 : chassis_calls_drop(d->calls, instance, unsteer, d);
 	struct request *q, *tmp;
 
@@ -405,7 +409,7 @@ static void sessmgr_gone(struct demuxmgr *d, unsigned instance)
 		}
 	}
 	if (n)
-		chassis_log(LOG_WARNING, "sessmgr:%u is gone with %zu calls", instance, n);
+		chassis_log(LOG_INFO, "sessmgr:%u is gone with %zu call%s", instance, n, n == 1 ? "" : "s");
 }
 
 static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned instance, bool up)

@@ -215,6 +215,7 @@ int chassis_supervisor_run(const char *config_file, const char *operator_path, c
 	if (!l)
 		return status;
 	sup_program_note();
+	sup_descriptors_raise();
 	l->told = -1;
 	l->opened.config = chassis_config_load(config_file);
 	if (!l->opened.config)

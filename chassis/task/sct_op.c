@@ -98,7 +98,8 @@ static size_t put_frame(uint8_t *buf, size_t cap, uint8_t type, const struct srp
 static size_t put_result(struct sct_op *op, uint8_t *buf, size_t cap)
 {
 	struct srp_mp_w w = srp_mp_w_init(buf + SRP_FRAME_HDR_LEN, cap - SRP_FRAME_HDR_LEN);
-	const char *host = op->sct->ctx->shared->config->hostname, *mode, *context;
+	const struct chassis_shared *sh = op->sct->ctx->shared;
+	const char *host = sh->config->hostname, *file = sh->config_file ? sh->config_file : "", *mode, *context;
 	char prompt[224];
 
 	if (op->edit) {
@@ -107,10 +108,11 @@ static size_t put_result(struct sct_op *op, uint8_t *buf, size_t cap)
 	} else {
 		snprintf(prompt, sizeof(prompt), "[local]%s# ", host);
 	}
-	srp_mp_w_array(&w, 3);
+	srp_mp_w_array(&w, 4);
 	srp_mp_w_int(&w, op->status);
 	srp_mp_w_str(&w, prompt);
 	srp_mp_w_bool(&w, op->edit != NULL);
+	srp_mp_w_str(&w, strlen(file) < CHASSIS_PATH_MAX ? file : "");
 	op->busy = op->finished = op->cut = false;
 	op->out_len = op->out_off = 0;
 	return put_frame(buf, cap, CHASSIS_IPC_RESULT, &w);

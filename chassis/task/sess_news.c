@@ -107,7 +107,7 @@ static bool demuxmgr_behind(const struct sessmgr *s)
 
 void sessmgr_news_flush(struct sessmgr *s)
 {
-	if (s->news_lost && !demuxmgr_behind(s))
+	if (s->news_lost && !s->sr.walk_due && !demuxmgr_behind(s))
 		sessmgr_news_walk(s);
 	if (s->walk_first)
 		flush(s, UP, CHASSIS_NEWS_FIRST);

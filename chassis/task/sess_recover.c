@@ -13,9 +13,11 @@
 #include "recovery/fill.h"
 #include "srp/err.h"
 
-/* aaamgr answers in a millisecond. One that hangs must be dead before its store may be read, and the
- * supervisor sees to that. */
-#define STORE_WAIT_S (CHASSIS_STUCK_MS / 1000. + 1.)
+/* aaamgr answers in a millisecond. One that does not must be dead before its store may be read as it
+ * stands, for it may still change it: the supervisor is asked for that. */
+#define STORE_ASK_S  0.1
+#define STORE_AGAIN_S 0.05
+#define STORE_WAIT_US (SRP_MS(CHASSIS_STUCK_MS) + SRP_SEC(1))
 #define STEP_US      SRP_MS(2) /* of each turn of the loop */
 #define STEP_RECORDS 256u      /* between two looks at the clock */
 #define SWEEP_SLOTS  4096u
@@ -46,13 +48,29 @@ static void report(struct sessmgr *s, enum recovery_view_state state)
 	if (state != RECOVERY_VIEW_WHOLE)
 		chassis_log(LOG_WARNING, "aaamgr:%u did not hold all of it yet", s->ctx->instance);
 	if (st.skipped)
-		chassis_log(LOG_ERR, "%llu calls that session managers have died of are left out",
-		            (unsigned long long)st.skipped);
+		chassis_log(LOG_ERR, "left out for that session managers have died of them: %llu call%s",
+		            (unsigned long long)st.skipped, st.skipped == 1 ? "" : "s");
 	if (st.refused || st.broken || st.sessions_lost)
-		chassis_log(LOG_ERR, "of the store of aaamgr:%u, %llu records were refused (first: %s), %llu "
-		            "could not be read, %llu calls could not be built", s->ctx->instance,
+		chassis_log(LOG_ERR, "store of aaamgr:%u: records refused %llu (first: %s), not readable %llu; "
+		            "calls not built %llu", s->ctx->instance,
 		            (unsigned long long)st.refused, st.why ? srp_strerror(st.why) : "none",
 		            (unsigned long long)st.broken, (unsigned long long)st.sessions_lost);
+}
+
+/* Who died before it had any sessions, or could mirror them, is not missed. */
+static void not_recovered(struct sessmgr *s)
+{
+	uint64_t n = s->ctx->slab->sessions_before;
+
+	if (!n) {
+		chassis_log(LOG_NOTICE, "takes the place of a session manager that had no sessions");
+		return;
+	}
+	ctr(s)->restarted_empty++;
+	chassis_log(LOG_ERR, "Session Manager task recovery failed: the store of aaamgr:%u cannot be read: %s: "
+	            "%llu session%s lost%s", s->ctx->instance, s->sr.why ? s->sr.why : "no memory",
+	            (unsigned long long)n, n == 1 ? " is" : "s are",
+	            s->sr.elsewhere ? " unless the peer still holds what is missing" : "");
 }
 
 /* What the instance is now, as far as the peer may hold more of it (R5). */
@@ -60,12 +78,8 @@ static enum chassis_complete completeness(struct sessmgr *s, bool recovered)
 {
 	if (!srp_role_permit[s->role].forwards)
 		return CHASSIS_FILLING;
-	if (!recovered) {
-		ctr(s)->restarted_empty++;
-		chassis_log(LOG_ERR, "Session Manager task recovery failed: the store of aaamgr:%u cannot be "
-		            "read, its sessions are lost%s", s->ctx->instance,
-		            s->sr.elsewhere ? " unless the peer still holds them" : "");
-	}
+	if (!recovered)
+		not_recovered(s);
 	if (!s->ctx->shared->config->srp.present)
 		return CHASSIS_COMPLETE;
 	return s->sr.elsewhere ? CHASSIS_FILLING : CHASSIS_STARTED_EMPTY;
@@ -76,6 +90,7 @@ static void serve(struct sessmgr *s, bool recovered)
 	s->sr.phase = SESSMGR_SERVES;
 	s->sr.sweep = true;
 	s->sr.go_on = recovered;
+	s->sr.refill = !recovered;
 	ev_timer_stop(s->ctx->loop, &s->sr.wait);
 	s->complete = completeness(s, recovered);
 	s->peer_seen = chassis_now();
@@ -178,7 +193,7 @@ static int store_open(struct sessmgr *s)
 	}
 	if (sr->view)
 		return SRP_OK;
-	chassis_log(LOG_WARNING, "store of aaamgr:%u: %s", s->ctx->instance, why);
+	sr->why = why;
 	store_close(sr);
 	return SRP_ENOENT;
 }
@@ -256,6 +271,8 @@ int sessmgr_recover_store(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8);
 
+	if (s->sr.phase != SESSMGR_WAITS)
+		return SRP_OK;
 	(void)srp_mp_uint(r, RECOVERY_VIEW_PART); /* the store itself is looked at */
 	if (n < 1 || r->err)
 		return SRP_EFORMAT;
@@ -264,11 +281,26 @@ int sessmgr_recover_store(struct sessmgr *s, struct srp_mp_r *r)
 	return SRP_OK;
 }
 
+void sessmgr_recover_ask(struct sessmgr *s)
+{
+	uint8_t buf[8];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	if (s->sr.phase != SESSMGR_WAITS || s->sr.store_known)
+		return;
+	srp_mp_w_array(&w, 0);
+	(void)chassis_task_send(s->ctx, CHASSIS_TASK_SUPERVISOR, 0, CHASSIS_IPC_HANGS, &w, -1);
+}
+
 static void on_wait(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct sessmgr *s = w->data;
 
 	(void)revents;
+	if (!s->sr.store_known && srp_time_since(s->sr.began, chassis_now()) < STORE_WAIT_US) {
+		sessmgr_recover_ask(s);
+		return;
+	}
 	ev_timer_stop(loop, w);
 	if (!s->sr.store_known)
 		chassis_log(LOG_ERR, "aaamgr:%u does not say what it holds: its store is read as it stands",
@@ -285,7 +317,7 @@ void sessmgr_recover_start(struct sessmgr *s)
 	sr->began = chassis_now();
 	ev_prepare_init(&sr->step, on_step);
 	ev_idle_init(&sr->awake, on_idle);
-	ev_timer_init(&sr->wait, on_wait, STORE_WAIT_S, 0.);
+	ev_timer_init(&sr->wait, on_wait, STORE_ASK_S, STORE_AGAIN_S);
 	sr->step.data = sr->awake.data = sr->wait.data = s;
 	ev_timer_start(s->ctx->loop, &sr->wait);
 }
@@ -304,7 +336,7 @@ void sessmgr_recover_sweep(struct sessmgr *s)
 	ctr(s)->sr_lost_bytes += lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK];
 	if (!lost.sessions && !lost.volumes)
 		return;
-	chassis_log(LOG_ERR, "Session Manager task recovery: the volumes of %llu sessions are lost, %llu bytes",
-	            (unsigned long long)lost.sessions,
+	chassis_log(LOG_ERR, "Session Manager task recovery: the volumes of %llu session%s are lost, %llu bytes",
+	            (unsigned long long)lost.sessions, lost.sessions == 1 ? "" : "s",
 	            (unsigned long long)(lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK]));
 }

@@ -195,6 +195,12 @@ void sessmgr_sr_kick(struct sessmgr *s)
 		chassis_conn_kick(s->sr.conn);
 }
 
+void sessmgr_sr_commit(struct sessmgr *s)
+{
+	if (s->sr.conn && recovery_replica_flows_wait(s->sr.replica))
+		chassis_conn_flush(s->sr.conn);
+}
+
 void sessmgr_sr_role(struct sessmgr *s)
 {
 	struct sessmgr_sr *sr = &s->sr;
@@ -222,6 +228,8 @@ void sessmgr_sr_role(struct sessmgr *s)
 
 void sessmgr_sr_peer(struct sessmgr *s, bool up)
 {
+	if (!up)
+		sessmgr_recover_ask(s);
 	if (!s->sr.replica)
 		return;
 	if (!up) {

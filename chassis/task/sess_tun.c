@@ -11,6 +11,7 @@
 
 #define PACKETS_PER_TURN 128   /* read from one queue before others have their turn */
 #define UNKNOWN_PER_SEC  20000 /* packets of unknown subscribers handed to demuxmgr */
+#define TUN_HEAD           64 /* before a packet that is read */
 #define OWN_PACKET_MAX    1500 /* made by the engine */
 #define UNKNOWN_QUEUED   (1024u * 1024) /* bytes of them that may wait there */
 
@@ -130,6 +131,7 @@ void sessmgr_tun_release(void *owner, struct ecs_raw *r, enum ecs_dir dir)
 		chassis_tun_remake(&p, r->gso_size, r->l4, r->hdr_len);
 	if (r->nexthop)
 		out = hop_fd(s, r->nexthop, out);
+	sessmgr_sr_commit(s);
 	write_out(s, out, &p);
 }
 
@@ -145,8 +147,9 @@ static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, struct chassi
 	return forward(s, dir, p, out, now);
 }
 
-static void packet(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p, bool ask,
-                   struct srp_time now)
+/* False where there is no session for it. */
+static bool deal_with(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p,
+                      struct srp_time now)
 {
 	enum ecs_verdict verdict;
 	int out = queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK);
@@ -160,24 +163,60 @@ static void packet(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *
 		} else {
 			s->ctx->slab->task_ctr.drop_not_active++;
 		}
-		return;
+		return true;
 	}
 	verdict = forward(s, dir, p, &out, now);
 	if (verdict == ECS_NO_SESSION)
 		verdict = bring(s, dir, p, &out, now);
 	s->ctx->slab->handling = 0;
-	switch (verdict) {
-	case ECS_FORWARD:
+	if (verdict == ECS_FORWARD) {
+		sessmgr_sr_commit(s);
 		write_out(s, out, p);
-		break;
-	case ECS_NO_SESSION:
-		if (ask)
-			ask_demuxmgr(s, dir, p, now);
-		else
-			s->ctx->slab->ecs.drop_no_session++;
-		break;
-	case ECS_DROP:
-		break;
+	}
+	return verdict != ECS_NO_SESSION;
+}
+
+static void packet(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p, bool ask,
+                   struct srp_time now)
+{
+	if (deal_with(s, dir, p, now))
+		return;
+	if (sessmgr_pulls(s) && sess_held_put(&s->held, dir, p))
+		s->ctx->slab->task_ctr.held++;
+	else if (ask)
+		ask_demuxmgr(s, dir, p, now);
+	else
+		s->ctx->slab->ecs.drop_no_session++;
+}
+
+/* A copy in the buffer of this task, which has room for what an action puts in. */
+static struct chassis_tun_pkt roomy(struct sessmgr *s, const struct sess_held_pkt *k)
+{
+	struct chassis_tun_pkt p = k->p;
+
+	p.ip = s->buf + TUN_HEAD;
+	memcpy(p.ip, k->ip, k->p.len);
+	return p;
+}
+
+void sessmgr_tun_held(struct sessmgr *s)
+{
+	struct srp_time now = chassis_now();
+
+	if (s->stale || s->frozen)
+		return;
+	for (size_t n = s->held.n; n; n--) {
+		struct sess_held_pkt *k = sess_held_take(&s->held);
+		struct chassis_tun_pkt p = roomy(s, k);
+
+		if (!deal_with(s, k->dir, &p, now)) {
+			if (sessmgr_pulls(s)) {
+				sess_held_back(&s->held, k);
+				continue;
+			}
+			ask_demuxmgr(s, k->dir, &p, now);
+		}
+		free(k);
 	}
 }
 
@@ -266,7 +305,8 @@ void sessmgr_tun_reading(struct sessmgr *s, bool on)
 
 int sessmgr_tun_start(struct sessmgr *s)
 {
-	s->buf = malloc(CHASSIS_TUN_PKT_MAX + 64);
+	sess_held_init(&s->held);
+	s->buf = malloc(TUN_HEAD + CHASSIS_TUN_PKT_MAX);
 	if (!s->buf)
 		return SRP_ENOMEM;
 	for (int i = 0; i < 2; i++) {

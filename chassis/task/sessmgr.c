@@ -57,11 +57,33 @@ void sessmgr_tell_vpnmgr(struct sessmgr *s)
 	chassis_task_send(s->ctx, CHASSIS_TASK_VPNMGR, 0, CHASSIS_IPC_INSTANCE, &w, -1);
 }
 
+/* While the flows come packets must not begin them anew. */
+static void known_only(struct sessmgr *s)
+{
+	ecs_engine_known_only(s->engine, s->sr.refill && sessmgr_pulls(s));
+}
+
 void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
 {
 	s->complete = c;
+	known_only(s);
 	sessmgr_link_role(s);
 	sessmgr_tell_vpnmgr(s);
+}
+
+/* Without session recovery a successor has nothing of its own. */
+static void restarted(struct sessmgr *s, bool elsewhere)
+{
+	if (s->ctx->shared->config->session_recovery || s->ctx->slab->starts <= 1 ||
+	    s->complete != CHASSIS_FILLING || s->role != SRP_ROLE_INIT)
+		return;
+	if (elsewhere) {
+		s->sr.refill = true;
+		chassis_log(LOG_NOTICE, "restarted on the active chassis: the peer is asked for its sessions");
+		return;
+	}
+	s->ctx->slab->task_ctr.restarted_empty++;
+	chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost");
 }
 
 /* Whoever comes to serve without having been filled serves with what it has. It is no source, and empties
@@ -72,11 +94,7 @@ static void note_owner(struct sessmgr *s, enum srp_role role, bool elsewhere)
 	s->sr.elsewhere = elsewhere;
 	if (role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || s->sr.phase != SESSMGR_SERVES)
 		return;
-	if (!s->ctx->shared->config->session_recovery && s->ctx->slab->starts > 1 && s->complete == CHASSIS_FILLING && s->role == SRP_ROLE_INIT) {
-		s->ctx->slab->task_ctr.restarted_empty++;
-		chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost%s",
-		            elsewhere ? " unless the peer still holds them" : "");
-	}
+	restarted(s, elsewhere);
 	if (!s->gr)
 		s->complete = CHASSIS_COMPLETE; /* there is nobody who could hold more */
 	else if (elsewhere)
@@ -137,6 +155,7 @@ static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
 	if (s->role == SRP_ROLE_PENDING_STANDBY && role == SRP_ROLE_STANDBY)
 		ecs_engine_handed_over(s->engine);
 	s->role = role;
+	known_only(s);
 	s->relay_until = relay ? srp_time_add(now, SRP_MS(relay)) : (struct srp_time){0};
 	if (role != SRP_ROLE_PENDING_STANDBY) {
 		s->frozen = s->flushing = s->ending = false;
@@ -185,9 +204,15 @@ static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
 	rc = s->sr.phase != SESSMGR_SERVES ? SRP_EBUSY
 	     : srp_role_permit[s->role].new_sessions
 		? ecs_session_create(s->engine, &spec, chassis_now(), &c) : SRP_EROLE;
+	s->ctx->slab->sessions = ecs_engine_sessions(s->engine); /* for who counts what is lost */
 	session_done_text(s, id, rc, spec.callid, rc == SRP_ENORULE ? "no such rulebase" : NULL);
 	sessmgr_link_kick(s);
 	return SRP_OK;
+}
+
+bool sessmgr_pulls(const struct sessmgr *s)
+{
+	return s->complete == CHASSIS_FILLING && srp_role_permit[s->role].forwards;
 }
 
 /* Ends some of the sessions that `session delete all` found: a hundred thousand at once would stop
@@ -198,7 +223,7 @@ static void end_some(struct sessmgr *s)
 	struct ecs_session *c = NULL;
 	int rc = srp_role_permit[s->role].new_sessions ? SRP_OK : SRP_EROLE;
 
-	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES)
+	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES || sessmgr_pulls(s))
 		return; /* what is not there yet must end, too */
 	while (rc == 0 && (c = ecs_session_next(s->engine, s->end_all.after)) != NULL &&
 	       srp_time_since(start, now) < SESSMGR_STEP_US) {
@@ -212,6 +237,19 @@ static void end_some(struct sessmgr *s)
 	session_done(s, s->end_all.id, rc, 0);
 }
 
+static void end_one(struct sessmgr *s, uint32_t id, uint32_t callid, enum ecs_session_end why)
+{
+	struct srp_time now = chassis_now();
+	int rc;
+
+	(void)sessmgr_recover_callid(s, callid, now);
+	rc = ecs_session_delete(s->engine, callid, why, now);
+	if (rc == SRP_ENOSESS && sessmgr_pulls(s))
+		session_done_text(s, id, SRP_EBUSY, callid, "recovery in progress");
+	else
+		session_done(s, id, rc, callid);
+}
+
 static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -223,8 +261,7 @@ static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
 	if (!srp_role_permit[s->role].owns_timers) {
 		session_done(s, id, SRP_EROLE, callid); /* who only follows ends nothing by itself */
 	} else if (callid) {
-		(void)sessmgr_recover_callid(s, callid, chassis_now());
-		session_done(s, id, ecs_session_delete(s->engine, callid, why, chassis_now()), callid);
+		end_one(s, id, callid, why);
 	} else if (s->end_all.on) {
 		session_done(s, id, SRP_EBUSY, 0);
 	} else {
@@ -270,10 +307,20 @@ static void peer(struct chassis_task_ctx *ctx, enum chassis_task task, unsigned 
 
 	if (task == CHASSIS_TASK_AAAMGR && instance == ctx->instance)
 		sessmgr_sr_peer(s, up);
-	if (task == CHASSIS_TASK_DEMUXMGR && up)
+	if (task == CHASSIS_TASK_DEMUXMGR && up && !s->sr.walk_due)
 		sessmgr_news_walk(s);
 	if (task == CHASSIS_TASK_VPNMGR && up)
 		sessmgr_tell_vpnmgr(s);
+}
+
+/* A successor on the active chassis tells what it holds when it has got all that it will get: what it
+ * does not tell then is lost. */
+static void walk_when_due(struct sessmgr *s)
+{
+	if (!s->sr.walk_due || s->role == SRP_ROLE_INIT || sessmgr_pulls(s))
+		return;
+	s->sr.walk_due = false;
+	sessmgr_news_walk(s);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
@@ -285,15 +332,14 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	/* On a standby the wheel stands still: a turn only drops what was never replicated. */
 	if (!s->stale && !s->frozen)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
+	known_only(s);
+	sessmgr_tun_held(s);
 	end_some(s);
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);
 	sessmgr_records_turn(s);
 	sessmgr_steps(s);
-	if (s->sr.walk_due && s->complete != CHASSIS_FILLING) {
-		s->sr.walk_due = false;
-		sessmgr_news_walk(s);
-	}
+	walk_when_due(s);
 	sessmgr_news_flush(s);
 	sessmgr_link_kick(s);
 }
@@ -493,9 +539,10 @@ static int begin(struct sessmgr *s, bool again)
 	sessmgr_records_start(s);
 	s->alive = s->audited = chassis_now();
 	s->dead_us = c->srp.present ? SRP_MS(c->srp.dead_ms) : 0;
+	s->sr.walk_due = again && !c->session_recovery;
 	if (c->session_recovery && again)
 		sessmgr_recover_start(s);
-	else
+	else if (!again)
 		sessmgr_news_walk(s);
 	rc = sessmgr_tun_start(s);
 	if (rc == SRP_OK && s->sr.phase == SESSMGR_SERVES)

@@ -9,6 +9,7 @@
 #include "chassis/io/tun.h"
 #include "chassis/task/beats.h"
 #include "chassis/task/peer.h"
+#include "chassis/task/sess_held.h"
 #include "chassis/task/switch.h"
 #include "chassis/task/commands.h"
 #include "chassis/task/record_ring.h"
@@ -38,11 +39,13 @@ struct sessmgr_sr {
 	bool elsewhere;           /* the peer holds our sessions, too */
 	bool store_known;         /* aaamgr has said what it holds, or has had time enough */
 	struct srp_time began;
+	const char *why;          /* the store cannot be read */
 	void *mem;                /* the store, mapped to be read */
 	struct recovery_view *view;
 	struct recovery_fill *fill;
 	ev_prepare step;
 	ev_idle awake;            /* keeps the loop from sleeping while step has work */
+	bool refill;              /* all that this instance had comes from the peer, its flows too */
 	bool walk_due;            /* demuxmgr is told of all when the peer has given what it has */
 	bool sweep;               /* volumes of sessions that did not come back are to be counted */
 };
@@ -76,6 +79,7 @@ struct sessmgr {
 	ev_timer tick, alive_timer, publish;
 	ev_timer due;             /* the replica's own time */
 	uint8_t *buf;             /* one packet */
+	struct sess_held held;    /* packets that came before their session, which is to come */
 	uint64_t unknown_tokens;  /* of the limit of unknown subscribers */
 	struct srp_time unknown_at;
 	uint8_t *news[2];         /* SESSION_UP, SESSION_DOWN being collected */
@@ -114,6 +118,8 @@ struct sessmgr {
 
 /* sess_tun.c: packets. */
 int sessmgr_tun_start(struct sessmgr *s);
+/** Looks whether the sessions of packets that wait for them have come. */
+void sessmgr_tun_held(struct sessmgr *s);
 void sessmgr_tun_reading(struct sessmgr *s, bool on);
 /** Writes a packet of the engine's own: ecs_engine_ops.send. */
 void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
@@ -144,6 +150,9 @@ void sessmgr_step(struct sessmgr *s, enum chassis_step step);
 /* sess_sr.c: the replica at aaamgr. */
 int sessmgr_sr_start(struct sessmgr *s);
 void sessmgr_sr_kick(struct sessmgr *s);
+/** Before a packet goes out that has told something of its flow: the mirror has that first. What was written
+ *  outlives this process, and else a successor would charge what follows by another rule. */
+void sessmgr_sr_commit(struct sessmgr *s);
 /** Tells it the role as it is now; without the right to one, aaamgr is told to forget what it holds. */
 void sessmgr_sr_role(struct sessmgr *s);
 /** Makes the stream to aaamgr, where there should be one and is none. */
@@ -158,6 +167,8 @@ void sessmgr_sr_stop(struct sessmgr *s);
 void sessmgr_recover_start(struct sessmgr *s);
 /** Goes on where what was waited for may have come. */
 void sessmgr_recover_advance(struct sessmgr *s);
+/** Where the store is waited for: says that who should tell of it does not, or is gone. */
+void sessmgr_recover_ask(struct sessmgr *s);
 /** SR_STORE: [what the store is]. */
 int sessmgr_recover_store(struct sessmgr *s, struct srp_mp_r *r);
 /** Builds the session of an address, or of a call-id, out of its turn; true: it is there now. */
@@ -224,6 +235,8 @@ void sessmgr_records_turn(struct sessmgr *s);
 void sessmgr_records_role(struct sessmgr *s);
 
 /* sessmgr.c */
+/** True while the peer is asked for the sessions that this instance had, and is to have again. */
+bool sessmgr_pulls(const struct sessmgr *s);
 void sessmgr_publish(struct sessmgr *s);
 void sessmgr_tell_vpnmgr(struct sessmgr *s);
 void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c);

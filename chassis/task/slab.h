@@ -37,7 +37,7 @@ extern const size_t chassis_task_counter_count;
 struct chassis_role_slab {
 	uint32_t role;            /**< enum srp_role */
 	uint32_t phase;           /**< enum srp_phase */
-	uint32_t unfit;           /**< gave its role up: a session manager is lost */
+	uint32_t unfit;           /**< gave its role up: a task cannot be kept alive */
 	uint32_t term;            /**< number << 1 | chassis bit */
 	uint32_t highest_term;    /**< highest number seen from anybody */
 	uint32_t reserved_term;   /**< numbers up to this one are reserved in the state file */
@@ -70,6 +70,9 @@ struct chassis_role_slab {
 enum chassis_sr_state { CHASSIS_SR_STATES(X) CHASSIS_SR__N };
 #undef X
 
+/** What has become of the feature-key file since it was read. */
+enum chassis_keys { CHASSIS_KEYS_READ, CHASSIS_KEYS_CHANGED, CHASSIS_KEYS_GONE };
+
 /** What a dying task writes from its signal handler. */
 struct chassis_crash_note {
 	uint32_t set;             /**< written before the frames: taking them may fault again */
@@ -99,6 +102,7 @@ struct chassis_sr_slab {
 	uint32_t sessmgr_active, sessmgr_standby, aaamgr_active, aaamgr_standby, demux_active;
 	uint32_t quarantine[CHASSIS_QUARANTINE];
 	uint32_t nquarantine;     /**< ever; the ring holds the last CHASSIS_QUARANTINE */
+	uint32_t keys;            /**< enum chassis_keys: of the feature-key file of the start */
 	uint32_t giving_up;       /**< a crash loop: the role is handed over although not all is well */
 	uint32_t ncrashes;        /**< ever; the ring holds the last CHASSIS_CRASHES */
 	struct chassis_crash crash[CHASSIS_CRASHES];
@@ -115,12 +119,13 @@ struct chassis_slab {
 	uint32_t handling;        /**< call-id of the packet or record that is worked on; 0 none */
 	uint64_t reserved_bytes;  /**< memory held by a standby for whom it may become */
 	uint32_t reserved_fds;
-	char not_ready[96];       /**< a standby: what it could not have */
+	char not_ready[96];       /**< a standby: what it could not have; others: why they ended, or wait */
 	uint64_t store_bytes, store_flows, store_sessions; /**< an aaamgr: in use */
 	uint64_t stats_since_us;  /**< statistics of this manager count from here */
 	struct chassis_crash_note crash_note;
 	struct chassis_sr_slab sr; /**< the supervisor's */
 	uint32_t starts;          /**< how often this task was started */
+	uint64_t sessions_before; /**< a sessmgr: that the one before it had when it died */
 	uint64_t sessions, flows, recoverable;
 	/* records, written by a sessmgr: its queue; by cdrmod: what is open, and why it cannot go on */
 	uint64_t records_held, records_waiting, records_open;

@@ -33,7 +33,8 @@ void sup_order(struct sup_child *c, uint8_t type)
 
 /* --- lines between tasks ------------------------------------------------------------------- */
 
-static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about, uint64_t serial,
+/* False where no descriptor can be had for @p fd now. */
+static bool tell(struct sup_child *c, uint8_t type, const struct sup_slot *about, uint64_t serial,
 		 int fd)
 {
 	const struct chassis_line_msg m = {about->row->task, about->instance, serial};
@@ -42,8 +43,10 @@ static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about
 	int rc;
 
 	if (!c->line || c->killed)
-		return;
+		return true;
 	rc = chassis_conn_send(c->line, type, w.start, srp_mp_w_len(&w), fd);
+	if (rc == SRP_EFULL)
+		return false;
 	/* One that is ending: its guard, or its pidfd, says so in a moment. */
 	if (rc < 0 && rc != SRP_ECLOSED) {
 		/* A task that does not hear of its peers is of no use: its successor will. */
@@ -52,6 +55,7 @@ static void tell(struct sup_child *c, uint8_t type, const struct sup_slot *about
 			    srp_strerror(rc));
 		sup_kill(c);
 	}
+	return true;
 }
 
 void sup_tell_gone(struct chassis_supervisor *s, size_t slot)
@@ -60,7 +64,7 @@ void sup_tell_gone(struct chassis_supervisor *s, size_t slot)
 		s->line[slot][i] = s->line[i][slot] = 0;
 		s->broken[slot][i] = s->broken[i][slot] = false;
 		if (i != slot && s->slot[i].live && !s->slot[i].standby)
-			tell(s->slot[i].live, CHASSIS_IPC_GONE, &s->slot[slot], 0, -1);
+			(void)tell(s->slot[i].live, CHASSIS_IPC_GONE, &s->slot[slot], 0, -1);
 	}
 }
 
@@ -74,6 +78,13 @@ static bool talk(const struct sup_slot *x, const struct sup_slot *y)
 	       x->instance == y->instance;
 }
 
+/* Tried again at the tick. */
+static void line_missing(struct chassis_supervisor *s, size_t a, size_t b)
+{
+	sup_lines_short(s, errno);
+	s->broken[a][b] = s->broken[b][a] = true;
+}
+
 static void line_make(struct chassis_supervisor *s, size_t a, size_t b)
 {
 	struct sup_slot *x = &s->slot[a], *y = &s->slot[b];
@@ -82,14 +93,15 @@ static void line_make(struct chassis_supervisor *s, size_t a, size_t b)
 	if (!talk(x, y))
 		return;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) < 0) {
-		chassis_log(LOG_ERR, "socketpair: %s", strerror(errno));
-		s->broken[a][b] = s->broken[b][a] = true; /* tried again at the tick */
+		line_missing(s, a, b);
 		return;
 	}
 	s->line[a][b] = s->line[b][a] = ++s->serial;
 	s->broken[a][b] = s->broken[b][a] = false;
-	tell(x->live, CHASSIS_IPC_PEER, y, s->serial, sv[0]);
-	tell(y->live, CHASSIS_IPC_PEER, x, s->serial, sv[1]);
+	/* Who has got an end whose other end nobody gets sees it closed: there will be another one. */
+	if (!tell(x->live, CHASSIS_IPC_PEER, y, s->serial, sv[0]) ||
+	    !tell(y->live, CHASSIS_IPC_PEER, x, s->serial, sv[1]))
+		line_missing(s, a, b);
 	close(sv[0]);
 	close(sv[1]);
 }
@@ -102,10 +114,16 @@ void sup_connect(struct chassis_supervisor *s, size_t slot)
 
 void sup_repair(struct chassis_supervisor *s)
 {
+	bool all = true;
+
 	for (size_t a = 1; a < s->shared->nslabs; a++)
 		for (size_t b = a + 1; b < s->shared->nslabs; b++)
-			if (s->broken[a][b] || s->broken[b][a])
+			if (s->broken[a][b] || s->broken[b][a]) {
 				line_make(s, a, b);
+				all = all && !s->broken[a][b];
+			}
+	if (all)
+		sup_lines_short(s, 0);
 }
 
 /* --- what a task tells --------------------------------------------------------------------- */
@@ -147,6 +165,25 @@ static int hold(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_
 	return SRP_OK;
 }
 
+/* No start waits for it: it has started, or it is a mirror that cannot, which is no reason not to serve. */
+static bool has_started(const struct sup_slot *x)
+{
+	return !x->wanted || x->standby || (x->live && x->live->ready) ||
+	       (x->row->task == CHASSIS_TASK_AAAMGR && x->delay_ms);
+}
+
+void sup_judge_ready(struct chassis_supervisor *s)
+{
+	if (s->all_ready || s->stage != SUP_RUN)
+		return;
+	for (size_t i = 1; i < s->shared->nslabs; i++)
+		if (!has_started(&s->slot[i]))
+			return;
+	s->all_ready = true;
+	if (s->on_ready)
+		s->on_ready(s->on_ready_arg);
+}
+
 static void ready(struct sup_child *c)
 {
 	struct chassis_supervisor *s = c->sup;
@@ -154,15 +191,7 @@ static void ready(struct sup_child *c)
 	c->ready = true;
 	c->becoming = false;
 	sup_sr_judge(s, chassis_now());
-	if (s->all_ready || s->stage != SUP_RUN)
-		return;
-	for (size_t i = 1; i < s->shared->nslabs; i++)
-		if (s->slot[i].wanted && !s->slot[i].standby &&
-		    (!s->slot[i].live || !s->slot[i].live->ready))
-			return;
-	s->all_ready = true;
-	if (s->on_ready)
-		s->on_ready(s->on_ready_arg);
+	sup_judge_ready(s);
 }
 
 static int on_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd)
@@ -179,6 +208,12 @@ static int on_rx(void *owner, const struct srp_frame_hdr *h, const uint8_t *body
 	case CHASSIS_IPC_GONE:
 		if (fd < 0)
 			return line_broken(c, h, body);
+		break;
+	case CHASSIS_IPC_HANGS:
+		if (c->sup->slot[c->slot].row->task == CHASSIS_TASK_SESSMGR && fd < 0) {
+			sup_hangs(c);
+			return SRP_OK;
+		}
 		break;
 	case CHASSIS_IPC_SAVE:
 		if (sct)
@@ -248,7 +283,9 @@ static int child_adopt(struct sup_child *c, int line)
 
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	c->line = chassis_conn_new(s->loop, line, NULL, false, &chassis_ipc_frames, &ops, c);
-	if (c->pidfd < 0 || !c->line)
+	if (c->pidfd < 0)
+		return SRP_EIO;
+	if (!c->line)
 		return SRP_ENOMEM;
 	chassis_conn_accept_fds(c->line, true);
 	ev_io_init(&c->exited, sup_exited, c->pidfd, EV_READ);
@@ -281,6 +318,9 @@ void sup_slab_begin(struct chassis_supervisor *s, size_t slot)
 	slab->task = s->slot[slot].row->task;
 	slab->instance = s->slot[slot].instance;
 	slab->starts++;
+	/* Who died while it recovered had not got all of them yet. */
+	if (!slab->recovering || slab->sessions > slab->sessions_before)
+		slab->sessions_before = slab->sessions;
 	slab->sessions = slab->flows = slab->recoverable = 0;
 	slab->link = slab->complete = slab->applied_role = 0;
 	slab->backlog_objects = slab->backlog_bytes = slab->verified_us = 0;
@@ -295,7 +335,7 @@ int sup_spawn(struct chassis_supervisor *s, size_t slot)
 {
 	struct sup_child *c;
 	pid_t self = getpid();
-	int sv[2];
+	int sv[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) < 0)
 		return SRP_EIO;
@@ -312,14 +352,14 @@ int sup_spawn(struct chassis_supervisor *s, size_t slot)
 		become(s, c, sv[1], self);
 	close(sv[1]);
 	TAILQ_INSERT_TAIL(&s->children, c, link);
-	if (c->pid < 0 || child_adopt(c, sv[0]) < 0) {
-		int rc = SRP_EIO, e = errno;
+	rc = c->pid < 0 ? SRP_EIO : child_adopt(c, sv[0]);
+	if (rc < 0) {
+		int e = errno;
 
 		if (c->pid < 0) {
 			c->pid = 0;
 			close(sv[0]);
 		} else {
-			rc = SRP_ENOMEM;
 			(void)kill(c->pid, SIGKILL);
 			(void)waitpid(c->pid, NULL, 0);
 		}

@@ -121,6 +121,41 @@ static mode_t target_mode(const struct chassis_config *conf, int dir, const char
 	return st.st_mode & 0777;
 }
 
+/* --- feature keys -------------------------------------------------------------------------- */
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+void sup_keys_look(struct chassis_supervisor *s, struct srp_time now)
+{
+	const char *file = s->shared->config ? s->shared->config->license_file : "";
+	struct chassis_slab *slab = s->shared->slab[0];
+	uint32_t state = CHASSIS_KEYS_READ;
+	bool first = !s->keys_looked.us;
+	struct stat st = {0};
+
+	if (!file[0] || (!first && srp_time_since(s->keys_looked, now) < SRP_MS(SUP_KEYS_MS)))
+		return;
+	s->keys_looked = now;
+	if (stat(file, &st) < 0)
+		state = CHASSIS_KEYS_GONE;
+	else if (first)
+		s->keys = st;
+	else if (!same_file(&st, &s->keys))
+		state = CHASSIS_KEYS_CHANGED;
+	if (state == slab->sr.keys)
+		return;
+	stats_slab_write_begin(&slab->head);
+	slab->sr.keys = state;
+	stats_slab_write_end(&slab->head);
+	if (state != CHASSIS_KEYS_READ)
+		chassis_log(LOG_NOTICE, "feature keys %s: the file %s since it was read; what was read acts until "
+		            "the next reload", file, state == CHASSIS_KEYS_GONE ? "is gone" : "has changed");
+}
+
 /* --- writing ------------------------------------------------------------------------------- */
 
 static int copy(int from, int to, size_t len)

@@ -63,7 +63,7 @@ static void judge_sessmgr(const struct chassis_supervisor *s, size_t i, bool mir
 }
 
 /* sct is not asked for: without it operators wait, and nothing is lost. */
-static void judge_instances(const struct chassis_supervisor *s, struct verdict *v)
+static void judge_instances(const struct chassis_supervisor *s, struct srp_time now, struct verdict *v)
 {
 	const struct chassis_slab *vpn = s->shared->slab[chassis_slot(CHASSIS_TASK_VPNMGR, 0)];
 	bool mirrors = vpn->role.role < SRP_ROLE__N && srp_role_permit[vpn->role.role].sr_replica;
@@ -74,6 +74,8 @@ static void judge_instances(const struct chassis_supervisor *s, struct verdict *
 
 		if (x->standby || !x->wanted)
 			continue;
+		if (sup_unsteady(x, now))
+			not_ready(v, state_of(x->row->task), "%s %s", sup_who(s, i, name, sizeof(name)), x->late);
 		if (!serves(x)) {
 			not_ready(v, state_of(x->row->task), "%s is being started",
 			          sup_who(s, i, name, sizeof(name)));
@@ -82,9 +84,11 @@ static void judge_instances(const struct chassis_supervisor *s, struct verdict *
 		v->sessmgr_active += x->row->task == CHASSIS_TASK_SESSMGR;
 		v->aaamgr_active += x->row->task == CHASSIS_TASK_AAAMGR;
 		v->demux_active += x->row->task == CHASSIS_TASK_DEMUXMGR;
-		if (x->row->task == CHASSIS_TASK_SESSMGR)
-			judge_sessmgr(s, i, mirrors, v);
 	}
+	/* What they lack may be for want of one of those: that is named first. */
+	for (size_t i = chassis_slot(CHASSIS_TASK_SESSMGR, 1); i < s->shared->nslabs; i++)
+		if (s->slot[i].wanted && s->slot[i].row->task == CHASSIS_TASK_SESSMGR && serves(&s->slot[i]))
+			judge_sessmgr(s, i, mirrors, v);
 }
 
 static void judge_standby(const struct chassis_supervisor *s, enum chassis_task task, const char *name,
@@ -109,11 +113,14 @@ static void judge_standby(const struct chassis_supervisor *s, enum chassis_task 
 
 static void judge(const struct chassis_supervisor *s, struct srp_time now, struct verdict *v)
 {
-	judge_instances(s, v);
-	judge_standby(s, CHASSIS_TASK_SESSMGR, "sessmgr", now, v, &v->sessmgr_standby);
-	judge_standby(s, CHASSIS_TASK_AAAMGR, "aaamgr", now, v, &v->aaamgr_standby);
 	if (s->stage != SUP_RUN)
 		not_ready(v, CHASSIS_SR_SESSMGR, "the chassis ends");
+	judge_instances(s, now, v);
+	if (s->lines_short)
+		not_ready(v, CHASSIS_SR_SESSMGR, "lines between tasks cannot be made: %s",
+		          strerror(s->lines_short));
+	judge_standby(s, CHASSIS_TASK_SESSMGR, "sessmgr", now, v, &v->sessmgr_standby);
+	judge_standby(s, CHASSIS_TASK_AAAMGR, "aaamgr", now, v, &v->aaamgr_standby);
 }
 
 static bool differs(const struct chassis_sr_slab *sr, const struct verdict *v)

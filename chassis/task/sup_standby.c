@@ -83,7 +83,7 @@ static bool recovering(const struct chassis_supervisor *s)
 		const struct sup_slot *x = &s->slot[i];
 
 		if (x->wanted && !x->standby &&
-		    (!x->live || !x->live->ready || s->shared->slab[i]->recovering))
+		    ((!x->live && !x->delay_ms) || (x->live && !x->live->ready) || s->shared->slab[i]->recovering))
 			return true;
 	}
 	return false;
@@ -124,8 +124,7 @@ void sup_standbys(struct chassis_supervisor *s, struct srp_time now)
 		if (rc == SRP_OK)
 			continue;
 		x->retry.us = now.us + SRP_MS(AGAIN_MS);
-		snprintf(x->late, sizeof(x->late), "cannot be started: %s",
-		         rc == SRP_EIO ? strerror(errno) : srp_strerror(rc));
+		snprintf(x->late, sizeof(x->late), "cannot be started: %s", sup_spawn_why(rc));
 		chassis_log(LOG_ERR, "%s %s", sup_who(s, slot, name, sizeof(name)), x->late);
 	}
 }

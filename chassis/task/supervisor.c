@@ -66,19 +66,35 @@ void chassis_supervisor_free(struct chassis_supervisor *s)
 	free(s);
 }
 
+static int spawn_first(struct chassis_supervisor *s, size_t slot)
+{
+	int rc = sup_spawn(s, slot);
+	char name[48];
+
+	if (rc < 0)
+		chassis_log(LOG_CRIT, "%s cannot be started: %s", sup_who(s, slot, name, sizeof(name)),
+		            sup_spawn_why(rc));
+	return rc;
+}
+
 int chassis_supervisor_start(struct chassis_supervisor *s)
 {
 	int rc = SRP_OK;
 
 	chassis_crash_warm();
 	sup_watch_start(s);
+	sup_keys_look(s, chassis_now());
 	sup_sr_judge(s, chassis_now()); /* who is asked before all have started must know */
 	for (size_t i = 1; i < s->shared->nslabs && rc == SRP_OK; i++) {
 		if (s->slot[i].standby)
 			s->slot[i].vacant = chassis_now(); /* after the others */
-		else if (s->slot[i].wanted)
-			rc = sup_spawn(s, i);
+		else if (s->slot[i].wanted && s->slot[i].row->task != CHASSIS_TASK_AAAMGR)
+			rc = spawn_first(s, i);
 	}
+	/* Where not all can be had, service comes before its recovery. */
+	for (unsigned i = 1; i <= s->shared->nsessmgr && rc == SRP_OK; i++)
+		if (s->slot[chassis_slot(CHASSIS_TASK_AAAMGR, i)].wanted)
+			sup_replace(s, chassis_slot(CHASSIS_TASK_AAAMGR, i));
 	sup_sr_judge(s, chassis_now());
 	if (rc < 0)
 		chassis_supervisor_abandon(s, EXIT_FAILURE);

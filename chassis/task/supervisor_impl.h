@@ -1,12 +1,13 @@
 /* supervisor_impl: what the parts of the supervisor share. supervisor.c: start and stop; life.c: the
  * chassis around them; spawn.c: processes and the lines between them; watch.c: who is dead, stuck, or
- * dies too often; sup_standby.c: who waits to take the place of the dead; sup_crash.c: what is known of a
- * death; sup_sr.c: whether the next one would be survived; sup_oper.c: save and reload; open.c: what is
+ * dies too often; sup_again.c: who is started with a delay, and what cannot be had now; sup_standby.c: who
+ * waits to take the place of the dead; sup_crash.c: what is known of a death; sup_sr.c: whether the next one would be survived; sup_oper.c: save and reload; open.c: what is
  * opened once and kept for the life of the chassis. */
 #ifndef CHASSIS_TASK_SUPERVISOR_IMPL_H
 #define CHASSIS_TASK_SUPERVISOR_IMPL_H
 
 #include <sys/queue.h>
+#include <sys/stat.h>
 
 #include "chassis/task/base.h"
 #include "chassis/task/task.h"
@@ -14,7 +15,11 @@
 #define SUP_SLOTS_MAX (5u + 2u * (CHASSIS_SESSMGRS_MAX + 1u))
 #define SUP_HOLDS_MAX (1u + CHASSIS_SESSMGRS_MAX) /**< descriptors kept for vpnmgr */
 #define SUP_CRASHES   5        /**< more of them ... */
-#define SUP_CRASH_S   60       /**< ... in this time: the chassis gives up, the peer takes over */
+#define SUP_CRASH_S   60       /**< ... in this time: the peer takes over, or there is a delay from then on */
+#define SUP_DELAY_MS  1000     /**< before the next start of who dies too often; twice as long each time ... */
+#define SUP_DELAY_MAX_MS 10000 /**< ... up to this, until one has lived for SUP_CRASH_S */
+#define SUP_HANG_MS   200      /**< an aaamgr that a recovery waits for is killed when its beat is older */
+#define SUP_DESCRIPTORS 65536u /**< the limit is raised to this, where that is permitted */
 #define SUP_START_MS  10000    /**< a task may take this long before its first beats */
 #define SUP_GAP_MS    500      /**< a tick this late: the supervisor stood still, so may have all */
 #define SUP_HANDOVER_MS 3000   /**< for vpnmgr to hand over the role */
@@ -22,6 +27,7 @@
 #define SUP_WARM_MS   2000     /**< a new standby waits this long at most for a recovery that goes on */
 #define SUP_COMMIT_MS 15000    /**< for all tasks to build what is to run */
 #define SUP_RETRY_MS  30000    /**< a standby that could not have what it reserves is made anew */
+#define SUP_KEYS_MS   1000     /**< the feature-key file is looked at this often */
 #define SUP_CONFIG_MAX (16 * 1024 * 1024) /**< bytes of a configuration */
 #define SUP_SUSPECTS  64       /**< call-ids remembered for having killed once */
 
@@ -61,8 +67,10 @@ struct sup_slot {
 	bool wanted;   /**< started at all */
 	bool standby;
 	struct srp_time vacant; /**< a standby's: since when there is none */
-	struct srp_time retry;  /**< ... and not before this, for: */
-	char late[64];
+	bool looping;           /**< it dies too often; else it could not be started */
+	uint32_t delay_ms;      /**< it dies too often, or cannot be started: waited for so long; 0: it is well */
+	struct srp_time retry;  /**< not before this, for: */
+	char late[96];
 	struct sup_child *live;
 	struct srp_time death[SUP_CRASHES]; /**< the last ones, in a ring */
 	size_t deaths;
@@ -99,7 +107,10 @@ struct chassis_supervisor {
 	struct srp_time stop_began;
 	int status;
 	bool all_ready;                                /**< all but the standbys have started once */
+	int lines_short;                               /**< why not all lines could be made; 0: they are */
 	bool reload;                                   /**< when all has ended, the program begins again */
+	struct stat keys;                              /**< of the feature-key file, as it was read */
+	struct srp_time keys_looked;
 	struct { uint32_t callid, deaths; } suspect[SUP_SUSPECTS];
 	size_t nsuspects;                              /**< ever */
 	void (*on_ready)(void *arg);                   /**< all tasks have started; once */
@@ -131,6 +142,8 @@ void chassis_supervisor_advance(struct chassis_supervisor *s);
 int sup_spawn(struct chassis_supervisor *s, size_t slot);
 /** Makes the lines of a slot to all live tasks that it talks to. */
 void sup_connect(struct chassis_supervisor *s, size_t slot);
+/** Calls on_ready, once, when all have started that are waited for: an aaamgr that cannot is not. */
+void sup_judge_ready(struct chassis_supervisor *s);
 /** Makes again what was reported as broken. */
 void sup_repair(struct chassis_supervisor *s);
 /** Tells all live tasks that a slot's process is gone. */
@@ -147,9 +160,30 @@ void sup_child_free(struct sup_child *c);
 /** How the log names a slot; returns @p buf. */
 const char *sup_who(const struct chassis_supervisor *s, size_t slot, char *buf, size_t cap);
 void sup_died(struct sup_child *c);
+/** Somebody takes the place of a dead process: the standby, or a new one; or that is put off. */
+void sup_replace(struct chassis_supervisor *s, size_t slot);
+/** A session manager cannot go on without its mirror, which does not answer: HANGS. */
+void sup_hangs(struct sup_child *c);
 void sup_exited(struct ev_loop *loop, ev_io *w, int revents);
 void sup_watch_start(struct chassis_supervisor *s);
 void sup_watch_stop(struct chassis_supervisor *s);
+
+/* sup_again.c */
+/** What sup_spawn has failed of. */
+const char *sup_spawn_why(int rc);
+/** The peer can be given the role: this chassis is active, and the peer its standby. */
+bool sup_peer_stands_by(const struct chassis_supervisor *s);
+/** The next start of a slot is later, each time later still; the text is that of the status. */
+void sup_put_off(struct chassis_supervisor *s, size_t slot, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/** It is to be started with a delay; or has been, for dying too often, and has not lived long enough since. */
+bool sup_unsteady(const struct sup_slot *x, struct srp_time now);
+/** Starts who was put off and is due; who has lived long enough is well again. */
+void sup_again(struct chassis_supervisor *s, struct srp_time now);
+/** As many descriptors as are permitted: an instance takes a dozen. */
+void sup_descriptors_raise(void);
+/** Not all lines between tasks could be made, for an errno; 0: they are made now. Said once. */
+void sup_lines_short(struct chassis_supervisor *s, int error);
 
 /* sup_standby.c */
 /** The ready standby of its kind takes the place of a slot's dead process; false: there is none. */
@@ -182,6 +216,8 @@ void sup_crash_dir(const struct chassis_config *c);
 void sup_sr_judge(struct chassis_supervisor *s, struct srp_time now);
 
 /* sup_oper.c */
+/** Looks now and then whether the feature-key file is the one that was read, and says so in the slab. */
+void sup_keys_look(struct chassis_supervisor *s, struct srp_time now);
 /**
  * Which file a save means.
  *

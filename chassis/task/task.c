@@ -17,6 +17,7 @@
 #include "srp/err.h"
 
 #define RESERVED_FDS 64u
+#define SPARE_FDS    8u  /* lines come as soon as a standby is somebody, before it has let go of any */
 
 /* A line to another task; the one at slot 0 leads to the supervisor. */
 struct line {
@@ -526,10 +527,13 @@ static void descriptors_reserve(struct chassis_task_base *b, int fd)
 			break;
 		b->reserved[b->nreserved++] = copy;
 	}
-	slab->reserved_fds = b->nreserved;
-	if (b->nreserved < RESERVED_FDS)
+	if (b->nreserved < RESERVED_FDS) {
 		snprintf(slab->not_ready, sizeof(slab->not_ready), "%u of %u descriptors: %s",
 		         b->nreserved, RESERVED_FDS, strerror(errno));
+		for (unsigned i = 0; i < SPARE_FDS && b->nreserved; i++)
+			close(b->reserved[--b->nreserved]);
+	}
+	slab->reserved_fds = b->nreserved;
 }
 
 static void descriptors_release(struct chassis_task_base *b)

@@ -86,34 +86,19 @@ static int rx_switched(struct vpnmgr *v, unsigned instance, struct srp_mp_r *r)
 	return SRP_OK;
 }
 
-/* A session manager of the active died: without session recovery its calls live at the peer only. Where
- * the peer is ready it takes the role; where not, service goes on here with what is left (DESIGN 1). */
+/* A session manager died: the role stays, for the others are not to be disturbed. Its successor builds the
+ * calls from the mirror, where there is one, and asks the peer for the rest. */
 static void sessmgr_gone(struct vpnmgr *v, unsigned instance)
 {
-	char why[120];
-
 	v->lost[instance] = true;
 	vpn_step_lost(v, instance);
-	if (v->role.phase != SRP_PHASE_ACTIVE)
+	if (v->role.phase != SRP_PHASE_ACTIVE || v->conf->session_recovery)
 		return;
-	/* Its successor builds them from the mirror, and asks the peer for the rest. */
-	if (v->conf->session_recovery)
-		return;
-	if (!vpn_peer_holds(v, instance)) {
+	if (vpn_peer_holds(v, instance))
+		chassis_log(LOG_NOTICE, "sessmgr:%u died: its sessions come from the peer", instance);
+	else
 		chassis_log(LOG_ERR, "sessmgr:%u died and the peer does not hold its sessions: they are lost",
 		            instance);
-		return;
-	}
-	if (v->conn.state < SRP_CONN_SYNC || v->hello.role != SRP_ROLE_STANDBY) {
-		snprintf(why, sizeof(why), "the peer is %s", srp_role_name(v->hello.role));
-		chassis_log(LOG_ERR, "sessmgr:%u died and the peer cannot take the role: %s", instance, why);
-		return;
-	}
-	chassis_log(LOG_NOTICE, "sessmgr:%u died: the role goes to the peer", instance);
-	v->flush_ms = 5000;
-	v->force = true;
-	v->ctx->slab->role.unfit = 1;
-	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_SESSMGR);
 }
 
 static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
@@ -278,6 +263,14 @@ static void on_stop(struct ev_loop *loop, ev_timer *w, int revents)
 	finish(v);
 }
 
+static bool any_lost(const struct vpnmgr *v)
+{
+	for (size_t i = 1; i <= v->ctx->shared->nsessmgr; i++)
+		if (v->lost[i])
+			return true;
+	return false;
+}
+
 static void stop(struct chassis_task_ctx *ctx)
 {
 	static ev_timer stop_timer;
@@ -296,7 +289,8 @@ static void stop(struct chassis_task_ctx *ctx)
 	v->force = force;
 	v->flush_ms = 2000;
 	v->switch_start = chassis_now();
-	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_SHUTDOWN);
+	v->ctx->slab->role.unfit = force;
+	vpn_event(v, SRP_ROLE_EV_SWITCH, force && any_lost(v) ? SRP_SWITCH_SESSMGR : SRP_SWITCH_SHUTDOWN);
 	ev_timer_init(&stop_timer, on_stop, 0.02, 0.02);
 	stop_timer.data = v;
 	ev_timer_start(ctx->loop, &stop_timer);

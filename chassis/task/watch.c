@@ -33,9 +33,17 @@ static bool crash_loop(struct sup_slot *slot, struct srp_time now)
 	return loop;
 }
 
-/* Somebody is there in its place at once: the standby, which has waited for this, or a new process. */
-static void replace(struct chassis_supervisor *s, size_t slot, const char *name)
+/* A chassis that has never run as a whole is better ended, for who starts it to see, and one whose peer stands
+ * by, for the peer to go on. A lone one goes on with what it has. Without its mirrors it has all that it needs
+ * until a session manager dies. */
+static bool ends_by(const struct chassis_supervisor *s, size_t slot)
 {
+	return s->slot[slot].row->task != CHASSIS_TASK_AAAMGR && (!s->all_ready || sup_peer_stands_by(s));
+}
+
+void sup_replace(struct chassis_supervisor *s, size_t slot)
+{
+	char name[48];
 	int rc;
 
 	if (sup_take_over(s, slot))
@@ -43,8 +51,32 @@ static void replace(struct chassis_supervisor *s, size_t slot, const char *name)
 	rc = sup_spawn(s, slot);
 	if (rc == SRP_OK)
 		return;
-	chassis_log(LOG_CRIT, "%s cannot be started: %s", name,
-	            rc == SRP_EIO ? strerror(errno) : srp_strerror(rc));
+	if (!ends_by(s, slot)) {
+		sup_put_off(s, slot, "cannot be started: %s", sup_spawn_why(rc));
+		return;
+	}
+	chassis_log(LOG_CRIT, "%s cannot be started: %s: this chassis gives up",
+	            sup_who(s, slot, name, sizeof(name)), sup_spawn_why(rc));
+	chassis_supervisor_give_up(s);
+}
+
+/* What it could say itself of why it ends is kept for the status. */
+static void too_often(struct chassis_supervisor *s, size_t slot)
+{
+	const char *why = s->shared->slab[slot]->not_ready;
+	int len = (int)sizeof(s->shared->slab[slot]->not_ready) - 1;
+	char name[48];
+
+	if (!ends_by(s, slot)) {
+		s->slot[slot].looping = true;
+		if (why[0])
+			sup_put_off(s, slot, "dies too often: %.*s", len, why);
+		else
+			sup_put_off(s, slot, "dies too often");
+		return;
+	}
+	chassis_log(LOG_CRIT, "%s has died more than %d times in %d seconds: this chassis gives up",
+	            sup_who(s, slot, name, sizeof(name)), SUP_CRASHES, SUP_CRASH_S);
 	chassis_supervisor_give_up(s);
 }
 
@@ -52,11 +84,13 @@ void sup_died(struct sup_child *c)
 {
 	struct chassis_supervisor *s = c->sup;
 	struct sup_slot *slot = &s->slot[c->slot];
-	bool loop;
+	struct srp_time now = chassis_now();
+	bool loop, steady;
 	char name[48];
 
 	if (slot->live != c)
 		return;
+	steady = !sup_unsteady(slot, now);
 	slot->live = NULL;
 	chassis_conn_close(c->line);
 	c->line = NULL;
@@ -66,20 +100,19 @@ void sup_died(struct sup_child *c)
 	if (s->stage != SUP_RUN)
 		return;
 	sup_who(s, c->slot, name, sizeof(name));
-	loop = !c->ordered && crash_loop(slot, chassis_now());
+	loop = !c->ordered && crash_loop(slot, now);
 	if (slot->standby) {
 		sup_standby_gone(s, c->slot, c->ordered, loop);
-	} else if (loop) {
-		chassis_log(LOG_CRIT,
-			    "%s has died more than %d times in %d seconds: this chassis gives up",
-			    name, SUP_CRASHES, SUP_CRASH_S);
-		chassis_supervisor_give_up(s);
-		return;
+	} else if (loop || !steady) {
+		too_often(s, c->slot);
 	} else {
+		slot->delay_ms = 0;
+		slot->looping = false;
 		chassis_log(LOG_ERR, "%s (pid %d) is dead and is started again", name, (int)c->pid);
-		replace(s, c->slot, name);
+		sup_replace(s, c->slot);
 	}
-	sup_sr_judge(s, chassis_now());
+	if (s->stage == SUP_RUN)
+		sup_sr_judge(s, chassis_now());
 }
 
 static void log_exit(const struct sup_child *c, int st)
@@ -138,26 +171,54 @@ static uint64_t patience_us(const struct sup_slot *slot, const struct sup_child 
 	return SRP_MS(slot->standby ? CHASSIS_IDLE_STUCK_MS : CHASSIS_STUCK_MS);
 }
 
+/* Kills the process of a slot if it has given no sign of life for so long. */
+static void kill_silent(struct chassis_supervisor *s, size_t slot, uint64_t patience, struct srp_time now)
+{
+	struct sup_child *c = s->slot[slot].live;
+	struct srp_time beat = {stats_slab_last_beat(&s->shared->slab[slot]->head)};
+	char name[48];
+
+	if (beat.us < c->born.us)
+		beat = c->born;
+	if (beat.us < s->fresh.us)
+		beat = s->fresh;
+	if (srp_time_since(beat, now) <= patience)
+		return;
+	chassis_log(LOG_ERR, "%s (pid %d) gave no beat for %llu ms: it is killed",
+	            sup_who(s, slot, name, sizeof(name)), (int)c->pid,
+	            (unsigned long long)(srp_time_since(beat, now) / 1000));
+	sup_kill(c);
+}
+
 static void stuck(struct chassis_supervisor *s, struct srp_time now)
 {
 	for (size_t i = 1; i < s->shared->nslabs; i++) {
 		struct sup_child *c = s->slot[i].live;
-		struct srp_time beat = {stats_slab_last_beat(&s->shared->slab[i]->head)};
-		char name[48];
 
-		if (!c || c->killed)
-			continue;
-		if (beat.us < c->born.us)
-			beat = c->born;
-		if (beat.us < s->fresh.us)
-			beat = s->fresh;
-		if (srp_time_since(beat, now) <= patience_us(&s->slot[i], c))
-			continue;
-		chassis_log(LOG_ERR, "%s (pid %d) gave no beat for %llu ms: it is killed",
-		            sup_who(s, i, name, sizeof(name)), (int)c->pid,
-		            (unsigned long long)(srp_time_since(beat, now) / 1000));
-		sup_kill(c);
+		if (c && !c->killed)
+			kill_silent(s, i, patience_us(&s->slot[i], c), now);
 	}
+}
+
+void sup_hangs(struct sup_child *c)
+{
+	struct chassis_supervisor *s = c->sup;
+	size_t slot = chassis_slot(CHASSIS_TASK_AAAMGR, s->slot[c->slot].instance);
+	const struct sup_child *mirror = s->slot[slot].live;
+	uint8_t buf[16];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+	if (s->slot[c->slot].live != c || !c->line)
+		return;
+	if (mirror) {
+		/* One that lives says itself what it holds. */
+		if (!mirror->killed)
+			kill_silent(s, slot, SRP_MS(SUP_HANG_MS), chassis_now());
+		return;
+	}
+	srp_mp_w_array(&w, 1);
+	srp_mp_w_uint(&w, 0);
+	(void)chassis_conn_send(c->line, CHASSIS_IPC_SR_STORE, w.start, srp_mp_w_len(&w), -1);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
@@ -185,7 +246,11 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	if (s->stage == SUP_RUN) {
 		stuck(s, now);
 		sup_repair(s);
+		sup_again(s, now);
+	}
+	if (s->stage == SUP_RUN) {
 		sup_standbys(s, now);
+		sup_keys_look(s, now);
 		sup_sr_judge(s, now);
 	}
 	sup_commit_advance(s, now);

@@ -94,6 +94,25 @@ echo garbage >"$BED/a.pem"
 ends_with "a certificate that is none" "certificate $BED/a.pem: "
 mv "$BED/a.pem.good" "$BED/a.pem"
 
+say "Few descriptors"
+cp "$BED/a.cfg" "$BED/plain.cfg"
+BED_SR=yes bed_config a
+few() { # NUMBER: the chassis starts with so many, if it does
+	bed_in a sh -c "ulimit -n $1; exec \"\$@\"" sh "$BED_CHASSISD" -c "$BED/a.cfg" -s "$BED/a.sock" \
+		>"$BED/few" 2>&1 </dev/null
+}
+check "too few: it does not start" refused few 34
+check "and says what it lacks" grep -q 'Too many open files' "$BED/few"
+check "which is not memory" refused grep -q 'out of memory' "$BED/few"
+check "enough for service, and not for what a standby reserves: it starts" few 60
+status_says() { bed_ctl a 'show session recovery status verbose' | grep -q -- "$1"; }
+eventually "it is not ready for recovery" status_says 'SESSMGR Not Ready For Recovery'
+eventually "and says why" status_says 'standby sessmgr: [0-9]* of 64 descriptors: Too many open files'
+eventually "mirrors run" status_says ' 1/0 Active   2 .* 2 .* 1 '
+check "nobody had to die for it" refused grep -Eq 'is dead|does not read|out of memory| lost' "$BED/few"
+stop
+cp "$BED/plain.cfg" "$BED/a.cfg"
+
 say "Another chassis is there"
 bed_chassis_start a
 eventually "A answers" bed_answers a

@@ -202,6 +202,15 @@ tell "save configuration $BED/other.cfg"
 check "to a file that is not there no question" [ $status = 0 -a -s "$BED/other.cfg" ]
 tell "save configuration $BED/other.cfg" no
 check "to one that is there: a question" told 'not confirmed'
+cd / || fail "no root"
+tell 'save configuration relative.cfg'
+check "nor where the path begins beside the configuration" [ $status = 0 -a -s "$BED/relative.cfg" ]
+check "(no question was asked)" refused told 'Are you sure'
+tell 'save configuration relative.cfg' no
+check "to one that is there: a question" told 'not confirmed'
+ln -s a.cfg "$BED/link.cfg"
+tell 'save configuration link.cfg' no
+check "and to a link" told 'not confirmed'
 tell 'save configuration -noconfirm'
 first=$(grep -n 'require session recovery' "$BED/a.cfg" | cut -d: -f1)
 check "SR-25: it stands before the first context and service" [ "$first" -lt \
@@ -219,6 +228,21 @@ for path in "$BED/a.key" "$BED/features" /etc/chassis-saved.cfg "$BED/../outside
 	tell "save configuration $path -noconfirm"
 	check "not over or to $path" [ $status = 1 ]
 done
+say "A file of keys that changes under the chassis"
+of_keys() { shows 'show license info' "^    Key File State +$1\$"; }
+check "it is as it was read" of_keys 'as it was read'
+echo '# of later' >>"$BED/features"
+eventually "a change is told" of_keys 'changed since it was read: acts from the next reload on'
+check "what acts is shown" shows 'show license info' '^[^ ]+ +1 Session Recovery .*Enabled'
+mv "$BED/features" "$BED/features.away"
+eventually "and that it is gone" of_keys 'gone since it was read: it is missed at the next reload'
+mv "$BED/features.away" "$BED/features"
+eventually "and that it is back, changed" of_keys 'changed since it was read: acts from the next reload on'
+cp "$BED/features" "$BED/copy"
+enter "license key-file $BED/copy"
+check "another file acts when it is saved, and there is a reload" \
+	of_keys 'entered: acts after .save configuration. and .reload.'
+enter "license key-file $BED/features"
 check "the key is what it was" [ "$(sha256sum <"$BED/a.key")" = "$key_sum" -a ! -e /etc/chassis-saved.cfg ]
 check "a reload of a file that does not load is refused" eval '
 	echo nonsense >>"$BED/a.cfg"

@@ -186,7 +186,26 @@ def aaamgrs():
     same("a", held, "SR-10: aaamgr:1 dies while it is needed")
     tasks.wait_event("a", number)
     tasks.wait_ready("a")
+    hangs("a", 2, held)
     judge("deaths with aaamgrs", before, "a")
+
+
+def hangs(chassis, i, held):
+    """aaamgr:i stands still when its session manager dies: it is not waited for as long as others are."""
+    mirror, number = tasks.pid(chassis, "aaamgr", i), len(tasks.events(chassis))
+    victim = tasks.pid(chassis, "sessmgr", i)
+    os.kill(mirror, signal.SIGSTOP)
+    os.kill(victim, signal.SIGKILL)
+    e = tasks.wait_event(chassis, number)
+    said = [m for m in (re.search(rf"aaamgr:{i} \(pid {mirror}\) gave no beat for (\d+) ms: it is killed", x)
+                        for x in tasks.log(chassis)) if m]
+    t.check(len(said) == 1 and 200 <= int(said[0][1]) < 2000,
+            f"SR-10: aaamgr:{i} hangs while it is needed: it is killed before others would be",
+            [m[0] for m in said])
+    same(chassis, held, f"SR-10: aaamgr:{i} hangs while it is needed")
+    t.equal((e.instance, e.recovered), (i, e.fetched), "SR-10: its store was read as it stood")
+    tasks.wait_ready(chassis)
+    t.say(f"   {e.ms} ms for {e.recovered} sessions")
 
 
 def half_loaded():
@@ -246,7 +265,7 @@ def switched():
 
 def lost(chassis):
     """Sessions that the log of a chassis says are lost."""
-    return sum(int(m[1]) for m in (re.search(r"recovery: (\d+) sessions are lost", x)
+    return sum(int(m[1]) for m in (re.search(r"recovery: (\d+) sessions? (?:is|are) lost", x)
                                    for x in tasks.log(chassis)) if m)
 
 

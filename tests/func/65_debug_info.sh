@@ -44,7 +44,9 @@ bed_config_charging() {
 }
 t_pair
 t_python <<'END'
+import os
 import re
+import signal
 from packets import checksum
 from recovery import Tasks
 from traffic import *
@@ -355,6 +357,42 @@ t.equal((bearers("a", calls[3]), bearers("b", calls[3])), (dedicated, dedicated)
         "the dedicated bearers are there again")
 new = t.add("a", 6)
 t.equal(primary("a", new)["status"], "Original Session", "SR-44: a new call is original")
+
+t.say("redirected, while the session manager dies")
+tasks.wait_ready("a")
+own, number = t.sessions("a", callid=walled)[0]["instance"], len(tasks.events("a"))
+for n in range(8):
+    client = t.socket("ue", sub4(5), 42100 + n, socket.SOCK_STREAM)
+    client.connect((v4(10), 80))
+    if n == 3:
+        tasks.kill("a", ("sessmgr", own))
+    client.sendall(request)
+    said = arrives(client, 10) or b""
+    t.check(b"302" in said.split(b"\r\n")[0], f"connection {n}: the request is redirected"
+            f"{', after a death behind the handshake' if n == 3 else ''}", said)
+    reset(client)
+tasks.wait_event("a", number)
+
+t.say("the peer holds what is newer than the mirror")
+tasks.wait_ready("a")
+t.synchronised("a", "b")
+first = next(c for c in calls.values() if t.sessions("a", callid=c)[0]["instance"] == 1)
+held, number = len(t.sessions("a", instance=1)), len(tasks.events("a"))
+os.kill(tasks.pid("a", "aaamgr", 1), signal.SIGSTOP)
+t.ctl("a", f"session bearer create callid {first} ebi 9 qci 3")
+late = {t.add("a", i) for i in range(7, 11)}
+mine = {s["callid"] for s in t.sessions("a", instance=1)} & late
+t.check(mine, "sessions that the mirror does not hear of")
+t.becomes(lambda: mine <= {s["callid"] for s in t.sessions("b")}, True, "the peer holds them")
+changed = bearers("a", first)
+t.becomes(lambda: bearers("b", first), changed, "and what is newer of another")
+tasks.kill("a", ("sessmgr", 1))
+e = tasks.wait_event("a", number)
+t.check(e.recovered <= held, "the mirror did not hold them", e, held)
+t.becomes(lambda: late <= {s["callid"] for s in t.sessions("a")}, True, "they come from the peer", 10)
+t.becomes(lambda: bearers("a", first), changed, "and what is newer")
+t.equal(t.counter("a", "sr_lost_sessions"), 0, "none is lost")
+tasks.wait_ready("a")
 t.synchronised("a", "b")
 t.switch("a", "b")
 t.equal(primary("b", new)["status"], "Recreated Session", "SR-44: after a switchover it is recreated")

@@ -109,7 +109,8 @@ static int takeover(struct sim *s)
 	return 0;
 }
 
-/* The active's process dies and comes back in the same role: it is refilled, and empties nobody. */
+/* Without session recovery: the active's process dies and comes back in the same role and term. It is
+ * refilled by the standby, and empties nobody. */
 static int refill(struct sim *s)
 {
 	unsigned i = s->active;
@@ -124,7 +125,7 @@ static int refill(struct sim *s)
 	s->out->refills++;
 	if (sim_birth(s, i))
 		return -1;
-	sim_role(s, i, SRP_ROLE_ACTIVE, new_term(s, i), false);
+	sim_role(s, i, SRP_ROLE_ACTIVE, s->side[i].term, false);
 	return 0;
 }
 

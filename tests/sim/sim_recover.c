@@ -283,7 +283,7 @@ static int begin_empty(struct sim *s, unsigned i)
 	s->out->stores_unreadable++;
 	if (sim_birth(s, i))
 		return -1;
-	sim_role(s, i, SRP_ROLE_ACTIVE, ++s->number << 1 | i, false);
+	sim_role(s, i, SRP_ROLE_ACTIVE, s->side[i].term, false);
 	return 0;
 }
 

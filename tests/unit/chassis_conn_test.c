@@ -341,6 +341,7 @@ static void queue_limit(void)
 static void pulled(void)
 {
 	struct end *a, *b;
+	size_t a_pulled;
 	int fd[2];
 
 	begin();
@@ -366,7 +367,15 @@ static void pulled(void)
 	settle();
 	CU_ASSERT_EQUAL(a->to_pull, 0);
 	CU_ASSERT_EQUAL(b->frames, a->pulled);
+	a_pulled = b->frames;
+	/* Flushed, it is asked at once: all is in the socket, though no loop has turned. */
+	a->to_pull = 3;
+	chassis_conn_flush(a->c);
+	CU_ASSERT_EQUAL(a->to_pull, 0);
+	CU_ASSERT_EQUAL(chassis_conn_queued(a->c), 0);
 	end_free(a);
+	settle();
+	CU_ASSERT_EQUAL(b->frames, a_pulled + 3);
 	end_free(b);
 	ev_loop_destroy(loop);
 }

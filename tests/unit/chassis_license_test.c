@@ -210,10 +210,19 @@ static void append(void *arg, const char *p, size_t n)
 	fwrite(p, 1, n, arg);
 }
 
+static struct chassis_slab supervisor;
+
+static const struct chassis_slab *slab(void *arg, enum chassis_task task, unsigned instance)
+{
+	(void)arg;
+	return task == CHASSIS_TASK_SUPERVISOR && !instance ? &supervisor : NULL;
+}
+
 static char *shown(const char *file, const char *keys, enum stats_doc_format format)
 {
+	static struct chassis_config running;
 	struct chassis_config *c = calloc(1, sizeof(*c));
-	struct chassis_view v = {.config = c};
+	struct chassis_view v = {.config = c, .acts = &running, .slab = slab};
 	char *text = NULL, why[CHASSIS_LICENSE_WHY];
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -221,6 +230,7 @@ static char *shown(const char *file, const char *keys, enum stats_doc_format for
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+	snprintf(running.license_file, sizeof(running.license_file), "/k");
 	snprintf(c->license_file, sizeof(c->license_file), "%s", file);
 	CU_ASSERT_EQUAL(parse(keys, &c->license, why), SRP_OK);
 	stats_doc_begin(&d, format, append, out);
@@ -260,6 +270,26 @@ static void test_show(void)
 	CU_ASSERT(has("/k", "flow-recovery expires 2001-01-01\n", "    License Status       Expired\n"));
 }
 
+#define STATE "    Key File State       "
+
+/* What was read acts, whatever has become of the file; another one acts later. */
+static void test_file_state(void)
+{
+	CU_ASSERT(has("", "", STATE "-\n"));
+	CU_ASSERT(has("/k", "session-recovery\n", STATE "as it was read\n"));
+	CU_ASSERT(has("/l", "session-recovery\n", STATE "entered: acts after `save configuration` and `reload`\n"));
+	supervisor.sr.keys = CHASSIS_KEYS_CHANGED;
+	CU_ASSERT(has("/k", "session-recovery\n", STATE "changed since it was read: acts from the next reload on\n"));
+	CU_ASSERT(has("/k", "session-recovery\n", " 1 Session Recovery                 never         Enabled\n"));
+	CU_ASSERT(has("/l", "session-recovery\n", STATE "entered: "));
+	CU_ASSERT(has("", "", STATE "-\n"));
+	supervisor.sr.keys = CHASSIS_KEYS_GONE;
+	CU_ASSERT(has("/k", "session-recovery\n", STATE "gone since it was read: it is missed at the next reload\n"));
+	supervisor.sr.keys = UINT32_MAX; /* a slab says what it likes */
+	CU_ASSERT(has("/k", "session-recovery\n", STATE "-\n"));
+	supervisor.sr.keys = CHASSIS_KEYS_READ;
+}
+
 CU_TestInfo chassis_license_tests[] = {
 	{"features are distinct", test_rows},
 	{"the line that the shell knows", test_command},
@@ -269,5 +299,6 @@ CU_TestInfo chassis_license_tests[] = {
 	{"what a key is worth on a day", test_states},
 	{"files that can be read, and others", test_files},
 	{"show license info", test_show},
+	{"what has become of the file", test_file_state},
 	CU_TEST_INFO_NULL,
 };

@@ -657,6 +657,21 @@ static void crash_66(const struct chassis_view *v, struct stats_doc *d)
 	CU_ASSERT(chassis_show_crash(v, d, 66));
 }
 
+static const char crash_killed[] =
+	"********************* CRASH #66 ***********************\n"
+	"SW Version:           " PACKAGE_VERSION "\n"
+	"Crash time (UTC):     2026-Nov-21+03:31:37\n"
+	"Process:              sessmgr\n"
+	"Instance:             2\n"
+	"Card/Cpu:             1/0\n"
+	"Pid:                  4711\n"
+	"Fatal Signal:         SIGKILL\n"
+	"Fault Address:        0x10\n"
+	"Killed:               N\n"
+	"Working on callid:    8000000a\n"
+	"Core file:            not kept\n"
+	"Backtrace:            none: SIGKILL leaves no time to take one\n";
+
 static void test_crashes(void)
 {
 	struct chassis_sr_slab *sr;
@@ -705,6 +720,10 @@ static void test_crashes(void)
 	       "  bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 	       "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n",
 	       "\"backtrace\":[{\"frame\":\"b\"},");
+	/* who can take none */
+	c->backtrace[0] = '\0';
+	c->signal = 9;
+	expect(&b.view, crash_66, crash_killed, "\"no_backtrace\":\"none: SIGKILL leaves no time to take one\"");
 	stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
 	CU_ASSERT(!chassis_show_crash(&b.view, &d, 0));
 	CU_ASSERT(!chassis_show_crash(&b.view, &d, 2));

@@ -37,6 +37,8 @@ static struct notes {
 	_Atomic int other_fds;     /* of other instances, open after becoming */
 	_Atomic int narrow;        /* slabs of others cannot be written after becoming */
 	_Atomic int giving_up;     /* seen by vpnmgr when it was stopped */
+	_Atomic int fail_start;    /* slot whose start fails */
+	_Atomic int store[SLOTS];  /* was told that there is nobody to tell of its store */
 	char title[SLOTS][16];
 } *notes;
 
@@ -63,9 +65,14 @@ static void comm_note(size_t slot)
 
 static int t_start(struct chassis_task_ctx *ctx)
 {
-	notes->starts[slot_of(ctx)]++;
-	comm_note(slot_of(ctx));
-	return SRP_OK;
+	size_t slot = slot_of(ctx);
+
+	notes->starts[slot]++;
+	comm_note(slot);
+	if (notes->fail_start != (int)slot)
+		return SRP_OK;
+	snprintf(ctx->slab->not_ready, sizeof(ctx->slab->not_ready), "no room for the store");
+	return SRP_EFULL;
 }
 
 static int t_standby(struct chassis_task_ctx *ctx)
@@ -127,8 +134,11 @@ static int t_rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned i
 	uint32_t callid = (uint32_t)srp_mp_uint(&r, UINT32_MAX);
 	int sig = (int)srp_mp_uint(&r, 64);
 
-	(void)from;
 	(void)instance;
+	if (h->type == CHASSIS_IPC_SR_STORE && from == CHASSIS_TASK_SUPERVISOR) {
+		notes->store[slot_of(ctx)]++;
+		return SRP_OK;
+	}
 	if (h->type != CHASSIS_IPC_SWITCH || n != 2 || fd >= 0 || srp_mp_finish(&r) < 0)
 		return SRP_EFORMAT;
 	ctx->slab->handling = callid;
@@ -710,6 +720,16 @@ static void patterns(void)
 	CU_ASSERT_EQUAL(sup_crash_pattern("/123456", "/x", false, 7, 11, out, 8), -1);
 }
 
+static bool standby_warm(void)
+{
+	return pid_of(S0) && sup->slot[S0].live->ready;
+}
+
+static bool told_of_store(void)
+{
+	return notes->store[S2] == 1;
+}
+
 static bool stopped(void)
 {
 	return notes->stopped[VPN] && none_left();
@@ -720,11 +740,21 @@ static bool back(void)
 	return shared.slab[DEMUX]->starts > crashes || sup->stage != SUP_RUN;
 }
 
+/* As vpnmgr says it: active, and connected to a standby. */
+static void peer_stands_by(void)
+{
+	shared.slab[VPN]->role.role = SRP_ROLE_ACTIVE;
+	shared.slab[VPN]->role.peer_role = SRP_ROLE_STANDBY;
+	sup->hold[0] = dup(2);
+	CU_ASSERT_FATAL(sup->hold[0] >= 0);
+}
+
 /* The role is given away before the chassis ends. */
 static void crash_loop(void)
 {
 	begin(true);
 	start_all();
+	peer_stands_by();
 	for (crashes = 1; crashes <= SUP_CRASHES; crashes++) {
 		CU_ASSERT_EQUAL(sup->stage, SUP_RUN);
 		kill(pid_of(DEMUX), SIGKILL);
@@ -736,6 +766,168 @@ static void crash_loop(void)
 	CU_ASSERT_EQUAL(sup->status, EXIT_FAILURE);
 	CU_ASSERT_EQUAL(notes->giving_up, 1);
 	CU_ASSERT_EQUAL(notes->stopped[S1], 1);
+	end();
+}
+
+/* Kills who has a place until the next one is put off. */
+static void loop_of(size_t slot)
+{
+	for (crashes = 1; crashes <= SUP_CRASHES; crashes++) {
+		uint32_t starts = shared.slab[slot]->starts;
+
+		CU_ASSERT_FATAL(pid_of(slot) > 0);
+		kill(pid_of(slot), SIGKILL);
+		while (shared.slab[slot]->starts == starts || !sup->slot[slot].live->ready)
+			ev_run(loop, EVRUN_ONCE);
+	}
+	CU_ASSERT_EQUAL(sup->slot[slot].delay_ms, 0);
+	kill(pid_of(slot), SIGKILL);
+	while (sup->slot[slot].live)
+		ev_run(loop, EVRUN_ONCE);
+}
+
+/* Time has passed, and the tick is made. */
+static void delay_over(size_t slot)
+{
+	CU_ASSERT_PTR_NULL(sup->slot[slot].live);
+	sup_again(sup, (struct srp_time){sup->slot[slot].retry.us - 1});
+	CU_ASSERT_PTR_NULL(sup->slot[slot].live);
+	sup_again(sup, sup->slot[slot].retry);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(sup->slot[slot].live);
+	while (!sup->slot[slot].live->ready)
+		ev_run(loop, EVRUN_ONCE);
+}
+
+/* A chassis whose peer cannot take over goes on, with a delay that grows up to its limit and ends when one
+ * has lived. */
+static void lone_loop(void)
+{
+	static const uint32_t delays[] = {1000, 2000, 4000, 8000, 10000, 10000};
+
+	begin(true);
+	start_all();
+	peer_stands_by();
+	shared.slab[VPN]->role.peer_role = SRP_ROLE_INIT;
+	loop_of(DEMUX);
+	for (size_t i = 0; i < sizeof(delays) / sizeof(*delays); i++) {
+		CU_ASSERT_EQUAL(sup->stage, SUP_RUN);
+		CU_ASSERT_EQUAL(sup->slot[DEMUX].delay_ms, delays[i]);
+		CU_ASSERT(says("demuxmgr dies too often"));
+		CU_ASSERT_EQUAL(sr()->state, CHASSIS_SR_DEMUX);
+		CU_ASSERT_EQUAL(stats_slab_owner(&shared.slab[DEMUX]->head), 0);
+		delay_over(DEMUX);
+		CU_ASSERT(says("demuxmgr dies too often"));
+		kill(pid_of(DEMUX), SIGKILL);
+		while (sup->slot[DEMUX].live)
+			ev_run(loop, EVRUN_ONCE);
+	}
+	delay_over(DEMUX);
+	sup->slot[DEMUX].live->born.us -= SRP_SEC(SUP_CRASH_S);
+	sup_again(sup, chassis_now());
+	CU_ASSERT_EQUAL(sup->slot[DEMUX].delay_ms, 0);
+	CU_ASSERT(until(recovery_ready));
+	CU_ASSERT(says(""));
+	CU_ASSERT_EQUAL(shared.slab[DEMUX]->starts, 1 + SUP_CRASHES + 7);
+	stop_all();
+	end();
+}
+
+/* The peer comes: the next death gives it the role. */
+static void lone_no_more(void)
+{
+	begin(true);
+	start_all();
+	loop_of(DEMUX);
+	CU_ASSERT_EQUAL(sup->stage, SUP_RUN);
+	delay_over(DEMUX);
+	peer_stands_by();
+	kill(pid_of(DEMUX), SIGKILL);
+	CU_ASSERT(until(stopped));
+	CU_ASSERT_EQUAL(sup->status, EXIT_FAILURE);
+	CU_ASSERT_EQUAL(notes->giving_up, 1);
+	end();
+}
+
+/* A session manager that waits for its next process keeps neither standby away. */
+static void lone_sessmgr(void)
+{
+	begin(true);
+	start_all();
+	loop_of(S1);
+	CU_ASSERT(says("sessmgr:1 dies too often"));
+	CU_ASSERT(until(standby_warm));
+	was_standby = pid_of(S0);
+	delay_over(S1);
+	CU_ASSERT_EQUAL(pid_of(S1), was_standby);
+	stop_all();
+	end();
+}
+
+static bool mirrors_put_off(void)
+{
+	return is_ready && sup->slot[A1].delay_ms && !sup->slot[A1].live;
+}
+
+/* Mirrors that cannot start: the chassis runs without, says why, and tries again, with a peer as well. */
+static void mirror_cannot_start(void)
+{
+	begin(true);
+	peer_stands_by();
+	notes->fail_start = A1;
+	CU_ASSERT_EQUAL_FATAL(chassis_supervisor_start(sup), 0);
+	CU_ASSERT(until(mirrors_put_off));
+	CU_ASSERT_EQUAL(sup->stage, SUP_RUN);
+	CU_ASSERT_EQUAL(notes->starts[A1], SUP_CRASHES + 1);
+	CU_ASSERT(says("aaamgr:1 dies too often: no room for the store"));
+	CU_ASSERT_EQUAL(sr()->state, CHASSIS_SR_AAAMGR);
+	CU_ASSERT_EQUAL(sr()->aaamgr_active, 1);
+	CU_ASSERT_EQUAL(sr()->sessmgr_active, 2);
+	notes->fail_start = 0;
+	delay_over(A1);
+	sup->slot[A1].live->born.us -= SRP_SEC(SUP_CRASH_S);
+	CU_ASSERT(until(recovery_ready));
+	sup_again(sup, chassis_now());
+	CU_ASSERT_EQUAL(sup->slot[A1].delay_ms, 0);
+	stop_all();
+	end();
+}
+
+static bool mirror_replaced(void)
+{
+	return pid_of(A1) && pid_of(A1) != victim && sr()->ncrashes == 1;
+}
+
+/* Whom a recovery waits for is killed long before others would be, and only then. */
+static void mirror_hangs(void)
+{
+	struct sup_child *s1;
+	int st = 0;
+
+	begin(true);
+	start_all();
+	s1 = sup->slot[S1].live;
+	victim = pid_of(A1);
+	kill(victim, SIGSTOP);
+	CU_ASSERT_EQUAL(waitpid(victim, &st, WUNTRACED), victim);
+	stats_slab_beat(&shared.slab[A1]->head, chassis_now().us - SRP_MS(SUP_HANG_MS) / 2);
+	sup->slot[A1].live->born.us = sup->fresh.us = 0;
+	sup_hangs(s1);
+	CU_ASSERT(!sup->slot[A1].live->killed);
+	stats_slab_beat(&shared.slab[A1]->head, chassis_now().us - SRP_MS(SUP_HANG_MS) - 1);
+	sup_hangs(sup->slot[S2].live); /* has another mirror */
+	CU_ASSERT(!sup->slot[A1].live->killed);
+	sup_hangs(s1);
+	CU_ASSERT(sup->slot[A1].live->killed);
+	CU_ASSERT(until(mirror_replaced));
+	CU_ASSERT_EQUAL(sr()->crash[0].killed, 1);
+	CU_ASSERT(until(recovery_ready));
+	CU_ASSERT_EQUAL(notes->store[S1], 0);
+	/* where there is nobody to kill, the session manager hears that */
+	loop_of(A2);
+	sup_hangs(sup->slot[S2].live);
+	CU_ASSERT(until(told_of_store));
+	CU_ASSERT_EQUAL(notes->store[S1], 0);
+	stop_all();
 	end();
 }
 
@@ -869,6 +1061,37 @@ static int save(const char *asked, const char *text)
 	close(fd);
 	CU_ASSERT_EQUAL(rc == 0, why[0] == '\0');
 	return rc;
+}
+
+/* The feature-key file, after it was read. */
+static void keys(void)
+{
+	const struct srp_time at = {SRP_SEC(1000)};
+
+	begin(false);
+	snprintf(dir, sizeof(dir), "/tmp/chassis-keys-XXXXXX");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	sup_keys_look(sup, at); /* none is configured */
+	CU_ASSERT_EQUAL(sup->keys_looked.us, 0);
+	snprintf(config.license_file, sizeof(config.license_file), "%s/keys", dir);
+	put_file("keys", "session-recovery\n", 0600);
+	sup_keys_look(sup, at);
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_READ);
+	put_file("keys", "flow-recovery\n", 0600);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(SUP_KEYS_MS) - 1});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_READ);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(SUP_KEYS_MS)});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_CHANGED);
+	CU_ASSERT_EQUAL(unlink(config.license_file), 0);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(2 * SUP_KEYS_MS)});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_GONE);
+	put_file("keys", "session-recovery\n", 0600);
+	sup_keys_look(sup, (struct srp_time){at.us + SRP_MS(3 * SUP_KEYS_MS)});
+	CU_ASSERT_EQUAL(sr()->keys, CHASSIS_KEYS_CHANGED);
+	CU_ASSERT_EQUAL(unlink(config.license_file), 0);
+	CU_ASSERT_EQUAL(rmdir(dir), 0);
+	config.license_file[0] = '\0';
+	end();
 }
 
 static void saves(void)
@@ -1020,6 +1243,12 @@ CU_TestInfo chassis_standby_tests[] = {
 	{"rings past their ends", bounds},
 	{"where core files go", patterns},
 	{"a crash loop gives the role away", crash_loop},
+	{"a crash loop without a peer", lone_loop},
+	{"a crash loop, and the peer comes", lone_no_more},
+	{"a session manager dies too often", lone_sessmgr},
+	{"mirrors that cannot start", mirror_cannot_start},
+	{"a mirror that hangs", mirror_hangs},
+	{"the feature-key file changes", keys},
 	{"a standby that cannot live", standby_loop},
 	{"a standby that cannot be started", standby_cannot_start},
 	{"memory that cannot be made smaller", cannot_shrink},

@@ -214,6 +214,35 @@ static void no_rule_and_unknown(void)
 	end(&r);
 }
 
+/* Flows that are on their way here must not be begun anew by what comes before them. */
+static void known_flows_only(void)
+{
+	struct rig r;
+	struct conn c, d;
+	struct pk first = {.src = UE, .dst = SERVER, .proto = 6, .sport = 4000, .dport = 80, .ipid = 5,
+	                   .frag = 0x2000, .text = "a first fragment, of a flow that is there"};
+	uint64_t packets;
+
+	begin(&r);
+	c = tcp(&r, 4000, 80);
+	d = tcp(&r, 4001, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("video.example"));
+	packets = r.c.packets_up;
+	ecs_engine_known_only(r.e, true);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, ACK, "x"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(r.c.packets_up, packets + 1);
+	CU_ASSERT_EQUAL(say(&d, ECS_UPLINK, SYN, ""), ECS_NO_SESSION);
+	CU_ASSERT_EQUAL(put(&r, &first, ECS_UPLINK, 0), ECS_NO_SESSION);
+	CU_ASSERT_EQUAL(r.c.packets_up, packets + 1);
+	CU_ASSERT_EQUAL(ecs_engine_flows(r.e), 1);
+	ecs_engine_known_only(r.e, false);
+	CU_ASSERT_EQUAL(say(&d, ECS_UPLINK, SYN, ""), ECS_FORWARD);
+	CU_ASSERT_EQUAL(put(&r, &first, ECS_UPLINK, 0), ECS_FORWARD);
+	CU_ASSERT_EQUAL(ecs_engine_flows(r.e), 2);
+	end(&r);
+}
+
 static void discard(void)
 {
 	struct rig r;
@@ -516,6 +545,7 @@ CU_TestInfo ecs_engine_tests[] = {
 	{"a flow rests", rest_of_a_flow},
 	{"TLS and DNS names", tls_and_dns},
 	{"no rule, no session, no packet", no_rule_and_unknown},
+	{"flows that are there, and none that begins", known_flows_only},
 	{"discard", discard},
 	{"super-packets are charged as their segments", super_packets},
 	{"flows first seen in mid-stream", mid_stream},

@@ -95,7 +95,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 %C%_chassis_SOURCES = $(UNIT_MAIN) %D%/chassis.def %D%/json_check.h %D%/netns.h \
 	%D%/chassis_announce_test.c \
 	%D%/chassis_bulk_test.c \
-	%D%/chassis_calls_test.c %D%/chassis_wait_test.c \
+	%D%/chassis_calls_test.c %D%/chassis_wait_test.c %D%/chassis_held_test.c \
 	%D%/chassis_call_line_test.c \
 	%D%/chassis_capture_test.c \
 	%D%/chassis_config_edit_test.c \

@@ -279,6 +279,32 @@ static void limiter(void)
 	kit_fini(&k);
 }
 
+/* What must be at the other side before its packet goes on: changes of flows, between sides that are level. */
+static void flows_wait(void)
+{
+	struct kit k = {0};
+
+	kit_level(&k, TOY_PARENTS);
+	k.now.us += SRP_SEC(10);
+	kit_exchange(&k);
+	CU_ASSERT(!recovery_replica_flows_wait(k.s[0].r));
+	toy_set_parent(&k.s[0].toy, 0, 5, k.now);
+	CU_ASSERT(!recovery_replica_flows_wait(k.s[0].r));
+	toy_set_child(&k.s[0].toy, 0, 1, 7, 1, k.now);
+	CU_ASSERT(recovery_replica_flows_wait(k.s[0].r));
+	CU_ASSERT(!recovery_replica_flows_wait(k.s[1].r));
+	kit_send(&k, 0); /* not answered yet */
+	CU_ASSERT(!recovery_replica_flows_wait(k.s[0].r));
+	kit_exchange(&k);
+	kit_down(&k);
+	toy_set_child(&k.s[0].toy, 0, 1, 8, 1, k.now);
+	CU_ASSERT(!recovery_replica_flows_wait(k.s[0].r));
+	kit_connect(&k);
+	CU_ASSERT(!recovery_replica_flows_wait(k.s[0].r));
+	CU_ASSERT(kit_same(&k));
+	kit_fini(&k);
+}
+
 static void limiter_exempt(void)
 {
 	struct kit k = {.rate = 1, .burst = 1};
@@ -342,6 +368,7 @@ CU_TestInfo recovery_gates_tests[] = {
 	{"the first reason counts", first_reason},
 	{"encoding failures", encoding},
 	{"rate limited", limiter},
+	{"changes of flows that wait", flows_wait},
 	{"past the limiter", limiter_exempt},
 	{"same key under the limiter", same_key_under_the_limiter},
 	CU_TEST_INFO_NULL,

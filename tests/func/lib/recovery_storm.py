@@ -39,7 +39,7 @@ TALKERS = 30             # subscribers; those of long transfers are among them
 SIGNALS = (signal.SIGKILL,) * 6 + (signal.SIGABRT, signal.SIGSEGV, signal.SIGSTOP)
 TITLE = re.compile(r"(sct|vpnmgr|demuxmgr|sessmgr|aaamgr)(?::(\d+|standby))?$")
 LONG = {address(name): name for name in ("files", "streams") for address in (server4, server6)}
-LOST = re.compile(r"recovery: (\d+) sessions are lost")
+LOST = re.compile(r"recovery: (\d+) sessions? (?:is|are) lost")
 
 
 class Storm(Chaos):
@@ -54,7 +54,8 @@ class Storm(Chaos):
         self.run_ = Run(self.bed, argparse.Namespace(subscribers=TALKERS, walkins=4))
         self.lost_chassis = False  # since the last count
         self.lost_sessions = self.lost_ever = 0
-        self.requests_cut = 0      # session managers that died since it was counted last
+        self.requests_cut = 0      # of which session managers that died since it was counted last
+        self.died, self.switched = set(), False  # in this round
         self.ended = 0             # long transfers that had, when it was counted last
         self.mates = False         # what is lost may be lost, if it is said
 
@@ -81,11 +82,19 @@ class Storm(Chaos):
         self.say(f"{sig.name} of {chassis} {t[0]}:{t[1]}")
         self.count[f"{t[0]}{'' if t[1] or t[0] not in ('sessmgr', 'aaamgr') else ' standby'}"] += 1
         self.dies(chassis, *t[:2])
-        self.requests_cut += t[0] == "sessmgr" and t[1] > 0
+        self.judge_death(chassis, *t[:2])
         if sig == signal.SIGSTOP:
             self.stop([t[2]], 5.0)  # it is killed before that
         else:
             self.signal([t[2]], sig)
+
+    def judge_death(self, chassis, task, instance):
+        """A session manager whose mirror is level and lives mischarges nothing. One that dies with its
+        mirror, again before that is level again, or beside a switchover may."""
+        if task in ("sessmgr", "aaamgr") and instance:
+            both = (chassis, instance) in self.died
+            self.requests_cut += task == "sessmgr" and (both or self.switched) or task == "aaamgr" and both
+            self.died.add((chassis, instance))
 
     def pause(self):
         time.sleep(self.rnd.choice((0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3)))
@@ -137,6 +146,7 @@ class Storm(Chaos):
 
     def planned(self, wait):
         c = self.active()
+        self.switched = True
         if c:
             self.say(f"planned switchover from {c}")
             self.count["planned switchover"] += 1
@@ -153,7 +163,7 @@ class Storm(Chaos):
         self.say(f"the death of chassis {c}")
         self.count["death of a chassis"] += 1
         self.bed.call("bed_chassis_kill", c)
-        self.down[c] = self.lost_chassis = True
+        self.down[c] = self.lost_chassis = self.switched = True
         self.requests_cut += 3
         for key in [k for k in self.deaths if k[0] == c]:
             del self.deaths[key]
@@ -169,6 +179,7 @@ class Storm(Chaos):
 
     def one(self):
         self.done = []
+        self.died, self.switched = set(), False
         self.began = time.monotonic()
         name = self.rnd.choices([n for n, _ in self.ROUNDS], [w for _, w in self.ROUNDS])[0]
         before, behind = self.rnd.random(), self.rnd.random()
@@ -346,8 +357,8 @@ class Storm(Chaos):
             figures = {k: row[k] for k in ("mischarged_bytes", "uncharged_bytes",
                        "flows_on_another_rule", "lost_up", "lost_down", "gap_ms")}
             print(f"    charged: {figures}", flush=True)
-            # A request that was read so shortly before the death that no record of it had gone out yet
-            # leaves its connection with its L3/L4 rule: one of each session manager at most.
+            # Where a record of a request that was read may be nowhere, its connection is left with its
+            # L3/L4 rule: one of each such session manager at most. Else there is nothing.
             bad = row["mischarged_bytes"] > self.requests_cut * ONE_REQUEST or \
                 row["flows_on_another_rule"] > self.requests_cut
             if not self.lost_chassis and not self.lost_sessions:

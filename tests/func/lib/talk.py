@@ -7,7 +7,7 @@ talk.py talk STATUS SERVER/PORT,... SUBSCRIBER...   one flow from each subscribe
 
 The talker sends in rounds and writes what came of it to STATUS, as one line of JSON: round, flows, and
 the least round that every flow had answered. Who wants to know whether service goes on notes the round
-and waits until the least has passed it."""
+and waits until the least has passed it. What was passed over by then is in missed, which only grows."""
 import json
 import os
 import select
@@ -54,7 +54,7 @@ class Flow:
         self.socket = bound(subscriber, 0)
         self.socket.connect((server, port))
         self.dns = port == 53
-        self.answered = 0
+        self.answered = self.missed = 0
 
     def send(self, number):
         data = question(self.index, number) if self.dns else b"%d-%d" % (self.index, number)
@@ -74,6 +74,7 @@ class Flow:
         except ValueError:
             return
         if index == self.index and number > self.answered:
+            self.missed += number - self.answered - 1
             self.answered = number
 
 
@@ -101,7 +102,8 @@ def talk(status, servers, subscribers):
                 flow.send(number)
             with open(status + ".new", "w", encoding="ascii") as f:
                 json.dump({"round": number, "flows": len(by_fd),
-                           "least": min(x.answered for x in by_fd.values())}, f)
+                           "least": min(x.answered for x in by_fd.values()),
+                           "missed": sum(x.missed for x in by_fd.values())}, f)
             os.replace(status + ".new", status)
         for fd, _ in poll.poll(max(1, (due - time.monotonic()) * 1000)):
             by_fd[fd].receive()
