@@ -161,6 +161,8 @@ void ecs_content_look(struct ecs_engine *e, struct ecs_way *w)
 	for (size_t i = 0; i < h->nearlier; i++)
 		look_one(e, c, h->earlier[i].method, h->earlier[i].host, h->earlier[i].uri, NULL);
 	look_one(e, c, h->method, h->host, h->uri, h->user_agent);
+	if (h->more && c->blacklisting)
+		k->blacklist = &c->blacklist; /* nobody hides among many */
 	if (h->more && c->cf_policy) {
 		const struct ecs_cf_policy *p = ecs_service_find_cf_policy(e->conf.service,
 		                                                            c->cf_policy);

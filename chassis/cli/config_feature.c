@@ -34,6 +34,9 @@ static const char *in_use(const struct chassis_config *conf, const struct chassi
 	if (conf->service && ecs_service_recovers(conf->service) &&
 	    chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))
 		return "no flow-recovery";
+	if (conf->service && !ecs_service_lifetimes_default(conf->service) &&
+	    chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))
+		return "no flow-kpi lifetime-buckets";
 	for (size_t i = 0; i < CHASSIS_BULK_FILES; i++)
 		if (conf->bulk.file[i].schema[0].name[0] &&
 		    chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))

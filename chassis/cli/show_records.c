@@ -66,6 +66,7 @@ void chassis_show_records(const struct chassis_view *v, struct stats_doc *d)
 		stats_doc_item(d, "failures", "Failures", stats_uint(s->task_ctr.cdr_failures));
 		stats_doc_item(d, "broken", "Queues that could not be read", stats_uint(s->task_ctr.cdr_broken));
 		stats_doc_item(d, "missing", "Records in files taken away", stats_uint(s->task_ctr.cdr_missing));
+		stats_doc_item(d, "nowhere", "Records lost, no directory", stats_uint(s->task_ctr.cdr_nowhere));
 		stats_doc_item(d, "why", "Last failure", stats_string(s->records_why));
 	}
 	stats_doc_close(d);

@@ -42,6 +42,7 @@ static void publish(struct cdrmod *c)
 	ADD(cdr_broken, broken);
 	ADD(cdr_missing, missing);
 	ADD(cdr_resumed, resumed);
+	ADD(cdr_nowhere, nowhere);
 #undef ADD
 	slab->records_open = st.open;
 	memcpy(slab->records_why, st.why, sizeof(slab->records_why));

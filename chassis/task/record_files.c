@@ -455,6 +455,11 @@ static bool drain(struct chassis_files *f, size_t q, int64_t wall_s, unsigned *l
 			f->now.tail[q] = r.next;
 			continue;
 		}
+		if (f->dir[module_of(r.stream)] < 0) { /* and will not be there: others must not wait for it */
+			f->st.nowhere++;
+			f->now.tail[q] = r.next;
+			continue;
+		}
 		i = file_of(f, &r, wall_s);
 		if (i < 0 || !write_record(f, (unsigned)i, &r))
 			return false;

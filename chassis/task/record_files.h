@@ -21,6 +21,7 @@ struct chassis_files_stats {
 	uint64_t failures;          /**< attempts that failed: to be made again */
 	uint64_t broken;            /**< places of queues that could not be read: records lost */
 	uint64_t missing;           /**< records in files that somebody has taken away */
+	uint64_t nowhere;           /**< records lost: there is no directory for them */
 	uint64_t resumed;           /**< files that a predecessor had left */
 	uint64_t open;
 	char why[128];              /**< of the last failure; empty: it has been overcome */

@@ -221,7 +221,7 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 		line(p, "check-point accounting sync-timer sr %u", s->sync_sr_s);
 	if (s->recover_p2p)
 		line(p, "flow-recovery p2p");
-	if (!ecs_lifetimes_default(s))
+	if (!ecs_service_lifetimes_default(s))
 		line(p, "flow-kpi lifetime-buckets %u %u %u", s->lifetimes[0], s->lifetimes[1],
 		     s->lifetimes[2]);
 	if (s->recover_edr)

@@ -363,7 +363,7 @@ int ecs_service_lifetimes(struct ecs_service *s, const uint32_t *from, struct ec
 	return 0;
 }
 
-bool ecs_lifetimes_default(const struct ecs_service *s)
+bool ecs_service_lifetimes_default(const struct ecs_service *s)
 {
 	return memcmp(s->lifetimes, lifetimes_default, sizeof(s->lifetimes)) == 0;
 }

@@ -532,8 +532,6 @@ bool ecs_cond_entry_hits(const struct cond_entry *x, const char *rule);
 bool ecs_cond_any_holds(const struct trigger_condition *c);
 /** Index among rule names (ruledefs, then groups), or -1. */
 int ecs_rule_index(const struct ecs_service *s, const char *name);
-/** True where nothing was said of lifetime buckets. */
-bool ecs_lifetimes_default(const struct ecs_service *s);
 
 /** Per-rulebase bit sets over its lines: how many, and which. */
 enum { SET_ALWAYS, SET_L34, SET_DYNAMIC, SET_POLICY, SET_PROTO, SET_GATED = SET_PROTO + PROTO__N };

@@ -296,6 +296,11 @@ static void test_good_lines(void)
 		{CA, "flow idle-timeout 0"}, {CA, "default flow idle-timeout"}, {CA, "content-id 2147483647"},
 		{TA, "flow-recovery\nno flow-recovery"}, {TA, "flow-recovery"},
 		{TA, "exit\nflow-kpi lifetime-buckets 0 1 2592000"},
+		{CONF, "bulkstats collection\nbulkstat mode\ndirectory \"/var/a b\"\nsample-interval 999999\ntransfer-interval 1\nexit"},
+		{CONF, "license key-file /k\nbulkstats mode\nfile 4\nheader format \"a b %date%\\n\"\nfooter format %%\n"
+		       "remotefile format x-%host%\nflow-kpi schema one format \"%ecs-flow-rule-name%\\t%ecs-num-active-flow%\"\n"
+		       "flow-kpi schema two format x\nflow-kpi schema three format y\nno flow-kpi schema two\nexit\nfile 2\nexit\nno file 2\nexit"},
+		{CONF, "bulkstats mode\nfile 1\nheader format x\nno header format\nremotefile format x\nno remotefile format\nexit\ndefault sample-interval"},
 		{TA, "flow-recovery\nexit\nflow-kpi lifetime-buckets 3 20 30\nno flow-kpi lifetime-buckets"},
 		{TC, "delay = 1"}, {TC, "delay = 600\nno delay"}, {TC, "any-match = TRUE"},
 		{TC, "rule-name contains x\nno rule-name contains x"},
@@ -348,6 +353,18 @@ static void test_bad_lines(void)
 		{CONF, "license key-file /one\nactive-charging service s\ntrigger-action t\nflow-recovery", "f:5: at 'flow-recovery': expected a feature that is licensed: Flow Recovery is disabled, its key is not installed"},
 		{CONF, "license key-file /one\nactive-charging service s\nflow-kpi lifetime-buckets 0 1 2", "f:4: at '2': expected a feature that is licensed: Flow Recovery"},
 		{TA, "flow-recovery\nexit\nexit\nlicense key-file /one", "f:8: at '/one': expected a key for Flow Recovery, which is in use; else first `no flow-recovery`"},
+		{TA, "exit\nflow-kpi lifetime-buckets 0 1 2\nexit\nno license key-file", "f:8: at 'key-file': expected a key for Flow Recovery, which is in use; else first `no flow-kpi lifetime-buckets`"},
+		{CONF, "license key-file /k\nbulkstats mode\nfile 1\nflow-kpi schema x format %host%\nexit\nexit\nno license key-file", "f:8: at 'key-file': expected a key for Flow Recovery, which is in use; else first `no flow-kpi schema`"},
+		{CONF, "license key-file /one\nbulkstats mode\nfile 1\nflow-kpi schema x format y", "f:5: at 'y': expected a feature that is licensed: Flow Recovery"},
+		{CONF, "bulkstats mode\nfile 5", "f:3: at '5': expected a number from 1 to 4"},
+		{CONF, "bulkstats mode\nno file 4", "f:3: at '4': expected a file that there is"},
+		{CONF, "bulkstats mode\nsample-interval 0", "f:3: at '0': expected a number from 1 to 999999"},
+		{CONF, "bulkstats mode\ndirectory here", "f:3: at 'here': expected a path that begins with /"},
+		{CONF, "bulkstats mode\nfile 1\nheader format %ecs-num-active-flow%", "f:4: at '%ecs-num-active-flow%': expected a variable, not %ecs-num-active-flow%"},
+		{CONF, "bulkstats mode\nfile 1\nno flow-kpi schema x", "f:4: at 'x': expected a schema that the file has"},
+		{CONF, "license key-file /k\nbulkstats mode\nfile 1\nflow-kpi schema 1 format 1\nflow-kpi schema 2 format 2\nflow-kpi schema 3 format 3\n"
+		       "flow-kpi schema 4 format 4\nflow-kpi schema 5 format 5\nflow-kpi schema 6 format 6\nflow-kpi schema 7 format 7\n"
+		       "flow-kpi schema 8 format 8\nflow-kpi schema 9 format 9", "f:13: at '9': expected at most 8 schemas in a file"},
 		{TA, "exit\nflow-kpi lifetime-buckets 0 10 10", "f:6: at '10': expected more than 10 seconds: each bucket begins later than the one before"},
 		{TA, "exit\nflow-kpi lifetime-buckets 0 10 2592001", "f:6: at '2592001': expected a number from 0 to 2592000"},
 		{TA, "exit\nflow-kpi lifetime-buckets 0 10", "f:6: at end of line: expected a number from 0 to 2592000"},
