@@ -241,7 +241,7 @@ eventually "and that it is back, changed" of_keys 'changed since it was read: ac
 cp "$BED/features" "$BED/copy"
 enter "license key-file $BED/copy"
 check "another file acts when it is saved, and there is a reload" \
-	of_keys 'entered: acts after .save configuration. and .reload.'
+	of_keys 'entered: session recovery obeys it after .save configuration. and .reload.'
 enter "license key-file $BED/features"
 check "the key is what it was" [ "$(sha256sum <"$BED/a.key")" = "$key_sum" -a ! -e /etc/chassis-saved.cfg ]
 check "a reload of a file that does not load is refused" eval '

@@ -277,7 +277,7 @@ static void test_file_state(void)
 {
 	CU_ASSERT(has("", "", STATE "-\n"));
 	CU_ASSERT(has("/k", "session-recovery\n", STATE "as it was read\n"));
-	CU_ASSERT(has("/l", "session-recovery\n", STATE "entered: acts after `save configuration` and `reload`\n"));
+	CU_ASSERT(has("/l", "session-recovery\n", STATE "entered: session recovery obeys it after `save configuration` and `reload`\n"));
 	supervisor.sr.keys = CHASSIS_KEYS_CHANGED;
 	CU_ASSERT(has("/k", "session-recovery\n", STATE "changed since it was read: acts from the next reload on\n"));
 	CU_ASSERT(has("/k", "session-recovery\n", " 1 Session Recovery                 never         Enabled\n"));
