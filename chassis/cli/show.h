@@ -22,7 +22,7 @@ struct chassis_proc {
 /** What a show may look at. */
 struct chassis_view {
 	const struct chassis_config *config; /**< that which runs */
-	const struct chassis_config *acts;   /**< that one, where @c config is what is configured; else NULL */
+	const struct chassis_config *acts;   /**< that of the start, where @c config is what is configured; else NULL */
 	const struct chassis_running *running; /**< which it is; NULL: not known */
 	/** A consistent copy of a task's slab, valid until the next call; NULL: there is none. */
 	const struct chassis_slab *(*slab)(void *arg, enum chassis_task task, unsigned instance);

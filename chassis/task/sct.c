@@ -37,7 +37,7 @@ static int start(struct chassis_task_ctx *ctx)
 		return SRP_ENOMEM;
 	ctx->priv = s;
 	s->ctx = ctx;
-	s->configured = ctx->shared->config;
+	s->started = s->configured = ctx->shared->config;
 	s->copy = malloc(sizeof(*s->copy));
 	s->grammar = chassis_exec_grammar(why, sizeof(why));
 	if (!s->copy || !s->grammar) {

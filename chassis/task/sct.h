@@ -155,7 +155,8 @@ struct sct_bulk {
 
 struct sct {
 	struct chassis_task_ctx *ctx;
-	const struct chassis_config *configured; /**< that of the start, and what was entered since */
+	const struct chassis_config *started;    /**< that of the start */
+	const struct chassis_config *configured; /**< the same, and what was entered since */
 	struct chassis_config *entered;          /**< the same where something was; owned */
 	uint64_t generation, saved; /**< of the configured state; the one that was saved last */
 	struct sct_asking asking;

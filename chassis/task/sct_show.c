@@ -171,7 +171,7 @@ static void configured(struct sct_op *op,
 {
 	struct chassis_view v = view(op);
 
-	v.acts = v.config;
+	v.acts = op->sct->started;
 	v.config = op->sct->configured;
 	show(&v, &op->doc);
 	sct_op_finish(op, SRP_OK, NULL);
