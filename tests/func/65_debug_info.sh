@@ -379,7 +379,7 @@ t.synchronised("a", "b")
 first = next(c for c in calls.values() if t.sessions("a", callid=c)[0]["instance"] == 1)
 held, number = len(t.sessions("a", instance=1)), len(tasks.events("a"))
 os.kill(tasks.pid("a", "aaamgr", 1), signal.SIGSTOP)
-t.ctl("a", f"session bearer create callid {first} ebi 9 qci 3")
+t.ctl("a", f"session bearer create callid {first} id 9 qci 3")
 late = {t.add("a", i) for i in range(7, 11)}
 mine = {s["callid"] for s in t.sessions("a", instance=1)} & late
 t.check(mine, "sessions that the mirror does not hear of")
