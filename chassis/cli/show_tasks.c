@@ -91,9 +91,10 @@ static void task_row(const struct chassis_view *v, struct stats_doc *d, enum cha
 	uint64_t beat, age, since;
 	struct cells t;
 
-	/* Who was never started, with session recovery off, is no task; nor is a standby's place that is
-	 * nobody's. */
-	if (!s || (task == CHASSIS_TASK_AAAMGR && !s->starts) || (standby && (!s->starts || !s->head.owner)))
+	/* Who was never started, without session recovery or without files of records, is no task; nor is
+	 * a standby's place that is nobody's. */
+	if (!s || ((task == CHASSIS_TASK_AAAMGR || task == CHASSIS_TASK_CDRMOD) && !s->starts) ||
+	    (standby && (!s->starts || !s->head.owner)))
 		return;
 	beat = s->head.beat_us;
 	age = beat && v->now_us > beat ? (v->now_us - beat) / 1000 : 0;

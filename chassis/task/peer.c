@@ -28,6 +28,7 @@ struct candidate {
 
 struct chassis_peer {
 	struct chassis_peer_config conf;
+	struct chassis_srp_config srp; /* of the configuration that ran then, which may be gone */
 	struct candidate cand[CANDIDATES];
 	struct chassis_conn *conn;
 	ev_io accept_io;
@@ -266,6 +267,8 @@ struct chassis_peer *chassis_peer_new(const struct chassis_peer_config *conf)
 	if (!p)
 		return NULL;
 	p->conf = *conf;
+	p->srp = *conf->srp;
+	p->conf.srp = &p->srp;
 	for (int i = 0; i < CANDIDATES; i++)
 		p->cand[i].peer = p;
 	ev_init(&p->retry, on_retry);
