@@ -99,11 +99,10 @@ static bool is_expected(const struct expected *x, const struct ecs_flow_key *k)
 	return false;
 }
 
-static bool join(struct ecs_engine *e, struct ecs_flow *f, uint32_t id, bool kept)
+static bool join(struct ecs_engine *e, struct ecs_flow *f, uint32_t id, bool kept, unsigned max)
 {
 	struct ecs_kin *k = kin_of(f->session);
-	struct ecs_flow_more *m =
-		k && k->nchildren < ECS_CHILDREN_MAX ? ecs_flow_more(e, f) : NULL;
+	struct ecs_flow_more *m = k && k->nchildren < max ? ecs_flow_more(e, f) : NULL;
 
 	if (!m)
 		return false;
@@ -129,8 +128,8 @@ void ecs_parent_seek(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 			continue;
 		p = ecs_flow_of(e->flows, f->session, x->parent);
 		if (!p || (!keep && ecs_flow_recovered(e, p)))
-			return; /* of another time as active */
-		if (join(e, f, x->parent, keep))
+			continue; /* of another time as active */
+		if (join(e, f, x->parent, keep, ECS_CHILDREN_MAX))
 			e->conf.counters->flows_children++;
 		else
 			e->conf.counters->media_refused++;
@@ -214,6 +213,7 @@ uint32_t ecs_parent_kept(const struct ecs_flow *f)
 void ecs_parent_apply(struct ecs_engine *e, struct ecs_flow *f, uint32_t id)
 {
 	ecs_parent_leave(f);
-	if (id && !join(e, f, id, true))
+	/* the ends of others may be on their way still */
+	if (id && !join(e, f, id, true, 2 * ECS_CHILDREN_MAX))
 		e->conf.counters->media_refused++;
 }

@@ -134,6 +134,27 @@ static void test_routes(void)
 	end(&r);
 }
 
+/* Post-processing reads it as well; of recovered flows it has L3/L4 lines alone. */
+static void test_post(void)
+{
+	struct rig r;
+	struct conn c, m;
+
+	start(&r, BASE(" post-processing priority 1 ruledef stop charging-action drop\n#exit\n"
+	               "ruledef stop\n rtp any-match = TRUE\n rule-application post-processing\n#exit\n"
+	               "charging-action drop\n flow action discard\n"));
+	c = tcp(&r, 2000, 554);
+	handshake(&c);
+	set_up(&c, 4000, 6000, "");
+	m = media(&r, 4001, 6000, ECS_UPLINK);
+	CU_ASSERT_EQUAL(say(&m, ECS_UPLINK, 0, "x"), ECS_FORWARD);
+	m = udp(&r, 4000, 6000);
+	CU_ASSERT_EQUAL(say(&m, ECS_UPLINK, 0, "x"), ECS_DROP);
+	CU_ASSERT_EQUAL(say(&m, ECS_DOWNLINK, 0, "x"), ECS_DROP);
+	CU_ASSERT_STRING_EQUAL(rule_of(&m), "media");
+	end(&r);
+}
+
 static void test_who(void)
 {
 	struct rig r;
@@ -292,6 +313,7 @@ static void test_switched(void)
 CU_TestInfo ecs_parent_tests[] = {
 	{"RTP and RTCP of an RTSP session", test_children},
 	{"routes say who is read", test_routes},
+	{"post-processing", test_post},
 	{"from whom, and to whom", test_who},
 	{"limits and lives", test_limits},
 	{"recovered with and without the switch", test_recovered},
