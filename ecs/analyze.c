@@ -34,7 +34,9 @@ bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t p
 	a->replied = !needs.reply;
 	if (needs.app)
 		a->app = ecs_app_flow_new();
-	return a->stage != ECS_STAGE_OVER || a->app;
+	if (needs.rtsp && proto == PROTO_TCP)
+		a->rtsp = calloc(1, sizeof(*a->rtsp));
+	return a->stage != ECS_STAGE_OVER || a->app || a->rtsp;
 }
 
 static void forget(struct ecs_analysis *a)
@@ -53,6 +55,8 @@ void ecs_analysis_fini(struct ecs_analysis *a)
 	ecs_quic_fini(&a->quic);
 	forget(a);
 	free(a->name);
+	free(a->rtsp);
+	a->rtsp = NULL;
 	ecs_app_flow_free(a->app);
 	a->app = NULL;
 	a->name = NULL;
@@ -214,6 +218,22 @@ static void feed_dns(struct ecs_analysis *a, const uint8_t *data, size_t len)
 	}
 }
 
+/* RTSP is tried beside the others: what it is says the first line, and nothing else takes that for its
+ * own. Who has found out what is set up takes it from here; after that nothing is left of it. */
+static void feed_rtsp(struct ecs_analysis *a, bool back, const uint8_t *data, size_t len)
+{
+	bool goes_on = back ? ecs_rtsp_from(a->rtsp, data, len) : ecs_rtsp_to(a->rtsp, data, len);
+
+	if (a->rtsp->known && !a->l7.rtsp) {
+		a->ctr->rtsp_sessions++;
+		a->l7.rtsp = a->answered = a->replied = a->news = true;
+	}
+	if (goes_on)
+		return;
+	a->rtsp->over = true;
+	a->news |= !a->l7.rtsp;
+}
+
 /* Names the protocol by the first byte that the opener sent. */
 static enum ecs_analysis_stage recognize(const struct ecs_analysis *a, uint8_t first)
 {
@@ -228,6 +248,8 @@ static void in_order(void *arg, const uint8_t *data, size_t len)
 {
 	struct ecs_analysis *a = arg;
 
+	if (a->rtsp && !a->rtsp->over)
+		feed_rtsp(a, false, data, len);
 	if (a->stage == ECS_STAGE_OPEN) {
 		enum ecs_analysis_stage st = data ? recognize(a, data[0]) : ECS_STAGE_OVER;
 
@@ -258,7 +280,10 @@ static void in_order_back(void *arg, const uint8_t *data, size_t len)
 {
 	struct ecs_analysis *a = arg;
 
-	if (ecs_response_feed(&a->response, data, len)) {
+	if (a->rtsp && !a->rtsp->over)
+		feed_rtsp(a, true, data, len);
+	if (a->needs.reply && a->stage != ECS_STAGE_OVER &&
+	    ecs_response_feed(&a->response, data, len)) {
 		a->ctr->http_responses++;
 		a->l7.http_code = a->response.code;
 		a->l7.http_type = a->response.type[0] ? a->response.type : NULL;
@@ -278,7 +303,7 @@ static void read_back(struct ecs_analysis *a, const struct ecs_packet *p)
 		ecs_stream_syn(&a->back, seq);
 		seq++;
 	}
-	if (p->payload_len == 0 || a->response.state == ECS_RESPONSE_OVER)
+	if (p->payload_len == 0 || (a->response.state == ECS_RESPONSE_OVER && !a->rtsp))
 		return;
 	a->ctr->analyzer_bytes += p->payload_len;
 	ecs_stream_push(&a->back, seq, p->payload, p->payload_len, in_order_back, a);
@@ -349,6 +374,8 @@ static void read_app(struct ecs_analysis *a, struct ecs_app *app, const struct e
 /* Whether nothing more can be said before something new begins (the next request or question). */
 static bool is_final(const struct ecs_analysis *a)
 {
+	if (a->rtsp && !a->l7.rtsp && !a->rtsp->over)
+		return false;
 	return !a->app && (a->stage == ECS_STAGE_OVER || (a->answered && a->replied));
 }
 
@@ -376,7 +403,7 @@ unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct e
 	a->late = false;
 	if (a->app && p->frag != ECS_FRAG_LATER && !p->icmp_error)
 		read_app(a, app, p, now);
-	if (a->stage != ECS_STAGE_OVER && p->dir == a->opener) {
+	if ((a->stage != ECS_STAGE_OVER || a->rtsp) && p->dir == a->opener) {
 		if (a->proto == PROTO_TCP)
 			read_tcp(a, p);
 		else if (a->stage != ECS_STAGE_DNS && p->payload_len)
@@ -386,8 +413,8 @@ unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct e
 			dns_message(a, p->payload, p->payload_len);
 		}
 	}
-	if (a->needs.reply && a->proto == PROTO_TCP && p->dir != a->opener &&
-	    a->stage != ECS_STAGE_OVER)
+	if (a->proto == PROTO_TCP && p->dir != a->opener &&
+	    ((a->needs.reply && a->stage != ECS_STAGE_OVER) || a->rtsp))
 		read_back(a, p);
 	if (p->payload_len && !is_final(a) && ++a->packets >= ECS_ANALYZE_PACKETS_MAX) {
 		ctr->analyses_given_up++;
@@ -395,6 +422,8 @@ unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct e
 		a->packets = 0;
 		if (!a->answered)
 			stage_over(a);
+		if (a->rtsp && !a->l7.rtsp)
+			a->rtsp->over = true;
 		ecs_app_flow_free(a->app);
 		a->app = NULL;
 		a->news = true;
@@ -403,7 +432,11 @@ unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct e
 	a->ctr = NULL;
 	if (a->news)
 		r |= ECS_AN_NEWS;
-	if (a->stage == ECS_STAGE_OVER && !a->app)
+	if (a->rtsp && a->rtsp->over && !a->rtsp->nmedia) {
+		free(a->rtsp);
+		a->rtsp = NULL;
+	}
+	if (a->stage == ECS_STAGE_OVER && !a->app && !a->rtsp)
 		r |= ECS_AN_OVER;
 	return r;
 }

@@ -1,6 +1,7 @@
 /* analyze: what the analyzers of one flow have found out, and their state. HTTP requests, TLS, QUIC
- * and DNS are read in the direction of the side that opened the flow, HTTP responses in the other. Each HTTP request and each DNS question
- * of a flow is an answer of its own; a TLS name and an application are given once. */
+ * and DNS are read in the direction of the side that opened the flow, HTTP responses in the other, RTSP in
+ * both. Each HTTP request and each DNS question of a flow is an answer of its own; a TLS name and an
+ * application are given once. */
 #ifndef ECS_ANALYZE_H
 #define ECS_ANALYZE_H
 
@@ -9,6 +10,7 @@
 #include "ecs/http.h"
 #include "ecs/quic.h"
 #include "ecs/response.h"
+#include "ecs/rtsp.h"
 #include "ecs/stream.h"
 
 /** Packets with payload, of either direction, after which an analyzer without an answer gives
@@ -38,6 +40,7 @@ struct ecs_analysis {
 	struct ecs_stream back;     /**< TCP, of the other side: where responses are read */
 	struct ecs_response response;
 	bool replied;               /**< to the last request; or nothing is waited for */
+	struct ecs_rtsp *rtsp;      /**< beside the stage; NULL: not asked for, or over */
 	struct ecs_quic quic;
 	const struct ecs_crypto *crypto; /**< NULL: QUIC is not read */
 	uint8_t *buf;               /**< beginning of a TLS hello or of a DNS message over TCP */

@@ -327,7 +327,7 @@ static void put_attribute(struct out *o, const struct ecs_record_field *f,
 		put_num(o, app_protocol(in));
 		break;
 	case ECS_ATTR_PARENT_PROTOCOL:
-		put_num(o, 0); /* no analyzer here opens flows for another */
+		put_num(o, in->child ? ECS_PROTO_RTSP : ECS_PROTO_UNKNOWN);
 		break;
 	case ECS_ATTR_DIRECTION:
 		put_text(o, direction(in));

@@ -31,7 +31,7 @@ enum ecs_closure { ECS_CLOSURES(X) };
 #undef X
 
 /** sn-app-protocol; the numbers are ours. */
-#define ECS_APP_PROTOCOLS(X) X(UNKNOWN, 0) X(HTTP, 5) X(DNS, 7) X(SECURE_HTTP, 8) X(P2P, 23)
+#define ECS_APP_PROTOCOLS(X) X(UNKNOWN, 0) X(HTTP, 5) X(DNS, 7) X(SECURE_HTTP, 8) X(RTSP, 10) X(P2P, 23)
 #define X(sym, n) ECS_PROTO_##sym = (n),
 enum ecs_app_protocol { ECS_APP_PROTOCOLS(X) };
 #undef X
@@ -66,6 +66,7 @@ struct ecs_edr_in {
 	struct srp_time first, last;  /**< packets */
 	struct ecs_volume ip, tcp;
 	uint64_t charged[2];
+	bool child;                   /**< an RTSP session has set the flow up */
 	bool unknown;                 /**< which side sent the first packet */
 	uint8_t bearer, qci;
 	uint32_t content_id, rating_group, service_id;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ecs/content.h"
+#include "ecs/parent.h"
 #include "ecs/redirect.h"
 #include "ecs/reply.h"
 #include "ecs/rewrite.h"
@@ -84,6 +85,7 @@ void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f)
 	if (!m)
 		return;
 	ecs_alias_drop(e, f);
+	ecs_parent_leave(f);
 	ecs_hold_drop(e, m);
 	ecs_shift_free(m);
 	f->more = NULL;

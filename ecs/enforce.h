@@ -43,6 +43,10 @@ struct ecs_flow_more {
 	bool blocked;                 /**< what the subscriber sends is dropped from here on */
 	/* shift.c */
 	struct ecs_shift *shift;      /**< bytes inserted into it; NULL: none */
+	/* parent.c */
+	uint32_t parent;              /**< number of the flow that has set it up; 0: none */
+	bool parent_kept;             /**< its checkpoint says so */
+	struct srp_list in_children;  /**< of the session's, while it has a parent */
 };
 
 /** The stages that a packet needs; 0 for most. */

@@ -13,6 +13,7 @@
 #include "ecs/names.h"
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
+#include "ecs/parent.h"
 #include "ecs/path.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
@@ -101,6 +102,7 @@ void ecs_engine_free(struct ecs_engine *e)
 		}
 		free(s->dedicated);
 		free(s->active);
+		free(s->kin);
 	}
 	free(e->own_dyn);
 	free(e->own_limits);
@@ -300,6 +302,7 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 		ecs_kind_judge(e, s, NULL, now);
 	if (e->active) {
 		move_flows(e, s, now);
+		ecs_parent_session(e, s, now);
 		ecs_recoverable_session(e, s, now);
 	}
 }

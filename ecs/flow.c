@@ -7,6 +7,7 @@
 #include "ecs/call.h"
 #include "ecs/enforce.h"
 #include "ecs/engine_impl.h"
+#include "ecs/parent.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
 #include "ecs/tcp.h"
@@ -101,6 +102,8 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	struct ecs_session *s = f->session;
 
 	ecs_flow_unanalyze(e, f);
+	if (s->kin && tell == ECS_TELL)
+		ecs_parent_ends(e, f, now);
 	if (s->redirects)
 		ecs_redirect_end(e, f);
 	ecs_flow_more_drop(e, f);
@@ -179,6 +182,8 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	}
 	ecs_flow_unanalyze(e, f);
 	ecs_alias_drop(e, f);
+	if (!ecs_parent_kept(f))
+		ecs_parent_leave(f);
 	if (f->tally)
 		ecs_tally_drop(e, f, now); /* of another time as active */
 	f->gen = e->gen;

@@ -6,6 +6,7 @@
 #include "ecs/call.h"
 #include "ecs/enforce.h"
 #include "ecs/kind.h"
+#include "ecs/parent.h"
 #include "ecs/tcp.h"
 
 /* The 5-tuple is one byte string: protocol, ports, server; the subscriber's address is its
@@ -13,6 +14,7 @@
 #define KEY4_LEN  9u
 #define KEY6_LEN  29u
 #define PROTO_TCP 6u
+#define PROTO_UDP 17u
 
 
 /* Flags as they travel: below 128, so that they take a byte. */
@@ -50,6 +52,7 @@ struct image {
 	uint8_t bearer, tcp_state;
 	uint64_t age_ms, idle_ms;
 	struct ecs_shift_image shift;
+	uint32_t parent;
 };
 
 static const struct ecs_flow *of(const struct srp_ckpt_obj *o)
@@ -139,16 +142,20 @@ static void write_flags(const struct ecs_flow *f, struct srp_mp_w *w)
 	}
 }
 
-/* State of the connection; and, where bytes were inserted into it, what of that is to go on. */
+/* State of the connection; and, where bytes were inserted into it, what of that is to go on. UDP has
+ * none: where the number of its parent is kept, that stands beside it. */
 static void write_state(const struct ecs_flow *f, struct srp_mp_w *w)
 {
 	bool two = f->more && f->more->shift;
+	uint32_t parent = ecs_parent_kept(f);
 
-	if (two)
+	if (two || parent)
 		srp_mp_w_array(w, 2);
 	srp_mp_w_uint(w, f->tcp_state);
 	if (two)
 		ecs_shift_encode(f, w);
+	else if (parent)
+		srp_mp_w_uint(w, parent);
 }
 
 static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -247,8 +254,13 @@ static void read_state(struct srp_mp_r *r, struct image *m)
 	if (two)
 		(void)srp_mp_array(r, 2);
 	m->tcp_state = (uint8_t)srp_mp_uint(r, ECS_TCP_ST__N - 1);
-	if (two)
+	if (two && m->key.proto == PROTO_UDP) {
+		m->parent = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+		if (m->parent == 0 || m->parent == m->id || m->parent >> 1 >= ECS_FLOW_COUNTER_MAX)
+			srp_mp_fail(r, SRP_EINVAL);
+	} else if (two) {
 		ecs_shift_read(r, &m->shift);
+	}
 }
 
 static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
@@ -332,6 +344,7 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 	ecs_flow_unanalyze(e, f);
 	ecs_alias_drop(e, f);
 	ecs_shift_apply(e, f, &m->shift);
+	ecs_parent_apply(e, f, m->parent);
 	for (size_t i = 0; i < FLAGS_N; i++)
 		keep &= (uint16_t)~flag_map[i].flag;
 	keep &= (uint16_t) ~(ECS_FLOW_F_WAITING | ECS_FLOW_F_RESTING | ECS_FLOW_F_FINAL |

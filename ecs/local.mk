@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/packet.c	%D%/packet.h	\
 	%D%/path.c	%D%/path.h	\
 	%D%/police.c	%D%/police.h	%D%/kind_police.c	\
+	%D%/parent.c	%D%/parent.h	\
 	%D%/pool.c	%D%/pool.h	\
 	%D%/post.c			\
 	%D%/readdress.c			\
@@ -31,6 +32,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/quic.c	%D%/quic.h	\
 	%D%/redirect.c	%D%/redirect.h	\
 	%D%/response.c	%D%/response.h	\
+	%D%/rtsp.c	%D%/rtsp.h	\
 	%D%/session.c	%D%/session.h	\
 	%D%/shift.c			\
 	%D%/stream.c	%D%/stream.h	\

@@ -11,6 +11,7 @@
 #include "ecs/dns.h"
 #include "ecs/ledger.h"
 #include "ecs/names.h"
+#include "ecs/parent.h"
 #include "ecs/tally.h"
 #include "ecs/tcp.h"
 #include "srp/err.h"
@@ -170,8 +171,8 @@ static bool may_be_final(const struct ecs_flow *f, const struct ecs_l7 *l7, cons
  * packet. */
 static void decide(struct ecs_engine *e, struct ecs_way *w)
 {
-	static const struct ecs_l7 nothing = {.final = true};
 	struct ecs_flow *f = w->f;
+	const struct ecs_l7 nothing = {.final = true, .media = f->more && ecs_parent_of(e, f)};
 	struct ecs_analysis *a = f->analysis;
 	const struct ecs_l7 *l7 = f->flags & ECS_FLOW_F_L34 ? NULL : a ? &a->l7 : &nothing;
 	bool final, own = w->p->dir == first_dir(f);
@@ -195,7 +196,7 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 			f->flags &= (uint16_t) ~(ECS_FLOW_F_FRESH | ECS_FLOW_F_RECOVERED);
 		f->flags |= ECS_FLOW_F_FINAL;
 		/* a verdict for which nobody had to speak will not change by what is said later */
-		if (a && !ecs_analysis_spoken(a) && !w->s->post_l7 && !w->s->content &&
+		if (a && !ecs_analysis_spoken(a) && !a->rtsp && !w->s->post_l7 && !w->s->content &&
 		    !(w->s->records & ECS_RECORDS_L7))
 			ecs_flow_unanalyze(e, f);
 	} else if (f->ref == ECS_REF_NONE) {
@@ -246,7 +247,7 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w, bool recover
 
 	if (f->flags & ECS_FLOW_F_AGAIN)
 		n.app = false; /* found once, kept with the flow */
-	if (!n.http && !n.tls && !n.quic && !n.dns && !n.app)
+	if (!n.http && !n.tls && !n.quic && !n.dns && !n.app && !n.rtsp)
 		return;
 	a = NULL;
 	if (e->nanalyses < ECS_ANALYSES_MAX && w->s->nanalyses < ECS_SESSION_ANALYSES_MAX)
@@ -267,6 +268,7 @@ static void begin_analysis(struct ecs_engine *e, struct ecs_way *w, bool recover
 	a->flow = f;
 	a->l7.app = f->app;
 	a->l7.app_master = f->app_master;
+	a->l7.media = f->more && ecs_parent_of(e, f);
 	e->nanalyses++;
 	w->s->nanalyses++;
 	f->analysis = a;
@@ -282,6 +284,8 @@ static unsigned analyze(struct ecs_engine *e, struct ecs_way *w)
 
 	e->streams.now = w->now;
 	r = ecs_analyze(a, e->app, w->p, e->conf.counters, w->now);
+	if (a->rtsp && a->rtsp->nmedia)
+		ecs_parent_expect(e, f, a->rtsp, w->now);
 	w->request = e->conf.counters->http_requests != requests;
 	w->head_seen = w->request && a->head_seen;
 	w->head_end = a->head_end;
@@ -499,6 +503,8 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 	set_opener(e, f, w->p);
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	w->f = f;
+	if (w->s->kin)
+		ecs_parent_seek(e, f, w->now);
 	if (!(f->flags & ECS_FLOW_F_L34))
 		begin_analysis(e, w, false);
 	ecs_flow_rearm(e, f, w->now);

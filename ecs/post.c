@@ -6,6 +6,7 @@
 #include "ecs/enforce.h"
 
 #include "ecs/analyze.h"
+#include "ecs/parent.h"
 #include "ecs/redirect.h"
 
 /* What a flow's analyzers have found out holds on when they have gone: until the next commit. */
@@ -28,13 +29,16 @@ static uint16_t match(struct ecs_engine *e, const struct ecs_way *w, bool recove
 {
 	struct ecs_flow *f = w->f;
 	const struct ecs_packet *p = w->p;
-	bool l7 = f && f->analysis && !recovered && !(f->flags & ECS_FLOW_F_L34) &&
+	const struct ecs_l7 media = {.final = true, .media = true};
+	const struct ecs_l7 *said = !f ? NULL : f->analysis ? &f->analysis->l7
+	                                      : f->more && ecs_parent_of(e, f) ? &media : NULL;
+	bool l7 = said && !recovered && !(f->flags & ECS_FLOW_F_L34) &&
 	          p->frag != ECS_FRAG_LATER && !p->icmp_error;
-	struct ecs_match_in in = {.pkt = p, .l7 = l7 ? &f->analysis->l7 : NULL, .l34_only = !l7,
+	struct ecs_match_in in = {.pkt = p, .l7 = l7 ? said : NULL, .l34_only = !l7,
 	                                .tcp_state = f ? f->tcp_state : ECS_TCP_ST_NONE};
 	uint16_t line;
 
-	if (!l7 && !recovered && f && f->more && f->more->has_post &&
+	if ((!l7 || said == &media) && !recovered && f && f->more && f->more->has_post &&
 	    f->more->post_commit == e->commits)
 		return f->more->post;
 	ecs_path_about(e, w, &in);

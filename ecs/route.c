@@ -23,6 +23,8 @@ struct ecs_needs ecs_route_needs(struct ecs_engine *e, const struct ecs_way *w, 
 		n.tls = n.quic = false;
 	if (to != ECS_ANALYZER_DNS && (recovered || ecs_service_routes_to(s, rb, ECS_ANALYZER_DNS)))
 		n.dns = n.names = false;
+	if (to != ECS_ANALYZER_RTSP && (recovered || ecs_service_routes_to(s, rb, ECS_ANALYZER_RTSP)))
+		n.rtsp = false;
 	return n;
 }
 

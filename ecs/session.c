@@ -473,6 +473,7 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	ecs_call_forget(e, s);
 	free(s->dedicated);
 	free(s->active);
+	free(s->kin);
 	s->active = NULL;
 	ecs_pool_put(&e->session_pool, s);
 	if (e->active)

@@ -70,6 +70,7 @@ struct ecs_call_figure {
 };
 
 struct ecs_call_more;
+struct ecs_kin;
 
 #define ECS_REDIRECTED_MAX 4u /**< `first-request-only` actions that a session knows of */
 
@@ -130,6 +131,7 @@ struct ecs_session {
 	struct srp_time pending_since;
 	struct ecs_call_machine machine;
 	struct ecs_call_more *more;       /**< counted aside; NULL: nothing was */
+	struct ecs_kin *kin;              /**< flows that others have set up (parent.h); NULL: none ever */
 };
 
 /** Bearer @p i of ECS_BEARERS_MAX places; NULL: there is none at that place. */

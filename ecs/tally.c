@@ -6,6 +6,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/ledger.h"
+#include "ecs/parent.h"
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
@@ -99,7 +100,7 @@ static struct ecs_edr_in in_of(struct ecs_engine *e, const struct ecs_flow *f,
 	struct ecs_edr_in in = {
 		.s = f->session, .f = f, .flow_id = f->id, .why = why, .bearer = f->bearer,
 		.qci = b ? ecs_bearer_qos(b).qci : 0, .rule = r ? r->rule : "(no rule)",
-		.action = a ? a->name : "", .first = f->created, .last = f->last,
+		.action = a ? a->name : "", .child = f->more && ecs_parent_of(e, f), .first = f->created, .last = f->last,
 		.unknown = ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH) &&
 		           !(f->session->records & ECS_RECORDS_WHOLE),
 	};
@@ -366,11 +367,13 @@ void ecs_tally_said(struct ecs_engine *e, struct ecs_way *w)
 
 	if (w->request)
 		take_request(e, w, l);
-	if (!l->http_code && !l->tls_sni && !l->dns_query)
+	if (!l->http_code && !l->tls_sni && !l->dns_query && !l->rtsp)
 		return;
 	d = said_of(e, w->f);
 	if (!d)
 		return;
+	if (l->rtsp)
+		d->proto = ECS_PROTO_RTSP;
 	if (l->http_code && !d->code) {
 		d->code = l->http_code;
 		COPY(d->type, l->http_type);

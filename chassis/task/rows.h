@@ -9,7 +9,8 @@
 	X(subscriber, s) X(subscriber_port, u) X(server, s) X(server_port, u) \
 	X(rule, s) X(rulebase, s) X(checkpointed, b) X(bind, s) X(application, s) \
 	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u) \
-	X(age_s, u) X(idle_s, u) X(idle_timeout_s, u) X(bearer, u) X(tethered, b)
+	X(age_s, u) X(idle_s, u) X(idle_timeout_s, u) X(bearer, u) X(tethered, b) \
+	X(parent, u)
 
 /** sessmgr, one per session. */
 #define CHASSIS_ROW_SUBSCRIBER(X) \

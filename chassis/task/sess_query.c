@@ -10,6 +10,7 @@
 #include "chassis/task/commands.h"
 #include "chassis/task/rows.h"
 #include "ecs/app.h"
+#include "ecs/parent.h"
 #include "ecs/quota.h"
 #include "srp/err.h"
 
@@ -84,6 +85,7 @@ static void flow_row(struct page *p, const struct ecs_flow *f)
 {
 	struct srp_mp_w *w = row_begin(p);
 	struct ecs_volume v;
+	const struct ecs_flow *parent = ecs_parent_of(p->s->engine, f);
 	const struct ecs_ruleref *ref = f->ref == ECS_REF_NONE
 		? NULL : ecs_ruleref_get(ecs_engine_refs(p->s->engine), f->ref);
 
@@ -108,6 +110,7 @@ static void flow_row(struct page *p, const struct ecs_flow *f)
 	srp_mp_w_uint(w, f->idle_timeout);
 	srp_mp_w_uint(w, f->bearer);
 	srp_mp_w_bool(w, f->tethered);
+	srp_mp_w_uint(w, parent ? parent->id : 0);
 	row_end(p);
 }
 

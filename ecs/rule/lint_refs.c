@@ -56,7 +56,8 @@ static void lint_names(const struct linter *l, const struct rulebase *rb,
 /** Analyzers that this software has. */
 static bool is_provided(enum ecs_analyzer a)
 {
-	return a == ECS_ANALYZER_HTTP || a == ECS_ANALYZER_SECURE_HTTP || a == ECS_ANALYZER_DNS;
+	return a == ECS_ANALYZER_HTTP || a == ECS_ANALYZER_SECURE_HTTP || a == ECS_ANALYZER_DNS ||
+	       a == ECS_ANALYZER_RTSP;
 }
 
 static void lint_route(const struct linter *l, const struct rulebase *rb,

@@ -175,6 +175,10 @@ static bool seen(const struct ecs_l7 *l7, unsigned field)
 		return l7->tls;
 	case ECS_F_DNS_ANY:
 		return l7->dns_query;
+	case ECS_F_RTSP_ANY:
+		return l7->rtsp;
+	case ECS_F_RTP_ANY:
+		return l7->media;
 	default:
 		return l7->http_host || l7->http_url || l7->http_user_agent;
 	}

@@ -13,6 +13,7 @@ struct reads {
 #define READS_tls     offsetof(struct reads, needs.tls)
 #define READS_quic    offsetof(struct reads, needs.quic)
 #define READS_dns     offsetof(struct reads, needs.dns)
+#define READS_rtsp    offsetof(struct reads, needs.rtsp)
 #define READS_app     offsetof(struct reads, needs.app)
 #define READS_names   offsetof(struct reads, needs.names)
 
@@ -42,6 +43,7 @@ struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase)
 	r.needs.dns |= (rb->records & ECS_RECORDS_DNS) != 0;
 	r.needs.tls |= (rb->records & ECS_RECORDS_TLS) != 0;
 	r.needs.app |= (rb->records & ECS_RECORDS_APP) != 0;
+	r.needs.rtsp |= ecs_service_routes_to(s, rulebase, ECS_ANALYZER_RTSP);
 	/* both stand in the same bytes as the requests */
 	if (r.needs.headers || r.needs.reply)
 		r.needs.http = true;

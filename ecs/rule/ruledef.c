@@ -11,6 +11,7 @@
 
 #define READS_APP_none    false
 #define READS_APP_http    false
+#define READS_APP_rtsp    false
 #define READS_APP_headers false
 #define READS_APP_reply   false
 #define READS_APP_tls     false

@@ -65,6 +65,8 @@ struct ecs_l7 {
 	uint16_t http_code;       /**< status of the response; 0 until seen */
 	uint8_t http_method;      /**< enum ecs_http_method; 0 until seen, or another one */
 	bool tls;                 /**< there was a ClientHello */
+	bool rtsp;                /**< there was a request of RTSP */
+	bool media;               /**< an RTSP session has set it up */
 	uint16_t app, app_master; /**< nDPI ids; 0 unknown */
 	uint8_t app_category;
 	bool final;               /**< analyzers will say nothing more */
@@ -236,6 +238,9 @@ int ecs_service_port_line(struct ecs_service *s, const char *map, bool no, const
 int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e);
 /** `flow-recovery edr`: EDRs of recovered flows tell of the whole flow; default: they do not. */
 int ecs_service_recover_edr(struct ecs_service *s, bool on, struct ecs_err *e);
+/** `flow-recovery parent-child`: which flow is the parent of another is recovered; default: it is not. */
+int ecs_service_recover_parents(struct ecs_service *s, bool on, struct ecs_err *e);
+bool ecs_service_parents_kept(const struct ecs_service *s);
 bool ecs_service_edr_whole(const struct ecs_service *s);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
 /** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
@@ -545,6 +550,7 @@ struct ecs_needs {
 	bool reply;   /**< responses */
 	bool tls, quic, dns, app;
 	bool names;   /**< addresses in answers of DNS */
+	bool rtsp;    /**< requests of RTSP, and what they set up */
 };
 struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase);
 

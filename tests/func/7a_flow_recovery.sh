@@ -332,7 +332,7 @@ push(*rtsp, b"PLAY rtsp://media.test/1 RTSP/1.0\r\nCSeq: 2\r\n\r\n")
 udp(GOLD, 6970, 21018)
 now = t.volumes(active, callid=calls["gold"])
 t.equal((at(active, GOLD, 20018), at(active, GOLD, 21018)), (("control", True), ("media", True)),
-        "FR-086: an RTSP session and its RTP, which nothing joins, are both recovered")
+        "FR-086: an RTSP session and its RTP are both recovered")
 t.check(now["control"][1] > was["control"][1] and now["media"][1] > was["media"][1] and
         now["media"][3] > was["media"][3], "FR-086: each goes on on its own rule")
 

@@ -1,5 +1,5 @@
 /* Packets of subscribers and servers, one after the other, through an engine with analyzers of
- * HTTP (requests and responses), TLS, QUIC and DNS (questions and answers). The cryptography of QUIC
+ * HTTP (requests and responses), TLS, QUIC, RTSP and DNS (questions and answers). The cryptography of QUIC
  * changes nothing, so that what is changed in a packet is what its frames say. Each packet: a byte (1: downlink; 2: super-packet; the rest: time that
  * passes), its length in two bytes, its bytes. Subscribers are whatever addresses come first. */
 #include "config.h"
@@ -100,6 +100,8 @@ static struct ecs_service *service(void)
 	rule(s, 10, "type", ECS_F_HTTP_TYPE, ECS_OP_STARTS, "t", "ca");
 	rule(s, 11, "named", ECS_F_IP_NAME, ECS_OP_CONTAINS, "a", "ca");
 	rule(s, 12, "keys", ECS_F_HTTP_URI, ECS_OP_STARTS, "/", "ca");
+	rule(s, 13, "rtsp", ECS_F_RTSP_ANY, ECS_OP_EQ, "TRUE", "ca");
+	rule(s, 14, "rtp", ECS_F_RTP_ANY, ECS_OP_EQ, "TRUE", "mark");
 	keyed(s, "keys", ECS_F_HTTP_ATTR, "q");
 	keyed(s, "keys", ECS_F_HTTP_XHEADER, "accept");
 	if (ecs_service_commit(s, &e) != 0)

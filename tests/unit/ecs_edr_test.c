@@ -355,6 +355,39 @@ static void test_hits(void)
 	end(&r);
 }
 
+/* The protocol of whoever has set the flow up. */
+static void test_parent(void)
+{
+	struct rig r;
+	struct conn c, m;
+
+	start(&r, " flow end-condition timeout normal-end-signaling charging-edr kin\n"
+	          " route priority 1 ruledef to-rtsp analyzer rtsp\n#exit\n"
+	          "ruledef to-rtsp\n tcp either-port = 554\n rule-application routing\n#exit\n"
+	          "edr-format kin\n attribute sn-server-port priority 1\n"
+	          " attribute sn-parent-protocol priority 2\n");
+	CU_ASSERT_TRUE(r.s->needs.rtsp); /* for the route alone */
+	c = tcp(&r, 2000, 554);
+	handshake(&c);
+	(void)say(&c, ECS_UPLINK, ACK, "SETUP rtsp://m/1 RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+	(void)say(&c, ECS_DOWNLINK, ACK, "RTSP/1.0 200 OK\r\nCSeq: 1\r\n"
+	          "Transport: RTP/AVP;client_port=4000-4001;server_port=6000-6001\r\n\r\n");
+	m = udp(&r, 4000, 6000);
+	CU_ASSERT_EQUAL(say(&m, ECS_DOWNLINK, 0, "x"), ECS_FORWARD);
+	wait_ms(&r, 200000);
+	(void)say(&c, ECS_UPLINK, ACK, "OPTIONS * RTSP/1.0\r\nCSeq: 2\r\n\r\n");
+	wait_ms(&r, 101000);
+	CU_ASSERT_EQUAL_FATAL(nmade, 1);
+	expect(0, ECS_STREAM_EDR, "6000,10");
+	m = udp(&r, 4000, 6000); /* too late for what was expected */
+	CU_ASSERT_EQUAL(say(&m, ECS_DOWNLINK, 0, "x"), ECS_FORWARD);
+	(void)say(&c, ECS_UPLINK, ACK | RST, NULL);
+	expect(1, ECS_STREAM_EDR, "554,0");
+	wait_ms(&r, 301000);
+	expect(2, ECS_STREAM_EDR, "6000,0");
+	end(&r);
+}
+
 static void test_transactions(void)
 {
 	struct rig r;
@@ -533,6 +566,7 @@ CU_TestInfo ecs_edr_tests[] = {
 	{"EDRs of whole flows", test_whole},
 	{"one FDR for each flow, across recoveries", test_fdr},
 	{"EDRs at hits and at the end", test_hits},
+	{"the protocol of the parent", test_parent},
 	{"EDRs of HTTP transactions", test_transactions},
 	{"UDRs hold each byte once", test_udr},
 	{"quota: granted, used, exhausted, recovered", test_quota},

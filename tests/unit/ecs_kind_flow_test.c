@@ -2,6 +2,7 @@
 #include "suites.h"
 
 #include "ecs/enforce.h"
+#include "ecs/parent.h"
 #include "ecs_kit.h"
 
 static struct ecs_flow *at(struct kit *k, uint32_t callid, uint32_t id)
@@ -150,6 +151,99 @@ static void test_shift(void)
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
 	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5000);
 	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
+/* Which flow has set it up travels by its number, whichever of them comes first. */
+static void parent_and_child(bool child_first)
+{
+	struct ecs_flow *f, *c, *other;
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s;
+	struct kit a, b;
+	size_t len;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, false);
+	f = kit_flow(&a, s, 1000, false, "web");
+	c = kit_flow(&a, s, 1001, false, "dns");
+	ecs_flow_remove(a.e->flows, c);
+	c->key.proto = 17;
+	c->tcp_state = ECS_TCP_ST_NONE;
+	CU_ASSERT_EQUAL(ecs_flow_insert(a.e->flows, c), 0);
+	prepare(&a, &b, f);
+	prepare(&a, &b, c);
+	len = kit_record_len(&a, &c->ckpt);
+	ecs_parent_apply(a.e, c, f->id);
+	CU_ASSERT_PTR_EQUAL(ecs_parent_of(a.e, c), f);
+	CU_ASSERT_EQUAL(kit_record_len(&a, &c->ckpt), len + 2);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, child_first ? &c->ckpt : &f->ckpt, &out), 0);
+	if (child_first)
+		CU_ASSERT_PTR_NULL(ecs_parent_of(b.e, at(&b, 7, c->id)));
+	CU_ASSERT_EQUAL(kit_send(&a, &b, child_first ? &f->ckpt : &c->ckpt, &out), 0);
+	CU_ASSERT_PTR_EQUAL(ecs_parent_of(b.e, at(&b, 7, c->id)), at(&b, 7, f->id));
+	CU_ASSERT_TRUE(kit_same(&a, &c->ckpt, &b, &at(&b, 7, c->id)->ckpt));
+	kit_torture(&a, &b, &c->ckpt);
+	ecs_engine_active(b.e, true, b.now);
+	CU_ASSERT_PTR_EQUAL(ecs_parent_of(b.e, at(&b, 7, c->id)), at(&b, 7, f->id));
+	ecs_engine_active(b.e, false, b.now);
+	/* the number of a flow that never comes, and the end of the parent */
+	other = kit_flow(&a, s, 1002, false, "plain");
+	ecs_parent_apply(a.e, c, other->id);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &c->ckpt, &out), 0);
+	CU_ASSERT_PTR_NULL(ecs_parent_of(b.e, at(&b, 7, c->id)));
+	CU_ASSERT_TRUE(kit_same(&a, &c->ckpt, &b, &at(&b, 7, c->id)->ckpt));
+	ecs_flow_drop(a.e, other, ECS_TELL, a.now);
+	CU_ASSERT_EQUAL(kit_record_len(&a, &c->ckpt), len);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &c->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(ecs_parent_kept(at(&b, 7, c->id)), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &c->ckpt, &b, &at(&b, 7, c->id)->ckpt));
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
+static void test_parent(void)
+{
+	parent_and_child(false);
+	parent_and_child(true);
+}
+
+/* Numbers that no flow can have, and its own. */
+static void test_parent_refused(void)
+{
+	static const uint64_t bad[] = {0, 2, (uint64_t)ECS_FLOW_COUNTER_MAX << 1, UINT64_C(1) << 32};
+	struct srp_ckpt_key key = {{7, 2}};
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s;
+	struct ecs_flow *f;
+	struct kit a, b;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, false);
+	f = kit_flow(&a, s, 1000, false, "web");
+	prepare(&a, &b, f);
+	for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
+		static const uint8_t five[] = {17, 3, 232, 0, 53, 10, 200, 0, 1};
+		bool good = i == sizeof(bad) / sizeof(bad[0]);
+		uint8_t buf[256];
+		struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+
+		srp_mp_w_bin(&w, five, sizeof(five));
+		srp_mp_w_uint(&w, ecs_ruleref_get(a.e->refs, f->ref)->name_hash);
+		srp_mp_w_uint(&w, 5);
+		srp_mp_w_uint(&w, 0);
+		srp_mp_w_array(&w, 2);
+		srp_mp_w_uint(&w, 0);
+		srp_mp_w_uint(&w, good ? 4 : bad[i]);
+		srp_mp_w_nil(&w);
+		for (unsigned n = 0; n < 4; n++)
+			srp_mp_w_uint(&w, 0);
+		CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_flow, &key, buf, srp_mp_w_len(&w),
+		                          ecs_kind_flow.nfields, &out) == 0, good);
+	}
 	kit_fini(&a);
 	kit_fini(&b);
 }
@@ -609,6 +703,8 @@ static void test_walk(void)
 
 CU_TestInfo ecs_kind_flow_tests[] = {
 	{"inserted bytes", test_shift},
+	{"the parent of a flow", test_parent},
+	{"parents that cannot be", test_parent_refused},
 	{"a record makes the flow", test_round_trip},
 	{"sizes", test_size},
 	{"what is not decided", test_open},

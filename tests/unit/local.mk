@@ -45,6 +45,8 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_fresh_test.c \
 	%D%/ecs_call_test.c \
 	%D%/ecs_reorder_test.c \
+	%D%/ecs_parent_test.c \
+	%D%/ecs_rtsp_test.c \
 	%D%/ecs_redirect_test.c \
 	%D%/ecs_session_test.c \
 	%D%/ecs_flow_table_test.c \
