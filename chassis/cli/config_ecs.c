@@ -195,6 +195,14 @@ int cfg_ecs_recover_edr(struct cfg *c, const struct chassis_match *m, size_t arg
 	                                       &c->why), NULL);
 }
 
+int cfg_ecs_recover_redirect(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return cfg_told(c, ecs_service_recover_redirect(service(c),
+	                                            !no(m) && !chassis_match_has(m, "default"), &c->why),
+	                NULL);
+}
+
 int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	return cfg_told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), !no(m), &c->why)

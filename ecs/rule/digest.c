@@ -308,6 +308,7 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->sync_sr_s);
 	ecs_canon_u64(&all, s->recover_p2p);
 	ecs_canon_u64(&all, s->recover_edr);
+	ecs_canon_u64(&all, s->recover_redirect);
 	canon_rules(s, &all, &c);
 	canon_schemes(s, &all, &c, &sub);
 	failed = all.failed || c.failed || sub.failed;

@@ -226,6 +226,8 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 		     s->lifetimes[2]);
 	if (s->recover_edr)
 		line(p, "flow-recovery edr");
+	if (s->recover_redirect)
+		line(p, "flow-recovery redirect");
 }
 
 static void print_records(struct printer *p, const struct obj_table *t, const char *what)

@@ -340,6 +340,7 @@ struct ecs_service {
 		struct ecs_db *db;              /* NULL: not read */
 	} db[ECS_DB__N];
 	bool recover_edr;            /**< flow-recovery edr */
+	bool recover_redirect;       /**< flow-recovery redirect */
 	/* made at commit */
 	uint64_t digest;
 	struct ecs_line *lines;
