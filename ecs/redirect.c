@@ -234,7 +234,9 @@ static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
 {
 	if (!a || a->flow_action != ECS_ACT_REDIRECT || !(w->p->tcp_flags & ECS_TCP_ACK))
 		return false;
-	if (!(w->f->flags & ECS_FLOW_F_FINAL) || (ecs_flow_recovered(e, w->f) && !w->bypassed && !w->anew))
+	if (!(w->f->flags & ECS_FLOW_F_FINAL))
+		return false;
+	if (ecs_flow_recovered(e, w->f) && !w->anew && (!w->bypassed || w->f->released))
 		return false;
 	return w->request || ecs_request_begins(w->p);
 }

@@ -680,6 +680,24 @@ static void again_by_post(void)
 	end(&r);
 }
 
+/* A flow whose rule was taken from its call: its L3/L4 line is not what came with it. */
+static void rule_taken_away(void)
+{
+	struct rig r;
+	struct conn c = taken_over(&r, "tcp-any", 8080);
+	struct ecs_flow_key k = {.proto = 6, .subscriber_port = 4000, .server_port = 8080};
+
+	k.subscriber = addr(UE);
+	k.server = addr(SERVER);
+	CU_ASSERT_EQUAL(tell(&c, ECS_UPLINK, ACK, "body"), ECS_FORWARD);
+	ecs_flow_release(r.e, ecs_flow_find(r.e->flows, &k), false, r.now);
+	for (unsigned i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(tell(&c, ECS_UPLINK, ACK, GET("a.video.example")), ECS_FORWARD);
+	CU_ASSERT_EQUAL(stats_of(&r, "shop")->hits, 3);
+	CU_ASSERT_EQUAL(nsent, 0);
+	end(&r);
+}
+
 /* --- configuration ---------------------------------------------------------------------------- */
 
 static int redirects_to(struct ecs_charging_action *a, const char *url, struct ecs_err *e)
@@ -731,6 +749,7 @@ CU_TestInfo ecs_redirect_tests[] = {
 	{"entries: revoked with the address", the_address_moves},
 	{"recovered: redirected before", redirected_before},
 	{"recovered: not redirected at run time", not_redirected_before},
+	{"recovered: its rule was taken from the call", rule_taken_away},
 	{"recovered, with the switch: by what a request matches", again_by_its_match},
 	{"recovered, with the switch: requests in pieces", again_in_pieces},
 	{"recovered, with the switch: when not", again_not_now},
