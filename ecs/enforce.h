@@ -81,6 +81,10 @@ void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f);
 /** Finds the line of post-processing of a packet of a flow that is being analyzed. */
 void ecs_post_look(struct ecs_engine *e, struct ecs_way *w);
 
+/** The same of a request of a recovered flow, with `flow-recovery redirect`: where a redirection is in
+ *  question, the line is the one that matches with @p l7. */
+void ecs_post_request(struct ecs_engine *e, struct ecs_way *w, const struct ecs_l7 *l7);
+
 /* --- readdress.c ------------------------------------------------------------------------------ */
 
 /** The flow of a packet of a server that its flow was readdressed to; @p k as it came. NULL: none. */

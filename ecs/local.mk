@@ -30,7 +30,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/reserve.c	%D%/route.c	\
 	%D%/rewrite.c	%D%/rewrite.h	\
 	%D%/quic.c	%D%/quic.h	\
-	%D%/redirect.c	%D%/redirect.h	\
+	%D%/again.c	%D%/redirect.c	%D%/redirect.h	\
 	%D%/response.c	%D%/response.h	\
 	%D%/rtsp.c	%D%/rtsp.h	\
 	%D%/session.c	%D%/session.h	\

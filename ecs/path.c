@@ -110,6 +110,15 @@ static struct hit match(struct ecs_engine *e, const struct ecs_way *w, const str
 	return h;
 }
 
+uint16_t ecs_path_match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_l7 *l7,
+                        bool *maybe)
+{
+	struct hit h = match(e, w, w->p, l7, true);
+
+	*maybe = h.maybe;
+	return h.dyn ? ECS_LINE_NONE : h.line;
+}
+
 static void match_way(struct ecs_engine *e, struct ecs_way *w, bool dynamic)
 {
 	struct hit h = match(e, w, w->p, NULL, dynamic);
@@ -345,6 +354,8 @@ static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 	} else {
 		w->bypassed = true;
 	}
+	if (w->s->again)
+		ecs_again(e, w);
 }
 
 /* @p moved: the state of the TCP connection is another than before this packet. */

@@ -41,11 +41,20 @@ struct ecs_way {
 	bool content;            /**< e->content says something of its requests */
 	bool again;              /**< it was held: a hit of its rule before */
 	uint32_t done;           /**< ECS_STAGE_BIT: stages that it has been through */
+	bool anew;               /**< a request of a recovered flow, by the rule that it matches itself */
 	bool changed;            /**< something that the flow's checkpoint carries */
 };
 
 /** Fills in what rules read of the session, of the flow and of the server's address. */
 void ecs_path_about(const struct ecs_engine *e, const struct ecs_way *w, struct ecs_match_in *in);
+/**
+ * The line that the packet of @p w matches with what @p l7 says, whatever its flow has.
+ *
+ * @param maybe  as ecs_match()
+ * @return ECS_LINE_NONE: none, or a dynamic rule of the call comes first
+ */
+uint16_t ecs_path_match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_l7 *l7,
+                        bool *maybe);
 /** Parses, classifies and charges one packet. */
 enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
                           uint16_t gso_size, struct ecs_raw *raw, struct srp_time now);
@@ -63,6 +72,12 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w);
 /** Keeps a packet of the handshake for the application's rule (`flow control-handshaking
  *  charge-to-application initial-packets` or `all-packets`). False: it is to be charged now. */
 bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);
+
+/* --- again.c ---------------------------------------------------------------------------------- */
+
+/** A packet of a recovered flow that has its verdict, with `flow-recovery redirect`: if it begins a request
+ *  that its own match redirects, that is its verdict. */
+void ecs_again(struct ecs_engine *e, struct ecs_way *w);
 
 /* --- route.c ---------------------------------------------------------------------------------- */
 

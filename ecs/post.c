@@ -1,7 +1,7 @@
 /* post: `post-processing priority`: a second list of rules, looked at when the verdict has been
  * enforced: what it says is done on top. A recovered flow is judged by its L3/L4 lines alone; a
  * redirection by one of them cannot be done to it, and is a discard (flow-recovery, Feature
- * Interaction). */
+ * Interaction); with `flow-recovery redirect` it is done to its requests. */
 #include "config.h"
 #include "ecs/enforce.h"
 
@@ -54,6 +54,20 @@ void ecs_post_look(struct ecs_engine *e, struct ecs_way *w)
 	w->post_known = true;
 }
 
+void ecs_post_request(struct ecs_engine *e, struct ecs_way *w, const struct ecs_l7 *l7)
+{
+	struct ecs_match_in in = {.pkt = w->p, .l7 = l7, .tcp_state = w->f->tcp_state};
+	uint16_t line;
+
+	ecs_path_about(e, w, &in);
+	line = ecs_match_post(e->matcher, w->s->rulebase, &in);
+	/* other things are done to a recovered flow by L3/L4 lines alone */
+	if (!ecs_redirect_of(e, line) && !ecs_redirect_of(e, match(e, w, true)))
+		return;
+	w->post_line = line;
+	w->post_known = true;
+}
+
 static enum ecs_stage_did enforce(struct ecs_engine *e, struct ecs_way *w,
                                   const struct ecs_charging_action *b, bool recovered)
 {
@@ -61,8 +75,9 @@ static enum ecs_stage_did enforce(struct ecs_engine *e, struct ecs_way *w,
 	case ECS_ACT_DISCARD:
 		return ecs_stage_discard(e, w, b);
 	case ECS_ACT_REDIRECT:
-		if (recovered)
+		if (recovered && !w->s->again)
 			return ECS_STAGE_STOPPED;
+		w->anew = recovered;
 		return ecs_redirect(e, w, b) ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
 	case ECS_ACT_TERMINATE_FLOW:
 	case ECS_ACT_TERMINATE_SESSION:

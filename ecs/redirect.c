@@ -227,13 +227,16 @@ bool ecs_request_begins(const struct ecs_packet *p)
 }
 
 /* Whether a packet of the subscriber is one to be redirected. A recovered flow is by the rule that
- * came with it, not by what is matched since (flow-recovery, Flow Actions). */
+ * came with it, not by what is matched since (flow-recovery, Flow Actions), but for `flow-recovery
+ * redirect`. */
 static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
                        const struct ecs_charging_action *a)
 {
 	if (!a || a->flow_action != ECS_ACT_REDIRECT || !(w->p->tcp_flags & ECS_TCP_ACK))
 		return false;
-	if (!(w->f->flags & ECS_FLOW_F_FINAL) || (ecs_flow_recovered(e, w->f) && !w->bypassed))
+	if (!(w->f->flags & ECS_FLOW_F_FINAL))
+		return false;
+	if (ecs_flow_recovered(e, w->f) && !w->anew && (!w->bypassed || w->f->released))
 		return false;
 	return w->request || ecs_request_begins(w->p);
 }
@@ -304,6 +307,23 @@ static bool is_first(const struct ecs_engine *e, const struct ecs_flow *f,
 	if (!a->post_redirect || (ecs_flow_recovered(e, f) && (f->flags & ECS_FLOW_F_FIN_DOWN)))
 		return true;
 	return !first_was(f->session, first_id(a));
+}
+
+const struct ecs_charging_action *ecs_redirect_of(const struct ecs_engine *e, uint16_t line)
+{
+	const struct ecs_line *l = line == ECS_LINE_NONE ? NULL
+	                                                 : ecs_service_line(e->conf.service, line);
+
+	return l && l->action && l->action->flow_action == ECS_ACT_REDIRECT ? l->action : NULL;
+}
+
+bool ecs_redirect_lets(struct ecs_engine *e, const struct ecs_way *w,
+                       const struct ecs_charging_action *a)
+{
+	if (a->post_redirect != ECS_POST_ALLOW || find(e, w->f) || is_first(e, w->f, a))
+		return false;
+	e->conf.counters->redirects_followed += w->pkts;
+	return true;
 }
 
 bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,

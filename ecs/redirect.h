@@ -25,6 +25,11 @@ bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
  *  the action that says so; NULL: none. */
 void ecs_redirect_answer(struct ecs_engine *e, const struct ecs_way *w,
                          const struct ecs_charging_action *a, const char *body, size_t len);
+/** The action of a line, where that redirects; else NULL. */
+const struct ecs_charging_action *ecs_redirect_of(const struct ecs_engine *e, uint16_t line);
+/** Whether a request is let through, as it is not the first under @p a and that allows the others. */
+bool ecs_redirect_lets(struct ecs_engine *e, const struct ecs_way *w,
+                       const struct ecs_charging_action *a);
 /** Whether the payload of a packet begins with a request line. */
 bool ecs_request_begins(const struct ecs_packet *p);
 /** A flow ends: its entry, if it has one, is deleted. */

@@ -203,6 +203,14 @@ int cfg_ecs_recover_parents(struct cfg *c, const struct chassis_match *m, size_t
 	return cfg_told(c, ecs_service_recover_parents(service(c), on, &c->why), NULL);
 }
 
+int cfg_ecs_recover_redirect(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return cfg_told(c, ecs_service_recover_redirect(service(c),
+	                                            !no(m) && !chassis_match_has(m, "default"), &c->why),
+	                NULL);
+}
+
 int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	return cfg_told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), !no(m), &c->why)

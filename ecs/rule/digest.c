@@ -310,6 +310,7 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->recover_edr);
 	if (s->recover_parents) /* without it a service is what it was to those that do not know it */
 		ecs_canon_str(&all, "flow-recovery parent-child", false);
+	ecs_canon_u64(&all, s->recover_redirect);
 	canon_rules(s, &all, &c);
 	canon_schemes(s, &all, &c, &sub);
 	failed = all.failed || c.failed || sub.failed;

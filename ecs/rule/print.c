@@ -228,6 +228,8 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 		line(p, "flow-recovery edr");
 	if (s->recover_parents)
 		line(p, "flow-recovery parent-child");
+	if (s->recover_redirect)
+		line(p, "flow-recovery redirect");
 }
 
 static void print_records(struct printer *p, const struct obj_table *t, const char *what)

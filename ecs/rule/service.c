@@ -440,6 +440,20 @@ bool ecs_service_parents_kept(const struct ecs_service *s)
 	return s->recover_parents;
 }
 
+int ecs_service_recover_redirect(struct ecs_service *s, bool on, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	if (rc == 0)
+		s->recover_redirect = on;
+	return rc;
+}
+
+bool ecs_service_redirects_recovered(const struct ecs_service *s)
+{
+	return s->recover_redirect;
+}
+
 int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e)
 {
 	int rc = ecs_rule_open(s, e);

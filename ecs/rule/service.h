@@ -242,6 +242,10 @@ int ecs_service_recover_edr(struct ecs_service *s, bool on, struct ecs_err *e);
 int ecs_service_recover_parents(struct ecs_service *s, bool on, struct ecs_err *e);
 bool ecs_service_parents_kept(const struct ecs_service *s);
 bool ecs_service_edr_whole(const struct ecs_service *s);
+/** `flow-recovery redirect`: requests of recovered flows are redirected by what they match; default: they
+ *  are not. */
+int ecs_service_recover_redirect(struct ecs_service *s, bool on, struct ecs_err *e);
+bool ecs_service_redirects_recovered(const struct ecs_service *s);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
 /** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);

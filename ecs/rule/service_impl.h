@@ -341,6 +341,7 @@ struct ecs_service {
 	} db[ECS_DB__N];
 	bool recover_edr;            /**< flow-recovery edr */
 	bool recover_parents;        /**< flow-recovery parent-child */
+	bool recover_redirect;       /**< flow-recovery redirect */
 	/* made at commit */
 	uint64_t digest;
 	struct ecs_line *lines;

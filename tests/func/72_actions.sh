@@ -263,6 +263,8 @@ def fresh(what, base):
     push(*conns["later"], b"to be ended later")
     open_tcp("post", 8006, base + 9)
     push(*conns["post"], b"no request yet")
+    open_tcp("post2", 8006, base + 11)
+    push(*conns["post2"], b"the same")
     open_tcp("posted", 8006, base + 10)
     conns["posted"][0].sendall(b"GET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
     t.check(b"portal.test" in (arrives(conns["posted"][0], 2) or b""),
@@ -306,6 +308,40 @@ def recovered(what):
     t.becomes(lambda: counter("drop_post") > was, True, f"FR-045 {what}: counted")
 
 
+def enter(*lines):
+    """The same on all chassis that run."""
+    for c in filter(None, (active, standby)):
+        p = subprocess.run([os.path.join(t.bed.build, "chassisctl"), "-s", t.bed.path(c + ".sock")],
+                           input="\n".join(["configure", "active-charging service ecs", *lines, "end", ""]),
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=30)
+        t.check(p.returncode == 0 and "Failure" not in p.stdout, f"chassis {c}: {lines[-1]}", p.stdout)
+    if standby:
+        t.becomes(lambda: "Failure" in t.ctl("a", "srp validate-configuration"), False, "both run the same", 10)
+
+
+def redirected(what):
+    """With the switch: requests of recovered flows, those of a kept connection and by post-processing."""
+    enter("flow-recovery redirect")
+    was = counter("redirects_recovered")
+    got, back = request("web", "www.test", b"A: b\r\n")
+    t.check(got.endswith(b"A: b\r\n\r\n") and back, f"FR-062 {what}, switch on: a request to nobody special passes", got)
+    whole("web", f"FR-062 {what}, switch on: and so does a transfer")
+    t.equal(counter("redirects_recovered"), was, f"FR-062 {what}, switch on: nothing is redirected yet")
+    for name, host, number in (("web", "away.test", 62), ("post2", "x.test", 45)):
+        c, s = conns[name]
+        c.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        got = arrives(c, 3) or b""
+        t.check(b"302 Found\r\nLocation: http://portal.test/" in got,
+                f"FR-{number:03} {what}, switch on: the next request of a recovered flow is redirected ({name})", got)
+        try:
+            got = s.recv(100)
+        except OSError as e:
+            got = type(e).__name__
+        t.equal(got, "ConnectionResetError", f"FR-{number:03} {what}, switch on: its server gets a reset ({name})")
+    t.becomes(lambda: counter("redirects_recovered"), was + 1, f"FR-062 {what}, switch on: counted")
+    enter("no flow-recovery redirect")
+
+
 t.say("Fresh flows")
 fresh("fresh", 20000)
 s = t.socket("ue", sub4(1), 29000, socket.SOCK_STREAM)
@@ -330,6 +366,7 @@ t.switch("a", "b")
 active, standby = "b", "a"
 t.synchronised("b", "a")
 recovered("switchover")
+redirected("switchover")
 fresh("after the switchover", 21000)
 t.quiet("b", "a")
 
@@ -342,6 +379,7 @@ t.becomes(lambda: t.flow("b", subscriber_port=21000, subscriber=sub4(1))["recove
           True, "its flows are recovered", 15)
 t.synchronised("b", "a")
 recovered("session recovery")
+redirected("session recovery")
 fresh("after session recovery", 22000)
 t.quiet("b", "a")
 
@@ -349,6 +387,7 @@ t.say("B dies")
 t.takeover("b", "a")
 active, standby = "a", None
 recovered("takeover")
+redirected("takeover")
 
 t.say("FR-065: a charging-action is changed while its flow is recovered")
 open_flow = t.flow("a", rule="later", subscriber_port=22008)

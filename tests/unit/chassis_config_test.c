@@ -296,6 +296,9 @@ static void test_good_lines(void)
 		{CA, "flow idle-timeout 0"}, {CA, "default flow idle-timeout"}, {CA, "content-id 2147483647"},
 		{TA, "flow-recovery\nno flow-recovery"}, {TA, "flow-recovery"},
 		{TA, "exit\nflow-kpi lifetime-buckets 0 1 2592000"},
+		{ACS, "flow-recovery redirect"}, {ACS, "flow-recovery redirect\nno flow-recovery redirect"},
+		{ACS, "flow-recovery redirect\ndefault flow-recovery redirect"},
+		{ACS, "flow-recovery p2p\nflow-recovery edr\nflow-recovery redirect\nno flow-recovery edr"},
 		{CONF, "bulkstats collection\nbulkstat mode\ndirectory \"/var/a b\"\nsample-interval 999999\ntransfer-interval 1\nexit"},
 		{CONF, "license key-file /k\nbulkstats mode\nfile 4\nheader format \"a b %date%\\n\"\nfooter format %%\n"
 		       "remotefile format x-%host%\nflow-kpi schema one format \"%ecs-flow-rule-name%\\t%ecs-num-active-flow%\"\n"

@@ -10,7 +10,7 @@
 #define FIGURE_RULE    0xd66ff02ee0c069cbu
 #define FIGURE_GROUP   0x500955929b3cc3ddu
 #define FIGURE_ACTION  0x16b57b1a5f14413eu
-#define FIGURE_SERVICE 0x7231cadf5dcfe759u
+#define FIGURE_SERVICE 0xa5af9bc5a539608du
 
 static const char base[] =
 	"idle-timeout tcp 100\n"
@@ -114,6 +114,10 @@ static const struct {
 	{"idle-timeout flow-mapping udp 101\n", "s"},
 	{"system-limit flow-chkpt-per-call 11\n", "s"},
 	{"ruledef new\n#exit\n", "s"},
+	{"flow-recovery p2p\n", "s"},
+	{"flow-recovery edr\n", "s"},
+	{"flow-recovery redirect\n", "s"},
+	{"flow-recovery redirect\nno flow-recovery redirect\n", ""},
 	{"group-of-ruledefs new\n#exit\n", "s"},
 	{"charging-action new\n#exit\n", "s"},
 	{"rulebase new\n#exit\n", "s"},

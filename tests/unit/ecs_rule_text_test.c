@@ -122,9 +122,10 @@ static int at_top(struct reader *r, bool no)
 	if (word(r, 0, "port-map"))
 		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
 	if (word(r, 0, "flow-recovery"))
-		return word(r, 1, "edr")   ? ecs_service_recover_edr(r->s, !no, r->e)
-		       : word(r, 1, "p2p") ? ecs_service_recover_p2p(r->s, !no, r->e)
-		                           : ecs_service_recover_parents(r->s, !no, r->e);
+		return word(r, 1, "edr")        ? ecs_service_recover_edr(r->s, !no, r->e)
+		       : word(r, 1, "p2p")      ? ecs_service_recover_p2p(r->s, !no, r->e)
+		       : word(r, 1, "redirect") ? ecs_service_recover_redirect(r->s, !no, r->e)
+		                                : ecs_service_recover_parents(r->s, !no, r->e);
 	if (word(r, 0, "group-of-ruledefs"))
 		return open_mode(r, GROUP, no, ecs_service_group(r->s, x, no, r->e));
 	if (word(r, 0, "rulebase"))
