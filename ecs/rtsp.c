@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define VERSION     "RTSP/1.0"
+#define RTSP_VERSION     "RTSP/1.0"
 #define VERSION_LEN 8u
 #define FRAME_HEAD  4u /* '$', channel, length in two bytes (RFC 2326 10.12) */
 
@@ -188,13 +188,13 @@ static bool start_line(struct ecs_rtsp_side *s)
 	s->reply = s->setup = s->ok = s->has_cseq = false;
 	s->cseq = s->length = 0;
 	s->transport = (struct ecs_rtsp_transport){0};
-	if (strncmp(l, VERSION " ", VERSION_LEN + 1) == 0) {
+	if (strncmp(l, RTSP_VERSION " ", VERSION_LEN + 1) == 0) {
 		s->reply = true;
 		s->ok = number(&status, 999, &code) && code == 200;
 		return true;
 	}
 	end = strrchr(l, ' ');
-	if (!end || strcmp(end + 1, VERSION) != 0 || strchr(l, ' ') == end)
+	if (!end || strcmp(end + 1, RTSP_VERSION) != 0 || strchr(l, ' ') == end)
 		return false;
 	s->setup = strncmp(l, "SETUP ", 6) == 0;
 	return true;
