@@ -33,7 +33,7 @@ void ecs_http_fini(struct ecs_http *h)
 {
 	ecs_http_packet(h);
 	free(h->earlier);
-	free(h->buf);
+	ecs_header_forget(&h->head);
 	free(h->text);
 	*h = (struct ecs_http){.state = ECS_HTTP_OVER};
 }
@@ -53,20 +53,6 @@ static bool may_be_request(const uint8_t *b, size_t n)
 	if (i == n)
 		return i <= METHOD_MAX;
 	return i > 0 && i <= METHOD_MAX && b[i] == ' ';
-}
-
-/* Offset after the empty line that ends a header, searching from @p from; 0: not there. */
-static size_t header_end(const uint8_t *b, size_t n, size_t from)
-{
-	for (size_t i = from; i < n; i++) {
-		if (b[i] != '\n')
-			continue;
-		if (i + 1 < n && b[i + 1] == '\n')
-			return i + 2;
-		if (i + 2 < n && b[i + 1] == '\r' && b[i + 2] == '\n')
-			return i + 3;
-	}
-	return 0;
 }
 
 /* Cuts one line off; without its line end. False at the end of the header. */
@@ -326,41 +312,16 @@ static bool take_request(struct ecs_http *h, const uint8_t *b, size_t n, bool wh
 		h->state = r.length ? ECS_HTTP_BODY : ECS_HTTP_START;
 	} else {
 		h->body_left = r.length;
-		while (n && b[n - 1] == '\r')
-			n--;
-		h->blank = n && b[n - 1] == '\n';
+		ecs_header_cut(&h->head, b, n);
 		h->state = ECS_HTTP_SKIP;
 	}
-	return true;
-}
-
-static void forget(struct ecs_http *h)
-{
-	free(h->buf);
-	h->buf = NULL;
-	h->len = h->cap = 0;
-}
-
-static bool append(struct ecs_http *h, const uint8_t *data, size_t n)
-{
-	if (h->len + n > h->cap) {
-		size_t cap = h->len + n < 512 ? 512 : ECS_HTTP_HEADER_MAX;
-		uint8_t *b = realloc(h->buf, cap);
-
-		if (!b)
-			return false;
-		h->buf = b;
-		h->cap = cap;
-	}
-	memcpy(h->buf + h->len, data, n);
-	h->len += n;
 	return true;
 }
 
 /* Gathers a header; returns the bytes used, and counts a request in @p found. */
 static size_t gather(struct ecs_http *h, const uint8_t *data, size_t len, unsigned *found)
 {
-	size_t old = h->len, room = ECS_HTTP_HEADER_MAX - old, n = len < room ? len : room, end;
+	size_t old = h->head.len, room = ECS_HEADER_MAX - old, n = len < room ? len : room, end;
 
 	if (old == 0) {
 		if (data[0] == '\r' || data[0] == '\n')
@@ -369,39 +330,34 @@ static size_t gather(struct ecs_http *h, const uint8_t *data, size_t len, unsign
 			h->state = ECS_HTTP_OVER;
 			return len;
 		}
-		end = header_end(data, n, 0);
+		end = ecs_header_end(data, n, 0);
 		if (end) {
 			*found += (unsigned)take_request(h, data, end, true);
 			return end;
 		}
 	}
-	if (!append(h, data, n) || !may_be_request(h->buf, h->len)) {
-		forget(h);
+	if (!ecs_header_append(&h->head, data, n) || !may_be_request(h->head.buf, h->head.len)) {
+		ecs_header_forget(&h->head);
 		h->state = ECS_HTTP_OVER;
 		return len;
 	}
-	end = header_end(h->buf, h->len, old > 2 ? old - 2 : 0);
-	if (!end && h->len < ECS_HTTP_HEADER_MAX)
+	end = ecs_header_end(h->head.buf, h->head.len, old > 2 ? old - 2 : 0);
+	if (!end && h->head.len < ECS_HEADER_MAX)
 		return n;
-	*found += (unsigned)take_request(h, h->buf, end ? end : h->len, end != 0);
-	forget(h);
+	*found += (unsigned)take_request(h, h->head.buf, end ? end : h->head.len, end != 0);
+	ecs_header_forget(&h->head);
 	return end ? end - old : n;
 }
 
 /* Skips to the end of a header whose beginning was read. */
 static size_t skip_header(struct ecs_http *h, const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '\n') {
-			if (h->blank++ == 1) {
-				h->state = h->body_left ? ECS_HTTP_BODY : ECS_HTTP_START;
-				return i + 1;
-			}
-		} else if (data[i] != '\r') {
-			h->blank = 0;
-		}
-	}
-	return len;
+	bool over;
+	size_t n = ecs_header_skip(&h->head, data, len, &over);
+
+	if (over)
+		h->state = h->body_left ? ECS_HTTP_BODY : ECS_HTTP_START;
+	return n;
 }
 
 static size_t skip_body(struct ecs_http *h, size_t len)
@@ -429,7 +385,7 @@ unsigned ecs_http_feed(struct ecs_http *h, const uint8_t *data, size_t len)
 	unsigned found = 0;
 
 	if (!data) {
-		forget(h);
+		ecs_header_forget(&h->head);
 		if (h->state != ECS_HTTP_OVER)
 			h->state = ECS_HTTP_RESYNC;
 		return 0;

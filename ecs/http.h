@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ECS_HTTP_HEADER_MAX 4096u /**< of one request that are kept; the rest of it is skipped */
+#include "ecs/header.h"
 
 enum ecs_http_state {
 	ECS_HTTP_START,   /**< a request line is expected, or is being gathered */
@@ -34,9 +34,7 @@ struct ecs_http_earlier {
 struct ecs_http {
 	enum ecs_http_state state;
 	uint64_t body_left;
-	uint8_t *buf;             /**< a header that is not whole yet */
-	size_t len, cap;
-	uint8_t blank;            /**< of ECS_HTTP_SKIP: how much of an empty line was seen */
+	struct ecs_header head;   /**< one that is not whole yet */
 	uint32_t requests;
 	size_t behind;            /**< when a request became whole: bytes of what was fed behind its
 	                               header; SIZE_MAX: its end was not seen */

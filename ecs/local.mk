@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/flow.c	%D%/flow.h	\
 	%D%/flow_table.c		\
 	%D%/frag.c	%D%/frag.h	\
+	%D%/header.c	%D%/header.h	\
 	%D%/http.c	%D%/http.h	\
 	%D%/kpi.c	%D%/kpi.def	%D%/kpi.h	\
 	%D%/ledger.c	%D%/ledger.h	\

@@ -10,15 +10,8 @@
 
 void ecs_response_fini(struct ecs_response *r)
 {
-	free(r->buf);
+	ecs_header_forget(&r->gathered);
 	*r = (struct ecs_response){.state = ECS_RESPONSE_OVER};
-}
-
-static void forget(struct ecs_response *r)
-{
-	free(r->buf);
-	r->buf = NULL;
-	r->len = r->cap = 0;
 }
 
 /* Whether a status line can begin like this; short input may still become one. */
@@ -27,20 +20,6 @@ static bool may_be_status(const uint8_t *b, size_t n)
 	size_t want = sizeof(STATUS_LINE) - 1;
 
 	return memcmp(b, STATUS_LINE, n < want ? n : want) == 0;
-}
-
-/* Offset after the empty line that ends a header, searching from @p from; 0: not there. */
-static size_t header_end(const uint8_t *b, size_t n, size_t from)
-{
-	for (size_t i = from; i < n; i++) {
-		if (b[i] != '\n')
-			continue;
-		if (i + 1 < n && b[i + 1] == '\n')
-			return i + 2;
-		if (i + 2 < n && b[i + 1] == '\r' && b[i + 2] == '\n')
-			return i + 3;
-	}
-	return 0;
 }
 
 static bool digits(const char *p, size_t n, uint64_t *out)
@@ -110,9 +89,7 @@ static void body(struct ecs_response *r, const struct fields *f, bool whole, con
 	} else if (whole) {
 		r->state = r->body_left ? ECS_RESPONSE_BODY : ECS_RESPONSE_START;
 	} else {
-		while (n && b[n - 1] == '\r')
-			n--;
-		r->blank = n && b[n - 1] == '\n';
+		ecs_header_cut(&r->gathered, b, n);
 		r->state = ECS_RESPONSE_SKIP;
 	}
 }
@@ -143,55 +120,35 @@ static bool take(struct ecs_response *r, const uint8_t *b, size_t n, bool whole)
 	return code >= 200 || code == 101;
 }
 
-static bool append(struct ecs_response *r, const uint8_t *data, size_t n)
-{
-	if (r->len + n > r->cap) {
-		size_t cap = r->len + n < 512 ? 512 : ECS_RESPONSE_HEAD_MAX;
-		uint8_t *b = realloc(r->buf, cap);
-
-		if (!b)
-			return false;
-		r->buf = b;
-		r->cap = cap;
-	}
-	memcpy(r->buf + r->len, data, n);
-	r->len += n;
-	return true;
-}
-
 /* Gathers a header; returns the bytes used, and counts a response in @p found. */
 static size_t gather(struct ecs_response *r, const uint8_t *data, size_t len, unsigned *found)
 {
-	size_t old = r->len, room = ECS_RESPONSE_HEAD_MAX - old, n = len < room ? len : room, end;
+	size_t old = r->gathered.len, room = ECS_HEADER_MAX - old, n = len < room ? len : room, end;
 
 	if (old == 0 && (data[0] == '\r' || data[0] == '\n'))
 		return 1;
-	if (!append(r, data, n) || !may_be_status(r->buf, r->len)) {
-		forget(r);
+	if (!ecs_header_append(&r->gathered, data, n) ||
+	    !may_be_status(r->gathered.buf, r->gathered.len)) {
+		ecs_header_forget(&r->gathered);
 		r->state = ECS_RESPONSE_OVER;
 		return len;
 	}
-	end = header_end(r->buf, r->len, old > 2 ? old - 2 : 0);
-	if (!end && r->len < ECS_RESPONSE_HEAD_MAX)
+	end = ecs_header_end(r->gathered.buf, r->gathered.len, old > 2 ? old - 2 : 0);
+	if (!end && r->gathered.len < ECS_HEADER_MAX)
 		return n;
-	*found += take(r, r->buf, end ? end : r->len, end != 0);
-	forget(r);
+	*found += take(r, r->gathered.buf, end ? end : r->gathered.len, end != 0);
+	ecs_header_forget(&r->gathered);
 	return end ? end - old : n;
 }
 
 static size_t skip_header(struct ecs_response *r, const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '\n') {
-			if (r->blank++ == 1) {
-				r->state = r->body_left ? ECS_RESPONSE_BODY : ECS_RESPONSE_START;
-				return i + 1;
-			}
-		} else if (data[i] != '\r') {
-			r->blank = 0;
-		}
-	}
-	return len;
+	bool over;
+	size_t n = ecs_header_skip(&r->gathered, data, len, &over);
+
+	if (over)
+		r->state = r->body_left ? ECS_RESPONSE_BODY : ECS_RESPONSE_START;
+	return n;
 }
 
 unsigned ecs_response_feed(struct ecs_response *r, const uint8_t *data, size_t len)
@@ -199,7 +156,7 @@ unsigned ecs_response_feed(struct ecs_response *r, const uint8_t *data, size_t l
 	unsigned found = 0;
 
 	if (!data) {
-		forget(r);
+		ecs_header_forget(&r->gathered);
 		if (r->state != ECS_RESPONSE_OVER)
 			r->state = ECS_RESPONSE_RESYNC;
 		return 0;

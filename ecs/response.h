@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ECS_RESPONSE_HEAD_MAX 4096u /**< of one header that are read; the rest of it is skipped */
+#include "ecs/header.h"
+
 #define ECS_RESPONSE_TYPE_MAX 127u  /**< characters of a Content-Type that are kept */
 
 enum ecs_response_state {
@@ -21,9 +22,7 @@ enum ecs_response_state {
 struct ecs_response {
 	enum ecs_response_state state;
 	uint64_t body_left;
-	uint8_t *buf;        /**< a header that is not whole yet */
-	size_t len, cap;
-	uint8_t blank;       /**< of SKIP: how much of an empty line was seen */
+	struct ecs_header gathered; /**< a header that is not whole yet */
 	bool head;           /**< the request was a HEAD: its answer has no body */
 	uint16_t code;       /**< of the last response; 0: none yet */
 	char type[ECS_RESPONSE_TYPE_MAX + 1]; /**< without parameters; "": it had none */

@@ -125,13 +125,13 @@ static void http_persistent(void)
 
 static void http_long_header(void)
 {
-	static char big[3 * ECS_HTTP_HEADER_MAX];
+	static char big[3 * ECS_HEADER_MAX];
 	size_t n = (size_t)snprintf(big, sizeof(big), "GET /long HTTP/1.1\r\nHost: l\r\nX: ");
 	static const char rest[] = "\r\n\r\nGET /next HTTP/1.1\r\nHost: m\r\n\r\n";
 	size_t end, all;
 
-	memset(big + n, 'y', 2 * ECS_HTTP_HEADER_MAX);
-	end = n + 2 * ECS_HTTP_HEADER_MAX;
+	memset(big + n, 'y', 2 * ECS_HEADER_MAX);
+	end = n + 2 * ECS_HEADER_MAX;
 	memcpy(big + end, rest, sizeof(rest));
 	all = end + sizeof(rest) - 1;
 	for (size_t step = 1; step < end; step = step * 3 + 1) {
@@ -142,13 +142,13 @@ static void http_long_header(void)
 			found += feed(&h, big + at, at + step < all ? step : all - at);
 		CU_ASSERT_EQUAL(found, 2);
 		CU_ASSERT_TRUE(text_is(h.url, "m/next"));
-		CU_ASSERT_TRUE(h.cap <= ECS_HTTP_HEADER_MAX);
+		CU_ASSERT_TRUE(h.head.cap <= ECS_HEADER_MAX);
 		ecs_http_fini(&h);
 	}
 	/* the limit itself: the last byte of the empty line is byte 4096, or the one after it */
 	for (size_t over = 0; over < 2; over++) {
 		struct ecs_http h = {0};
-		size_t len = ECS_HTTP_HEADER_MAX + over;
+		size_t len = ECS_HEADER_MAX + over;
 
 		memset(big + n, 'y', len - n - 4);
 		memcpy(big + len - 4, "\r\n\r\n", 4);
