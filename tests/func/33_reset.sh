@@ -3,12 +3,16 @@
 # connection is made again; sessions and flows are the same.
 . "$(dirname "$0")/lib/pair.sh"
 
+far_end() { # PORT: of the connection there; fails where there is none
+	bed_in a ss -Htn state established "( sport = :$1 )" | awk '{print $4}' | grep .
+}
+
 cut() { # PORT: both ends get a reset
 	local before
-	before=$(bed_in a ss -Htn state established "( sport = :$1 )" | awk '{print $4}')
-	[ -n "$before" ] || fail "no connection on port $1"
+	until_true 10 far_end "$1" >/dev/null || fail "no connection on port $1"
+	before=$(far_end "$1")
 	bed_in a ss -K "sport = :$1" >/dev/null 2>&1
-	[ "$(bed_in a ss -Htn state established "( sport = :$1 )" | awk '{print $4}')" != "$before" ]
+	[ "$(far_end "$1")" != "$before" ]
 }
 
 pair_begin
