@@ -720,7 +720,7 @@ static const char whole[] =
 	"    charge-request-to-response http get post\n"
 	"    service-chain sc\n"
 	"    throttle-suppress\n"
-	"    transactional-rule-matching\n"
+	"    transactional-rule-matching response http get trace\n"
 	"  #exit\n"
 	"  trigger-condition tc1\n"
 	"    any-match != FALSE\n"
