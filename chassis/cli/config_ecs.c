@@ -160,6 +160,18 @@ int cfg_ecs_rule_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return cfg_told(c, ecs_service_rule_put(service(c), cfg_name(c), no(m), &w, &c->why), NULL);
 }
 
+int cfg_ecs_tethered(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const struct ecs_rule_words w = {
+		.field = ECS_F_TETHERED,
+		.op = ECS_OP_EQ,
+		.a = chassis_match_has(m, "flow-tethered") ? "TRUE" : "FALSE",
+	};
+
+	(void)arg;
+	return cfg_told(c, ecs_service_rule_put(service(c), cfg_name(c), no(m), &w, &c->why), NULL);
+}
+
 int cfg_ecs_application(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	enum ecs_application appl = chassis_match_has(m, "routing")           ? ECS_APPL_ROUTING

@@ -291,6 +291,8 @@ static void test_good_lines(void)
 		{ACS, "udr-format u\nattribute sn-volume-amt tcp pkts downlink priority 1\nno attribute sn-volume-amt tcp pkts downlink\nexit\nno udr-format u"},
 		{TA, "activate-predef-rule r\nthrottle-suppress\ntransactional-rule-matching\nservice-chain s\ncharge-request-to-response http all"},
 		{TA, "transactional-rule-matching response http get post\nno transactional-rule-matching response http get"},
+		{ACS, "ruledef z\ntethering-detection flow-tethered\nno tethering-detection flow-tethered = TRUE\n"
+		 "tethering-detection flow-not-tethered\nexit"},
 		{TA, "default flow-recovery"}, {TC, "delay = 5\ndefault delay"}, {SUB, "default multi-line-or all-lines"},
 		{ACS, "ruledef z\nmulti-line-or all-lines\ndefault multi-line-or all-lines\nexit"},
 		{ACS, "exit\nno active-charging service s -noconfirm\nactive-charging service s"},
@@ -456,6 +458,7 @@ static void test_bad_lines(void)
 		{RB, "egcdr threshold interval 60", "f:5: at '60': expected another command: egcdr is not provided"},
 		{RB, "credit-control-group g", "f:5: at 'g': expected another command: credit-control-group is not provided"},
 		{ACS, "timedef night\nstart time 1 end time 2\nexit", "f:3: at 'night': expected another command: timedef is not provided"},
+		{ACS, "ruledef z\nbearer 3gpp imsi range imsi-pool p\nexit", "f:4: at 'p': expected another command: imsi-pool is not provided"},
 		{ACS, "imsi-pool p\nexit", "f:3: at 'p': expected another command: imsi-pool is not provided"},
 		{ACS, "ruledef z\nftp any-match = TRUE\nexit", "f:4: at 'TRUE': expected another command: this any-match is not provided: no analyzer"},
 		{ACS, "ruledef z\np2p any-match = TRUE\nexit", "f:4: at 'TRUE': expected another command: this any-match is not provided"},
