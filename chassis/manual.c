@@ -178,10 +178,23 @@ static void config(void)
 	for (unsigned m = 0; m < N(mode); m++) {
 		printf(".Ss %s%s\n.Bl -tag -width Ds\n", *mode[m] ? "Mode " : "The file", mode[m]);
 		for (size_t i = 0; i < n; i++)
-			if (rows[i].mode == m)
+			if (rows[i].mode == m && !cfg_row_refused(i))
 				config_row(&rows[i], value(text, &rows[i]), mode[rows[i].enter]);
 		puts(".El");
 	}
+}
+
+static void not_provided(void)
+{
+	static const char help[] = "Not provided: ";
+	size_t n;
+	const struct chassis_row *rows = cfg_rows(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (cfg_row_refused(i)) {
+			syntax(rows[i].pattern);
+			sentence(rows[i].help + sizeof(help) - 1);
+		}
 }
 
 static void exec(void)
@@ -436,7 +449,7 @@ static const struct {
 	{"CALL_STATES", call_states}, {"CONFIG", config}, {"CONTROL", control},
 	{"ECS_COUNTERS", ecs_counters}, {"EXEC", exec}, {"FEATURES", features},
 	{"FRAMES", frames}, {"IPC", ipc}, {"KINDS", kinds}, {"KPI", kpi}, {"KIND_COUNTERS", kind_counters},
-	{"LADDER", ladder}, {"LIMITS", limits}, {"REASONS", reasons},
+	{"LADDER", ladder}, {"LIMITS", limits}, {"NOT_PROVIDED", not_provided}, {"REASONS", reasons},
 	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles},
 	{"SRP_COUNTERS", srp_counters}, {"SR_STATES", sr_states}, {"TASKS", tasks},
 	{"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},

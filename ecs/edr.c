@@ -166,6 +166,12 @@ static uint64_t seconds(struct srp_time from, struct srp_time to)
 	return from.us ? srp_time_since(from, to) / 1000000u : 0;
 }
 
+/* Attributes of each direction. X(symbol without the direction, volume) */
+#define VOLUMES(X)                                                                            \
+	X(IP_BYTES, ip.bytes) X(IP_PKTS, ip.pkts) X(TCP_BYTES, tcp.bytes) X(TCP_PKTS, tcp.pkts)   \
+	X(CHARGE_IP_BYTES, ip.bytes) X(CHARGE_IP_PKTS, ip.pkts)                               \
+	X(CHARGE_TCP_BYTES, tcp.bytes) X(CHARGE_TCP_PKTS, tcp.pkts) X(CHARGE_VOLUME, charged)
+
 /* --- attributes ------------------------------------------------------------------------------- */
 
 static const char *traffic(const struct ecs_flow *f)
@@ -204,29 +210,18 @@ static const char *direction(const struct ecs_edr_in *in)
 
 static void put_volume(struct out *o, enum ecs_attribute a, const struct ecs_edr_in *in)
 {
-	bool down = a == ECS_ATTR_IP_BYTES_DOWN || a == ECS_ATTR_IP_PKTS_DOWN ||
-	            a == ECS_ATTR_TCP_BYTES_DOWN || a == ECS_ATTR_TCP_PKTS_DOWN ||
-	            a == ECS_ATTR_CHARGE_VOLUME_DOWN;
-
 	switch (a) {
-	case ECS_ATTR_IP_BYTES_UP:
-	case ECS_ATTR_IP_BYTES_DOWN:
-		put_num(o, in->ip.bytes[down]);
+#define X(sym, of)                                                                            \
+	case ECS_ATTR_##sym##_UP:                                                             \
+		put_num(o, in->of[0]);                                                        \
+		break;                                                                        \
+	case ECS_ATTR_##sym##_DOWN:                                                           \
+		put_num(o, in->of[1]);                                                        \
 		break;
-	case ECS_ATTR_IP_PKTS_UP:
-	case ECS_ATTR_IP_PKTS_DOWN:
-		put_num(o, in->ip.pkts[down]);
-		break;
-	case ECS_ATTR_TCP_BYTES_UP:
-	case ECS_ATTR_TCP_BYTES_DOWN:
-		put_num(o, in->tcp.bytes[down]);
-		break;
-	case ECS_ATTR_TCP_PKTS_UP:
-	case ECS_ATTR_TCP_PKTS_DOWN:
-		put_num(o, in->tcp.pkts[down]);
-		break;
+	VOLUMES(X)
+#undef X
 	default:
-		put_num(o, in->charged[down]);
+		put_num(o, in->charged[0] + in->charged[1]);
 	}
 }
 

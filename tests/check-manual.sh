@@ -11,8 +11,8 @@ trap 'rm -rf "$tmp"' EXIT
 complain() { echo "$*"; bad=1; }
 
 # Patterns that several rows share are strings of headers: commands of sed that put them into the rows.
-for name in ECS_CF_PATTERN ECS_LIMIT_PATTERN; do
-	text=$(cat "$top_srcdir"/ecs/rule/*.h | sed -n "/^#define $name /,/[^\\\\]\$/p" |
+for name in ECS_CF_PATTERN ECS_LIMIT_PATTERN CHASSIS_CLI_REST; do
+	text=$(cat "$top_srcdir"/ecs/rule/*.h "$top_srcdir/chassis/cli/refused.def" | sed -n "/^#define $name /,/[^\\\\]\$/p" |
 		sed -n 's/^[^"]*"\(.*\)"[^"]*$/\1/p' | tr -d '\n')
 	[ -n "$text" ] || complain "there is no $name"
 	printf 's#" *%s,#%s",#\n' "$name" "$text"
@@ -55,7 +55,10 @@ in_list() {
 
 # commands
 from_head $pages/chassisd.conf.5 >"$tmp/heads"
-rows CHASSIS_CLI_CONFIG chassis/cli/config.def | from_pattern >"$tmp/rows"
+{
+	rows CHASSIS_CLI_CONFIG chassis/cli/config.def
+	rows CHASSIS_CLI_REFUSED chassis/cli/refused.def
+} | from_pattern >"$tmp/rows"
 in_list chassisd.conf.5 "$tmp/heads" <"$tmp/rows"
 rows ECS_FIELD ecs/rule/field.def >"$tmp/fields"
 while read -r words; do

@@ -160,6 +160,18 @@ int cfg_ecs_rule_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return cfg_told(c, ecs_service_rule_put(service(c), cfg_name(c), no(m), &w, &c->why), NULL);
 }
 
+int cfg_ecs_tethered(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	const struct ecs_rule_words w = {
+		.field = ECS_F_TETHERED,
+		.op = ECS_OP_EQ,
+		.a = chassis_match_has(m, "flow-tethered") ? "TRUE" : "FALSE",
+	};
+
+	(void)arg;
+	return cfg_told(c, ecs_service_rule_put(service(c), cfg_name(c), no(m), &w, &c->why), NULL);
+}
+
 int cfg_ecs_application(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	enum ecs_application appl = chassis_match_has(m, "routing")           ? ECS_APPL_ROUTING
@@ -213,8 +225,10 @@ int cfg_ecs_recover_redirect(struct cfg *c, const struct chassis_match *m, size_
 
 int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	return cfg_told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), !no(m), &c->why)
-	                   : ecs_service_rule_or(service(c), cfg_name(c), !no(m), &c->why), NULL);
+	bool on = !no(m) && !chassis_match_has(m, "default");
+
+	return cfg_told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), on, &c->why)
+	                   : ecs_service_rule_or(service(c), cfg_name(c), on, &c->why), NULL);
 }
 
 int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -338,10 +352,12 @@ int cfg_ecs_charging_set(struct cfg *c, const struct chassis_match *m, size_t ar
 
 int cfg_ecs_flow_recovery(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
+	bool on = !no(m) && !chassis_match_has(m, "default");
+
 	(void)arg;
-	if (!no(m) && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
+	if (on && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
 		return SRP_EINVAL;
-	return cfg_told(c, ecs_service_flow_recovery(service(c), cfg_name(c), !no(m), &c->why), NULL);
+	return cfg_told(c, ecs_service_flow_recovery(service(c), cfg_name(c), on, &c->why), NULL);
 }
 
 int cfg_ecs_cond_rule(struct cfg *c, const struct chassis_match *m, size_t arg)

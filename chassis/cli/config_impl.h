@@ -110,6 +110,16 @@ void cfg_commit(struct cfg *c);
 const struct chassis_row *cfg_rows(size_t *n);
 int cfg_run(struct cfg *c, size_t row, const struct chassis_match *m);
 
+#define CHASSIS_CLI_REFUSED(sym, mode, pattern, enter, what, why) CFG_REFUSED_##sym,
+/** Commands that are known and refused. */
+enum cfg_refused {
+#include "chassis/cli/refused.def"
+	CFG_REFUSED__N
+};
+#undef CHASSIS_CLI_REFUSED
+/** True for rows of those. */
+bool cfg_row_refused(size_t row);
+
 /* handlers, by the names of config.def */
 #define CHASSIS_CLI_CONFIG(mode, pattern, fn, arg, enter, help) cfg_fn cfg_##fn;
 #include "chassis/cli/config.def"

@@ -23,6 +23,11 @@ const struct chassis_row *cfg_rows(size_t *n)
 	return rows;
 }
 
+bool cfg_row_refused(size_t row)
+{
+	return handlers[row].fn == cfg_not_provided;
+}
+
 int cfg_run(struct cfg *c, size_t row, const struct chassis_match *m)
 {
 	return handlers[row].fn(c, m, handlers[row].arg);

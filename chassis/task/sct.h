@@ -207,6 +207,8 @@ int sct_bulk_rx(struct sct *s, const struct srp_frame_hdr *h, const uint8_t *bod
 
 /** `configure`. */
 void sct_config_begin(struct sct_op *op);
+/** `active-charging service NAME`: the same, and opens it; with @p no it is removed at once. */
+void sct_config_service(struct sct_op *op, const char *name, bool no);
 /** A line of an operator who is in configuration mode; @p fd: of a file that it names (borrowed), or
  *  -1. */
 void sct_config_line(struct sct_op *op, const char *line, size_t len, int fd);

@@ -120,6 +120,25 @@ static void leave(struct sct_op *op, int rc, char *why, size_t cap)
 	}
 }
 
+void sct_config_service(struct sct_op *op, const char *name, bool no)
+{
+	char why[CHASSIS_EXPECT_MAX + 128] = "", line[96];
+	int rc = SRP_ENOMEM;
+
+	op->edit = chassis_config_edit_new(op->sct->configured);
+	op->edit_of = op->sct->generation;
+	snprintf(line, sizeof(line), "%sactive-charging service \"%.15s\"", no ? "no " : "", name);
+	if (op->edit)
+		rc = chassis_config_edit_line(op->edit, line, strlen(line), NULL, NULL, why, sizeof(why));
+	if (rc == SRP_OK && no) {
+		leave(op, rc, why, sizeof(why));
+		return;
+	}
+	if (rc != SRP_OK)
+		sct_config_drop(op);
+	sct_op_finish(op, rc, why[0] ? why : NULL);
+}
+
 static void help_one(void *arg, const char *word, bool keyword, const char *help)
 {
 	struct sct_op *op = arg;

@@ -195,6 +195,11 @@ static void configure(struct sct_op *op, const struct chassis_match *m)
 	sct_config_begin(op);
 }
 
+static void acs(struct sct_op *op, const struct chassis_match *m)
+{
+	sct_config_service(op, chassis_match_text(m, "name"), chassis_match_has(m, "no"));
+}
+
 static void save(struct sct_op *op, const struct chassis_match *m)
 {
 	sct_config_save(op, chassis_match_text(m, "path"));
@@ -552,6 +557,8 @@ static handler_fn *const handlers[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_CF_STATISTICS] = content,
 	[CHASSIS_EXEC_LICENSE] = license_info,
 	[CHASSIS_EXEC_CONFIGURE] = configure,
+	[CHASSIS_EXEC_ACS_OPEN] = acs,
+	[CHASSIS_EXEC_ACS_REMOVE] = acs,
 	[CHASSIS_EXEC_SAVE] = save,
 	[CHASSIS_EXEC_RELOAD] = reload,
 	[CHASSIS_EXEC_TASKS] = tasks,

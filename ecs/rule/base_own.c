@@ -564,6 +564,29 @@ static void base_TCP_ORDER_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 	tell(arg, 0, "TCP Out Of Order Timeout", text);
 }
 
+static int base_TCP_TRANSMIT_set(void *obj, enum ecs_form form, struct ecs_words w, struct ecs_err *e)
+{
+	(void)obj;
+	if (form == ECS_FORM_SET && ecs_words_take(&w, "after-reordering"))
+		return ecs_refuse(e, SRP_EINVAL, "expected immediately: after-reordering is not "
+		                  "provided, packets are forwarded as they come");
+	if (form == ECS_FORM_SET && !ecs_words_take(&w, "immediately"))
+		return ecs_refuse(e, SRP_EINVAL, "expected immediately");
+	return ecs_words_end(&w, e);
+}
+
+/* There is one way, which needs no line. */
+static void base_TCP_TRANSMIT_print(const void *obj, ecs_option_put_fn *put, void *arg)
+{
+	(void)obj, (void)put, (void)arg;
+}
+
+static void base_TCP_TRANSMIT_tell(const void *obj, ecs_tell_fn *tell, void *arg)
+{
+	(void)obj;
+	tell(arg, 0, "TCP Out Of Order Transmit", "immediately");
+}
+
 /* --- the rows --------------------------------------------------------------------------------- */
 
 void ecs_rulebase_init(struct ecs_rulebase_conf *c)

@@ -210,6 +210,10 @@ void ecs_lint_timeouts(const struct linter *l)
 		WARNING(l, "\"idle-timeout " words " %u\" has no effect.", l->s->timeouts.member);
 	ECS_TIMEOUTS(X)
 #undef X
+	TABLE_EACH(&l->s->actions, action, a)
+		if (a->pub.idle_mapping != UINT32_MAX)
+			WARNING(l, "\"flow idle-timeout flow-mapping %u\" of charging-action <%s> "
+			        "has no effect.", a->pub.idle_mapping, a->o.name);
 }
 
 void ecs_lint_triggers(const struct linter *l)

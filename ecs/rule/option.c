@@ -214,6 +214,7 @@ void ecs_options_tell(const struct ecs_option *rows, size_t nrows, const void *o
                       ecs_tell_fn *tell, void *arg)
 {
 	char text[16];
+	uint32_t v;
 
 	for (size_t i = 0; i < nrows; i++) {
 		const struct ecs_option *o = &rows[i];
@@ -221,8 +222,9 @@ void ecs_options_tell(const struct ecs_option *rows, size_t nrows, const void *o
 		if (o->type == ECS_OPTION_OWN) {
 			o->tell(obj, tell, arg);
 		} else if (o->type == ECS_OPTION_NUM) {
-			snprintf(text, sizeof(text), "%" PRIu32, *(const uint32_t *)member(o, obj));
-			tell(arg, 0, o->label, text);
+			v = *(const uint32_t *)member(o, obj);
+			snprintf(text, sizeof(text), "%" PRIu32, v);
+			tell(arg, 0, o->label, v == o->none && v > o->most ? "Not Configured" : text);
 		} else if (o->type == ECS_OPTION_FLAG) {
 			tell(arg, 0, o->label,
 			     *(const bool *)member(o, obj) ? "Enabled" : "Disabled");

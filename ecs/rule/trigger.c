@@ -64,55 +64,106 @@ static const struct ecs_option condition_rows[] = {
 
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-/* --- charge-request-to-response --------------------------------------------------------------- */
+/* --- methods; charge-request-to-response --------------------------------------------------------------- */
 
 static const char *const methods[] = {"connect", "delete", "get",  "head",
                                       "options", "post",   "put", "trace"};
 #define ALL_METHODS ((1u << N(methods)) - 1)
 
+/* The methods that follow; there must be one where @p need. */
+static int take_methods(struct ecs_words *w, bool need, unsigned *bits, struct ecs_err *e)
+{
+	*bits = 0;
+	while (w->n) {
+		size_t i = 0;
+
+		if (ecs_words_take(w, "all")) {
+			*bits |= ALL_METHODS;
+			continue;
+		}
+		while (i < N(methods) && !ecs_words_take(w, methods[i]))
+			i++;
+		if (i == N(methods))
+			return ecs_refuse(e, SRP_EINVAL, "expected a method of HTTP, or all");
+		*bits |= 1u << i;
+	}
+	if (need && !*bits)
+		return ecs_refuse(e, SRP_EINVAL, "expected a method of HTTP, or all");
+	return 0;
+}
+
+/* What is left of methods: without those that were named, or without any. */
+static uint16_t less_methods(uint16_t had, unsigned bits)
+{
+	return (uint16_t)(bits ? had & ~bits : 0);
+}
+
+static void put_methods(const char *words, uint16_t bits, ecs_option_put_fn *put, void *arg)
+{
+	char line[LINE_LEN];
+	size_t n = (size_t)snprintf(line, sizeof(line), "%s", words);
+
+	if (bits == ALL_METHODS)
+		snprintf(line + n, sizeof(line) - n, " all");
+	for (size_t i = 0; i < N(methods) && bits != ALL_METHODS; i++)
+		if (bits & 1u << i)
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " %s", methods[i]);
+	put(arg, line);
+}
+
 static int trigger_CHARGE_REQUEST_set(void *obj, enum ecs_form form, struct ecs_words w,
                                       struct ecs_err *e)
 {
 	struct ecs_trigact_conf *c = obj;
-	bool none = !w.n;
-	unsigned bits = 0;
+	unsigned bits;
+	int rc = take_methods(&w, form == ECS_FORM_SET, &bits, e);
 
-	while (w.n) {
-		size_t i = 0;
-
-		if (ecs_words_take(&w, "all")) {
-			bits |= ALL_METHODS;
-			continue;
-		}
-		while (i < N(methods) && !ecs_words_take(&w, methods[i]))
-			i++;
-		if (i == N(methods))
-			return ecs_refuse(e, SRP_EINVAL, "expected a method of HTTP, or all");
-		bits |= 1u << i;
-	}
-	if (form == ECS_FORM_SET && none)
-		return ecs_refuse(e, SRP_EINVAL, "expected a method of HTTP, or all");
-	if (form == ECS_FORM_SET)
-		c->charge_requests = (uint16_t)(c->charge_requests | bits);
-	else
-		c->charge_requests = (uint16_t)(none ? 0 : c->charge_requests & ~bits);
+	if (rc)
+		return rc;
+	c->charge_requests = form == ECS_FORM_SET ? (uint16_t)(c->charge_requests | bits)
+	                                          : less_methods(c->charge_requests, bits);
 	return 0;
 }
 
 static void trigger_CHARGE_REQUEST_print(const void *obj, ecs_option_put_fn *put, void *arg)
 {
 	const struct ecs_trigact_conf *c = obj;
-	char line[LINE_LEN];
-	size_t n = (size_t)snprintf(line, sizeof(line), "charge-request-to-response http");
 
-	if (!c->charge_requests)
-		return;
-	if (c->charge_requests == ALL_METHODS)
-		snprintf(line + n, sizeof(line) - n, " all");
-	for (size_t i = 0; i < N(methods) && c->charge_requests != ALL_METHODS; i++)
-		if (c->charge_requests & 1u << i)
-			n += (size_t)snprintf(line + n, sizeof(line) - n, " %s", methods[i]);
-	put(arg, line);
+	if (c->charge_requests)
+		put_methods("charge-request-to-response http", c->charge_requests, put, arg);
+}
+
+/* --- transactional-rule-matching -------------------------------------------------------------- */
+
+static int trigger_TRANSACTIONAL_set(void *obj, enum ecs_form form, struct ecs_words w,
+                                     struct ecs_err *e)
+{
+	struct ecs_trigact_conf *c = obj;
+	bool response = ecs_words_take(&w, "response");
+	unsigned bits = 0;
+	int rc = 0;
+
+	if (response && !ecs_words_take(&w, "http"))
+		return ecs_refuse(e, SRP_EINVAL, "expected http");
+	rc = response ? take_methods(&w, form == ECS_FORM_SET, &bits, e) : ecs_words_end(&w, e);
+	if (rc)
+		return rc;
+	if (form == ECS_FORM_SET)
+		c->transactions = (uint16_t)(c->transactions | bits);
+	else
+		c->transactions = less_methods(c->transactions, bits);
+	c->transactional = form == ECS_FORM_SET || c->transactions;
+	return 0;
+}
+
+static void trigger_TRANSACTIONAL_print(const void *obj, ecs_option_put_fn *put, void *arg)
+{
+	const struct ecs_trigact_conf *c = obj;
+
+	if (c->transactions)
+		put_methods("transactional-rule-matching response http", c->transactions, put, arg);
+	else if (c->transactional)
+		put(arg, "transactional-rule-matching");
 }
 
 /* --- content-type, local-policy-rule ---------------------------------------------------------- */

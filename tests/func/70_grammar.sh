@@ -132,6 +132,39 @@ for what in egcdr radius rf; do
 		"billing-records $what" exit
 done
 
+# What is not provided is known, and its `no` does nothing.
+while IFS=: read -r mode line; do
+	refuses "not provided: $line" 'is not provided: ' "$mode" "$line"
+done <<-'LINES'
+	rulebase fr:tcp check-window-size
+	rulebase fr:cca quota retry-time 60
+	rulebase fr:credit-control-group g
+	rulebase fr:egcdr threshold interval 60
+	rulebase fr:tcp mss 1300 limit-if-present
+	ruledef fr:sip any-match = TRUE
+	ruledef fr:p2p app-identifier tls-cname = x
+	ruledef fr:ip dst-address = address-group 2001:*
+	ruledef fr:bearer 3gpp sgsn-address = 192.0.2.1
+	charging-action fr:flow action random-drop
+LINES
+refuses "segments are not held back" 'after-reordering is not provided' 'rulebase fr' \
+	'tcp packets-out-of-order transmit after-reordering'
+accepts "... which is what immediately says" 'rulebase fr' 'tcp packets-out-of-order transmit immediately' \
+	'no tcp check-window-size' exit
+accepts "FR-104: default delay" 'trigger-condition fd' 'delay = 5' 'default delay' exit
+accepts "FR-100: default flow-recovery" 'trigger-action fd' 'flow-recovery' 'default flow-recovery' exit
+check "FR-100: ... takes it back" shows 'show active-charging trigger-action name fd' 'Flow recovery: +Disabled'
+
+# The service is opened and removed from Exec mode too.
+tell 'active-charging service s1' 'ruledef fromexec' 'ip any-match = TRUE' end
+[ $status = 0 ] || fail "the service from Exec mode: $out"
+check "the service is opened from Exec mode" shows 'show active-charging ruledef name fromexec' 'ip any-match = TRUE'
+tell 'active-charging service s2'
+{ [ $status = 1 ] && told 'Failure: .*there is one service only'; } || fail "a second service: $out"
+tell 'no active-charging service s2'
+{ [ $status = 1 ] && told 'Failure: .*expected the name of the service'; } || fail "another service is removed: $out"
+check "... it is there still" shows 'show configuration' 'active-charging service s1'
+
 # Each mode has its prompt.
 timeout 30 python3 -S - "$BED_CHASSISCTL" "$BED/a.sock" <<'PYTHON' || fail "the prompts of the modes"
 import os
@@ -202,4 +235,7 @@ check "show edr-format" shows 'show active-charging edr-format name shown' 'attr
 for kind in charging-action rulebase ruledef packet-filter edr-format udr-format; do
 	check "an unknown $kind is refused" refused shell -c "show active-charging $kind name nobody"
 done
+tell 'no active-charging service s1 -noconfirm'
+[ $status = 0 ] || fail "the service is removed from Exec mode: $out"
+check "the service is removed from Exec mode" refused shows 'show configuration' 'active-charging service'
 bed_chassis_stop a

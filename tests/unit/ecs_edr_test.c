@@ -162,6 +162,41 @@ static void test_ends(void)
 	end(&r);
 }
 
+#define CHARGED(way, n)                                                                     \
+	" attribute sn-charge-volume " way "link priority 2" n "\n"                           \
+	" attribute sn-charge-volume ip bytes " way "link priority 3" n "\n"                  \
+	" attribute sn-charge-volume ip pkts " way "link priority 4" n "\n"                   \
+	" attribute sn-charge-volume tcp bytes " way "link priority 5" n "\n"                 \
+	" attribute sn-charge-volume tcp pkts " way "link priority 6" n "\n"
+
+/* What was charged by charge-volume, and the packets and bytes that this was for. */
+static void test_charged(void)
+{
+	struct rig r;
+	struct conn c, t;
+
+	start(&r, " flow end-condition timeout normal-end-signaling charging-edr charged\n#exit\n"
+	          "edr-format charged\n attribute sn-charge-volume priority 1\n"
+	          CHARGED("up", "1") CHARGED("down", "2") "#exit\n"
+	          "charging-action one\n charge-volume ip packets\n#exit\n"
+	          "charging-action any\n charge-volume tcp bytes uplink\n");
+	c = udp(&r, 5001, 7001);
+	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "four"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "sixsix"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "sixsix"), ECS_FORWARD);
+	wait_ms(&r, 301000);
+	CU_ASSERT_EQUAL_FATAL(nmade, 1);
+	expect(0, ECS_STREAM_EDR, "3,1,2,32,68,1,2,0,0,0,0");
+	CU_ASSERT_EQUAL(strncmp(made[0].header, "#sn-charge-volume,sn-charge-volume-uplink,"
+	                        "sn-charge-volume-downlink,sn-charge-volume-ip-bytes-uplink,", 101), 0);
+	t = tcp(&r, 6000, 80);
+	handshake(&t);
+	(void)say(&t, ECS_UPLINK, ACK | RST, NULL);
+	CU_ASSERT_EQUAL_FATAL(nmade, 2);
+	expect(1, ECS_STREAM_EDR, "60,60,0,120,40,3,1,60,20,3,1");
+	end(&r);
+}
+
 /* Nobody asks: nothing is counted, nothing made. What is refused is counted. */
 static void test_none(void)
 {
@@ -560,6 +595,7 @@ static void test_text(void)
 
 CU_TestInfo ecs_edr_tests[] = {
 	{"EDRs at the ends of flows", test_ends},
+	{"sn-charge-volume, of either direction and both", test_charged},
 	{"no records, refused records", test_none},
 	{"recovered flows: direction Unknown, what came since", test_recovered},
 	{"EDRs of what was handed over", test_handed_over},

@@ -162,6 +162,8 @@ static const struct {
 	{"trigger-condition tc\nmulti-line-or all-lines\n#exit\n", 0, 0, ""},
 	/* timeouts of what there is not */
 	{"idle-timeout alg-media 5\n", 0, 1, "\"idle-timeout alg-media 5\" has no effect."},
+	{"charging-action c\n flow idle-timeout flow-mapping 5\n#exit\n", 0, 1,
+	 "\"flow idle-timeout flow-mapping 5\" of charging-action <c> has no effect."},
 	{"idle-timeout flow-mapping udp 5\n", 0, 1,
 	 "\"idle-timeout flow-mapping udp 5\" has no effect."},
 	{"idle-timeout alg-media 120\nidle-timeout icmp 1\n", 0, 0, ""},

@@ -33,11 +33,12 @@ ecs_idle ecs_trigact_set ecs_trigcond_set ecs_flow_recovery ecs_cond_rule ecs_co
 ecs_trigger ecs_scheme_priority ecs_subs_line ecs_subs_bind ecs_or ecs_group_add ecs_open ecs_charging
 ecs_filter ecs_record ecs_policy ecs_policy_set ecs_qos_group ecs_qos_group_set""".split())
 # What is not provided: the command is known, and refused with its reason.
-NOT_PROVIDED = {"egcdr", "gtpp", "pgw-cdr", "radius", "rf", "timedef", "vogx"}
+NOT_PROVIDED = {"after-reordering", "egcdr", "gtpp", "pgw-cdr", "radius", "rf", "timedef", "vogx"}
 TYPES = {"num": (0, 2**32 - 1), "name": (1, 63), "text": (1, 127), "word": (1, 63), "path": (1, 255)}
 FIXED = {"addr": "192.0.2.1", "addr4": "192.0.2.1", "addr6": "2001:db8::1", "prefix": "192.0.2.0/24"}
 # Values of a beginning are printed by nothing, as they are what is without the line.
 SILENT = re.compile(r"""^(dynamic-rule\ order\ always-first|direction\ bi-directional|delimiter\ comma
+	|tcp\ packets-out-of-order\ transmit\ immediately|transactional-rule-matching\ response\ http\ all
 	|charge-volume\ ip\ bytes|content-filtering\ mode\ category\ static-only|flow\ control-handshaking\ charge-separate-from-application
 	|cca\ charging\ credit\ rating-group\ 0|charge-request-to-response\ http\ all
 	|idle-timeout\ |trigger\ |.*-noconfirm$)""", re.X)
@@ -235,6 +236,14 @@ def write(directory, keys, compiler):
             if mode != row.mode and not any(f.startswith(word) for r in rows if r.mode == mode for f in first_words(r)):
                 return mode
         return None
+
+    for row in (r for r in rows if r.handler == "not_provided" and r.mode in OPEN):
+        for k, tokens in enumerate(instances(row.tree)):
+            text = line(tokens)
+            if not row.unset_only():
+                bad.append((row.mode, row, text, "provided"))
+            for form in row.forms() if k == 0 else ():
+                w.add(row.mode, row, [f"{form} {text}"], form)
 
     fields = {} # of records: all have the same arguments
     for row in sets:
