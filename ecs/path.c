@@ -483,8 +483,8 @@ static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 		f->flags |= ECS_FLOW_F_OPENER_UP;
 }
 
-/* Why the flow of this packet was not recovered with its session, if that was: its rule may be the L3/L4
- * one, or one that would have matched had its application been known. */
+/* Why the flow of this packet was not recovered with its session, if that was: its rule may be the
+ * L3/L4 one, or one that would have matched had its application been known. */
 static void note_mid(struct ecs_engine *e, const struct ecs_way *w)
 {
 	const struct ecs_l7 unknown = {0};

@@ -50,7 +50,8 @@ static bool instance_full(const struct ecs_engine *e)
 	return e->slots >= ECS_FLOW_CHKPT_PER_SESSMGR;
 }
 
-/* The slots of a call change, or are asked for: notes, once in a generation, whether all were taken. */
+/* The slots of a call change, or are asked for: notes, once in a generation, whether all were
+ * taken. */
 static void note_full(const struct ecs_engine *e, struct ecs_session *s)
 {
 	if (!e->active || s->full_gen == e->gen)
