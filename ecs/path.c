@@ -483,6 +483,20 @@ static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 		f->flags |= ECS_FLOW_F_OPENER_UP;
 }
 
+/* Why the flow of this packet was not recovered with its session, if that was: its rule may be the
+ * L3/L4 one, or one that would have matched had its application been known. */
+static void note_mid(struct ecs_engine *e, const struct ecs_way *w)
+{
+	const struct ecs_l7 unknown = {0};
+	struct hit h, l7;
+
+	if (!ecs_session_recovered(e, w->s))
+		return;
+	h = match(e, w, w->p, NULL, true);
+	l7 = match(e, w, w->p, &unknown, true);
+	ecs_recoverable_mid(e, w->s, ref_of(e, &h, w->now), l7.maybe);
+}
+
 /* Makes the flow of a packet; NULL without an error: charged without one. */
 static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_flow_key *k)
 {
@@ -514,6 +528,8 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 	set_opener(e, f, w->p);
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	w->f = f;
+	if (f->flags & ECS_FLOW_F_MID)
+		note_mid(e, w);
 	if (w->s->kin)
 		ecs_parent_seek(e, f, w->now);
 	if (!(f->flags & ECS_FLOW_F_L34))

@@ -3,6 +3,8 @@
 
 #include "ecs/engine_impl.h"
 
+enum { L7_INELIGIBLE = 1, L7_ELIGIBLE }; /* of ecs_session.l7_eligible */
+
 /* --- eligibility ------------------------------------------------------------------------------ */
 
 /* By the name of the rule (the action line that matched, group or ruledef), under the session's
@@ -46,6 +48,16 @@ static bool call_full(const struct ecs_engine *e, const struct ecs_session *s)
 static bool instance_full(const struct ecs_engine *e)
 {
 	return e->slots >= ECS_FLOW_CHKPT_PER_SESSMGR;
+}
+
+/* The slots of a call change, or are asked for: notes, once in a generation, whether all were
+ * taken. */
+static void note_full(const struct ecs_engine *e, struct ecs_session *s)
+{
+	if (!e->active || s->full_gen == e->gen)
+		return;
+	s->full_gen = e->gen;
+	s->full_then = call_full(e, s);
 }
 
 /* Sessions that wait for nothing but a slot of the instance are on a list, in their order of
@@ -96,6 +108,7 @@ static void begin(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, stru
 
 static void take_slot(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
 {
+	note_full(e, f->session);
 	ecs_flow_slot(e, f, true);
 	begin(e, f, delay, now);
 }
@@ -129,6 +142,7 @@ static void hand_over(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
  * its object begins anew then. */
 static void give_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
+	note_full(e, f->session);
 	ecs_flow_undelay(e, f);
 	ecs_tell_deleted(e, &f->ckpt, ECS_TELL, now);
 	ecs_obj_anew(&f->ckpt);
@@ -216,6 +230,47 @@ void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct sr
 {
 	if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay)
 		ecs_tell_changed(e, &f->ckpt, now);
+}
+
+/* Whether any L7 line of the session's rulebase is eligible. Asked once until the next commit. */
+static bool l7_eligible(struct ecs_engine *e, struct ecs_session *s)
+{
+	const struct ecs_service *svc = e->conf.service;
+	size_t n = 0;
+	uint16_t first = 0;
+
+	if (s->l7_eligible)
+		return s->l7_eligible == L7_ELIGIBLE;
+	s->l7_eligible = L7_INELIGIBLE;
+	if (s->rulebase >= 0 && s->scheme >= 0)
+		first = ecs_service_first_line(svc, s->rulebase, &n);
+	for (size_t i = 0; i < n; i++) {
+		const struct ecs_line *l = ecs_service_line(svc, (uint16_t)(first + i));
+
+		if (l->bound && !l->l34 &&
+		    ecs_service_eligible(svc, s->scheme, l->rule_name, false, NULL) &&
+		    !ecs_service_p2p_barred(svc, l->rule_name)) {
+			s->l7_eligible = L7_ELIGIBLE;
+			break;
+		}
+	}
+	return s->l7_eligible == L7_ELIGIBLE;
+}
+
+void ecs_recoverable_mid(struct ecs_engine *e, struct ecs_session *s, uint16_t ref, bool maybe)
+{
+	struct ecs_counters *c = e->conf.counters;
+	uint32_t delay;
+
+	if (!ecs_session_recovered(e, s))
+		return;
+	note_full(e, s);
+	if (!rule_eligible(e, s, ref, &delay) && !(maybe && l7_eligible(e, s)))
+		c->flows_mid_stream_ineligible++;
+	else if (s->full_then || instance_full(e))
+		c->flows_mid_stream_limit++;
+	else
+		c->flows_mid_stream_unacknowledged++;
 }
 
 void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now)

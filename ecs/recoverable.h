@@ -25,6 +25,14 @@ void ecs_recoverable_rest(struct ecs_engine *e, struct ecs_flow *f, bool rests, 
 void ecs_recoverable_end(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /** The delay of @p f has run out. */
 void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+/**
+ * A flow of TCP begins in mid-stream: counts why it was not recovered, where its session was, as far as
+ * can be told from here.
+ *
+ * @param ref    the rule that its packet matches by L3/L4
+ * @param maybe  an L7 line could have matched once its application was known
+ */
+void ecs_recoverable_mid(struct ecs_engine *e, struct ecs_session *s, uint16_t ref, bool maybe);
 /** Something that a checkpoint carries changed in a flow that has a slot. */
 void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 

@@ -211,6 +211,7 @@ static void bind(struct ecs_engine *e, struct ecs_session *s)
 	uint32_t services;
 
 	s->scheme = ecs_service_find_scheme(e->conf.service, rb, s->spec.apn);
+	s->l7_eligible = 0;
 	s->needs = (struct ecs_needs){0};
 	s->handshaking = 0;
 	s->records = ecs_service_records(e->conf.service, s->rulebase);

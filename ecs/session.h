@@ -99,6 +99,9 @@ struct ecs_session {
 	bool consistent;                  /**< all that its records name resolves here */
 	bool original;                    /**< set up here; see ecs_session_recovered() */
 	uint16_t gen;                     /**< of the engine, when made or applied: see recovered */
+	uint16_t full_gen;                /**< of the engine: that @ref full_then is of */
+	bool full_then;                   /**< it was recovered with all the slots that it may have */
+	uint8_t l7_eligible;              /**< of its rulebase, by recoverable.c: 0 not asked yet */
 	uint32_t stages;                  /**< ECS_STAGE_BIT: needed by each of its packets */
 	uint16_t redirects;               /**< entries of its redirected flows (redirect.h) */
 	uint32_t redirected[ECS_REDIRECTED_MAX]; /**< under which `first-request-only` actions a first

@@ -2,6 +2,7 @@
 #include "stats/rate.h"
 
 #define SECOND UINT64_C(1000000)
+#define FRESH  (2 * SECOND) /* who feeds is there still */
 
 static void put(struct stats_rate_point *ring, uint32_t size, uint32_t *n, uint64_t every,
                 const struct stats_rate_point *p)
@@ -34,7 +35,8 @@ static uint64_t rate(const struct stats_rate *r, const struct stats_rate_point *
 
 	if (n == 0)
 		return 0;
-	if (now_us < r->last.us)
+	/* up to when was counted: what came since would be missing in the mean */
+	if (now_us < r->last.us || now_us - r->last.us <= FRESH)
 		now_us = r->last.us;
 	p = base(ring, size, n, window, now_us);
 	us = now_us - p.us;

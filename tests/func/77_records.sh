@@ -329,6 +329,35 @@ both("active-charging service ecs", "trigger-action recover", "flow-recovery")
 t.switch("b", "a")
 t.synchronised("a", "b")
 
+# --- EDRs of whole flows --------------------------------------------------------------------------
+both("active-charging service ecs", "flow-recovery edr")
+talk(1, 50020, 3)
+flow[50020] = flow_id("a", 1, 50020)
+t.quiet()
+talk(1, 50020, 2)  # since the last checkpoint of volumes
+instance = t.flow("a", subscriber=sub4(1), subscriber_port=50020)["instance"]
+os.kill(pid_of("a", "sessmgr", instance), signal.SIGKILL)
+t.becomes(lambda: t.flow("a", subscriber=sub4(1), subscriber_port=50020)["recovered"], True,
+          "the session manager is back with its flows", 15)
+talk(1, 50020, 1)
+clear("a", 1)
+talk(1, 50021, 4)
+flow[50021] = flow_id("a", 1, 50021)
+drained("a")
+t.equal(of_flow("a", calls[1], flow[50020]), [("FromMobile", "2", outside(sub4(1), port=50020))],
+        "flow-recovery edr: over session recovery the EDR tells who began, and all of the flow")
+t.synchronised("a", "b")
+t.switch("a", "b")
+talk(1, 50021, 2)
+clear("b", 1)
+drained("b")
+t.equal((of_flow("a", calls[1], flow[50021]), of_flow("b", calls[1], flow[50021])),
+        ([], [("FromMobile", "2", outside(sub4(1), port=50021))]),
+        "flow-recovery edr: so it does over a planned switchover, which makes none itself")
+both("active-charging service ecs", "no flow-recovery edr")
+t.switch("b", "a")
+t.synchronised("a", "b")
+
 # --- checkpoints that are refused by the limit of their rate --------------------------------------
 both("context gateway", "service-redundancy-protocol", "checkpoint rate-limit 10 burst 10")
 for s in range(40):

@@ -1,9 +1,10 @@
 #!/bin/bash
 # An oracle that classifies the same packets by itself: random rulebases (addresses, ports, pools, HTTP, TLS,
 # DNS; groups, priorities, multi-line-or), random conversations packet by packet through the pair, before and
-# after random switchovers and deaths of session managers. After every round the oracle, which reads what a
-# tap outside has seen, and the chassis must have charged every packet to the same rule. Then ecsreplay on the
-# same packets, and on captures of other programs.
+# after random switchovers and deaths of session managers. The oracle reads what a tap outside has seen, and
+# gives each packet a rule. After every round, which is a packet each of 8 to 24 conversations, its sums are
+# compared with those of the chassis: packets and bytes of each rule of each session, both directions apart.
+# Then, in the same way, with what ecsreplay makes of the packets of a rulebase.
 #   ORACLE_SEED   the first seed; else of the clock      ORACLE_SEEDS   how many, one after the other; else 2
 export BED_SR=yes
 . "${0%/*}/lib/traffic.sh"
@@ -181,7 +182,7 @@ def traffic(text, packets):
         agree(one_round(r.sample(talks, r.randint(8, len(talks)))), text)
     while not all(safe(x) for x in talks):
         agree(one_round([x for x in talks if not safe(x)]), text)
-    t.check(wrong == good, f"{text}: {judged - before} packets, the oracle agrees on every one")
+    t.check(wrong == good, f"{text}: {judged - before} packets, oracle and chassis agree after each round")
 
 
 def session_manager_dies():

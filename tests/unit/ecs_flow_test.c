@@ -295,6 +295,70 @@ static void control_pending(void)
 	end(&r);
 }
 
+/* Flows of TCP that their session was recovered without: by what can be told of each. */
+static void why_not_recovered(void)
+{
+	static const char l34[] =
+		"ruledef late\n tcp either-port = 7777\n#exit\n"
+		"ruledef tcp-any\n tcp any-match = TRUE\n#exit\n"
+		"charging-action ca-any\n content-id 40\n#exit\n"
+		"rulebase rb\n action priority 40 ruledef late charging-action ca-any\n"
+		" action priority 80 ruledef tcp-any charging-action ca-any\n#exit\n";
+	struct ecs_session_spec sp = spec_of(1, UE, UE6);
+	struct conn web, full[11], delayed;
+	struct rig r;
+
+	begin(&r); /* lines of L7 are eligible */
+	web = tcp(&r, 1, 80);
+	handshake(&web);
+	delayed = tcp(&r, 3, 7777);
+	handshake(&delayed);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now);
+	say(&web, ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 1);
+	say(&delayed, ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 2);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible + r.c.flows_mid_stream_limit, 0);
+	end(&r);
+
+	setup(&r, l34, 0);
+	ecs_engine_active(r.e, true, r.now);
+	CU_ASSERT_EQUAL_FATAL(ecs_session_create(r.e, &sp, r.now, &r.s), 0);
+	web = tcp(&r, 99, 80);
+	say(&web, ECS_UPLINK, ACK, "x"); /* in mid-stream, but nothing was recovered */
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 1);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible, 0);
+	web = tcp(&r, 100, 80);
+	handshake(&web);
+	for (uint16_t i = 0; i < 11; i++) {
+		full[i] = tcp(&r, (uint16_t)(200 + i), 7777);
+		handshake(&full[i]);
+	}
+	wait_ms(&r, 21000);
+	CU_ASSERT_EQUAL(r.s->slots, 10);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now);
+	say(&web, ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible, 1);
+	say(&full[10], ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 1);
+	say(&full[0], ECS_DOWNLINK, RST, NULL); /* it was full when it was recovered */
+	say(&full[1], ECS_DOWNLINK, RST, NULL);
+	delayed = tcp(&r, 300, 7777);
+	say(&delayed, ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 2);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 0);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now); /* the next time there was room */
+	delayed = tcp(&r, 300, 7777);
+	say(&delayed, ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 2);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 1);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 5);
+	end(&r);
+}
+
 static void losing_the_role(void)
 {
 	struct rig r;
@@ -345,6 +409,7 @@ CU_TestInfo ecs_flow_tests[] = {
 	{"a recovered flow is reopened", recovered_is_reopened},
 	{"a recovered UDP flow is analyzed", recovered_udp_is_analyzed},
 	{"control pending", control_pending},
+	{"why flows were not recovered", why_not_recovered},
 	{"losing the role", losing_the_role},
 	CU_TEST_INFO_NULL,
 };

@@ -30,6 +30,7 @@ static void test_steady(void)
 	CU_ASSERT_EQUAL(stats_rate_long(&r, 103 * SEC), 12000);
 	feed(&r, 36000, 12000, 103, 5000);
 	CU_ASSERT_EQUAL(stats_rate_now(&r, 5000 * SEC), 12000);
+	CU_ASSERT_EQUAL(stats_rate_now(&r, 5001 * SEC - 1), 12000); /* read between two feeds */
 	CU_ASSERT_EQUAL(stats_rate_long(&r, 5000 * SEC), 12000);
 }
 
