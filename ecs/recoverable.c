@@ -122,7 +122,9 @@ static void serve(struct ecs_engine *e, struct ecs_session *s, struct srp_time n
 
 		ecs_list_del(&f->waiting);
 		f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
-		if (eligible(e, f, &delay))
+		/* One that waited before this chassis lost its role and got it back was never told:
+		 * it goes with its next packet. */
+		if (f->gen == e->gen && eligible(e, f, &delay))
 			take_slot(e, f, delay, now);
 		else
 			f->flags &= (uint16_t)~ECS_FLOW_F_ELIGIBLE;
