@@ -534,6 +534,9 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		ecs_parent_seek(e, f, w->now);
 	if (!(f->flags & ECS_FLOW_F_L34))
 		begin_analysis(e, w, false);
+	/* an answer says where the opener's bytes begin, too */
+	if (f->analysis && k->proto == PROTO_TCP && (f->flags & ECS_FLOW_F_FRESH))
+		ecs_stream_syn(&f->analysis->stream, f->isn);
 	ecs_flow_rearm(e, f, w->now);
 	return 0;
 }

@@ -81,6 +81,29 @@ static bool given_up(const char *line, unsigned ms)
 	return is;
 }
 
+/* Where the SYN went by unseen, its answer says where the opener's bytes begin. */
+static void an_answer_says_where_bytes_begin(void)
+{
+	static const char first[] = "GET / HT", rest[] = "TP/1.1\r\nHost: video\r\n\r\n";
+	struct conn c;
+	struct rig r;
+	uint32_t at;
+
+	begin_with(&r, "");
+	c = tcp(&r, 1, 80);
+	c.up++;
+	say(&c, ECS_DOWNLINK, SYN | ACK, NULL);
+	say(&c, ECS_UPLINK, ACK, NULL);
+	at = c.up;
+	c.up = at + (uint32_t)strlen(first);
+	say(&c, ECS_UPLINK, ACK, rest);
+	CU_ASSERT_EQUAL(r.e->conf.counters->http_requests, 0);
+	c.up = at;
+	say(&c, ECS_UPLINK, ACK, first);
+	CU_ASSERT_EQUAL(r.e->conf.counters->http_requests, 1);
+	end(&r);
+}
+
 static void missing_segments_are_waited_for(void)
 {
 	static const char soon[] = "rulebase rb\n tcp packets-out-of-order timeout 100\n#exit\n",
@@ -412,6 +435,7 @@ static void accounting_is_told_in_turns(void)
 CU_TestInfo ecs_base_tests[] = {
 	{"routes choose the flows of an analyzer", routes_choose_flows},
 	{"tcp packets-out-of-order timeout", missing_segments_are_waited_for},
+	{"SYN that is not seen", an_answer_says_where_bytes_begin},
 	{"lines that need activation", lines_that_need_activation},
 	{"lists of a rulebase do not mix", lists_do_not_mix},
 	{"packet filters", packet_filters},
