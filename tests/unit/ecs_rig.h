@@ -224,7 +224,8 @@ static inline enum ecs_verdict say_n(struct conn *c, enum ecs_dir dir, uint8_t f
 	const char *ue = c->v6 ? UE6 : UE, *server = c->v6 ? SERVER6 : SERVER;
 	struct pk k = {.src = up ? ue : server, .dst = up ? server : ue, .proto = c->proto,
 	               .sport = up ? c->sport : c->dport, .dport = up ? c->dport : c->sport,
-	               .flags = flags, .seq = up ? c->up : c->down, .data = data, .len = len};
+	               .flags = flags, .seq = up ? c->up : c->down,
+	               .ack = !(flags & ACK) ? 0 : up ? c->down : c->up, .data = data, .len = len};
 
 	*(up ? &c->up : &c->down) += (uint32_t)len + (flags & (SYN | FIN) ? 1 : 0);
 	return put(c->r, &k, dir, 0);
