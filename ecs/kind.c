@@ -139,3 +139,24 @@ void ecs_kind_walk(const struct srp_ckpt_ctx *ctx, size_t member, srp_ckpt_walk_
 			return;
 	}
 }
+
+void ecs_kind_walk_list(const struct srp_ckpt_ctx *ctx, size_t list, size_t link, size_t member,
+                        srp_ckpt_walk_fn *fn, void *arg)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct srp_list *ls, *ns, *head, *l, *next;
+
+	for (ls = e->all.next; ls != &e->all; ls = ns) {
+		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
+
+		ns = ls->next;
+		if (!ecs_kind_covered(s, ctx))
+			continue;
+		head = (struct srp_list *)(void *)((char *)s + list);
+		for (l = head->next; l != head; l = next) {
+			next = l->next;
+			if (fn((struct srp_ckpt_obj *)(void *)((char *)l - link + member), arg) != 0)
+				return;
+		}
+	}
+}

@@ -43,6 +43,10 @@ void ecs_kind_set_ages(struct ecs_engine *e, struct ecs_session *s, struct srp_t
                        uint64_t age_ms, uint64_t idle);
 /** Visits the object at offset @p member of each session that is ready for recovery. */
 void ecs_kind_walk(const struct srp_ckpt_ctx *ctx, size_t member, srp_ckpt_walk_fn *fn, void *arg);
+/** The same of each element of a list of those sessions: @p list is the offset of its head in a session,
+ *  @p link that of its link in an element, @p member that of the object. */
+void ecs_kind_walk_list(const struct srp_ckpt_ctx *ctx, size_t list, size_t link, size_t member,
+                        srp_ckpt_walk_fn *fn, void *arg);
 /** True when the flow's subscriber address is one of the session's. */
 bool ecs_kind_owns(const struct ecs_session *s, const struct ecs_addr *a);
 

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "ecs/dynamic.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "ecs/call.h"
@@ -147,21 +148,9 @@ static struct srp_ckpt_obj *rule_find(const struct srp_ckpt_ctx *ctx,
 
 static void rule_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *ls, *ns, *l, *next;
-
-	for (ls = e->all.next; ls != &e->all; ls = ns) {
-		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
-
-		ns = ls->next;
-		if (!ecs_kind_covered(s, ctx))
-			continue;
-		for (l = s->dynrules.next; l != &s->dynrules; l = next) {
-			next = l->next;
-			if (fn(&ECS_CONTAINER(l, struct ecs_dynrule, in_session)->ckpt, arg) != 0)
-				return;
-		}
-	}
+	ecs_kind_walk_list(ctx, offsetof(struct ecs_session, dynrules),
+	                   offsetof(struct ecs_dynrule, in_session),
+	                   offsetof(struct ecs_dynrule, ckpt), fn, arg);
 }
 
 static void rule_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,

@@ -194,21 +194,9 @@ static int limit_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 
 static void limit_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *ls, *ns, *l, *next;
-
-	for (ls = e->all.next; ls != &e->all; ls = ns) {
-		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
-
-		ns = ls->next;
-		if (!ecs_kind_covered(s, ctx))
-			continue;
-		for (l = s->limiters.next; l != &s->limiters; l = next) {
-			next = l->next;
-			if (fn(&ECS_CONTAINER(l, struct ecs_limiter, in_session)->ckpt, arg) != 0)
-				return;
-		}
-	}
+	ecs_kind_walk_list(ctx, offsetof(struct ecs_session, limiters),
+	                   offsetof(struct ecs_limiter, in_session),
+	                   offsetof(struct ecs_limiter, ckpt), fn, arg);
 }
 
 static void limit_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
