@@ -56,24 +56,12 @@ import threading
 from traffic import *
 
 
-def enter(chassis, *lines):
-    """Lines of the active-charging service; what is said, and whether all was taken."""
-    return configure(chassis, "active-charging service ecs", *lines)
-
-
-def configure(chassis, *lines):
-    p = subprocess.run([os.path.join(t.bed.build, "chassisctl"), "-s", t.bed.path(chassis + ".sock")],
-                       input="\n".join(("configure",) + lines + ("end", "")), stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
-    return p.stdout, p.returncode == 0 and "Failure" not in p.stdout
-
-
 def version(chassis):
     return t.json(chassis, "show version")["running_configuration"]
 
 
 def both(*lines):
-    return all([enter(c, *lines)[1] for c in "ab"])
+    return all([t.charging(c, *lines)[1] for c in "ab"])
 
 
 def tasks(chassis):
@@ -131,7 +119,7 @@ t.equal((version("a")["configuration_version"], version("b")["digest"]), (1, dig
         "both chassis run version 1, with equal digests")
 
 t.say("FR-113: no rule-name takes the rule off the list")
-said, good = enter("a", "trigger-condition which", "no rule-name = first")
+said, good = t.charging("a", "trigger-condition which", "no rule-name = first")
 t.check(good and "Version 2 of the configuration runs." in said, "FR-113: it acts at once", said)
 t.becomes(lambda: len(t.flows("b", rule="first")), 0, "FR-113: its checkpoint is deleted")
 t.equal(t.flow("a", rule="first")["checkpointed"], False, "FR-113: the flow lives on")
@@ -144,7 +132,7 @@ t.check(now["digest"] != digest and version("b")["digest"] == digest,
         "the peer's digest is another until it has it too")
 t.becomes(lambda: t.refused("a", "srp initiate-switchover -noconfirm") or "",
           lambda s: "onfiguration" in s, "a planned switchover is refused meanwhile")
-t.check(enter("b", "trigger-condition which", "no rule-name = first")[1], "the peer gets it")
+t.check(t.charging("b", "trigger-condition which", "no rule-name = first")[1], "the peer gets it")
 t.equal(version("b")["digest"], now["digest"], "then the digests are equal")
 once(7001, 21001)
 t.becomes(lambda: len(t.flows("a", rule="first")), 2, "FR-113: a new flow of the rule ...")
@@ -210,7 +198,7 @@ t.balanced("a", "b")
 t.say("A charging-action that changes under its flows")
 was = t.volumes("a", "content-id")
 number = version("a")["configuration_version"]
-said, good = enter("a", "ruledef pages", "http url regex (")
+said, good = t.charging("a", "ruledef pages", "http url regex (")
 t.check(not good and "regular expression" in said, "what does not compile is refused", said)
 t.equal(version("a")["configuration_version"], number, "and the version that ran runs")
 t.check(both("charging-action count", "content-id 7"), "content-id 7 in place of 1")
@@ -229,7 +217,7 @@ lines += ["rulebase gold"] + [f"action priority {100 + i} ruledef url{i} chargin
                               for i in range(300)] + ["exit"]
 begun = time.monotonic()
 answers = []
-busy = threading.Thread(target=lambda: answers.append(enter("a", *lines)))
+busy = threading.Thread(target=lambda: answers.append(t.charging("a", *lines)))
 busy.start()
 asked = 0
 slowest = 0
@@ -241,27 +229,27 @@ while busy.is_alive():
 busy.join()
 t.check(answers[0][1], "300 ruledefs with expressions act", answers[0][0])
 t.check(asked > 0, f"sct has answered {asked} times meanwhile")
-t.check(enter("b", *lines)[1], "the peer has them too")
+t.check(t.charging("b", *lines)[1], "the peer has them too")
 t.equal(version("b")["digest"], version("a")["digest"], "equal digests")
 
 t.say("Values of service-redundancy-protocol, and APNs")
-said, good = configure("a", "context gateway", "service-redundancy-protocol",
+said, good = t.configure("a", "context gateway", "service-redundancy-protocol",
                        "checkpoint rate-limit 1000 burst 1000", "control-pending timeout 90", "exit",
                        "apn internet", "timeout idle 500", "exit", "apn more",
                        "active-charging rulebase gold", "exit", "exit")
 t.check(good and "reload" not in said and "runs." in said, "they act at once", said)
 third = t.add("a", 3, apn="more")
 t.equal(t.sessions("a", callid=third)[0]["rulebase"], "gold", "a session of the new APN has its rulebase")
-said, good = configure("a", "context gateway", "service-redundancy-protocol", "priority 9", "exit",
+said, good = t.configure("a", "context gateway", "service-redundancy-protocol", "priority 9", "exit",
                        "exit")
 t.check(good and "takes effect after `save configuration` and `reload`" in said,
         "what cannot act at once says so", said)
-said, good = enter("a", "charging-action way", "nexthop-forwarding-address 10.9.9.9")
+said, good = t.charging("a", "charging-action way", "nexthop-forwarding-address 10.9.9.9")
 t.check(good and "runs." in said and "takes effect after" in said,
         "a next hop that has no device yet says so too", said)
-t.check(enter("a", "no charging-action way")[1], "it is taken back")
+t.check(t.charging("a", "no charging-action way")[1], "it is taken back")
 number = version("a")["configuration_version"]
-said, good = configure("a", "context gateway", "service-redundancy-protocol", "priority 8",
+said, good = t.configure("a", "context gateway", "service-redundancy-protocol", "priority 8",
                        "audit periodicity 61", "exit", "exit")
 t.check(good and "Version" in said and "Some of what is configured" in said,
         "of a change of both kinds, what acts and what waits", said)
@@ -279,12 +267,12 @@ number = version("a")["configuration_version"]
 soft = subprocess.run(["prlimit", f"--pid={pid}", "--nproc", "--noheadings", "-o", "SOFT"],
                       stdout=subprocess.PIPE, text=True, **nobody).stdout.strip()
 subprocess.run(["prlimit", f"--pid={pid}", "--nproc=1:"], **nobody)
-said, good = enter("a", "system-limit flow-chkpt-per-call 50")
+said, good = t.charging("a", "system-limit flow-chkpt-per-call 50")
 t.check(not good and "sessmgr:2" in said and "nothing entered" in said, "its name is told", said)
 t.equal(version("a")["configuration_version"], number, "the version that ran runs")
 t.check("flow-chkpt-per-call 50" not in t.ctl("a", "show configuration"), "it is not configured")
 subprocess.run(["prlimit", f"--pid={pid}", f"--nproc={soft}:"], **nobody)
-t.check(enter("a", "system-limit flow-chkpt-per-call 50")[1], "later it is taken")
+t.check(t.charging("a", "system-limit flow-chkpt-per-call 50")[1], "later it is taken")
 
 t.say("Who is born after it has it")
 version_now = version("a")

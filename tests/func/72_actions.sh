@@ -308,20 +308,9 @@ def recovered(what):
     t.becomes(lambda: counter("drop_post") > was, True, f"FR-045 {what}: counted")
 
 
-def enter(*lines):
-    """The same on all chassis that run."""
-    for c in filter(None, (active, standby)):
-        p = subprocess.run([os.path.join(t.bed.build, "chassisctl"), "-s", t.bed.path(c + ".sock")],
-                           input="\n".join(["configure", "active-charging service ecs", *lines, "end", ""]),
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=30)
-        t.check(p.returncode == 0 and "Failure" not in p.stdout, f"chassis {c}: {lines[-1]}", p.stdout)
-    if standby:
-        t.becomes(lambda: "Failure" in t.ctl("a", "srp validate-configuration"), False, "both run the same", 10)
-
-
 def redirected(what):
     """With the switch: requests of recovered flows, those of a kept connection and by post-processing."""
-    enter("flow-recovery redirect")
+    t.both_charge([c for c in (active, standby) if c], "flow-recovery redirect")
     was = counter("redirects_recovered")
     got, back = request("web", "www.test", b"A: b\r\n")
     t.check(got.endswith(b"A: b\r\n\r\n") and back, f"FR-062 {what}, switch on: a request to nobody special passes", got)
@@ -339,7 +328,7 @@ def redirected(what):
             got = type(e).__name__
         t.equal(got, "ConnectionResetError", f"FR-{number:03} {what}, switch on: its server gets a reset ({name})")
     t.becomes(lambda: counter("redirects_recovered"), was + 1, f"FR-062 {what}, switch on: counted")
-    enter("no flow-recovery redirect")
+    t.both_charge([c for c in (active, standby) if c], "no flow-recovery redirect")
 
 
 t.say("Fresh flows")

@@ -88,15 +88,8 @@ VARIABLES = ["ecs-flow-rule-name", "ecs-num-active-flow", "ecs-flow-chkpt-sent-s
              "ecs-flow-lifetime-bucket3"]
 
 
-def configure(chassis, *lines):
-    p = subprocess.run([os.path.join(t.bed.build, "chassisctl"), "-s", t.bed.path(chassis + ".sock")],
-                       input="\n".join(("configure",) + lines + ("end", "")), stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
-    return p.stdout, p.returncode == 0 and "Failure" not in p.stdout
-
-
 def acs(*lines):
-    return all([configure(c, "active-charging service ecs", *lines)[1] for c in "ab"])
+    return all([t.charging(c, *lines)[1] for c in "ab"])
 
 
 def kpi(chassis, what="all"):
@@ -206,15 +199,15 @@ t.becomes(lambda: of("a", "life", *life), (1, 1, 1),
           "FR-147, FR-148, FR-149, FR-150: one flow of each bucket, with buckets from 0, 2 and 4 s")
 t.check(acs("no flow-kpi lifetime-buckets"), "FR-150: no flow-kpi lifetime-buckets")
 t.equal(t.json("a", "show active-charging service")["lifetime_buckets"], "0 10 60 (secs)", "FR-150: the defaults")
-t.check("expected" in configure("a", "active-charging service ecs", "flow-kpi lifetime-buckets 5 5 6")[0],
+t.check("expected" in t.charging("a", "flow-kpi lifetime-buckets 5 5 6")[0],
         "FR-150: each begins later than the one before")
 
 t.say("bulk statistics")
 fmt = ",".join(f"%{v}%" for v in VARIABLES)
-said, good = configure("a", "bulkstats collection", "bulkstats mode", "sample-interval 1", "file 1",
+said, good = t.configure("a", "bulkstats collection", "bulkstats mode", "sample-interval 1", "file 1",
                        f'flow-kpi schema fk format "FK,{fmt}"')
 t.check(good and "reload" not in said, "FR-124, FR-127, FR-128: schema flow-kpi, entered", said)
-t.check("%what%" in configure("a", "bulkstats mode", "file 1", "flow-kpi schema x format %what%")[0],
+t.check("%what%" in t.configure("a", "bulkstats mode", "file 1", "flow-kpi schema x format %what%")[0],
         "an unknown variable is refused")
 got = t.json("a", "show bulkstats variables flow-kpi")["variables"]
 t.equal([v["variable"] for v in got], VARIABLES, "FR-129: exactly the thirteen")
@@ -317,9 +310,9 @@ t.equal(service["flow_chkpt_per_sessmgr"], 1048576, "the limit of a session mana
 t.check({"flow_chkpt_refused_call", "flow_chkpt_refused_sessmgr"} <= set(service), "refusals by each limit")
 
 t.say("without the key")
-said, good = configure("a", "no license key-file")
+said, good = t.configure("a", "no license key-file")
 t.check(not good and "in use" in said, "FR-009: a key that is needed is not given up", said)
-said, good = configure("a", "no require session recovery", "active-charging service ecs", "trigger-action recover",
+said, good = t.configure("a", "no require session recovery", "active-charging service ecs", "trigger-action recover",
                        "no flow-recovery", "exit", "exit", "bulkstats mode", "file 1", "no flow-kpi schema fk",
                        "exit", "exit", "no license key-file")
 t.check(good, "with nothing that needs one it is", said)
@@ -327,7 +320,7 @@ t.check("Flow Recovery is not licensed: its key is not installed" in
         (t.refused("a", "show active-charging flow-kpi all") or ""), "FR-126: flow-kpi answers Failure")
 for what, *lines in (("FR-009: flow-recovery", "active-charging service ecs", "trigger-action recover", "flow-recovery"),
                      ("FR-126: the schema", "bulkstats mode", "file 1", f'flow-kpi schema fk format "{fmt}"')):
-    said, good = configure("a", *lines)
+    said, good = t.configure("a", *lines)
     t.check(not good and "Failure" in said and "Flow Recovery is disabled, its key is not installed" in said,
             f"{what} is refused", said)
 text = t.ctl("a", "show active-charging flows all")

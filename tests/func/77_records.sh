@@ -301,16 +301,10 @@ def outage(c):
     return t.bed.show(c, "show srp call-loss statistics", "kind", "duration_us")[-1]["duration_us"] / 1000
 
 
-def configure(c, *lines):
-    return subprocess.run([os.environ["BED_CHASSISCTL"], "-s", t.bed.path(c + ".sock")], text=True,
-                          input="\n".join(["configure", *lines, "end", ""]), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False).stdout
-
-
 def both(*lines):
     for c in "ab":
-        out = configure(c, *lines)
-        t.check("Failure" not in out, f"chassis {c}: {lines[-1]}", out)
+        out, good = t.configure(c, *lines)
+        t.check(good, f"chassis {c}: {lines[-1]}", out)
     wait_for("both run the same", 10, lambda: "Failure" not in t.ctl("a", "srp validate-configuration"))
 
 
@@ -404,7 +398,7 @@ t.equal(len(ids), len(set(ids)), "FR-073: no flow has two FDRs, on either chassi
 methods = t.ctl("b", "show active-charging charging-methods")
 for number, name, word in (("FR-067", "eGCDR", "egcdr"), ("FR-068", "PGW-CDR", "pgw-cdr"), ("FR-069", "VoGx", "vogx"),
                            ("FR-071", "Rf", "rf")):
-    shell = configure("b", "active-charging service ecs", "rulebase gold", f"billing-records {word}")
+    shell, _ = t.charging("b", "rulebase gold", f"billing-records {word}")
     t.check("Failure" in shell and f"{word} is not" in shell, f"{number}: {name} is refused by its command", shell)
     t.check(re.search(f"{name}.*not provided", methods) is not None, f"{number}: and listed as not provided")
 t.end()

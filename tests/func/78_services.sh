@@ -456,6 +456,24 @@ def recovered(what):
               f"FR-043 {what}: a SYN with a listed signature makes its flow tethered")
 
 
+def judged(what):
+    """With the switch: requests of recovered flows are judged as others."""
+    t.both_charge([active, standby], "flow-recovery content-filtering")
+    del seen[:], rated[:]
+    was = {c: counter(c) for c in ("cf_recovered", "blacklist_recovered", "icap_recovered")}
+    t.check("Location: http://portal.test" in ask(kept["filter"], "http://games.test/switch"),
+            f"FR-036 {what}, switch on: the request of a recovered flow is redirected")
+    ask(kept["black"], "http://black.test/switch")
+    t.check("web of" in ask(kept["rated"], "http://fine.test/switch") and len(rated) == 1,
+            f"FR-039 {what}, switch on: the rating server is asked, and lets it through", str(rated))
+    t.check("web of" not in ask(kept["icap"], "http://deny.test/switch"),
+            f"FR-039 {what}, switch on: what it denies does not pass")
+    t.equal([u for u in seen if "switch" in u], ["fine.test/switch"],
+            f"FR-037 {what}, switch on: neither does what is blacklisted; all else stays here")
+    t.equal({c: counter(c) for c in was}, was, f"{what}, switch on: none of them is counted as let through")
+    t.both_charge([active, standby], "no flow-recovery content-filtering")
+
+
 # a flow that is not to be tethered by its uplink packets: only the signature counts in silver, bronze
 t.add("a", GOLD)
 t.add("a", SILVER, more="rulebase silver")
@@ -493,6 +511,7 @@ for row in t.bed.show("b", "show task resources", "pid", "starts"):
 t.becomes(lambda: flow_of(kept["up"])["recovered"], True, "its flows are recovered", 15)
 t.synchronised("b", "a")
 recovered("session recovery")
+judged("session recovery")
 blacklisted("after session recovery")
 by_server("after session recovery")
 t.end()

@@ -226,6 +226,26 @@ class Test:
     def ctl(self, chassis, command):
         return self.bed.ctl(chassis, command)
 
+    def configure(self, chassis, *lines):
+        """Lines of configuration mode, entered at run time; what is said, and whether all was taken."""
+        p = subprocess.run([os.path.join(self.bed.build, "chassisctl"), "-s", self.bed.path(chassis + ".sock")],
+                           input="\n".join(("configure", *lines, "end", "")), stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+        return p.stdout, p.returncode == 0 and "Failure" not in p.stdout
+
+    def charging(self, chassis, *lines):
+        """The same in the active-charging service."""
+        return self.configure(chassis, "active-charging service ecs", *lines)
+
+    def both_charge(self, chassis, *lines):
+        """The same to all of these chassis; those that are a pair then run the same."""
+        for c in chassis:
+            said, good = self.charging(c, *lines)
+            self.check(good, f"chassis {c}: {lines[-1]}", said)
+        if len(chassis) > 1:
+            self.becomes(lambda: "Failure" in self.ctl(chassis[0], "srp validate-configuration"), False,
+                         "both run the same", 10)
+
     def refused(self, chassis, command):
         """What chassisctl says of a command that must fail; None when it did not."""
         try:
