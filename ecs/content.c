@@ -143,10 +143,9 @@ static void look_one(struct ecs_engine *e, const struct ecs_rulebase_conf *c, ui
 		ask(k, method, host, uri, user_agent);
 }
 
-void ecs_content_look(struct ecs_engine *e, struct ecs_way *w)
+void ecs_content_look(struct ecs_engine *e, struct ecs_way *w, const struct ecs_http *h)
 {
 	const struct ecs_rulebase_conf *c = conf_of(e, w->s);
-	const struct ecs_http *h = &w->f->analysis->http;
 	struct ecs_content *k = e->content;
 
 	if (!c)

@@ -3,10 +3,12 @@
  * packet that made it so is answered, dropped, or held until a server has spoken.
  *
  * None of it is done to recovered flows, whose requests are not read: their packets are allowed
- * (flow-recovery, Feature Interaction). */
+ * (flow-recovery, Feature Interaction); but for `flow-recovery content-filtering`, with which a packet
+ * that begins a request is read by itself (again.c). */
 #ifndef ECS_CONTENT_H
 #define ECS_CONTENT_H
 
+#include "ecs/http.h"
 #include "ecs/path.h"
 
 #define ECS_CONTENT_REQUESTS 16u /**< in one packet; more are as one that cannot be rated */
@@ -26,8 +28,8 @@ struct ecs_content {
 
 /** Whether a rulebase has any of it; of what its sessions need of stages. */
 bool ecs_content_of(const struct ecs_service *s, int rulebase, uint32_t *stages);
-/** Looks at the requests of a packet, while its analysis is there. */
-void ecs_content_look(struct ecs_engine *e, struct ecs_way *w);
+/** Looks at the requests of a packet, which are in @p h. */
+void ecs_content_look(struct ecs_engine *e, struct ecs_way *w, const struct ecs_http *h);
 /** Does to a packet with a request what a policy says. */
 enum ecs_stage_did ecs_content_do(struct ecs_engine *e, struct ecs_way *w,
                                   const struct ecs_cf_action *a, const char *text);

@@ -33,6 +33,16 @@ static void count(struct ecs_engine *e, const struct stage *st, uint64_t pkts)
 	*n += pkts;
 }
 
+/* With `flow-recovery content-filtering` what is done to requests is done to those of recovered flows, too;
+ * what was begun with it goes on without: a request that waits, one that was discarded and is sent again. */
+static bool read_again(const struct ecs_way *w, uint32_t stage)
+{
+	if (stage & (ECS_STAGE_BIT(BLACKLIST) | ECS_STAGE_BIT(FILTER) | ECS_STAGE_BIT(RATE)))
+		return (w->s->again & ECS_AGAIN_CONTENT) ||
+		       (w->f->more && (w->f->more->stages & stage & ECS_STAGE_BIT(RATE)));
+	return false;
+}
+
 bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a,
                  uint32_t mask)
 {
@@ -42,7 +52,7 @@ bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charg
 		const struct stage *st = &stages[__builtin_ctz(mask)];
 		enum ecs_stage_did did;
 
-		if (recovered && st->recovered == NOT) {
+		if (recovered && st->recovered == NOT && !read_again(w, mask & -mask)) {
 			ecs_content_passed(e, w, (enum ecs_stage)(st - stages));
 			continue;
 		}

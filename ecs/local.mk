@@ -77,6 +77,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/print.c		\
 	%D%/rule/option.c	%D%/rule/option.h	\
 	%D%/rule/record.c	%D%/rule/record.def	%D%/rule/record.h	\
+	%D%/rule/recover.def	\
 	%D%/rule/recorded.c		\
 	%D%/rule/range.c		\
 	%D%/rule/rulebase.c	%D%/rule/rulebase.def	%D%/rule/rulebase.h	\

@@ -115,7 +115,7 @@ static bool join(struct ecs_engine *e, struct ecs_flow *f, uint32_t id, bool kep
 
 void ecs_parent_seek(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
-	bool keep = ecs_service_parents_kept(e->conf.service);
+	bool keep = ecs_service_keeps(e->conf.service, ECS_RECOVER_PARENT_CHILD);
 	struct ecs_kin *k = f->session->kin;
 	const struct ecs_flow *p;
 
@@ -186,7 +186,7 @@ void ecs_parent_ends(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 
 void ecs_parent_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
-	bool keep = ecs_service_parents_kept(e->conf.service);
+	bool keep = ecs_service_keeps(e->conf.service, ECS_RECOVER_PARENT_CHILD);
 	struct srp_list *l, *next;
 
 	if (!s->kin)

@@ -393,7 +393,7 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 		decide(e, w);
 	}
 	if (w->request && w->s->content && f->analysis)
-		ecs_content_look(e, w);
+		ecs_content_look(e, w, &f->analysis->http);
 	if (w->s->post_l7 && f->analysis)
 		ecs_post_look(e, w); /* while it is there */
 	if (f->analysis && (said & ECS_AN_OVER)) {

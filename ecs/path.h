@@ -75,8 +75,13 @@ bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);
 
 /* --- again.c ---------------------------------------------------------------------------------- */
 
-/** A packet of a recovered flow that has its verdict, with `flow-recovery redirect`: if it begins a request
- *  that its own match redirects, that is its verdict. */
+#define ECS_AGAIN_REDIRECT 1u /**< `flow-recovery redirect` */
+#define ECS_AGAIN_CONTENT  2u /**< `flow-recovery content-filtering`, where the rulebase has any */
+/** What is done to requests of recovered flows of a session; @p content: ecs_session.content. */
+uint8_t ecs_again_of(const struct ecs_service *s, bool content);
+/** A packet of a recovered flow that has its verdict and may begin a request, of a session where something
+ *  is done to such: if its own match redirects it, that is its verdict; what content filtering says of it
+ *  is noted. */
 void ecs_again(struct ecs_engine *e, struct ecs_way *w);
 
 /* --- route.c ---------------------------------------------------------------------------------- */

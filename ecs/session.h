@@ -93,7 +93,7 @@ struct ecs_session {
 	uint8_t records;                  /**< ECS_RECORDS_* of its rulebase */
 	bool post_l7;                     /**< its lines of post-processing look at L7 */
 	bool content;                     /**< services look at its requests (content.h) */
-	bool again;                       /**< requests of its recovered flows are redirected */
+	uint8_t again;                    /**< what is done to requests of its recovered flows: ECS_AGAIN_* */
 	bool tether;                      /**< its flows are looked at for tethering */
 	bool ready_for_recovery;          /**< old enough to be checkpointed */
 	bool consistent;                  /**< all that its records name resolves here */

@@ -79,6 +79,7 @@ done >"$tmp/made" <<-'END'
 	rulebase.def ECS_BASE_FLAG 1
 	filter.def ECS_FILTER 2
 	limit.def ECS_POLICY 2
+	recover.def ECS_RECOVER 1
 	limit.def ECS_QOS_GROUP 2
 	record.def ECS_ATTRIBUTE 4
 	record.def ECS_VARIABLE 4

@@ -193,34 +193,11 @@ int cfg_ecs_pool_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	            NULL);
 }
 
-int cfg_ecs_recover_p2p(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	(void)arg;
-	return cfg_told(c, ecs_service_recover_p2p(service(c), !no(m) && !chassis_match_has(m, "default"),
-	                                       &c->why), NULL);
-}
-
-int cfg_ecs_recover_edr(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	(void)arg;
-	return cfg_told(c, ecs_service_recover_edr(service(c), !no(m) && !chassis_match_has(m, "default"),
-	                                       &c->why), NULL);
-}
-
-int cfg_ecs_recover_parents(struct cfg *c, const struct chassis_match *m, size_t arg)
+int cfg_ecs_recover(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	bool on = !no(m) && !chassis_match_has(m, "default");
 
-	(void)arg;
-	return cfg_told(c, ecs_service_recover_parents(service(c), on, &c->why), NULL);
-}
-
-int cfg_ecs_recover_redirect(struct cfg *c, const struct chassis_match *m, size_t arg)
-{
-	(void)arg;
-	return cfg_told(c, ecs_service_recover_redirect(service(c),
-	                                            !no(m) && !chassis_match_has(m, "default"), &c->why),
-	                NULL);
+	return cfg_told(c, ecs_service_recover(service(c), (enum ecs_recover)arg, on, &c->why), NULL);
 }
 
 int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)

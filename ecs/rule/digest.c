@@ -292,6 +292,24 @@ static void canon_schemes(const struct ecs_service *s, struct canon *all, struct
 	CANON_TABLE(&s->bases, subs_base, sb, canon_base(c, sb));
 }
 
+static void canon_recover(const struct ecs_service *s, struct canon *c)
+{
+	static const struct {
+		const char *text;
+		bool always;
+	} rows[] = {
+#define ECS_RECOVER(sym, word, always_, help) {"flow-recovery " word, always_},
+#include "ecs/rule/recover.def"
+#undef ECS_RECOVER
+	};
+
+	for (unsigned i = 0; i < ECS_RECOVER__N; i++)
+		if (rows[i].always)
+			ecs_canon_u64(c, ecs_service_keeps(s, i));
+		else if (ecs_service_keeps(s, i))
+			ecs_canon_str(c, rows[i].text, false);
+}
+
 int ecs_digest_service(struct ecs_service *s)
 {
 	struct canon all = {0}, c = {0}, sub = {0};
@@ -306,11 +324,7 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->l4_flows);
 	ecs_canon_u64(&all, s->sync_icsr_s);
 	ecs_canon_u64(&all, s->sync_sr_s);
-	ecs_canon_u64(&all, s->recover_p2p);
-	ecs_canon_u64(&all, s->recover_edr);
-	if (s->recover_parents) /* without it a service is what it was to those that do not know it */
-		ecs_canon_str(&all, "flow-recovery parent-child", false);
-	ecs_canon_u64(&all, s->recover_redirect);
+	canon_recover(s, &all);
 	canon_rules(s, &all, &c);
 	canon_schemes(s, &all, &c, &sub);
 	failed = all.failed || c.failed || sub.failed;

@@ -297,7 +297,7 @@ bool ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name)
 {
 	const struct obj *o;
 
-	if (s->recover_p2p || !rule_name)
+	if (ecs_service_keeps(s, ECS_RECOVER_P2P) || !rule_name)
 		return false;
 	o = ecs_obj_find(&s->ruledefs, rule_name);
 	if (o)

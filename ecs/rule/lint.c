@@ -107,7 +107,7 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 			      "%s <%s> of rulebase <%s>, action priority %u, is of another "
 			      "rule-application.",
 			      what, al->rule, rb->o.name, al->priority);
-		if (line->p2p && !l->s->recover_p2p && eligible_somewhere(l->s, al->rule))
+		if (line->p2p && !ecs_service_keeps(l->s, ECS_RECOVER_P2P) && eligible_somewhere(l->s, al->rule))
 			WARNING(l, "%s <%s> of rulebase <%s> is on an application that shares "
 			        "files: it is not recovered without \"flow-recovery p2p\".", what,
 			        al->rule, rb->o.name);

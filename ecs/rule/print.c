@@ -219,17 +219,14 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 		line(p, "check-point accounting sync-timer icsr %u", s->sync_icsr_s);
 	if (s->sync_sr_s)
 		line(p, "check-point accounting sync-timer sr %u", s->sync_sr_s);
-	if (s->recover_p2p)
-		line(p, "flow-recovery p2p");
 	if (!ecs_service_lifetimes_default(s))
 		line(p, "flow-kpi lifetime-buckets %u %u %u", s->lifetimes[0], s->lifetimes[1],
 		     s->lifetimes[2]);
-	if (s->recover_edr)
-		line(p, "flow-recovery edr");
-	if (s->recover_parents)
-		line(p, "flow-recovery parent-child");
-	if (s->recover_redirect)
-		line(p, "flow-recovery redirect");
+#define ECS_RECOVER(sym, word, always, help)                                                      \
+	if (ecs_service_keeps(s, ECS_RECOVER_##sym))                                           \
+		line(p, "flow-recovery " word);
+#include "ecs/rule/recover.def"
+#undef ECS_RECOVER
 }
 
 static void print_records(struct printer *p, const struct obj_table *t, const char *what)

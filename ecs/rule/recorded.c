@@ -64,7 +64,7 @@ static uint8_t bits_of(const struct ecs_service *s, const struct rulebase *rb)
 		bits |= http | ECS_RECORDS_HTTP;
 	if (dns)
 		bits |= dns | ECS_RECORDS_DNS;
-	if ((bits & ECS_RECORDS_EDR) && s->recover_edr)
+	if ((bits & ECS_RECORDS_EDR) && ecs_service_keeps(s, ECS_RECOVER_EDR))
 		bits |= ECS_RECORDS_WHOLE;
 	if (c->fdr && ecs_service_find_record(s, ECS_RECORD_EDR, c->fdr_format))
 		bits |= format_bits(s, ECS_RECORD_EDR, c->fdr_format) | ECS_RECORDS_FDR;

@@ -412,53 +412,16 @@ uint32_t ecs_service_sync_time(const struct ecs_service *s, bool icsr)
 	return icsr ? s->sync_icsr_s : s->sync_sr_s;
 }
 
-int ecs_service_recover_edr(struct ecs_service *s, bool on, struct ecs_err *e)
+int ecs_service_recover(struct ecs_service *s, enum ecs_recover what, bool on, struct ecs_err *e)
 {
 	int rc = ecs_rule_open(s, e);
 
 	if (rc == 0)
-		s->recover_edr = on;
+		s->recover = on ? s->recover | 1u << what : s->recover & ~(1u << what);
 	return rc;
 }
 
-bool ecs_service_edr_whole(const struct ecs_service *s)
+bool ecs_service_keeps(const struct ecs_service *s, enum ecs_recover what)
 {
-	return s->recover_edr;
-}
-
-int ecs_service_recover_parents(struct ecs_service *s, bool on, struct ecs_err *e)
-{
-	int rc = ecs_rule_open(s, e);
-
-	if (rc == 0)
-		s->recover_parents = on;
-	return rc;
-}
-
-bool ecs_service_parents_kept(const struct ecs_service *s)
-{
-	return s->recover_parents;
-}
-
-int ecs_service_recover_redirect(struct ecs_service *s, bool on, struct ecs_err *e)
-{
-	int rc = ecs_rule_open(s, e);
-
-	if (rc == 0)
-		s->recover_redirect = on;
-	return rc;
-}
-
-bool ecs_service_redirects_recovered(const struct ecs_service *s)
-{
-	return s->recover_redirect;
-}
-
-int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e)
-{
-	int rc = ecs_rule_open(s, e);
-
-	if (rc == 0)
-		s->recover_p2p = on;
-	return rc;
+	return s->recover >> what & 1;
 }

@@ -234,18 +234,17 @@ int ecs_service_host_line(struct ecs_service *s, const char *pool, bool no, cons
                           const char *b, struct ecs_err *e);
 int ecs_service_port_line(struct ecs_service *s, const char *map, bool no, const char *a,
                           const char *b, struct ecs_err *e);
-/** `flow-recovery p2p`: rules on file-sharing applications can be eligible; default: they are not. */
-int ecs_service_recover_p2p(struct ecs_service *s, bool on, struct ecs_err *e);
-/** `flow-recovery edr`: EDRs of recovered flows tell of the whole flow; default: they do not. */
-int ecs_service_recover_edr(struct ecs_service *s, bool on, struct ecs_err *e);
-/** `flow-recovery parent-child`: which flow is the parent of another is recovered; default: it is not. */
-int ecs_service_recover_parents(struct ecs_service *s, bool on, struct ecs_err *e);
-bool ecs_service_parents_kept(const struct ecs_service *s);
-bool ecs_service_edr_whole(const struct ecs_service *s);
-/** `flow-recovery redirect`: requests of recovered flows are redirected by what they match; default: they
- *  are not. */
-int ecs_service_recover_redirect(struct ecs_service *s, bool on, struct ecs_err *e);
-bool ecs_service_redirects_recovered(const struct ecs_service *s);
+
+/** The switches of recover.def: `flow-recovery <word>`. */
+enum ecs_recover {
+#define ECS_RECOVER(sym, word, always, help) ECS_RECOVER_##sym,
+#include "ecs/rule/recover.def"
+#undef ECS_RECOVER
+	ECS_RECOVER__N
+};
+
+int ecs_service_recover(struct ecs_service *s, enum ecs_recover what, bool on, struct ecs_err *e);
+bool ecs_service_keeps(const struct ecs_service *s, enum ecs_recover what);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
 /** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);

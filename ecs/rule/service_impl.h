@@ -334,14 +334,11 @@ struct ecs_service {
 	uint32_t l4_flows;           /**< 0: no limit */
 	uint32_t lifetimes[ECS_LIFETIMES]; /**< seconds at which the buckets begin */
 	uint32_t sync_icsr_s, sync_sr_s; /**< 0: each second */
-	bool recover_p2p;            /**< flow-recovery p2p */
+	uint32_t recover;            /**< bit of each enum ecs_recover that is on */
 	struct {
 		char path[ECS_DB_FILE_MAX + 1]; /* empty: none */
 		struct ecs_db *db;              /* NULL: not read */
 	} db[ECS_DB__N];
-	bool recover_edr;            /**< flow-recovery edr */
-	bool recover_parents;        /**< flow-recovery parent-child */
-	bool recover_redirect;       /**< flow-recovery redirect */
 	/* made at commit */
 	uint64_t digest;
 	struct ecs_line *lines;

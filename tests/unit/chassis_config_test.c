@@ -310,6 +310,7 @@ static void test_good_lines(void)
 		{TA, "exit\nflow-kpi lifetime-buckets 0 1 2592000"},
 		{ACS, "flow-recovery redirect"}, {ACS, "flow-recovery redirect\nno flow-recovery redirect"},
 		{ACS, "flow-recovery redirect\ndefault flow-recovery redirect"},
+		{ACS, "flow-recovery content-filtering\nflow-recovery parent-child\nno flow-recovery parent-child"},
 		{ACS, "flow-recovery p2p\nflow-recovery edr\nflow-recovery redirect\nno flow-recovery edr"},
 		{CONF, "bulkstats collection\nbulkstat mode\ndirectory \"/var/a b\"\nsample-interval 999999\ntransfer-interval 1\nexit"},
 		{CONF, "license key-file /k\nbulkstats mode\nfile 4\nheader format \"a b %date%\\n\"\nfooter format %%\n"

@@ -427,6 +427,99 @@ static void test_ends(void)
 
 /* --- tethering ----------------------------------------------------------------------------------- */
 
+static struct ecs_flow *flow(struct rig *r, const char *ue, uint16_t sport, uint8_t proto, uint16_t port)
+{
+	struct ecs_flow_key k = {.subscriber = addr(ue), .server = addr(strchr(ue, ':') ? SERVER6 : SERVER),
+	                         .subscriber_port = sport, .server_port = port, .proto = proto};
+	struct ecs_flow *f = ecs_flow_find(r->e->flows, &k);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	return f;
+}
+
+/* A connection that has had a request, on a chassis that has just taken over; @p on: with the switch. */
+static struct conn taken_over(struct rig *r, const char *more, uint16_t dport, bool on)
+{
+	struct conn c;
+	char text[4096];
+
+	snprintf(text, sizeof(text), "%s%s", more, on ? "flow-recovery content-filtering\n" : "");
+	start(r, text);
+	c = opened(r, 2000, dport);
+	CU_ASSERT_EQUAL(get(&c, "kept.test", "/"), seen.n ? ECS_DROP : ECS_FORWARD);
+	if (seen.n)
+		rate(r, 0, ECS_RATED_ALLOW, NULL);
+	ecs_flow_slot(r->e, flow(r, UE, 2000, 6, dport), true);
+	flow(r, UE, 2000, 6, dport)->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
+	ecs_engine_active(r->e, false, r->now);
+	ecs_engine_active(r->e, true, r->now);
+	memset(&r->c, 0, sizeof(r->c));
+	memset(&seen, 0, sizeof(seen));
+	return c;
+}
+
+/* Requests of recovered flows are allowed, with the switch they are judged as others. */
+static void test_lists_recovered(void)
+{
+	static const char *const hosts[] = {"games.test", "black.test", "end.test", "drop.test"};
+
+	for (unsigned i = 0; i < 8; i++) {
+		bool on = i & 1;
+		struct rig r;
+		struct conn c = taken_over(&r, STATIC, 81, on);
+
+		CU_ASSERT_EQUAL(forward(&c, ECS_UPLINK, ACK, "of a body"), ECS_FORWARD);
+		CU_ASSERT_EQUAL(get(&c, "plain.test", "/"), ECS_FORWARD);
+		CU_ASSERT_EQUAL(get(&c, hosts[i / 2], "/"), on ? ECS_DROP : ECS_FORWARD);
+		CU_ASSERT_EQUAL(r.c.cf_recovered, on ? 0 : 2);
+		CU_ASSERT_EQUAL(r.c.blacklist_recovered, on ? 0 : 2);
+		CU_ASSERT_EQUAL(r.c.cf_stopped, on && i / 2 != 1);
+		CU_ASSERT_EQUAL(r.c.blacklist_hits, on && i / 2 == 1);
+		CU_ASSERT_EQUAL(strstr(seen.reply, "Location: http://p.test/\r\n") != NULL, i == 1);
+		/* what is dropped stays dropped */
+		CU_ASSERT_EQUAL(get(&c, "plain.test", "/"), i == 1 || i == 7 ? ECS_DROP : ECS_FORWARD);
+		end(&r);
+	}
+}
+
+/* A header that goes on in another packet is not waited for: allowed, and counted. */
+static void test_parts_recovered(void)
+{
+	struct rig r;
+	struct conn c = taken_over(&r, STATIC, 81, true);
+
+	CU_ASSERT_EQUAL(forward(&c, ECS_UPLINK, ACK, "GET / HTTP/1.1\r\nHost: games"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(r.c.cf_recovered, 1);
+	CU_ASSERT_EQUAL(forward(&c, ECS_UPLINK, ACK, ".test\r\n\r\n"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(get(&c, "games.test", "/"), ECS_DROP);
+	CU_ASSERT_EQUAL(r.c.cf_recovered, 1);
+	end(&r);
+}
+
+static void test_rated_recovered(void)
+{
+	struct rig r;
+	struct conn c = taken_over(&r, GROUP, 80, false);
+
+	CU_ASSERT_EQUAL(get(&c, "a.test", "/x"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(seen.n, 0);
+	CU_ASSERT_EQUAL(r.c.icap_recovered, 1);
+	end(&r);
+	c = taken_over(&r, GROUP, 80, true);
+	CU_ASSERT_EQUAL(get(&c, "a.test", "/x"), ECS_DROP);
+	CU_ASSERT_EQUAL(forward(&c, ECS_UPLINK, ACK, "behind"), ECS_DROP);
+	CU_ASSERT_EQUAL_FATAL(seen.n, 1);
+	CU_ASSERT_STRING_EQUAL(seen.uri[0], "/x");
+	CU_ASSERT_EQUAL(r.c.icap_recovered, 0);
+	rate(&r, 0, ECS_RATED_ALLOW, NULL);
+	CU_ASSERT_EQUAL(seen.released, 2);
+	CU_ASSERT_STRING_EQUAL(seen.out, "GET /x HTTP/1.1\r\nHost: a.test\r\n\r\nbehind");
+	CU_ASSERT_EQUAL(get(&c, "b.test", "/y"), ECS_DROP);
+	rate(&r, 1, ECS_RATED_DENY, "http://w.test/");
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.reply, "Location: http://w.test/\r\n"));
+	end(&r);
+}
+
 static void with_ttl(struct rig *r, const char *ue, uint16_t sport, uint8_t ttl, enum ecs_dir dir)
 {
 	bool up = dir == ECS_UPLINK, v6 = strchr(ue, ':') != NULL;
@@ -438,16 +531,6 @@ static void with_ttl(struct rig *r, const char *ue, uint16_t sport, uint8_t ttl,
 
 	b[v6 ? 7 : 8] = ttl;
 	CU_ASSERT_EQUAL(ecs_engine_packet(r->e, b, n, dir, 0, r->now), ECS_FORWARD);
-}
-
-static struct ecs_flow *flow(struct rig *r, const char *ue, uint16_t sport, uint8_t proto, uint16_t port)
-{
-	struct ecs_flow_key k = {.subscriber = addr(ue), .server = addr(strchr(ue, ':') ? SERVER6 : SERVER),
-	                         .subscriber_port = sport, .server_port = port, .proto = proto};
-	struct ecs_flow *f = ecs_flow_find(r->e->flows, &k);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	return f;
 }
 
 #define TTL(more) " tethering-detection ip-ttl value 63\n tethering-detection ip-ttl value 127\n" more "#exit\n"
@@ -554,6 +637,9 @@ CU_TestInfo ecs_content_tests[] = {
 	{"two requests, two verdicts", test_two},
 	{"what can be held", test_bounds},
 	{"flows that wait end", test_ends},
+	{"lists, of recovered flows", test_lists_recovered},
+	{"a request in parts, of a recovered flow", test_parts_recovered},
+	{"verdicts, of recovered flows", test_rated_recovered},
 	{"tethering by TTL", test_ttl},
 	{"tethering of recovered flows", test_ttl_recovered},
 	{"tethering by SYN", test_syn},

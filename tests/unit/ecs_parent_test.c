@@ -251,7 +251,7 @@ static void recovered(const char *text, bool keeps)
 	struct conn c, m;
 
 	start(&r, text);
-	CU_ASSERT_EQUAL(ecs_service_parents_kept(r.svc), keeps);
+	CU_ASSERT_EQUAL(ecs_service_keeps(r.svc, ECS_RECOVER_PARENT_CHILD), keeps);
 	c = tcp(&r, 2000, 554);
 	handshake(&c);
 	set_up(&c, 4000, 6000, "");

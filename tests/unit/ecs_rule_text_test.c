@@ -108,6 +108,20 @@ static int open_mode(struct reader *r, enum mode mode, bool no, int rc)
 	return rc;
 }
 
+static int recover(struct reader *r, bool no)
+{
+	static const char *const words[] = {
+#define ECS_RECOVER(sym, word, always, help) word,
+#include "ecs/rule/recover.def"
+#undef ECS_RECOVER
+	};
+
+	for (unsigned i = 0; i < ECS_RECOVER__N; i++)
+		if (word(r, 1, words[i]))
+			return ecs_service_recover(r->s, i, !no, r->e);
+	return SRP_EINVAL;
+}
+
 static int at_top(struct reader *r, bool no)
 {
 	struct ecs_timeouts *t = ecs_service_timeouts(r->s);
@@ -122,10 +136,7 @@ static int at_top(struct reader *r, bool no)
 	if (word(r, 0, "port-map"))
 		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
 	if (word(r, 0, "flow-recovery"))
-		return word(r, 1, "edr")        ? ecs_service_recover_edr(r->s, !no, r->e)
-		       : word(r, 1, "p2p")      ? ecs_service_recover_p2p(r->s, !no, r->e)
-		       : word(r, 1, "redirect") ? ecs_service_recover_redirect(r->s, !no, r->e)
-		                                : ecs_service_recover_parents(r->s, !no, r->e);
+		return recover(r, no);
 	if (word(r, 0, "group-of-ruledefs"))
 		return open_mode(r, GROUP, no, ecs_service_group(r->s, x, no, r->e));
 	if (word(r, 0, "rulebase"))
