@@ -442,11 +442,6 @@ void ecs_flow_release(struct ecs_engine *e, struct ecs_flow *f, bool even_open, 
 	ecs_flow_verdict(e, f, ECS_REF_NONE, ECS_REF_NONE, now);
 }
 
-static enum ecs_dir first_dir(const struct ecs_flow *f)
-{
-	return f->flags & ECS_FLOW_F_FIRST_UP ? ECS_UPLINK : ECS_DOWNLINK;
-}
-
 /* The rule that a direction of a flow has lost, or has under another ref. */
 static uint16_t renewed(struct ecs_engine *e, const struct ecs_flow *f, uint16_t ref,
                         enum ecs_dir dir, struct srp_time now, bool *lost)
@@ -486,7 +481,7 @@ static struct ecs_dynrule *better(struct ecs_engine *e, const struct ecs_flow *f
 
 static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
-	enum ecs_dir first = first_dir(f), other = first == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK;
+	enum ecs_dir first = ecs_flow_first_dir(f), other = first == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK;
 	bool keeps = ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH) && !f->released;
 	bool lost = false, lost_back = false;
 	uint16_t ref = renewed(e, f, f->ref, first, now, &lost);

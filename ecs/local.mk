@@ -21,7 +21,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/ledger.c	%D%/ledger.h	\
 	%D%/names.c	%D%/names.h	\
 	%D%/packet.c	%D%/packet.h	\
-	%D%/path.c	%D%/path.h	\
+	%D%/classify.c	%D%/inspect.c	%D%/path.c	%D%/path.h	\
 	%D%/police.c	%D%/police.h	%D%/kind_police.c	\
 	%D%/parent.c	%D%/parent.h	\
 	%D%/pool.c	%D%/pool.h	\
