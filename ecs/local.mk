@@ -34,7 +34,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/again.c	%D%/redirect.c	%D%/redirect.h	\
 	%D%/response.c	%D%/response.h	\
 	%D%/rtsp.c	%D%/rtsp.h	\
-	%D%/session.c	%D%/session.h	\
+	%D%/session.c	%D%/session.h	%D%/session_table.c	\
 	%D%/shift.c			\
 	%D%/stream.c	%D%/stream.h	\
 	%D%/tcp.c	%D%/tcp.h	\
@@ -45,7 +45,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/wheel.c	%D%/wheel.h	\
 	%D%/xheader.c			\
 	%D%/kind.c	%D%/kind.h	\
-	%D%/bearer.c	%D%/dynamic.c	%D%/dynamic.h	\
+	%D%/bearer.c	%D%/dynamic.c	%D%/dynamic.h	%D%/rejudge.c	\
 	%D%/kind_dynamic.c	%D%/sdf.c	%D%/sdf.h	\
 	%D%/kind_call.c	%D%/kind_flow.c	%D%/kind_rules.c	\
 	%D%/kind_session.c	%D%/kind_usage.c	\
