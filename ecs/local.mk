@@ -90,6 +90,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/lint_content.c		\
 	%D%/rule/content.c	%D%/rule/content.h	\
 	%D%/rule/db.c	%D%/rule/db.h	\
+	%D%/rule/value.c	%D%/rule/value.h	\
 	%D%/rule/trigger.c	%D%/rule/trigger.def	%D%/rule/trigger.h	\
 	%D%/rule/view.c
 ECS_LIBS = %D%/libecs.a $(SRP_LIBS) $(HS_LIBS) $(NDPI_LIBS)

@@ -454,7 +454,7 @@ bool ecs_hosts_has(const struct pool *p, const struct ecs_addr *a, bool v4);
 /** A port as a span has it. */
 struct ecs_addr ecs_port_addr(uint16_t port);
 /** Reads the two values of an address (A or A/len, or A and @p b) or a port, to canonical texts (at
- *  least VALUE_MAX + 1 bytes each) and the span (ruledef.c). */
+ *  least VALUE_MAX + 1 bytes each) and the span (value.c). */
 int ecs_span_read(bool port, const char *a, const char *b, struct span *out, char *ta, char *tb,
                   struct ecs_err *e);
 
