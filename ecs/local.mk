@@ -55,7 +55,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\
 	%D%/rule/action_own.c	%D%/rule/action_own.h	\
 	%D%/rule/action_qos.c		\
-	%D%/rule/base_own.c		\
+	%D%/rule/base.c	%D%/rule/base_content.c	\
+	%D%/rule/base_own.c	%D%/rule/base_own.h	%D%/rule/base_records.c	\
 	%D%/rule/compile.c		\
 	%D%/rule/digest.c		\
 	%D%/rule/eligible.c		\

@@ -487,7 +487,7 @@ void ecs_rulebase_print(const struct ecs_rulebase_conf *c, void (*put)(void *arg
 void ecs_rulebase_print_lists(const struct rulebase *rb, void (*put)(void *arg, const char *line),
                               void *arg);
 void ecs_rulebase_free_lists(struct rulebase *rb);
-/** The commands of rulebase.def (base_own.c). */
+/** The commands of rulebase.def (base.c). */
 void ecs_rulebase_init(struct ecs_rulebase_conf *c);
 int ecs_rulebase_set(struct ecs_rulebase_conf *c, enum ecs_form form, const char *const *w,
                      size_t n, struct ecs_err *e);
