@@ -10,8 +10,6 @@
 #include "srp/err.h"
 #include "srp/hash.h"
 
-#define DEFAULT_BEARER 5u
-#define BEARER_LAST    15u
 #define QCI_MAX        254u /* 255 is reserved (TS 29.212) */
 #define ARP_MAX        15u
 #define ID_MAX         2147483647u
@@ -50,7 +48,7 @@ int ecs_dyn_check(const struct ecs_dyn_spec *spec)
 		return SRP_EINVAL;
 	if (spec->status >= ECS_STATUS__N || !qos_ok(&spec->qos) || spec->content_id > ID_MAX ||
 	    spec->rating_group > ID_MAX || spec->service_id > ID_MAX ||
-	    (spec->bearer && (spec->bearer < DEFAULT_BEARER || spec->bearer > BEARER_LAST)))
+	    (spec->bearer && (spec->bearer < ECS_BEARER_DEFAULT || spec->bearer > ECS_BEARER_LAST)))
 		return SRP_ERANGE;
 	if (spec->predefined)
 		return spec->filters.n || spec->precedence || spec->content_id ||
@@ -293,7 +291,7 @@ uint8_t ecs_dyn_bearer(const struct ecs_session *s, const struct ecs_dynrule *d)
 		if (b && is.qci == q->qci && (!q->arp || is.arp == q->arp))
 			return b->id;
 	}
-	return DEFAULT_BEARER;
+	return ECS_BEARER_DEFAULT;
 }
 
 /* The packet filters of activated rules, on the bearers that these are bound to. */
@@ -306,7 +304,7 @@ static uint8_t rules_bearer(const struct ecs_session *s, const struct ecs_flow_k
 		const struct ecs_dynrule *d = at(l);
 		uint8_t bound = d->spec.predefined && d->ntft ? ecs_dyn_bearer(s, d) : 0;
 
-		for (unsigned n = 0; bound > DEFAULT_BEARER && n < d->ntft; n++) {
+		for (unsigned n = 0; bound > ECS_BEARER_DEFAULT && n < d->ntft; n++) {
 			const struct ecs_packet_filter *f = d->tft[n];
 			unsigned order = f->priority < 0 ? FILTER_LAST : (unsigned)f->priority;
 

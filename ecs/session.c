@@ -13,8 +13,6 @@
 #include "ecs/tally.h"
 
 #define DEFAULT_RULEBASE "default" /* serves subscribers without one */
-#define DEFAULT_BEARER   5u
-#define BEARER_LAST      15u
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -120,7 +118,7 @@ static struct ecs_session *session_new(struct ecs_engine *e, const struct ecs_se
 
 static void connect_line(struct ecs_session *s)
 {
-	struct ecs_bearer *b = ecs_session_bearer(s, DEFAULT_BEARER, true);
+	struct ecs_bearer *b = ecs_session_bearer(s, ECS_BEARER_DEFAULT, true);
 
 	b->qci = s->spec.qci;
 	b->arp = s->spec.arp;
@@ -376,7 +374,7 @@ void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t se
 /* Few sessions have dedicated bearers: places for them are made with the first. */
 static struct ecs_bearer *free_place(struct ecs_session *s, uint8_t id)
 {
-	if (id == DEFAULT_BEARER)
+	if (id == ECS_BEARER_DEFAULT)
 		return &s->first;
 	if (!s->dedicated)
 		s->dedicated = calloc(ECS_BEARERS_MAX - 1, sizeof(*s->dedicated));
@@ -390,7 +388,7 @@ struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool ma
 {
 	struct ecs_bearer *b;
 
-	if (id < DEFAULT_BEARER || id > BEARER_LAST)
+	if (id < ECS_BEARER_DEFAULT || id > ECS_BEARER_LAST)
 		return NULL;
 	for (unsigned i = 0; i < (s->dedicated ? ECS_BEARERS_MAX : 1u); i++)
 		if ((b = ecs_session_bearer_at(s, i)) != NULL && b->id == id)
