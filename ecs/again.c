@@ -40,7 +40,7 @@ static void look_redirect(struct ecs_engine *e, struct ecs_way *w, const struct 
 		ecs_post_request(e, w, l7);
 	if (w->pending)
 		return; /* what rules the call has is not known */
-	line = ecs_path_match(e, w, l7, &maybe);
+	line = ecs_classify_match(e, w, l7, &maybe);
 	a = ecs_redirect_of(e, line);
 	if (!a || maybe || ecs_redirect_lets(e, w, a))
 		return;

@@ -10,8 +10,6 @@
 #include "ecs/tally.h"
 #include "srp/err.h"
 
-#define DEFAULT_BEARER 5u
-#define BEARER_LAST    15u
 #define QCI_MAX        254u
 #define ARP_MAX        15u
 
@@ -30,7 +28,7 @@ const char *ecs_rat_text(uint8_t rat)
 
 struct ecs_bearer *ecs_session_add_bearer(struct ecs_engine *e, struct ecs_session *s, uint8_t id)
 {
-	bool dedicated = id != DEFAULT_BEARER;
+	bool dedicated = id != ECS_BEARER_DEFAULT;
 	struct ecs_bearer *b;
 
 	if (dedicated)
@@ -77,7 +75,7 @@ void ecs_session_end_bearer(struct ecs_engine *e, struct ecs_session *s, struct 
 	ecs_bearer_untft(b);
 	b->used = b->updated = false;
 	ecs_police_session(s);
-	if (b->id != DEFAULT_BEARER) {
+	if (b->id != ECS_BEARER_DEFAULT) {
 		s->ndedicated--;
 		ecs_call_step(e, s, ECS_CALL_EV_DEL_SUB_SESSION);
 	}
@@ -90,7 +88,7 @@ static int bearer_of(struct ecs_engine *e, uint32_t callid, uint8_t ebi, bool de
 {
 	if (!e->active)
 		return SRP_EROLE;
-	if (ebi < DEFAULT_BEARER + dedicated || ebi > BEARER_LAST)
+	if (ebi < ECS_BEARER_DEFAULT + dedicated || ebi > ECS_BEARER_LAST)
 		return SRP_ERANGE;
 	*out = ecs_session_find(e, callid);
 	return *out ? 0 : SRP_ENOSESS;
@@ -228,7 +226,7 @@ void ecs_bearer_gone(struct ecs_engine *e, struct ecs_session *s, uint8_t id, st
 		next = l->next;
 		if (f->bearer != id || !ecs_flow_adopt(e, f, now))
 			continue;
-		f->bearer = DEFAULT_BEARER;
+		f->bearer = ECS_BEARER_DEFAULT;
 		if ((s->pending & ECS_PENDING_HANDOFF) && s->rat == ECS_RAT_WLAN)
 			ecs_flow_release(e, f, true, now);
 		else
@@ -248,10 +246,10 @@ static void to_wlan(struct ecs_engine *e, struct ecs_session *s, struct srp_time
 		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
 
 		next = l->next;
-		if ((!f->moved && f->bearer == DEFAULT_BEARER) || !ecs_flow_adopt(e, f, now))
+		if ((!f->moved && f->bearer == ECS_BEARER_DEFAULT) || !ecs_flow_adopt(e, f, now))
 			continue;
 		f->moved = false;
-		f->bearer = DEFAULT_BEARER;
+		f->bearer = ECS_BEARER_DEFAULT;
 		ecs_flow_release(e, f, true, now);
 	}
 	for (unsigned i = 1; i < ECS_BEARERS_MAX; i++)
@@ -267,7 +265,7 @@ int ecs_session_handoff(struct ecs_engine *e, uint32_t callid, uint8_t rat, stru
 {
 	struct ecs_session *s;
 	uint8_t was;
-	int rc = bearer_of(e, callid, DEFAULT_BEARER, false, &s);
+	int rc = bearer_of(e, callid, ECS_BEARER_DEFAULT, false, &s);
 
 	if (rc == 0 && rat >= ECS_RAT__N)
 		rc = SRP_ERANGE;

@@ -130,7 +130,7 @@ void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
 		struct ecs_packet p = {.dir = (enum ecs_dir)d};
 		struct ecs_way w = {.p = &p, .s = f->session, .f = f, .now = f->last, .held = true,
 		                    .pkts = a->held_pkts[d], .bytes = a->held_bytes[d]};
-		bool first = (f->flags & ECS_FLOW_F_FIRST_UP ? ECS_UPLINK : ECS_DOWNLINK) == p.dir;
+		bool first = ecs_flow_first_dir(f) == p.dir;
 		const struct ecs_ruleref *r;
 
 		a->held_pkts[d] = a->held_bytes[d] = 0;

@@ -10,8 +10,6 @@
 #include "srp/err.h"
 #include "srp/hash.h"
 
-#define DEFAULT_BEARER 5u
-#define BEARER_LAST    15u
 #define QCI_MAX        254u /* 255 is reserved (TS 29.212) */
 #define ARP_MAX        15u
 #define ID_MAX         2147483647u
@@ -50,7 +48,7 @@ int ecs_dyn_check(const struct ecs_dyn_spec *spec)
 		return SRP_EINVAL;
 	if (spec->status >= ECS_STATUS__N || !qos_ok(&spec->qos) || spec->content_id > ID_MAX ||
 	    spec->rating_group > ID_MAX || spec->service_id > ID_MAX ||
-	    (spec->bearer && (spec->bearer < DEFAULT_BEARER || spec->bearer > BEARER_LAST)))
+	    (spec->bearer && (spec->bearer < ECS_BEARER_DEFAULT || spec->bearer > ECS_BEARER_LAST)))
 		return SRP_ERANGE;
 	if (spec->predefined)
 		return spec->filters.n || spec->precedence || spec->content_id ||
@@ -293,7 +291,7 @@ uint8_t ecs_dyn_bearer(const struct ecs_session *s, const struct ecs_dynrule *d)
 		if (b && is.qci == q->qci && (!q->arp || is.arp == q->arp))
 			return b->id;
 	}
-	return DEFAULT_BEARER;
+	return ECS_BEARER_DEFAULT;
 }
 
 /* The packet filters of activated rules, on the bearers that these are bound to. */
@@ -306,7 +304,7 @@ static uint8_t rules_bearer(const struct ecs_session *s, const struct ecs_flow_k
 		const struct ecs_dynrule *d = at(l);
 		uint8_t bound = d->spec.predefined && d->ntft ? ecs_dyn_bearer(s, d) : 0;
 
-		for (unsigned n = 0; bound > DEFAULT_BEARER && n < d->ntft; n++) {
+		for (unsigned n = 0; bound > ECS_BEARER_DEFAULT && n < d->ntft; n++) {
 			const struct ecs_packet_filter *f = d->tft[n];
 			unsigned order = f->priority < 0 ? FILTER_LAST : (unsigned)f->priority;
 
@@ -425,110 +423,6 @@ void ecs_dyn_drop(struct ecs_engine *e, struct ecs_dynrule *d, enum ecs_tell tel
 	unlink_rule(d);
 	ecs_dyn_resolve(e, d->session);
 	ecs_pool_put(&e->dyn_pool, d);
-}
-
-/* --- flows after a change --------------------------------------------------------------------- */
-
-void ecs_flow_release(struct ecs_engine *e, struct ecs_flow *f, bool even_open, struct srp_time now)
-{
-	bool keeps = ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH);
-
-	if (keeps || even_open || (f->flags & ECS_FLOW_F_FINAL)) {
-		f->released = true;
-		f->flags |= ECS_FLOW_F_L34;
-		f->flags &= (uint16_t) ~(ECS_FLOW_F_FINAL | ECS_FLOW_F_AGAIN | ECS_FLOW_F_FRESH);
-		ecs_flow_unanalyze(e, f);
-	}
-	ecs_flow_verdict(e, f, ECS_REF_NONE, ECS_REF_NONE, now);
-}
-
-static enum ecs_dir first_dir(const struct ecs_flow *f)
-{
-	return f->flags & ECS_FLOW_F_FIRST_UP ? ECS_UPLINK : ECS_DOWNLINK;
-}
-
-/* The rule that a direction of a flow has lost, or has under another ref. */
-static uint16_t renewed(struct ecs_engine *e, const struct ecs_flow *f, uint16_t ref,
-                        enum ecs_dir dir, struct srp_time now, bool *lost)
-{
-	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, ref);
-	struct ecs_session *s = f->session;
-	struct ecs_dynrule *d;
-
-	if (!r)
-		return ref;
-	if (!r->dynamic) {
-		*lost = r->line != ECS_LINE_NONE && !ecs_dyn_line_on(e, s, r->line);
-		return ref;
-	}
-	d = ecs_dyn_find(s, r->rule);
-	if (!d || d->spec.predefined || !ecs_sdfs_match(&d->spec.filters, &f->key, dir)) {
-		*lost = true;
-		return ref;
-	}
-	return ecs_dyn_ref(e, d, now);
-}
-
-/* The dynamic rule that a flow would begin with now in this direction, where it comes before what
- * the flow has. */
-static struct ecs_dynrule *better(struct ecs_engine *e, const struct ecs_flow *f, enum ecs_dir dir)
-{
-	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
-	struct ecs_session *s = f->session;
-	struct ecs_dynrule *d = ecs_dyn_match(s, &f->key, dir, ecs_tft_bearer(s, &f->key, dir, -1));
-
-	if (d && r && !r->dynamic && r->line != ECS_LINE_NONE &&
-	    !ecs_dyn_first(e, s) &&
-	    d->spec.precedence > ecs_service_line(e->conf.service, r->line)->priority)
-		return NULL;
-	return d;
-}
-
-static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
-{
-	enum ecs_dir first = first_dir(f), other = first == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK;
-	bool keeps = ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH) && !f->released;
-	bool lost = false, lost_back = false;
-	uint16_t ref = renewed(e, f, f->ref, first, now, &lost);
-	uint16_t back = f->back == f->ref ? ref : renewed(e, f, f->back, other, now, &lost_back);
-	struct ecs_dynrule *d;
-
-	if (lost || lost_back) {
-		ecs_flow_release(e, f, false, now);
-		return;
-	}
-	if (ref != f->ref || back != f->back)
-		ecs_flow_verdict(e, f, ref, back, now);
-	if (keeps || !(f->flags & ECS_FLOW_F_FINAL))
-		return;
-	d = better(e, f, first);
-	if (d && ecs_dyn_ref(e, d, now) != f->ref) {
-		struct ecs_dynrule *b = better(e, f, other);
-
-		ecs_flow_verdict(e, f, d->ref, b ? ecs_dyn_ref(e, b, now) : f->back, now);
-	} else if (!d && !f->analysis) {
-		const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
-
-		/* a line that was activated may come first: L3/L4 lines can be tried again */
-		if (!r || r->line == ECS_LINE_NONE ||
-		    ecs_service_line(e->conf.service, r->line)->l34) {
-			f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
-			ecs_recoverable_changed(e, f, now); /* its record says it */
-		}
-	}
-}
-
-void ecs_dyn_rejudge(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
-{
-	struct srp_list *l, *next;
-
-	for (l = s->flows.next; e->active && l != &s->flows; l = next) {
-		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
-
-		next = l->next;
-		if (ecs_flow_adopt(e, f, now))
-			rejudge(e, f, now);
-	}
 }
 
 /* --- the session interface -------------------------------------------------------------------- */

@@ -208,69 +208,94 @@ static const char *direction(const struct ecs_edr_in *in)
 	return in->f->flags & ECS_FLOW_F_FIRST_UP ? "FromMobile" : "ToMobile";
 }
 
-static void put_volume(struct out *o, enum ecs_attribute a, const struct ecs_edr_in *in)
+static const char *application(const struct ecs_flow *f)
+{
+	const char *name = f && f->app ? ecs_app_name(f->app) : NULL;
+
+	return name ? name : "";
+}
+
+static uint64_t volume(enum ecs_attribute a, const struct ecs_edr_in *in)
 {
 	switch (a) {
 #define X(sym, of)                                                                            \
 	case ECS_ATTR_##sym##_UP:                                                             \
-		put_num(o, in->of[0]);                                                        \
-		break;                                                                        \
+		return in->of[0];                                                             \
 	case ECS_ATTR_##sym##_DOWN:                                                           \
-		put_num(o, in->of[1]);                                                        \
-		break;
+		return in->of[1];
 	VOLUMES(X)
 #undef X
 	default:
-		put_num(o, in->charged[0] + in->charged[1]);
+		return in->charged[0] + in->charged[1];
 	}
 }
 
-static void put_time_of(struct out *o, const struct ecs_record_field *f,
-                        const struct ecs_edr_env *env, const struct ecs_edr_in *in)
-{
-	switch ((enum ecs_attribute)f->id) {
-	case ECS_ATTR_FLOW_START_TIME:
-		put_time(o, env, f, in->f ? in->f->created : in->first);
-		break;
-	case ECS_ATTR_FLOW_END_TIME:
-		put_time(o, env, f, in->f ? in->f->last : in->last);
-		break;
-	case ECS_ATTR_START_TIME:
-		put_time(o, env, f, in->first);
-		break;
-	default:
-		put_time(o, env, f, in->last);
-	}
-}
-
-/* Attributes of a flow that is there. */
-static bool put_of_flow(struct out *o, enum ecs_attribute a, const struct ecs_edr_in *in)
+static struct srp_time time_of(enum ecs_attribute a, const struct ecs_edr_in *in)
 {
 	switch (a) {
-	case ECS_ATTR_SUBSCRIBER_PORT:
-		if (in->f)
-			put_num(o, in->f->key.subscriber_port);
-		return true;
-	case ECS_ATTR_SERVER_PORT:
-		if (in->f)
-			put_num(o, in->f->key.server_port);
-		return true;
-	case ECS_ATTR_TRAFFIC_TYPE:
-		put_text(o, traffic(in->f));
-		return true;
-	case ECS_ATTR_VOIP_DURATION:
-		put_num(o, speaks(in->f) ? seconds(in->first, in->last) : 0);
-		return true;
-	case ECS_ATTR_P2P_PROTOCOL:
-		put_text(o, in->f && in->f->app && ecs_app_name(in->f->app)
-		                    ? ecs_app_name(in->f->app) : "");
-		return true;
-	case ECS_ATTR_FLOW_ID:
-		if (in->flow_id)
-			put_fmt(o, "%08" PRIx32 "-%" PRIu32, in->s->spec.callid, in->flow_id);
-		return true;
+	case ECS_ATTR_FLOW_START_TIME:
+		return in->f ? in->f->created : in->first;
+	case ECS_ATTR_FLOW_END_TIME:
+		return in->f ? in->f->last : in->last;
+	case ECS_ATTR_START_TIME:
+		return in->first;
 	default:
-		return false;
+		return in->last;
+	}
+}
+
+/* Attributes that are words; NULL: it is none of them. */
+static const char *text_of(enum ecs_attribute a, const struct ecs_edr_env *env,
+                           const struct ecs_edr_in *in)
+{
+	switch (a) {
+	case ECS_ATTR_CALLING:
+		return in->s->spec.imsi;
+	case ECS_ATTR_CALLED:
+		return in->s->spec.apn;
+	case ECS_ATTR_USER_NAME:
+		return in->s->spec.username;
+	case ECS_ATTR_RULEDEF:
+		return in->rule;
+	case ECS_ATTR_RULEBASE:
+		return in->s->spec.rulebase[0] ? in->s->spec.rulebase : "default";
+	case ECS_ATTR_ACTION:
+		return in->action;
+	case ECS_ATTR_DIRECTION:
+		return direction(in);
+	case ECS_ATTR_TRAFFIC_TYPE:
+		return traffic(in->f);
+	case ECS_ATTR_P2P_PROTOCOL:
+		return application(in->f);
+	case ECS_ATTR_NAS_ADDRESS:
+		return env->nas;
+	default:
+		return NULL;
+	}
+}
+
+/* Attributes that are numbers; of the others, volumes. */
+static uint64_t number_of(enum ecs_attribute a, const struct ecs_edr_in *in)
+{
+	switch (a) {
+	case ECS_ATTR_DURATION:
+		return seconds(in->first, in->last);
+	case ECS_ATTR_VOIP_DURATION:
+		return speaks(in->f) ? seconds(in->first, in->last) : 0;
+	case ECS_ATTR_CONTENT_ID:
+		return in->content_id;
+	case ECS_ATTR_RATING_GROUP:
+		return in->rating_group;
+	case ECS_ATTR_SERVICE_ID:
+		return in->service_id;
+	case ECS_ATTR_APP_PROTOCOL:
+		return app_protocol(in);
+	case ECS_ATTR_PARENT_PROTOCOL:
+		return in->child ? ECS_PROTO_RTSP : ECS_PROTO_UNKNOWN;
+	case ECS_ATTR_CLOSURE_REASON:
+		return in->why;
+	default:
+		return volume(a, in);
 	}
 }
 
@@ -278,66 +303,36 @@ static void put_attribute(struct out *o, const struct ecs_record_field *f,
                           const struct ecs_edr_env *env, const struct ecs_edr_in *in)
 {
 	enum ecs_attribute a = (enum ecs_attribute)f->id;
+	const char *text = text_of(a, env, in);
 
-	if (put_of_flow(o, a, in))
+	if (text) {
+		put_text(o, text);
 		return;
+	}
 	switch (a) {
 	case ECS_ATTR_START_TIME:
 	case ECS_ATTR_END_TIME:
 	case ECS_ATTR_FLOW_START_TIME:
 	case ECS_ATTR_FLOW_END_TIME:
-		put_time_of(o, f, env, in);
+		put_time(o, env, f, time_of(a, in));
 		break;
-	case ECS_ATTR_DURATION:
-		put_num(o, seconds(in->first, in->last));
+	case ECS_ATTR_SUBSCRIBER_PORT:
+		if (in->f)
+			put_num(o, in->f->key.subscriber_port);
 		break;
-	case ECS_ATTR_CALLING:
-		put_text(o, in->s->spec.imsi);
+	case ECS_ATTR_SERVER_PORT:
+		if (in->f)
+			put_num(o, in->f->key.server_port);
 		break;
-	case ECS_ATTR_CALLED:
-		put_text(o, in->s->spec.apn);
-		break;
-	case ECS_ATTR_USER_NAME:
-		put_text(o, in->s->spec.username);
-		break;
-	case ECS_ATTR_RULEDEF:
-		put_text(o, in->rule);
-		break;
-	case ECS_ATTR_RULEBASE:
-		put_text(o, in->s->spec.rulebase[0] ? in->s->spec.rulebase : "default");
-		break;
-	case ECS_ATTR_ACTION:
-		put_text(o, in->action);
-		break;
-	case ECS_ATTR_CONTENT_ID:
-		put_num(o, in->content_id);
-		break;
-	case ECS_ATTR_RATING_GROUP:
-		put_num(o, in->rating_group);
-		break;
-	case ECS_ATTR_SERVICE_ID:
-		put_num(o, in->service_id);
-		break;
-	case ECS_ATTR_APP_PROTOCOL:
-		put_num(o, app_protocol(in));
-		break;
-	case ECS_ATTR_PARENT_PROTOCOL:
-		put_num(o, in->child ? ECS_PROTO_RTSP : ECS_PROTO_UNKNOWN);
-		break;
-	case ECS_ATTR_DIRECTION:
-		put_text(o, direction(in));
-		break;
-	case ECS_ATTR_CLOSURE_REASON:
-		put_num(o, in->why);
-		break;
-	case ECS_ATTR_NAS_ADDRESS:
-		put_text(o, env->nas);
+	case ECS_ATTR_FLOW_ID:
+		if (in->flow_id)
+			put_fmt(o, "%08" PRIx32 "-%" PRIu32, in->s->spec.callid, in->flow_id);
 		break;
 	case ECS_ATTR_SEQUENCE:
 		put_char(o, ECS_RECORD_SEQ);
 		break;
 	default:
-		put_volume(o, a, in);
+		put_num(o, number_of(a, in));
 	}
 }
 
@@ -353,40 +348,37 @@ static void put_subscriber(struct out *o, const struct ecs_edr_in *in)
 		put_addr(o, &in->s->spec.v6);
 }
 
-static void put_said(struct out *o, enum ecs_variable v, const struct ecs_said *d)
+/* What analyzers have said; NULL: nothing, or a number. */
+static const char *said_of(enum ecs_variable v, const struct ecs_said *d)
 {
-	const char *method;
-
 	switch (v) {
 	case ECS_VAR_HTTP_HOST:
-		put_text(o, d->host);
-		break;
+		return d->host;
 	case ECS_VAR_HTTP_URL:
-		put_text(o, d->url);
-		break;
+		return d->url;
 	case ECS_VAR_HTTP_UA:
-		put_text(o, d->agent);
-		break;
+		return d->agent;
 	case ECS_VAR_HTTP_TYPE:
-		put_text(o, d->type);
-		break;
+		return d->type;
 	case ECS_VAR_HTTP_METHOD:
-		method = ecs_enum_text(ECS_F_HTTP_METHOD, d->method);
-		put_text(o, method ? method : "");
-		break;
-	case ECS_VAR_HTTP_REPLY:
-		if (d->code)
-			put_num(o, d->code);
-		break;
+		return ecs_enum_text(ECS_F_HTTP_METHOD, d->method);
 	case ECS_VAR_DNS_QUERY:
-		put_text(o, d->query);
-		break;
+		return d->query;
 	case ECS_VAR_TLS_SNI:
-		put_text(o, d->sni);
-		break;
+		return d->sni;
 	default:
-		break;
+		return NULL;
 	}
+}
+
+static void put_said(struct out *o, enum ecs_variable v, const struct ecs_said *d)
+{
+	const char *text = said_of(v, d);
+
+	if (text)
+		put_text(o, text);
+	else if (v == ECS_VAR_HTTP_REPLY && d->code)
+		put_num(o, d->code);
 }
 
 static void put_variable(struct out *o, enum ecs_variable v, const struct ecs_edr_in *in)

@@ -406,7 +406,7 @@ static void on_timer(void *owner, struct ecs_wheel_node *n, struct srp_time now)
 		ecs_session_make_ready(e, ECS_CONTAINER(n, struct ecs_session, ready), now);
 		break;
 	case ECS_TIMER_REORDER:
-		ecs_path_reorder(e, ECS_CONTAINER(n, struct ecs_analysis, wait), now);
+		ecs_inspect_late(e, ECS_CONTAINER(n, struct ecs_analysis, wait), now);
 		break;
 	case ECS_TIMER_PENDING:
 		ecs_session_pending_timeout(e, ECS_CONTAINER(n, struct ecs_session, pend), now);

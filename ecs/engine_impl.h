@@ -213,10 +213,6 @@ void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t se
  *  or the id is outside 5..15. */
 struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool make);
 
-/** A session of this call-id will be looked up. */
-void ecs_session_expect(const struct ecs_engine *e, uint32_t callid);
-/** The indexes of sessions; 0 or SRP_ENOMEM. */
-int ecs_sessions_init(struct ecs_engine *e);
 /** Authorises a session anew in the present service: looks up rulebase and scheme. */
 void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s);
 /** Notes a packet: idleness, and now and then UPDATE_CLPSTATS. */
@@ -224,6 +220,21 @@ void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp
 /** The timers of a session have run out. */
 void ecs_session_idle(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 void ecs_session_pending_timeout(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+
+/* --- sessions by call-id and address (session_table.c) ---------------------------------------- */
+
+/** The indexes of sessions; 0 or SRP_ENOMEM. */
+int ecs_sessions_init(struct ecs_engine *e);
+/** A session of this call-id will be looked up. */
+void ecs_session_expect(const struct ecs_engine *e, uint32_t callid);
+/** Whether a session other than @p self (may be NULL) holds an address of @p spec. */
+bool ecs_session_held(struct ecs_engine *e, const struct ecs_session_spec *spec,
+                      const struct ecs_session *self);
+/** Enters a session by its call-id, by its addresses, which nobody holds; and takes it out. */
+void ecs_session_link(struct ecs_engine *e, struct ecs_session *s);
+void ecs_session_unlink(struct ecs_engine *e, struct ecs_session *s);
+void ecs_session_link_addrs(struct ecs_engine *e, struct ecs_session *s);
+void ecs_session_unlink_addrs(struct ecs_engine *e, struct ecs_session *s);
 
 /* --- flows (flow_table.c, flow.c) ------------------------------------------------------------- */
 

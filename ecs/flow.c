@@ -17,7 +17,6 @@
 #define PROTO_UDP    17u
 #define PROTO_ICMPV6 58u
 #define BOTH_FINS (ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN)
-#define DEFAULT_BEARER 5u
 
 bool ecs_flow_recovered(const struct ecs_engine *e, const struct ecs_flow *f)
 {
@@ -63,7 +62,7 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
 	f->created = f->last = now;
 	f->id = id;
 	f->ref = f->back = ECS_REF_NONE;
-	f->bearer = DEFAULT_BEARER;
+	f->bearer = ECS_BEARER_DEFAULT;
 	f->gen = e->gen;
 	err = ecs_flow_insert(e->flows, f);
 	if (err) {

@@ -86,6 +86,16 @@ struct ecs_flow {
 	bool moved;    /**< its bearer went during a control transaction */
 };
 
+static inline enum ecs_dir ecs_flow_first_dir(const struct ecs_flow *f)
+{
+	return f->flags & ECS_FLOW_F_FIRST_UP ? ECS_UPLINK : ECS_DOWNLINK;
+}
+
+static inline enum ecs_dir ecs_flow_opener_dir(const struct ecs_flow *f)
+{
+	return f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK : ECS_DOWNLINK;
+}
+
 struct ecs_flow_table;
 
 struct ecs_flow_table *ecs_flow_table_new(size_t expected, uint64_t seed);

@@ -1,7 +1,10 @@
 #include "config.h"
 #include "ecs/kind.h"
 
+#include <stddef.h>
 #include <string.h>
+
+#include "ecs/call.h"
 
 uint64_t ecs_kind_age(const struct srp_ckpt_ctx *ctx, struct srp_time from)
 {
@@ -46,14 +49,41 @@ int ecs_kind_session(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *
 	return 0;
 }
 
+struct ecs_bearer *ecs_kind_bearer_of(const struct srp_ckpt_ctx *ctx,
+                                      const struct srp_ckpt_key *key)
+{
+	struct ecs_session *s;
+
+	if (key->k[1] > ECS_BEARER_LAST || ecs_kind_session(ctx, key, &s) != 0)
+		return NULL;
+	return ecs_session_bearer(s, (uint8_t)key->k[1], false);
+}
+
 bool ecs_kind_covered(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx)
 {
 	return s->ready_for_recovery || ctx->replica == SRP_REPLICA_SR;
 }
 
-enum srp_gate ecs_kind_gate(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx)
+/* The session that an object belongs to: the full checkpoint is what has no parent. */
+static struct ecs_session *session_of(const struct srp_ckpt_obj *o)
 {
-	return ecs_kind_covered(s, ctx) ? SRP_GATE_OPEN : SRP_GATE_NOT_READY;
+	while (o->kind->parent)
+		o = o->kind->parent(o);
+	return (struct ecs_session *)((uintptr_t)o - offsetof(struct ecs_session, full));
+}
+
+enum srp_gate ecs_kind_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
+{
+	return ecs_kind_covered(session_of(o), ctx) ? SRP_GATE_OPEN : SRP_GATE_NOT_READY;
+}
+
+void ecs_kind_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                     const struct srp_ckpt_pass *p)
+{
+	if (o)
+		ecs_call_passed(session_of(o), ECS_CALL_MICRO, p);
+	else
+		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
 }
 
 static bool resolves(struct ecs_engine *e, const struct ecs_flow *f)
@@ -124,39 +154,74 @@ void ecs_kind_set_ages(struct ecs_engine *e, struct ecs_session *s, struct srp_t
 	ecs_wheel_arm(e->wheel, &s->idle, limit > idle ? limit - idle : 0);
 }
 
+/* Tells fn() of an object, unless it is one that is not told of; other than 0: enough. */
+static int visit(struct srp_ckpt_obj *o, bool (*told)(const struct srp_ckpt_obj *o),
+                 srp_ckpt_walk_fn *fn, void *arg)
+{
+	return told && !told(o) ? 0 : fn(o, arg);
+}
+
+/* The first session, from @p l on, that the replica holds; NULL: there is none. What is found may go
+ * away while it is visited: @p l is behind it. */
+static struct ecs_session *next_covered(const struct srp_ckpt_ctx *ctx, struct srp_list **l)
+{
+	struct ecs_engine *e = ctx->owner;
+
+	while (*l != &e->all) {
+		struct ecs_session *s = ECS_CONTAINER(*l, struct ecs_session, all);
+
+		*l = (*l)->next;
+		if (ecs_kind_covered(s, ctx))
+			return s;
+	}
+	return NULL;
+}
+
 void ecs_kind_walk(const struct srp_ckpt_ctx *ctx, size_t member, srp_ckpt_walk_fn *fn, void *arg)
 {
 	struct ecs_engine *e = ctx->owner;
-	struct srp_list *l, *next;
+	struct srp_list *l = e->all.next;
+	struct ecs_session *s;
 
-	for (l = e->all.next; l != &e->all; l = next) {
-		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
-
-		next = l->next;
-		if (!ecs_kind_covered(s, ctx))
-			continue;
+	while ((s = next_covered(ctx, &l)) != NULL)
 		if (fn((struct srp_ckpt_obj *)(void *)((char *)s + member), arg) != 0)
 			return;
-	}
 }
 
-void ecs_kind_walk_list(const struct srp_ckpt_ctx *ctx, size_t list, size_t link, size_t member,
+void ecs_kind_walk_list(const struct srp_ckpt_ctx *ctx, const struct ecs_kind_list *of,
                         srp_ckpt_walk_fn *fn, void *arg)
 {
 	struct ecs_engine *e = ctx->owner;
-	struct srp_list *ls, *ns, *head, *l, *next;
+	struct srp_list *ls = e->all.next, *head, *l, *next;
+	struct ecs_session *s;
 
-	for (ls = e->all.next; ls != &e->all; ls = ns) {
-		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
-
-		ns = ls->next;
-		if (!ecs_kind_covered(s, ctx))
-			continue;
-		head = (struct srp_list *)(void *)((char *)s + list);
+	while ((s = next_covered(ctx, &ls)) != NULL) {
+		head = (struct srp_list *)(void *)((char *)s + of->list);
 		for (l = head->next; l != head; l = next) {
+			char *element = (char *)l - of->link;
+
 			next = l->next;
-			if (fn((struct srp_ckpt_obj *)(void *)((char *)l - link + member), arg) != 0)
+			if (visit((struct srp_ckpt_obj *)(void *)(element + of->member), of->told, fn,
+			          arg) != 0)
 				return;
 		}
 	}
+}
+
+void ecs_kind_walk_bearers(const struct srp_ckpt_ctx *ctx, size_t member,
+                           bool (*told)(const struct srp_ckpt_obj *o), srp_ckpt_walk_fn *fn,
+                           void *arg)
+{
+	struct ecs_engine *e = ctx->owner;
+	struct srp_list *l = e->all.next;
+	struct ecs_session *s;
+
+	while ((s = next_covered(ctx, &l)) != NULL)
+		for (unsigned i = 0; i < ECS_BEARERS_MAX; i++) {
+			struct ecs_bearer *b = ecs_session_bearer_at(s, i);
+
+			if (b && visit((struct srp_ckpt_obj *)(void *)((char *)b + member), told, fn,
+			               arg) != 0)
+				return;
+		}
 }

@@ -25,8 +25,15 @@ void ecs_kind_read_name(struct srp_mp_r *r, char *out, size_t cap, bool empty);
 /** The session of a key whose first part is a call-id; SRP_ERANGE or SRP_ENOSESS. */
 int ecs_kind_session(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                      struct ecs_session **out);
-/** SRP_GATE_NOT_READY while the session is too young. */
-enum srp_gate ecs_kind_gate(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx);
+/** The bearer of a key of call-id and bearer; NULL: it is not there. */
+struct ecs_bearer *ecs_kind_bearer_of(const struct srp_ckpt_ctx *ctx,
+                                      const struct srp_ckpt_key *key);
+/** As srp_ckpt_kind.gate, of what belongs to a session: SRP_GATE_NOT_READY while that is too
+ *  young. */
+enum srp_gate ecs_kind_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx);
+/** As srp_ckpt_kind.passed, of the same: counted with the micro checkpoints of its call. */
+void ecs_kind_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                     const struct srp_ckpt_pass *p);
 /** False while the replica does not hold what is of this session: the peer chassis gets it when it is old
  *  enough, the mirror on this one from the start. */
 bool ecs_kind_covered(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx);
@@ -43,10 +50,19 @@ void ecs_kind_set_ages(struct ecs_engine *e, struct ecs_session *s, struct srp_t
                        uint64_t age_ms, uint64_t idle);
 /** Visits the object at offset @p member of each session that is ready for recovery. */
 void ecs_kind_walk(const struct srp_ckpt_ctx *ctx, size_t member, srp_ckpt_walk_fn *fn, void *arg);
-/** The same of each element of a list of those sessions: @p list is the offset of its head in a session,
- *  @p link that of its link in an element, @p member that of the object. */
-void ecs_kind_walk_list(const struct srp_ckpt_ctx *ctx, size_t list, size_t link, size_t member,
+/** A list of sessions: offsets of its head in a session, of the link in an element, of the object in
+ *  an element; and which objects of it are told of, NULL: all. */
+struct ecs_kind_list {
+	size_t list, link, member;
+	bool (*told)(const struct srp_ckpt_obj *o);
+};
+/** The same of the elements of a list of those sessions. */
+void ecs_kind_walk_list(const struct srp_ckpt_ctx *ctx, const struct ecs_kind_list *of,
                         srp_ckpt_walk_fn *fn, void *arg);
+/** The same of their bearers: @p member is the offset of the object in a bearer, @p told as above. */
+void ecs_kind_walk_bearers(const struct srp_ckpt_ctx *ctx, size_t member,
+                           bool (*told)(const struct srp_ckpt_obj *o), srp_ckpt_walk_fn *fn,
+                           void *arg);
 /** True when the flow's subscriber address is one of the session's. */
 bool ecs_kind_owns(const struct ecs_session *s, const struct ecs_addr *a);
 

@@ -6,9 +6,6 @@
 #include "ecs/call.h"
 #include "ecs/kind.h"
 
-#define BEARER_FIRST 5u  /* EPS bearer identities; the first is the default bearer */
-#define BEARER_LAST  15u
-
 #define IDS_AT_ONCE 64u
 
 #define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5 + 1 + 1 + 5 * ECS_REDIRECTED_MAX)
@@ -49,11 +46,6 @@ static struct srp_ckpt_obj *full_of(const struct ecs_session *s)
 static struct srp_ckpt_obj *call_parent(const struct srp_ckpt_obj *o)
 {
 	return full_of(of_call(o));
-}
-
-static enum srp_gate call_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of_call(o), ctx);
 }
 
 static int call_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -160,11 +152,6 @@ static struct srp_ckpt_obj *bearer_parent(const struct srp_ckpt_obj *o)
 	return &of_bearer(o)->session->full;
 }
 
-static enum srp_gate bearer_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of_bearer(o)->session, ctx);
-}
-
 static int bearer_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
                          struct srp_mp_w *w)
 {
@@ -191,7 +178,7 @@ static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	size_t len;
 	int rc;
 
-	if (key->k[1] < BEARER_FIRST || key->k[1] > BEARER_LAST)
+	if (key->k[1] < ECS_BEARER_DEFAULT || key->k[1] > ECS_BEARER_LAST)
 		return SRP_ERANGE;
 	rc = ecs_kind_session(ctx, key, &s);
 	if (rc)
@@ -205,7 +192,7 @@ static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	p = srp_mp_bin(r, 0, ECS_SDFS_MAX * ECS_SDF_LEN, &len);
 	if (r->err)
 		return r->err;
-	if (!ecs_sdfs_get(p, len, &tft) || (tft.n && key->k[1] == BEARER_FIRST))
+	if (!ecs_sdfs_get(p, len, &tft) || (tft.n && key->k[1] == ECS_BEARER_DEFAULT))
 		return SRP_EINVAL;
 	b = ecs_session_bearer(s, (uint8_t)key->k[1], false);
 	if (!b)
@@ -219,7 +206,7 @@ static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 	b->arp = q.arp;
 	memcpy(b->mbr, q.mbr, sizeof(b->mbr));
 	ecs_police_session(s);
-	if (b->id == BEARER_FIRST) {
+	if (b->id == ECS_BEARER_DEFAULT) {
 		s->spec.qci = q.qci;
 		s->spec.arp = q.arp;
 	}
@@ -230,12 +217,8 @@ static int bearer_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 static struct srp_ckpt_obj *bearer_find(const struct srp_ckpt_ctx *ctx,
                                         const struct srp_ckpt_key *key)
 {
-	struct ecs_bearer *b;
-	struct ecs_session *s;
+	struct ecs_bearer *b = ecs_kind_bearer_of(ctx, key);
 
-	if (key->k[1] > BEARER_LAST || ecs_kind_session(ctx, key, &s) != 0)
-		return NULL;
-	b = ecs_session_bearer(s, (uint8_t)key->k[1], false);
 	return b ? &b->ckpt : NULL;
 }
 
@@ -247,7 +230,7 @@ static int bearer_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_k
 		return SRP_ENOENT;
 	/* the default bearer is part of the session and stays, as one that was never told of: that
 	 * is what a peer has of it whose session came by a full checkpoint alone */
-	if (key->k[1] == BEARER_FIRST) {
+	if (key->k[1] == ECS_BEARER_DEFAULT) {
 		ecs_tell_deleted(ctx->owner, o, ECS_TELL_LISTS, ctx->now);
 		ecs_obj_anew(o);
 	} else {
@@ -260,18 +243,7 @@ static int bearer_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_k
 
 static void bearer_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *l, *next;
-
-	for (l = e->all.next; l != &e->all; l = next) {
-		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
-		struct ecs_bearer *b;
-
-		next = l->next;
-		for (size_t i = 0; i < ECS_BEARERS_MAX && ecs_kind_covered(s, ctx); i++)
-			if ((b = ecs_session_bearer_at(s, i)) != NULL && fn(&b->ckpt, arg) != 0)
-				return;
-	}
+	ecs_kind_walk_bearers(ctx, offsetof(struct ecs_bearer, ckpt), NULL, fn, arg);
 }
 
 /* --- UPDATE_CLPSTATS, 4: what moves with every packet ----------------------------------------- */
@@ -284,11 +256,6 @@ static void clp_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
 static struct srp_ckpt_obj *clp_parent(const struct srp_ckpt_obj *o)
 {
 	return full_of(of_clp(o));
-}
-
-static enum srp_gate clp_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of_clp(o), ctx);
 }
 
 static int clp_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -346,54 +313,27 @@ static void clp_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void 
 	ecs_kind_walk(ctx, offsetof(struct ecs_session, clp), fn, arg);
 }
 
-static void call_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
-                        const struct srp_ckpt_pass *p)
-{
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_session, call), ECS_CALL_MICRO, p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
-}
-
-static void bearer_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
-                          const struct srp_ckpt_pass *p)
-{
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_bearer, ckpt)->session, ECS_CALL_MICRO, p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
-}
-
-static void clp_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
-                       const struct srp_ckpt_pass *p)
-{
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_session, clp), ECS_CALL_MICRO, p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
-}
-
 const struct srp_ckpt_kind ecs_kind_call = {
 	.id = 179, .del_id = 188, .name = "ACS_CALL_INFO", .del_name = "DEL_ACS_CALL_INFO",
 	.rank = 1, .nkey = 1, .nfields = 4, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
-	.key = call_key, .parent = call_parent, .gate = call_gate, .encode = call_encode,
+	.key = call_key, .parent = call_parent, .gate = ecs_kind_gate, .encode = call_encode,
 	.apply = call_apply, .remove = call_remove, .find = call_find, .walk = call_walk,
-	.passed = call_passed,
+	.passed = ecs_kind_passed,
 };
 
 const struct srp_ckpt_kind ecs_kind_bearer = {
 	.id = 33, .del_id = 187, .name = "ACS_SESS_INFO", .del_name = "DEL_ACS_SESS_INFO",
 	.rank = 1, .nkey = 2, .nfields = 5, .ver_min = 1, .ver_max = 1, .max_len = BEARER_LEN,
-	.key = bearer_key, .parent = bearer_parent, .gate = bearer_gate, .encode = bearer_encode,
+	.key = bearer_key, .parent = bearer_parent, .gate = ecs_kind_gate, .encode = bearer_encode,
 	.apply = bearer_apply, .remove = bearer_remove, .find = bearer_find, .walk = bearer_walk,
-	.passed = bearer_passed,
+	.passed = ecs_kind_passed,
 };
 
 const struct srp_ckpt_kind ecs_kind_clp = {
 	.id = 4, .name = "UPDATE_CLPSTATS",
 	.rank = 1, .nkey = 1, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = CLP_LEN,
 	.left_out = 1u << 0 | 1u << 1, /* age, idleness */
-	.key = clp_key, .parent = clp_parent, .gate = clp_gate, .encode = clp_encode,
+	.key = clp_key, .parent = clp_parent, .gate = ecs_kind_gate, .encode = clp_encode,
 	.apply = clp_apply, .remove = clp_remove, .find = clp_find, .walk = clp_walk,
-	.passed = clp_passed,
+	.passed = ecs_kind_passed,
 };

@@ -5,11 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "ecs/call.h"
 #include "ecs/kind.h"
-
-#define BEARER_FIRST 5u
-#define BEARER_LAST  15u
 
 #define FILTERS_LEN (3 + ECS_SDFS_MAX * ECS_SDF_LEN)
 #define RULE_LEN    (ECS_KIND_HEAD_MAX(2) + 65 + 1 + 5 + 1 + 1 + 2 + 2 + 5 * 5 + FILTERS_LEN)
@@ -31,11 +27,6 @@ static void rule_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
 static struct srp_ckpt_obj *rule_parent(const struct srp_ckpt_obj *o)
 {
 	return &of_rule(o)->session->full;
-}
-
-static enum srp_gate rule_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of_rule(o)->session, ctx);
 }
 
 static int rule_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -70,7 +61,7 @@ static int read_rule(struct srp_mp_r *r, struct ecs_dyn_spec *s)
 	s->predefined = srp_mp_uint(r, 1) != 0;
 	s->precedence = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	s->status = (uint8_t)srp_mp_uint(r, ECS_STATUS__N - 1);
-	s->bearer = (uint8_t)srp_mp_uint(r, BEARER_LAST);
+	s->bearer = (uint8_t)srp_mp_uint(r, ECS_BEARER_LAST);
 	s->qos.qci = (uint8_t)srp_mp_uint(r, UINT8_MAX);
 	s->qos.arp = (uint8_t)srp_mp_uint(r, UINT8_MAX);
 	s->qos.mbr[ECS_UPLINK] = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -148,19 +139,12 @@ static struct srp_ckpt_obj *rule_find(const struct srp_ckpt_ctx *ctx,
 
 static void rule_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	ecs_kind_walk_list(ctx, offsetof(struct ecs_session, dynrules),
-	                   offsetof(struct ecs_dynrule, in_session),
-	                   offsetof(struct ecs_dynrule, ckpt), fn, arg);
-}
+	static const struct ecs_kind_list dynrules = {
+		.list = offsetof(struct ecs_session, dynrules),
+		.link = offsetof(struct ecs_dynrule, in_session),
+		.member = offsetof(struct ecs_dynrule, ckpt)};
 
-static void rule_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
-                        const struct srp_ckpt_pass *p)
-{
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_dynrule, ckpt)->session, ECS_CALL_MICRO,
-		                p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+	ecs_kind_walk_list(ctx, &dynrules, fn, arg);
 }
 
 /* --- PGW_UBR_MBR_INFO, 193: the QoS of a bearer as it was changed ----------------------------- */
@@ -181,11 +165,6 @@ static struct srp_ckpt_obj *qos_parent(const struct srp_ckpt_obj *o)
 	return (struct srp_ckpt_obj *)((uintptr_t)of_qos(o) + offsetof(struct ecs_bearer, ckpt));
 }
 
-static enum srp_gate qos_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of_qos(o)->session, ctx);
-}
-
 static int qos_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
                       struct srp_mp_w *w)
 {
@@ -199,22 +178,13 @@ static int qos_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *c
 	return w->err;
 }
 
-static struct ecs_bearer *bearer_of(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
-{
-	struct ecs_session *s;
-
-	if (key->k[1] > BEARER_LAST || ecs_kind_session(ctx, key, &s) != 0)
-		return NULL;
-	return ecs_session_bearer(s, (uint8_t)key->k[1], false);
-}
-
 static int qos_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                      struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
 	struct ecs_bearer *b;
 	struct ecs_qos q;
 
-	if (key->k[1] < BEARER_FIRST || key->k[1] > BEARER_LAST)
+	if (key->k[1] < ECS_BEARER_DEFAULT || key->k[1] > ECS_BEARER_LAST)
 		return SRP_ERANGE;
 	if (nfields < ecs_kind_qos.nfields)
 		return SRP_ESHORT;
@@ -224,7 +194,7 @@ static int qos_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *
 	q.mbr[ECS_DOWNLINK] = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	if (r->err)
 		return r->err;
-	b = bearer_of(ctx, key);
+	b = ecs_kind_bearer_of(ctx, key);
 	if (!b)
 		return SRP_ENOSESS; /* what it is of must come first */
 	b->update = q;
@@ -237,14 +207,14 @@ static int qos_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *
 
 static struct srp_ckpt_obj *qos_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
 {
-	struct ecs_bearer *b = bearer_of(ctx, key);
+	struct ecs_bearer *b = ecs_kind_bearer_of(ctx, key);
 
 	return b && b->updated ? &b->qos : NULL;
 }
 
 static int qos_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
 {
-	struct ecs_bearer *b = bearer_of(ctx, key);
+	struct ecs_bearer *b = ecs_kind_bearer_of(ctx, key);
 
 	if (!b || !b->updated)
 		return SRP_ENOENT;
@@ -255,44 +225,28 @@ static int qos_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	return 0;
 }
 
-static void qos_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
+static bool qos_told(const struct srp_ckpt_obj *o)
 {
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *l, *next;
-
-	for (l = e->all.next; l != &e->all; l = next) {
-		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
-		struct ecs_bearer *b;
-
-		next = l->next;
-		for (size_t i = 0; i < ECS_BEARERS_MAX && ecs_kind_covered(s, ctx); i++)
-			if ((b = ecs_session_bearer_at(s, i)) != NULL && b->updated &&
-			    fn(&b->qos, arg) != 0)
-				return;
-	}
+	return of_qos(o)->updated;
 }
 
-static void qos_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
-                       const struct srp_ckpt_pass *p)
+static void qos_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_bearer, qos)->session, ECS_CALL_MICRO, p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+	ecs_kind_walk_bearers(ctx, offsetof(struct ecs_bearer, qos), qos_told, fn, arg);
 }
 
 const struct srp_ckpt_kind ecs_kind_dynrule = {
 	.id = 43, .del_id = 178, .name = "DYNAMIC_RULE_INFO", .del_name = "DYNAMIC_RULE_DEL_INFO",
 	.rank = 1, .nkey = 2, .nfields = 13, .ver_min = 1, .ver_max = 1, .max_len = RULE_LEN,
-	.key = rule_key, .parent = rule_parent, .gate = rule_gate, .encode = rule_encode,
+	.key = rule_key, .parent = rule_parent, .gate = ecs_kind_gate, .encode = rule_encode,
 	.apply = rule_apply, .remove = rule_remove, .find = rule_find, .walk = rule_walk,
-	.passed = rule_passed,
+	.passed = ecs_kind_passed,
 };
 
 const struct srp_ckpt_kind ecs_kind_qos = {
 	.id = 193, .del_id = 213, .name = "PGW_UBR_MBR_INFO", .del_name = "DEL_PGW_UBR_MBR_INFO",
 	.rank = 2, .nkey = 2, .nfields = 4, .ver_min = 1, .ver_max = 1, .max_len = QOS_LEN,
-	.key = qos_key, .parent = qos_parent, .gate = qos_gate, .encode = qos_encode,
+	.key = qos_key, .parent = qos_parent, .gate = ecs_kind_gate, .encode = qos_encode,
 	.apply = qos_apply, .remove = qos_remove, .find = qos_find, .walk = qos_walk,
-	.passed = qos_passed,
+	.passed = ecs_kind_passed,
 };

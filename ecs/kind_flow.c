@@ -16,7 +16,6 @@
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 
-
 /* Flags as they travel: below 128, so that they take a byte. */
 #define WIRE_FIN_UP    0x01u
 #define WIRE_FIN_DOWN  0x02u
@@ -71,11 +70,6 @@ static void flow_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
 static struct srp_ckpt_obj *flow_parent(const struct srp_ckpt_obj *o)
 {
 	return &of(o)->session->full;
-}
-
-static enum srp_gate flow_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of(o)->session, ctx);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -440,28 +434,20 @@ static int flow_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	return 0;
 }
 
-/* Those that are at the peer, or should be: with a slot and no delay, of a session that is ready.
- */
+/* Those that are at the peer, or should be: with a slot and no delay. */
+static bool flow_told(const struct srp_ckpt_obj *o)
+{
+	return (of(o)->flags & ECS_FLOW_F_CHECKPOINT) && !of(o)->delay;
+}
+
 static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *ls, *ns, *lf, *nf;
+	static const struct ecs_kind_list flows = {
+		.list = offsetof(struct ecs_session, flows), .told = flow_told,
+		.link = offsetof(struct ecs_flow, in_session),
+		.member = offsetof(struct ecs_flow, ckpt)};
 
-	for (ls = e->all.next; ls != &e->all; ls = ns) {
-		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
-
-		ns = ls->next;
-		if (!ecs_kind_covered(s, ctx))
-			continue;
-		for (lf = s->flows.next; lf != &s->flows; lf = nf) {
-			struct ecs_flow *f = ECS_CONTAINER(lf, struct ecs_flow, in_session);
-
-			nf = lf->next;
-			if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay &&
-			    fn(&f->ckpt, arg) != 0)
-				return;
-		}
-	}
+	ecs_kind_walk_list(ctx, &flows, fn, arg);
 }
 
 static uint32_t flow_tag(const struct srp_ckpt_obj *o)
@@ -478,10 +464,7 @@ static void flow_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
                         const struct srp_ckpt_pass *p)
 {
 	ecs_kpi_passed(o ? ECS_CONTAINER(o, struct ecs_flow, ckpt) : NULL, p);
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_flow, ckpt)->session, ECS_CALL_MICRO, p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+	ecs_kind_passed(o, key, p);
 }
 
 const struct srp_ckpt_kind ecs_kind_flow = {
@@ -489,7 +472,7 @@ const struct srp_ckpt_kind ecs_kind_flow = {
 	.rank = 3, .limited = true, .nkey = 2, .nfields = 10, .ver_min = 1, .ver_max = 1,
 	.max_len = FLOW_LEN,
 	.left_nil = 1u << 5, .left_out = 1u << 8 | 1u << 9, /* idle timeout; age, idleness */
-	.key = flow_key, .parent = flow_parent, .gate = flow_gate, .encode = flow_encode,
+	.key = flow_key, .parent = flow_parent, .gate = ecs_kind_gate, .encode = flow_encode,
 	.apply = flow_apply, .remove = flow_remove, .find = flow_find, .walk = flow_walk,
 	.passed = flow_passed, .tag = flow_tag, .arrived = flow_arrived,
 };

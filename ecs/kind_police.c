@@ -2,7 +2,6 @@
 #include "config.h"
 #include "ecs/police.h"
 
-#include "ecs/call.h"
 #include "ecs/kind.h"
 
 /* key: call-id, what it is of, id. Fields: uplink, downlink: each nil where both buckets are full, else
@@ -29,11 +28,6 @@ static void limit_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
 static struct srp_ckpt_obj *limit_parent(const struct srp_ckpt_obj *o)
 {
 	return &of(o)->session->full;
-}
-
-static enum srp_gate limit_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of(o)->session, ctx);
 }
 
 static void write_level(int64_t bytes, struct srp_mp_w *w)
@@ -194,26 +188,19 @@ static int limit_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_ke
 
 static void limit_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)
 {
-	ecs_kind_walk_list(ctx, offsetof(struct ecs_session, limiters),
-	                   offsetof(struct ecs_limiter, in_session),
-	                   offsetof(struct ecs_limiter, ckpt), fn, arg);
-}
+	static const struct ecs_kind_list limiters = {
+		.list = offsetof(struct ecs_session, limiters),
+		.link = offsetof(struct ecs_limiter, in_session),
+		.member = offsetof(struct ecs_limiter, ckpt)};
 
-static void limit_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
-                         const struct srp_ckpt_pass *p)
-{
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_limiter, ckpt)->session,
-		                ECS_CALL_MICRO, p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
+	ecs_kind_walk_list(ctx, &limiters, fn, arg);
 }
 
 const struct srp_ckpt_kind ecs_kind_limit = {
 	.id = 214, .name = "ACS_LIMIT_INFO",
 	.rank = 2, .nkey = 3, .nfields = 4, .ver_min = 1, .ver_max = 1, .max_len = LIMIT_LEN,
 	.left_out = AT_FIELDS,
-	.key = limit_key, .parent = limit_parent, .gate = limit_gate, .encode = limit_encode,
+	.key = limit_key, .parent = limit_parent, .gate = ecs_kind_gate, .encode = limit_encode,
 	.apply = limit_apply, .remove = limit_remove, .find = limit_find, .walk = limit_walk,
-	.passed = limit_passed,
+	.passed = ecs_kind_passed,
 };

@@ -7,9 +7,6 @@
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
 
-#define BEARER_FIRST 5u  /* EPS bearer identities */
-#define BEARER_LAST  15u
-
 #define FULL_LEN   (ECS_KIND_HEAD_MAX(1) + 17 + 3 * 66 + 6 + 10 + 5 + 1 + ECS_BEARERS_MAX * 6 + 18)
 
 /* What a Full Checkpoint says. */
@@ -33,11 +30,6 @@ static const struct ecs_session *of_full(const struct srp_ckpt_obj *o)
 static void full_key(const struct srp_ckpt_obj *o, struct srp_ckpt_key *out)
 {
 	*out = (struct srp_ckpt_key){{of_full(o)->spec.callid}};
-}
-
-static enum srp_gate full_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of_full(o), ctx);
 }
 
 static int full_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
@@ -109,18 +101,18 @@ static void read_bearers(struct srp_mp_r *r, struct full *f)
 	for (uint32_t i = 0; i < f->nbearers && !r->err; i++) {
 		if (srp_mp_array(r, 3) != 3)
 			srp_mp_fail(r, SRP_EFORMAT);
-		f->bearer[i].id = (uint8_t)srp_mp_uint(r, BEARER_LAST);
+		f->bearer[i].id = (uint8_t)srp_mp_uint(r, ECS_BEARER_LAST);
 		f->bearer[i].qci = (uint8_t)srp_mp_uint(r, UINT8_MAX);
 		f->bearer[i].arp = (uint8_t)srp_mp_uint(r, UINT8_MAX);
-		if (f->bearer[i].id < BEARER_FIRST || (seen & 1u << f->bearer[i].id))
+		if (f->bearer[i].id < ECS_BEARER_DEFAULT || (seen & 1u << f->bearer[i].id))
 			srp_mp_fail(r, SRP_ERANGE);
-		if (f->bearer[i].id == BEARER_FIRST) {
+		if (f->bearer[i].id == ECS_BEARER_DEFAULT) {
 			f->spec.qci = f->bearer[i].qci;
 			f->spec.arp = f->bearer[i].arp;
 		}
 		seen |= 1u << f->bearer[i].id;
 	}
-	if (!(seen & 1u << BEARER_FIRST))
+	if (!(seen & 1u << ECS_BEARER_DEFAULT))
 		srp_mp_fail(r, SRP_EINVAL);
 }
 
@@ -190,7 +182,7 @@ static void set_bearers(struct ecs_engine *e, struct ecs_session *s, const struc
 	for (uint32_t i = 0; i < f->nbearers; i++) {
 		struct ecs_bearer *b = ecs_session_bearer(s, f->bearer[i].id, false);
 
-		if (!b && f->bearer[i].id != BEARER_FIRST)
+		if (!b && f->bearer[i].id != ECS_BEARER_DEFAULT)
 			continue;
 		if (!b)
 			b = ecs_session_add_bearer(e, s, f->bearer[i].id);
@@ -301,7 +293,7 @@ const struct srp_ckpt_kind ecs_kind_full = {
 	.id = 240, .del_id = 1, .name = "Full Checkpoint", .del_name = "INVALIDATE_CRR",
 	.rank = 1, .nkey = 1, .nfields = 10, .ver_min = 1, .ver_max = 1, .max_len = FULL_LEN,
 	.left_out = 1u << 7 | 1u << 8 | 1u << 9, .names = full_names,
-	.key = full_key, .gate = full_gate, .encode = full_encode, .apply = full_apply,
+	.key = full_key, .gate = ecs_kind_gate, .encode = full_encode, .apply = full_apply,
 	.remove = full_remove, .find = full_find, .walk = full_walk,
 	.passed = full_passed,
 };

@@ -33,11 +33,6 @@ static struct srp_ckpt_obj *usage_parent(const struct srp_ckpt_obj *o)
 	return &of(o)->session->full;
 }
 
-static enum srp_gate usage_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
-{
-	return ecs_kind_gate(of(o)->session, ctx);
-}
-
 static bool usage_paced(const struct srp_ckpt_ctx *ctx)
 {
 	return ecs_usage_paced(ctx->owner, ctx->replica);
@@ -205,37 +200,6 @@ static int take_off(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ct
 	return 0;
 }
 
-static void walk(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
-                 srp_ckpt_walk_fn *fn, void *arg)
-{
-	struct ecs_engine *e = ctx->owner;
-	struct srp_list *ls, *ns, *lu, *nu;
-
-	for (ls = e->all.next; ls != &e->all; ls = ns) {
-		struct ecs_session *s = ECS_CONTAINER(ls, struct ecs_session, all);
-
-		ns = ls->next;
-		if (!ecs_kind_covered(s, ctx))
-			continue;
-		for (lu = s->usages.next; lu != &s->usages; lu = nu) {
-			struct ecs_usage *u = ECS_CONTAINER(lu, struct ecs_usage, in_session);
-
-			nu = lu->next;
-			if (u->ckpt.kind == k && fn(&u->ckpt, arg) != 0)
-				return;
-		}
-	}
-}
-
-static void usage_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
-                         const struct srp_ckpt_pass *p)
-{
-	if (o)
-		ecs_call_passed(ECS_CONTAINER(o, struct ecs_usage, ckpt)->session, ECS_CALL_MICRO, p);
-	else
-		ecs_call_passed_key(ECS_CALL_MICRO, key, p);
-}
-
 /* The same for volumes that go with their session, and for those of flows. */
 #define OF_KIND(k)                                                                            \
 	static int k##_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,  \
@@ -252,9 +216,18 @@ static void usage_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
 	{                                                                                     \
 		return find(&ecs_kind_##k, ctx, key);                                         \
 	}                                                                                     \
+	static bool k##_told(const struct srp_ckpt_obj *o)                                    \
+	{                                                                                     \
+		return o->kind == &ecs_kind_##k;                                              \
+	}                                                                                     \
 	static void k##_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg) \
 	{                                                                                     \
-		walk(&ecs_kind_##k, ctx, fn, arg);                                            \
+		static const struct ecs_kind_list usages = {                                  \
+			.list = offsetof(struct ecs_session, usages), .told = k##_told,       \
+			.link = offsetof(struct ecs_usage, in_session),                       \
+			.member = offsetof(struct ecs_usage, ckpt)};                          \
+                                                                                              \
+		ecs_kind_walk_list(ctx, &usages, fn, arg);                                    \
 	}
 OF_KIND(usage)
 OF_KIND(flow_usage)
@@ -263,17 +236,17 @@ OF_KIND(flow_usage)
 const struct srp_ckpt_kind ecs_kind_usage = {
 	.id = 212, .name = "ACS_USAGE_INFO",
 	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
-	.key = usage_key, .parent = usage_parent, .gate = usage_gate, .encode = usage_encode,
+	.key = usage_key, .parent = usage_parent, .gate = ecs_kind_gate, .encode = usage_encode,
 	.paced = usage_paced,
 	.apply = usage_apply, .remove = usage_remove, .find = usage_find, .walk = usage_walk,
-	.passed = usage_passed,
+	.passed = ecs_kind_passed,
 };
 
 const struct srp_ckpt_kind ecs_kind_flow_usage = {
 	.id = 216, .del_id = 217, .name = "ACS_FLOW_USAGE_INFO", .del_name = "DEL_ACS_FLOW_USAGE_INFO",
 	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
-	.key = usage_key, .parent = usage_parent, .gate = usage_gate, .encode = usage_encode,
+	.key = usage_key, .parent = usage_parent, .gate = ecs_kind_gate, .encode = usage_encode,
 	.paced = usage_paced,
 	.apply = flow_usage_apply, .remove = flow_usage_remove, .find = flow_usage_find,
-	.walk = flow_usage_walk, .passed = usage_passed,
+	.walk = flow_usage_walk, .passed = ecs_kind_passed,
 };

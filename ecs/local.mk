@@ -21,7 +21,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/ledger.c	%D%/ledger.h	\
 	%D%/names.c	%D%/names.h	\
 	%D%/packet.c	%D%/packet.h	\
-	%D%/path.c	%D%/path.h	\
+	%D%/classify.c	%D%/inspect.c	%D%/path.c	%D%/path.h	\
 	%D%/police.c	%D%/police.h	%D%/kind_police.c	\
 	%D%/parent.c	%D%/parent.h	\
 	%D%/pool.c	%D%/pool.h	\
@@ -34,7 +34,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/again.c	%D%/redirect.c	%D%/redirect.h	\
 	%D%/response.c	%D%/response.h	\
 	%D%/rtsp.c	%D%/rtsp.h	\
-	%D%/session.c	%D%/session.h	\
+	%D%/session.c	%D%/session.h	%D%/session_table.c	\
 	%D%/shift.c			\
 	%D%/stream.c	%D%/stream.h	\
 	%D%/tcp.c	%D%/tcp.h	\
@@ -45,7 +45,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/wheel.c	%D%/wheel.h	\
 	%D%/xheader.c			\
 	%D%/kind.c	%D%/kind.h	\
-	%D%/bearer.c	%D%/dynamic.c	%D%/dynamic.h	\
+	%D%/bearer.c	%D%/dynamic.c	%D%/dynamic.h	%D%/rejudge.c	\
 	%D%/kind_dynamic.c	%D%/sdf.c	%D%/sdf.h	\
 	%D%/kind_call.c	%D%/kind_flow.c	%D%/kind_rules.c	\
 	%D%/kind_session.c	%D%/kind_usage.c	\
@@ -55,7 +55,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\
 	%D%/rule/action_own.c	%D%/rule/action_own.h	\
 	%D%/rule/action_qos.c		\
-	%D%/rule/base_own.c		\
+	%D%/rule/base.c	%D%/rule/base_content.c	\
+	%D%/rule/base_own.c	%D%/rule/base_own.h	%D%/rule/base_records.c	\
 	%D%/rule/compile.c		\
 	%D%/rule/digest.c		\
 	%D%/rule/eligible.c		\
@@ -91,6 +92,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/lint_content.c		\
 	%D%/rule/content.c	%D%/rule/content.h	\
 	%D%/rule/db.c	%D%/rule/db.h	\
+	%D%/rule/value.c	%D%/rule/value.h	\
 	%D%/rule/trigger.c	%D%/rule/trigger.def	%D%/rule/trigger.h	\
 	%D%/rule/view.c
 ECS_LIBS = %D%/libecs.a $(SRP_LIBS) $(HS_LIBS) $(NDPI_LIBS)

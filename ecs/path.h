@@ -45,22 +45,22 @@ struct ecs_way {
 	bool changed;            /**< something that the flow's checkpoint carries */
 };
 
-/** Fills in what rules read of the session, of the flow and of the server's address. */
-void ecs_path_about(const struct ecs_engine *e, const struct ecs_way *w, struct ecs_match_in *in);
-/**
- * The line that the packet of @p w matches with what @p l7 says, whatever its flow has.
- *
- * @param maybe  as ecs_match()
- * @return ECS_LINE_NONE: none, or a dynamic rule of the call comes first
- */
-uint16_t ecs_path_match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_l7 *l7,
-                        bool *maybe);
+/** The key of the flow of a packet, of either direction. */
+static inline struct ecs_flow_key ecs_path_key(const struct ecs_packet *p)
+{
+	struct ecs_flow_key k = {.proto = p->flow_proto};
+	bool up = p->dir == ECS_UPLINK;
+
+	k.subscriber = up ? p->src : p->dst;
+	k.server = up ? p->dst : p->src;
+	k.subscriber_port = up ? p->sport : p->dport;
+	k.server_port = up ? p->dport : p->sport;
+	return k;
+}
+
 /** Parses, classifies and charges one packet. */
 enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
                           uint16_t gso_size, struct ecs_raw *raw, struct srp_time now);
-struct ecs_analysis;
-/** A segment that an analyzer waits for has not come in time. */
-void ecs_path_reorder(struct ecs_engine *e, struct ecs_analysis *a, struct srp_time now);
 /** Packets and bytes of the segments of a super-packet (R14). */
 void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
                          uint64_t *bytes);
@@ -72,6 +72,47 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w);
 /** Keeps a packet of the handshake for the application's rule (`flow control-handshaking
  *  charge-to-application initial-packets` or `all-packets`). False: it is to be charged now. */
 bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);
+
+/* --- classify.c ------------------------------------------------------------------------------- */
+
+/**
+ * The rule of a packet of a flow: matched, or what the flow has. Sets w->line, w->dyn, w->ref.
+ *
+ * @param whole  neither a later fragment nor an error of ICMP
+ * @param moved  the state of the TCP connection is another than before this packet
+ */
+void ecs_classify(struct ecs_engine *e, struct ecs_way *w, bool whole, bool moved);
+/** The L3/L4 rule of a packet (R16). */
+void ecs_classify_l34(struct ecs_engine *e, struct ecs_way *w);
+/** Notes why the flow of this packet, seen first in its middle, was not recovered with its session,
+ *  if that was: its rule may be the L3/L4 one, or one that would have matched had its application
+ *  been known. */
+void ecs_classify_mid(struct ecs_engine *e, const struct ecs_way *w);
+/** Fills in what rules read of the session, of the flow and of the server's address. */
+void ecs_classify_about(const struct ecs_engine *e, const struct ecs_way *w,
+                        struct ecs_match_in *in);
+/**
+ * The line that the packet of @p w matches with what @p l7 says, whatever its flow has.
+ *
+ * @param maybe  as ecs_match()
+ * @return ECS_LINE_NONE: none, or a dynamic rule of the call comes first
+ */
+uint16_t ecs_classify_match(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_l7 *l7,
+                            bool *maybe);
+
+/* --- inspect.c -------------------------------------------------------------------------------- */
+
+struct ecs_analysis;
+
+/** Begins the analysis of the packet's flow, if its rulebase asks for one; beyond ECS_ANALYSES_MAX
+ *  the flow has L3/L4 lines only. */
+void ecs_inspect_begin(struct ecs_engine *e, struct ecs_way *w, bool recovered);
+/** Shows the packet to the analyzers of its flow; returns ECS_AN_* bits. */
+unsigned ecs_inspect(struct ecs_engine *e, struct ecs_way *w);
+/** Reads an answer of DNS that the subscriber has asked for: names of servers. */
+void ecs_inspect_names(struct ecs_engine *e, const struct ecs_way *w);
+/** A segment that an analyzer waits for has not come in time. */
+void ecs_inspect_late(struct ecs_engine *e, struct ecs_analysis *a, struct srp_time now);
 
 /* --- again.c ---------------------------------------------------------------------------------- */
 

@@ -41,7 +41,7 @@ static uint16_t match(struct ecs_engine *e, const struct ecs_way *w, bool recove
 	if ((!l7 || said == &media) && !recovered && f && f->more && f->more->has_post &&
 	    f->more->post_commit == e->commits)
 		return f->more->post;
-	ecs_path_about(e, w, &in);
+	ecs_classify_about(e, w, &in);
 	line = ecs_match_post(e->matcher, w->s->rulebase, &in);
 	if (l7)
 		keep(e, f, line);
@@ -59,7 +59,7 @@ void ecs_post_request(struct ecs_engine *e, struct ecs_way *w, const struct ecs_
 	struct ecs_match_in in = {.pkt = w->p, .l7 = l7, .tcp_state = w->f->tcp_state};
 	uint16_t line;
 
-	ecs_path_about(e, w, &in);
+	ecs_classify_about(e, w, &in);
 	line = ecs_match_post(e->matcher, w->s->rulebase, &in);
 	/* other things are done to a recovered flow by L3/L4 lines alone */
 	if (!ecs_redirect_of(e, line) && !ecs_redirect_of(e, match(e, w, true)))

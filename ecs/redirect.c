@@ -277,8 +277,7 @@ void ecs_redirect_answer(struct ecs_engine *e, const struct ecs_way *w,
 		reset_server(e, f, w->p->tcp_seq, w->p->tcp_ack);
 		/* the answer closes the server's side */
 		f->tcp_state = (uint8_t)ecs_tcp_step(f->tcp_state, ECS_DOWNLINK,
-		                                     f->flags & ECS_FLOW_F_OPENER_UP ? ECS_UPLINK
-		                                                                     : ECS_DOWNLINK,
+		                                     ecs_flow_opener_dir(f),
 		                                     ECS_TCP_FIN | ECS_TCP_ACK);
 		f->flags |= ECS_FLOW_F_FIN_DOWN;
 		ecs_recoverable_changed(e, f, w->now);

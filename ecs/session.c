@@ -13,136 +13,6 @@
 #include "ecs/tally.h"
 
 #define DEFAULT_RULEBASE "default" /* serves subscribers without one */
-#define DEFAULT_BEARER   5u
-#define BEARER_LAST      15u
-
-/* --- indexes ---------------------------------------------------------------------------------- */
-
-static uint64_t addr_hash(const struct ecs_addr *a, bool v6, uint64_t seed)
-{
-	uint64_t w;
-
-	memcpy(&w, v6 ? a->b : a->b + 8, sizeof(w));
-	return ecs_hash_mix(w ^ ECS_HASH_K0, seed ^ ECS_HASH_K1);
-}
-
-static uint64_t callid_hash(uint32_t callid, uint64_t seed)
-{
-	return ecs_hash_mix(callid ^ ECS_HASH_K2, seed ^ ECS_HASH_K0);
-}
-
-static uint64_t session_callid_hash(const void *obj, uint64_t seed)
-{
-	return callid_hash(((const struct ecs_session *)obj)->spec.callid, seed);
-}
-
-static uint64_t session_v4_hash(const void *obj, uint64_t seed)
-{
-	return addr_hash(&((const struct ecs_session *)obj)->spec.v4, false, seed);
-}
-
-static uint64_t session_v6_hash(const void *obj, uint64_t seed)
-{
-	return addr_hash(&((const struct ecs_session *)obj)->spec.v6, true, seed);
-}
-
-int ecs_sessions_init(struct ecs_engine *e)
-{
-	size_t n = e->conf.sessions_expected;
-	uint64_t seed = e->conf.seed;
-	int err;
-
-	err = ecs_chain_init(&e->by_callid, n, offsetof(struct ecs_session, by_callid),
-	                     session_callid_hash, seed);
-	if (!err)
-		err = ecs_chain_init(&e->by_v4, n, offsetof(struct ecs_session, by_v4),
-		                     session_v4_hash, ecs_hash_mix(seed, ECS_HASH_K1));
-	if (!err)
-		err = ecs_chain_init(&e->by_v6, n, offsetof(struct ecs_session, by_v6),
-		                     session_v6_hash, ecs_hash_mix(seed, ECS_HASH_K2));
-	return err;
-}
-
-struct ecs_session *ecs_session_find(struct ecs_engine *e, uint32_t callid)
-{
-	struct ecs_session *s = e->found;
-
-	if (s && s->spec.callid == callid)
-		return s;
-	s = *ecs_chain_head(&e->by_callid, callid_hash(callid, e->by_callid.seed));
-	while (s && s->spec.callid != callid)
-		s = s->by_callid;
-	if (s)
-		e->found = s;
-	return s;
-}
-
-void ecs_session_expect(const struct ecs_engine *e, uint32_t callid)
-{
-	ecs_chain_expect(&e->by_callid, callid_hash(callid, e->by_callid.seed));
-}
-
-static struct ecs_session *by_v4(const struct ecs_engine *e, const struct ecs_addr *a)
-{
-	struct ecs_session *s = *ecs_chain_head(&e->by_v4, addr_hash(a, false, e->by_v4.seed));
-
-	while (s && memcmp(&s->spec.v4, a, sizeof(*a)) != 0)
-		s = s->by_v4;
-	return s;
-}
-
-static struct ecs_session *by_v6(const struct ecs_engine *e, const struct ecs_addr *a)
-{
-	struct ecs_session *s = *ecs_chain_head(&e->by_v6, addr_hash(a, true, e->by_v6.seed));
-
-	while (s && memcmp(s->spec.v6.b, a->b, 8) != 0)
-		s = s->by_v6;
-	return s;
-}
-
-struct ecs_session *ecs_session_by_addr(struct ecs_engine *e, const struct ecs_addr *a)
-{
-	return ecs_addr_is4(a) ? by_v4(e, a) : by_v6(e, a);
-}
-
-/* Sessions in an order that neither growth of the table nor the end of a session disturbs: by their
- * hash, read from its lowest bit on (so that a bucket's neighbours stay neighbours). */
-static uint64_t reversed(uint64_t v)
-{
-	v = (v >> 1 & 0x5555555555555555u) | (v & 0x5555555555555555u) << 1;
-	v = (v >> 2 & 0x3333333333333333u) | (v & 0x3333333333333333u) << 2;
-	v = (v >> 4 & 0x0f0f0f0f0f0f0f0fu) | (v & 0x0f0f0f0f0f0f0f0fu) << 4;
-	return __builtin_bswap64(v);
-}
-
-struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid)
-{
-	const struct ecs_chain *c = &e->by_callid;
-	uint64_t after = callid ? reversed(callid_hash(callid, c->seed)) : 0;
-	uint64_t step = reversed((uint64_t)c->mask); /* the bucket's bits, at the top */
-	uint64_t bucket = after & step;
-
-	for (;;) {
-		struct ecs_session *s = *ecs_chain_head(c, reversed(bucket)), *best = NULL;
-		uint64_t best_at = 0;
-
-		for (; s; s = s->by_callid) {
-			uint64_t at = reversed(callid_hash(s->spec.callid, c->seed));
-
-			if ((at & step) != bucket || (callid && at <= after))
-				continue;
-			if (!best || at < best_at) {
-				best = s;
-				best_at = at;
-			}
-		}
-		if (best)
-			return best;
-		bucket = ((bucket | ~step) + 1) & step;
-		if (bucket == 0)
-			return NULL;
-	}
-}
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -155,42 +25,6 @@ static bool spec_ok(const struct ecs_session_spec *spec)
 {
 	return spec->callid != 0 && (spec->has4 || spec->has6) &&
 	       (!spec->has4 || ecs_addr_is4(&spec->v4));
-}
-
-/* An address that another session holds. */
-static bool held(struct ecs_engine *e, const struct ecs_session_spec *spec,
-                 const struct ecs_session *self)
-{
-	const struct ecs_session *s;
-
-	if (spec->has4 && (s = by_v4(e, &spec->v4)) != NULL && s != self)
-		return true;
-	return spec->has6 && (s = by_v6(e, &spec->v6)) != NULL && s != self;
-}
-
-static void link_addrs(struct ecs_engine *e, struct ecs_session *s)
-{
-	if (s->spec.has4)
-		ecs_chain_insert(&e->by_v4, s);
-	if (s->spec.has6) {
-		memset(s->spec.v6.b + 8, 0, 8);
-		ecs_chain_insert(&e->by_v6, s);
-	}
-}
-
-static void unlink_callid(struct ecs_engine *e, struct ecs_session *s)
-{
-	ecs_chain_remove(&e->by_callid, s);
-	if (e->found == s)
-		e->found = NULL;
-}
-
-static void unlink_addrs(struct ecs_engine *e, struct ecs_session *s)
-{
-	if (s->spec.has4)
-		ecs_chain_remove(&e->by_v4, s);
-	if (s->spec.has6)
-		ecs_chain_remove(&e->by_v6, s);
 }
 
 /* Looks the rulebase up; false: there is none of that name. */
@@ -284,7 +118,7 @@ static struct ecs_session *session_new(struct ecs_engine *e, const struct ecs_se
 
 static void connect_line(struct ecs_session *s)
 {
-	struct ecs_bearer *b = ecs_session_bearer(s, DEFAULT_BEARER, true);
+	struct ecs_bearer *b = ecs_session_bearer(s, ECS_BEARER_DEFAULT, true);
 
 	b->qci = s->spec.qci;
 	b->arp = s->spec.arp;
@@ -308,15 +142,15 @@ int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec,
 
 	if (!spec_ok(spec))
 		return SRP_EINVAL;
-	if (ecs_session_find(e, spec->callid) || held(e, spec, NULL))
+	if (ecs_session_find(e, spec->callid) || ecs_session_held(e, spec, NULL))
 		return SRP_EDUP;
 	s = session_new(e, spec, now);
 	if (!s)
 		return SRP_ENOMEM;
 	ecs_call_recreated(&s->machine);
 	connect_line(s);
-	ecs_chain_insert(&e->by_callid, s);
-	link_addrs(e, s);
+	ecs_session_link(e, s);
+	ecs_session_link_addrs(e, s);
 	steer(e, s);
 	authorize(e, s);
 	*out = s;
@@ -327,14 +161,14 @@ int ecs_session_build(struct ecs_engine *e, const struct ecs_session_spec *spec,
 static int set_up(struct ecs_engine *e, struct ecs_session *s)
 {
 	ecs_call_step(e, s, ECS_CALL_EV_AUTH_REQ);
-	if (held(e, &s->spec, s)) {
+	if (ecs_session_held(e, &s->spec, s)) {
 		ecs_call_step(e, s, ECS_CALL_EV_IPADDR_ALLOC_FAILURE);
 		return SRP_EDUP;
 	}
-	link_addrs(e, s);
+	ecs_session_link_addrs(e, s);
 	ecs_call_step(e, s, ECS_CALL_EV_IPADDR_ALLOC_SUCCESS);
 	if (!find_rulebase(e, s)) {
-		unlink_addrs(e, s);
+		ecs_session_unlink_addrs(e, s);
 		ecs_call_step(e, s, ECS_CALL_EV_AUTH_FAILURE);
 		return SRP_ENORULE;
 	}
@@ -364,11 +198,11 @@ static int new_call(struct ecs_engine *e, const struct ecs_session_spec *spec, s
 	ecs_call_step(e, s, ECS_CALL_EV_ANSWER_CALL);
 	connect_line(s);
 	ecs_call_step(e, s, ECS_CALL_EV_LINE_CONNECTED);
-	ecs_chain_insert(&e->by_callid, s);
+	ecs_session_link(e, s);
 	ecs_call_step(e, s, ECS_CALL_EV_LINK_CONTROL_UP);
 	err = set_up(e, s);
 	if (err) {
-		unlink_callid(e, s);
+		ecs_session_unlink(e, s);
 		ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
 		ecs_pool_put(&e->session_pool, s);
 		return err;
@@ -390,17 +224,17 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 	(void)now;
 	if (!spec_ok(spec) || spec->callid != old.callid)
 		return SRP_EINVAL;
-	if (held(e, spec, s))
+	if (ecs_session_held(e, spec, s))
 		return SRP_EDUP;
 	if (moves) {
 		if (e->conf.ops && e->conf.ops->session_down)
 			e->conf.ops->session_down(e->conf.owner, s, ECS_END_REPLACED);
-		unlink_addrs(e, s);
+		ecs_session_unlink_addrs(e, s);
 	}
 	s->spec = *spec;
 	if (moves) {
 		ecs_redirect_revoke(e, s, false);
-		link_addrs(e, s);
+		ecs_session_link_addrs(e, s);
 		if (e->conf.ops && e->conf.ops->session_up)
 			e->conf.ops->session_up(e->conf.owner, s);
 		ecs_call_step(e, s, ECS_CALL_EV_IPADDR_ALLOC_SUCCESS);
@@ -416,24 +250,11 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 	return 0;
 }
 
-void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_session_end why,
-                      enum ecs_tell tell, struct srp_time now)
+/* What belongs to a session leaves the lists first: its deletion travels with the session's. */
+static void drop_children(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
 	struct ecs_bearer *b;
 
-	ecs_call_step(e, s, ECS_CALL_EV_DISCONNECT);
-	if (e->conf.ops && e->conf.ops->session_down)
-		e->conf.ops->session_down(e->conf.owner, s, why);
-	e->conf.counters->sessions_ended++;
-	if (why == ECS_END_REPLACED)
-		e->conf.counters->sessions_replaced++;
-	if (why == ECS_END_IDLE)
-		e->conf.counters->sessions_idle++;
-	if (why == ECS_END_REPLACED)
-		ecs_redirect_revoke(e, s, true);
-	if (e->active && tell == ECS_TELL)
-		ecs_records_session(e, s, now);
-	/* children leave the lists first: their deletion travels with the session's */
 	while (!ecs_list_empty(&s->flows)) {
 		struct ecs_flow *f = ECS_CONTAINER(s->flows.next, struct ecs_flow, in_session);
 
@@ -459,14 +280,32 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 			ecs_tell_deleted(e, &b->ckpt, ECS_TELL_LISTS, now);
 			ecs_bearer_untft(b);
 		}
+}
+
+void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_session_end why,
+                      enum ecs_tell tell, struct srp_time now)
+{
+	ecs_call_step(e, s, ECS_CALL_EV_DISCONNECT);
+	if (e->conf.ops && e->conf.ops->session_down)
+		e->conf.ops->session_down(e->conf.owner, s, why);
+	e->conf.counters->sessions_ended++;
+	if (why == ECS_END_REPLACED)
+		e->conf.counters->sessions_replaced++;
+	if (why == ECS_END_IDLE)
+		e->conf.counters->sessions_idle++;
+	if (why == ECS_END_REPLACED)
+		ecs_redirect_revoke(e, s, true);
+	if (e->active && tell == ECS_TELL)
+		ecs_records_session(e, s, now);
+	drop_children(e, s, now);
 	ecs_tell_deleted(e, &s->clp, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->call, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->full, tell, now);
 	ecs_wheel_disarm(e->wheel, &s->idle);
 	ecs_wheel_disarm(e->wheel, &s->ready);
 	ecs_wheel_disarm(e->wheel, &s->pend);
-	unlink_addrs(e, s);
-	unlink_callid(e, s);
+	ecs_session_unlink_addrs(e, s);
+	ecs_session_unlink(e, s);
 	ecs_list_del(&s->all);
 	ecs_list_del(&s->in_young);
 	ecs_list_del(&s->starved);
@@ -535,7 +374,7 @@ void ecs_session_pending(struct ecs_engine *e, struct ecs_session *s, uint8_t se
 /* Few sessions have dedicated bearers: places for them are made with the first. */
 static struct ecs_bearer *free_place(struct ecs_session *s, uint8_t id)
 {
-	if (id == DEFAULT_BEARER)
+	if (id == ECS_BEARER_DEFAULT)
 		return &s->first;
 	if (!s->dedicated)
 		s->dedicated = calloc(ECS_BEARERS_MAX - 1, sizeof(*s->dedicated));
@@ -549,7 +388,7 @@ struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool ma
 {
 	struct ecs_bearer *b;
 
-	if (id < DEFAULT_BEARER || id > BEARER_LAST)
+	if (id < ECS_BEARER_DEFAULT || id > ECS_BEARER_LAST)
 		return NULL;
 	for (unsigned i = 0; i < (s->dedicated ? ECS_BEARERS_MAX : 1u); i++)
 		if ((b = ecs_session_bearer_at(s, i)) != NULL && b->id == id)

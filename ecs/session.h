@@ -8,8 +8,9 @@
 #include "ecs/police.h"
 #include "ecs/usage.h"
 
-#define ECS_BEARERS_MAX 11
-#define ECS_BEARER_DEFAULT 5u
+#define ECS_BEARERS_MAX    11
+#define ECS_BEARER_DEFAULT 5u  /**< EPS bearer identities, this and up to the last */
+#define ECS_BEARER_LAST    15u
 
 /** Why packets of recovered flows are charged by the L3/L4 rule (DESIGN section 6). */
 #define ECS_PENDING_HANDOFF    0x01u

@@ -31,11 +31,6 @@ static const char *const unit_words[] = {
 static const char *const way_words[] = {
 	[ECS_WAY_BOTH] = "", [ECS_WAY_UPLINK] = "uplink", [ECS_WAY_DOWNLINK] = "downlink"};
 
-static const char *enabled(bool on)
-{
-	return on ? "Enabled" : "Disabled";
-}
-
 static void tell_num(ecs_tell_fn *tell, void *arg, unsigned indent, const char *label, uint32_t v,
                      const char *unit)
 {
@@ -69,20 +64,8 @@ static const char *const not_provided[] = {"egcdr", "radius", "rf"};
 
 static int take_edrs(struct ecs_words *w, struct ecs_charging_action *a, struct ecs_err *e)
 {
-	size_t n = w->n;
-	int rc = 0;
+	int rc = ecs_words_edrs(w, a->charging_edr, a->reporting_edr, e);
 
-	a->charging_edr[0] = a->reporting_edr[0] = '\0';
-	while (rc == 0 && w->n) {
-		if (ecs_words_take(w, "charging-edr"))
-			rc = ecs_words_name(w, "edr-format", a->charging_edr, e);
-		else if (ecs_words_take(w, "reporting-edr"))
-			rc = ecs_words_name(w, "edr-format", a->reporting_edr, e);
-		else
-			break;
-	}
-	if (rc == 0 && n == w->n)
-		rc = ecs_refuse(e, SRP_EINVAL, "expected charging-edr or reporting-edr");
 	a->edr_at_end = ecs_words_take(w, "wait-until-flow-ends");
 	return rc;
 }
@@ -131,12 +114,11 @@ int own_BILLING_set(void *obj, enum ecs_form form, struct ecs_words w, struct ec
 void own_BILLING_print(const void *obj, ecs_option_put_fn *put, void *arg)
 {
 	const struct ecs_charging_action *a = obj;
-	char line[LINE_LEN];
+	char line[LINE_LEN], edrs[2 * ECS_NAME_MAX + 64];
 
 	if (a->charging_edr[0] || a->reporting_edr[0]) {
-		snprintf(line, sizeof(line), "billing-action create-edrs%s%s%s%s%s",
-		         a->charging_edr[0] ? " charging-edr " : "", a->charging_edr,
-		         a->reporting_edr[0] ? " reporting-edr " : "", a->reporting_edr,
+		ecs_edrs_text(a->charging_edr, a->reporting_edr, edrs, sizeof(edrs));
+		snprintf(line, sizeof(line), "billing-action create-edrs%s%s", edrs,
 		         a->edr_at_end ? " wait-until-flow-ends" : "");
 		put(arg, line);
 	}
@@ -149,17 +131,17 @@ void own_BILLING_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 	const struct ecs_charging_action *a = obj;
 
 	tell(arg, 0, "Billing Action", BLOCK);
-	tell(arg, 1, "Event Data Record", enabled(a->charging_edr[0] || a->reporting_edr[0]));
+	tell(arg, 1, "Event Data Record", ecs_enabled_word(a->charging_edr[0] || a->reporting_edr[0]));
 	if (a->charging_edr[0])
 		tell(arg, 2, "Charging EDR", a->charging_edr);
 	if (a->reporting_edr[0])
 		tell(arg, 2, "Reporting EDR", a->reporting_edr);
 	if (a->charging_edr[0] || a->reporting_edr[0])
-		tell(arg, 2, "Wait until flow ends", enabled(a->edr_at_end));
-	tell(arg, 1, "GGSN charging Data Record", enabled(false));
-	tell(arg, 1, "Rf Accounting", enabled(false));
-	tell(arg, 1, "User Data Record", enabled(!a->exclude_udrs));
-	tell(arg, 1, "Radius Accounting Record", enabled(false));
+		tell(arg, 2, "Wait until flow ends", ecs_enabled_word(a->edr_at_end));
+	tell(arg, 1, "GGSN charging Data Record", ecs_enabled_word(false));
+	tell(arg, 1, "Rf Accounting", ecs_enabled_word(false));
+	tell(arg, 1, "User Data Record", ecs_enabled_word(!a->exclude_udrs));
+	tell(arg, 1, "Radius Accounting Record", ecs_enabled_word(false));
 }
 
 /* --- cca charging credit ---------------------------------------------------------------------- */
@@ -207,11 +189,11 @@ void own_CCA_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 {
 	const struct ecs_charging_action *a = obj;
 
-	tell(arg, 0, "Credit Control", enabled(a->credit));
+	tell(arg, 0, "Credit Control", ecs_enabled_word(a->credit));
 	if (!a->credit)
 		return;
 	tell_num(tell, arg, 1, "Rating Group", ecs_action_rating_group(a), "");
-	tell(arg, 1, "Preemptively Request", enabled(a->credit_preemptive));
+	tell(arg, 1, "Preemptively Request", ecs_enabled_word(a->credit_preemptive));
 }
 
 /* --- charge-volume ---------------------------------------------------------------------------- */
@@ -432,8 +414,8 @@ void own_FLOW_ACTION_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 	     : a->discard_up == a->discard_down     ? "Enabled"
 	     : a->discard_up                        ? "Enabled (uplink)"
 	                                            : "Enabled (downlink)");
-	tell(arg, 1, "Terminate-Flow", enabled(a->flow_action == ECS_ACT_TERMINATE_FLOW));
-	tell(arg, 1, "Terminate-Session", enabled(a->flow_action == ECS_ACT_TERMINATE_SESSION));
+	tell(arg, 1, "Terminate-Flow", ecs_enabled_word(a->flow_action == ECS_ACT_TERMINATE_FLOW));
+	tell(arg, 1, "Terminate-Session", ecs_enabled_word(a->flow_action == ECS_ACT_TERMINATE_SESSION));
 }
 
 /* --- flow idle-timeout ------------------------------------------------------------------------ */

@@ -152,7 +152,7 @@ static const char *over_label(uint8_t over)
 static void tell_limit(const struct ecs_bandwidth *b, const char *label, ecs_tell_fn *tell,
                        void *arg)
 {
-	tell(arg, 0, label, b->on ? "Enabled" : "Disabled");
+	tell(arg, 0, label, ecs_enabled_word(b->on));
 	if (!b->on)
 		return;
 	tell_num(tell, arg, 1, "Peak Data Rate", b->peak, "bits/second");

@@ -79,6 +79,25 @@ int ecs_words_addr(struct ecs_words *w, struct ecs_addr *out, struct ecs_err *e)
 	return 0;
 }
 
+int ecs_words_edrs(struct ecs_words *w, char charging[ECS_NAME_MAX + 1],
+                   char reporting[ECS_NAME_MAX + 1], struct ecs_err *e)
+{
+	int rc = 0;
+
+	charging[0] = reporting[0] = '\0';
+	while (rc == 0 && w->n) {
+		if (ecs_words_take(w, "charging-edr"))
+			rc = ecs_words_name(w, "edr-format", charging, e);
+		else if (ecs_words_take(w, "reporting-edr"))
+			rc = ecs_words_name(w, "edr-format", reporting, e);
+		else
+			break;
+	}
+	if (rc == 0 && !charging[0] && !reporting[0])
+		rc = ecs_refuse(e, SRP_EINVAL, "expected charging-edr or reporting-edr");
+	return rc;
+}
+
 int ecs_words_end(const struct ecs_words *w, struct ecs_err *e)
 {
 	if (w->n)
@@ -93,6 +112,17 @@ const char *ecs_addr_word(const struct ecs_addr *a, char buf[48])
 	if (!inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a->b + 12 : a->b, buf, 48))
 		buf[0] = '\0';
 	return buf;
+}
+
+void ecs_edrs_text(const char *charging, const char *reporting, char *buf, size_t cap)
+{
+	snprintf(buf, cap, "%s%s%s%s", charging[0] ? " charging-edr " : "", charging,
+	         reporting[0] ? " reporting-edr " : "", reporting);
+}
+
+const char *ecs_enabled_word(bool on)
+{
+	return on ? "Enabled" : "Disabled";
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -226,8 +256,7 @@ void ecs_options_tell(const struct ecs_option *rows, size_t nrows, const void *o
 			snprintf(text, sizeof(text), "%" PRIu32, v);
 			tell(arg, 0, o->label, v == o->none && v > o->most ? "Not Configured" : text);
 		} else if (o->type == ECS_OPTION_FLAG) {
-			tell(arg, 0, o->label,
-			     *(const bool *)member(o, obj) ? "Enabled" : "Disabled");
+			tell(arg, 0, o->label, ecs_enabled_word(*(const bool *)member(o, obj)));
 		} else {
 			tell(arg, 0, o->label, *(const char *)member(o, obj)
 			                               ? (const char *)member(o, obj)

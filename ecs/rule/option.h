@@ -64,8 +64,16 @@ int ecs_words_name(struct ecs_words *w, const char *what, char out[ECS_NAME_MAX 
                    struct ecs_err *e);
 /** The next word as an address, IPv4 as ::ffff:a.b.c.d; the unspecified ones are refused. */
 int ecs_words_addr(struct ecs_words *w, struct ecs_addr *out, struct ecs_err *e);
+/** The formats of a record, `charging-edr NAME` and `reporting-edr NAME` in any order; empty: not said.
+ *  SRP_EINVAL where both are. */
+int ecs_words_edrs(struct ecs_words *w, char charging[ECS_NAME_MAX + 1],
+                   char reporting[ECS_NAME_MAX + 1], struct ecs_err *e);
 /** 0 at the end of the words, else SRP_EINVAL. */
 int ecs_words_end(const struct ecs_words *w, struct ecs_err *e);
+/** The words that ecs_words_edrs() reads, with a blank before each. */
+void ecs_edrs_text(const char *charging, const char *reporting, char *buf, size_t cap);
+/** `Enabled` or `Disabled`, for a show. */
+const char *ecs_enabled_word(bool on);
 /** An address as text, in @p buf of 48 bytes. */
 const char *ecs_addr_word(const struct ecs_addr *a, char buf[48]);
 /** True for the address that stands for none: all zero. */

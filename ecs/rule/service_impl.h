@@ -451,7 +451,7 @@ bool ecs_hosts_has(const struct pool *p, const struct ecs_addr *a, bool v4);
 /** A port as a span has it. */
 struct ecs_addr ecs_port_addr(uint16_t port);
 /** Reads the two values of an address (A or A/len, or A and @p b) or a port, to canonical texts (at
- *  least VALUE_MAX + 1 bytes each) and the span (ruledef.c). */
+ *  least VALUE_MAX + 1 bytes each) and the span (value.c). */
 int ecs_span_read(bool port, const char *a, const char *b, struct span *out, char *ta, char *tb,
                   struct ecs_err *e);
 
@@ -484,7 +484,7 @@ void ecs_rulebase_print(const struct ecs_rulebase_conf *c, void (*put)(void *arg
 void ecs_rulebase_print_lists(const struct rulebase *rb, void (*put)(void *arg, const char *line),
                               void *arg);
 void ecs_rulebase_free_lists(struct rulebase *rb);
-/** The commands of rulebase.def (base_own.c). */
+/** The commands of rulebase.def (base.c). */
 void ecs_rulebase_init(struct ecs_rulebase_conf *c);
 int ecs_rulebase_set(struct ecs_rulebase_conf *c, enum ecs_form form, const char *const *w,
                      size_t n, struct ecs_err *e);

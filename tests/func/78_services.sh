@@ -227,6 +227,13 @@ def asked():
     return [r[0] for r in rated]
 
 
+def came(url):
+    """Requests for the host of a URL that the web server has seen. Others can come between: what was dropped is
+    sent again by its host for a while, and a recovered flow is allowed."""
+    host = url.split("/")[2].lower()
+    return [u for u in seen if u.lower().startswith(host + "/")]
+
+
 def blocked_by_database(what):
     cases = [("redirect-url", "http://games.test/", "Location: http://portal.test/", "cf_redirected"),
              ("redirect-url below the host", "http://www.GAMES.test/a?b", "Location: http://portal",
@@ -237,19 +244,20 @@ def blocked_by_database(what):
         for name, url, want, ctr in cases:
             done = rises(ctr, 1, f"FR-035 {what}: {name}")
             rc, out = curl(sub, url)
-            t.check((rc in (52, 56) if want is None else want in out) and not seen,
+            t.check((rc in (52, 56) if want is None else want in out) and not came(url),
                     f"FR-035 {what}: {url} of {sub}: {name}, and the server sees nothing", rc, out, seen)
             done()
     for url in ("http://ads.test/other", "http://news.test/", "http://plain.test/games.test",
                 "http://notgames.test/"):
         rc, out = curl(sub4(GOLD), url)
-        t.check("web of" in out and len(seen) == 1, f"FR-035 {what}: {url} is let through", rc, out)
+        t.check("web of" in out and len(came(url)) == 1, f"FR-035 {what}: {url} is let through", rc, out, seen)
 
 
 def blacklisted(what):
     done, hits = rises("cf_discarded", 1, f"FR-035 {what}: discard"), counter("blacklist_hits")
     rc, out = curl(sub4(GOLD), "http://black.test/x", most="1")
-    t.check(rc == 28 and not out and not seen, f"FR-035 {what}: a blacklisted URL is dropped", rc, out, seen)
+    t.check(rc == 28 and not out and not came("http://black.test/x"),
+            f"FR-035 {what}: a blacklisted URL is dropped", rc, out, seen)
     done()
     t.becomes(lambda: counter("blacklist_hits") > hits, True, f"FR-035 {what}: counter blacklist_hits")
     rc, out = curl(sub4(GOLD), "http://www.mixed.test/good", "http://www.mixed.test/bad", most="1")
