@@ -46,7 +46,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/demux_add.c	%D%/task/demux_wait.c	%D%/task/demux_wait.h	%D%/task/demuxmgr.h	%D%/task/memory.c	%D%/task/memory.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
 	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_rate.c	\
-	%D%/task/sess_give.c	%D%/task/sct_give.c	\
+	%D%/task/sess_add.c	%D%/task/sess_role.c	%D%/task/sess_give.c	%D%/task/sct_give.c	\
 	%D%/task/sess_recover.c	%D%/task/sess_sr.c	%D%/task/sess_tun.c	\
 	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\
 	%D%/task/vpn.h	%D%/task/vpn_hello.c	%D%/task/vpn_link.c	%D%/task/vpn_message.c	%D%/task/vpn_net.c	%D%/task/vpn_net.h	\
