@@ -27,7 +27,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/io/quic_crypto.c	%D%/io/quic_crypto.h	\
 	%D%/io/steering.c	\
 	%D%/io/tls.c	%D%/io/tls.h	%D%/io/tls_impl.h	%D%/io/tls_session.c	%D%/io/tls_session.h	\
-	%D%/io/icap.c	%D%/io/icap.h	%D%/io/icap_answer.c	\
+	%D%/io/icap.c	%D%/io/icap.h	%D%/io/icap_answer.c	%D%/io/icap_conn.c	%D%/io/icap_impl.h	%D%/io/icap_request.c	\
 	%D%/io/tun.c	%D%/io/tun.h	\
 	%D%/task/base.h	%D%/task/guard.c	%D%/task/guard.h	%D%/task/ipc.c	%D%/task/life.c	\
 	%D%/task/open.c	%D%/task/privilege.c	%D%/task/privilege.h	%D%/task/seccomp.c	\
