@@ -18,7 +18,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/show_debug.c	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
 	%D%/cli/show_records.c	%D%/cli/show_tasks.c	\
 	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	%D%/task/sct_config.c	%D%/task/sct_entered.c	\
-	%D%/task/sct_op.c	%D%/task/sct_show.c	\
+	%D%/task/sct_op.c	%D%/task/sct_run.c	%D%/task/sct_show.c	%D%/task/sct_command.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
 	%D%/log.c	%D%/registry.c	%D%/registry.h	\
 	%D%/io/announce.c	%D%/io/announce.h	\
