@@ -18,7 +18,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/cli/show_debug.c	%D%/cli/show_recovery.c	%D%/cli/show_srp.c	%D%/cli/show_system.c	\
 	%D%/cli/show_records.c	%D%/cli/show_tasks.c	\
 	%D%/task/sct.c	%D%/task/sct.h	%D%/task/sct_job.c	%D%/task/sct_load.c	%D%/task/sct_config.c	%D%/task/sct_entered.c	\
-	%D%/task/sct_op.c	%D%/task/sct_show.c	\
+	%D%/task/sct_op.c	%D%/task/sct_run.c	%D%/task/sct_show.c	%D%/task/sct_command.c	\
 	%D%/cli/program.c	%D%/cli/program.h	%D%/cli/types.c	%D%/cli/types.h	\
 	%D%/log.c	%D%/registry.c	%D%/registry.h	\
 	%D%/io/announce.c	%D%/io/announce.h	\
@@ -27,7 +27,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/io/quic_crypto.c	%D%/io/quic_crypto.h	\
 	%D%/io/steering.c	\
 	%D%/io/tls.c	%D%/io/tls.h	%D%/io/tls_impl.h	%D%/io/tls_session.c	%D%/io/tls_session.h	\
-	%D%/io/icap.c	%D%/io/icap.h	%D%/io/icap_answer.c	\
+	%D%/io/icap.c	%D%/io/icap.h	%D%/io/icap_answer.c	%D%/io/icap_conn.c	%D%/io/icap_impl.h	%D%/io/icap_request.c	\
 	%D%/io/tun.c	%D%/io/tun.h	\
 	%D%/task/base.h	%D%/task/guard.c	%D%/task/guard.h	%D%/task/ipc.c	%D%/task/life.c	\
 	%D%/task/open.c	%D%/task/privilege.c	%D%/task/privilege.h	%D%/task/seccomp.c	\
@@ -46,10 +46,10 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/demux_add.c	%D%/task/demux_wait.c	%D%/task/demux_wait.h	%D%/task/demuxmgr.h	%D%/task/memory.c	%D%/task/memory.h	\
 	%D%/task/ipc.def	%D%/task/peer.c	%D%/task/peer.h	%D%/task/proc.c	%D%/task/proc.h	%D%/task/rows.h	\
 	%D%/task/aaamgr.c	%D%/task/sess_link.c	%D%/task/sess_news.c	%D%/task/sess_query.c	%D%/task/sess_rate.c	\
-	%D%/task/sess_give.c	%D%/task/sct_give.c	\
+	%D%/task/sess_add.c	%D%/task/sess_role.c	%D%/task/sess_give.c	%D%/task/sct_give.c	\
 	%D%/task/sess_recover.c	%D%/task/sess_sr.c	%D%/task/sess_tun.c	\
 	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\
-	%D%/task/vpn.h	%D%/task/vpn_link.c	%D%/task/vpn_net.c	%D%/task/vpn_net.h	\
+	%D%/task/vpn.h	%D%/task/vpn_hello.c	%D%/task/vpn_link.c	%D%/task/vpn_message.c	%D%/task/vpn_net.c	%D%/task/vpn_net.h	\
 	%D%/task/vpn_oper.c	%D%/task/vpn_role.c	%D%/task/vpn_state.c	%D%/task/vpnmgr.c
 CHASSIS_LIBS = %D%/libchassis.a $(RECOVERY_LIBS) $(ECS_LIBS) $(SRP_LIBS) $(OPENSSL_LIBS) $(MNL_LIBS)
 

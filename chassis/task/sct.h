@@ -182,13 +182,24 @@ void sct_op_finish(struct sct_op *op, int status, const char *text);
 /** Bytes that wait for the operator to read. */
 static inline size_t sct_op_waiting(const struct sct_op *op) { return op->out_len - op->out_off; }
 
-/* --- sct_show.c: commands ------------------------------------------------------------------- */
+/* --- sct_run.c: lines ----------------------------------------------------------------------- */
 
 /** Runs one line; the answer may come later. @p fd: a passed file (taken), or -1. */
 void sct_run(struct sct_op *op, const char *line, size_t len, int fd);
 
+/* --- sct_show.c, sct_command.c: tables of what lines mean ------------------------------------ */
+
+/** Answers where the line is one that shows something, or one that does something; else false. */
+bool sct_show(struct sct_op *op, const struct chassis_match *m);
+bool sct_command(struct sct_op *op, const struct chassis_match *m);
+
 /** What shows look at. */
 struct chassis_view sct_view(struct sct *s);
+/** The call that is named; 0: all. */
+static inline uint32_t sct_callid(const struct chassis_match *m)
+{
+	return (uint32_t)chassis_match_num(m, "callid", 0);
+}
 
 /* --- sct_bulk.c: bulk statistics -------------------------------------------------------------- */
 

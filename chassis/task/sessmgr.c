@@ -1,5 +1,5 @@
 /* sessmgr: the session manager task: one instance's sessions and flows. Its packets are in sess_tun.c,
- * its replica in sess_link.c, its answers to the operator in sess_query.c. */
+ * its role in sess_role.c, its replica in sess_link.c, its answers to the operator in sess_query.c. */
 #include "config.h"
 #include "chassis/task/sessmgr.h"
 
@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "chassis/io/quic_crypto.h"
-#include "chassis/task/calls.h"
 #include "chassis/task/memory.h"
 #include "srp/err.h"
 
@@ -57,222 +56,6 @@ void sessmgr_tell_vpnmgr(struct sessmgr *s)
 	chassis_task_send(s->ctx, CHASSIS_TASK_VPNMGR, 0, CHASSIS_IPC_INSTANCE, &w, -1);
 }
 
-/* While the flows come packets must not begin them anew. */
-static void known_only(struct sessmgr *s)
-{
-	ecs_engine_known_only(s->engine, s->sr.refill && sessmgr_pulls(s));
-}
-
-void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c)
-{
-	s->complete = c;
-	known_only(s);
-	sessmgr_link_role(s);
-	sessmgr_tell_vpnmgr(s);
-}
-
-/* Without session recovery a successor has nothing of its own. */
-static void restarted(struct sessmgr *s, bool elsewhere)
-{
-	if (s->ctx->shared->config->session_recovery || s->ctx->slab->starts <= 1 ||
-	    s->complete != CHASSIS_FILLING || s->role != SRP_ROLE_INIT)
-		return;
-	if (elsewhere) {
-		s->sr.refill = true;
-		chassis_log(LOG_NOTICE, "restarted on the active chassis: the peer is asked for its sessions");
-		return;
-	}
-	s->ctx->slab->task_ctr.restarted_empty++;
-	chassis_log(LOG_ERR, "restarted empty on the active chassis: its sessions are lost");
-}
-
-/* Whoever comes to serve without having been filled serves with what it has. It is no source, and empties
- * nobody, until the peer has given what it holds, or has said that it holds no more. One that serves
- * already is told its role again and again: what it lacks does not come to it by that. */
-static void note_owner(struct sessmgr *s, enum srp_role role, bool elsewhere)
-{
-	s->sr.elsewhere = elsewhere;
-	if (role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || s->sr.phase != SESSMGR_SERVES)
-		return;
-	restarted(s, elsewhere);
-	if (!s->gr)
-		s->complete = CHASSIS_COMPLETE; /* there is nobody who could hold more */
-	else if (elsewhere)
-		s->complete = CHASSIS_FILLING;
-	else if (!srp_role_permit[s->role].forwards)
-		s->complete = CHASSIS_STARTED_EMPTY;
-}
-
-/* An active that waits to be filled by a peer that went, or that does not hold more than it: it must not
- * refuse new sessions for ever. */
-static void judge_complete(struct sessmgr *s, struct srp_time now)
-{
-	struct recovery_status st;
-
-	if (s->role != SRP_ROLE_ACTIVE || s->complete == CHASSIS_COMPLETE || !s->gr ||
-	    s->sr.phase != SESSMGR_SERVES)
-		return;
-	recovery_replica_status(s->gr, &st);
-	if (st.link != RECOVERY_LINK_DOWN)
-		s->peer_seen = now;
-	if (st.link >= RECOVERY_LINK_SYNC && !st.peer_complete) {
-		sessmgr_set_complete(s, CHASSIS_COMPLETE);
-	} else if (s->complete == CHASSIS_FILLING &&
-	           srp_time_since(s->peer_seen, now) > s->dead_us + SRP_SEC(1)) {
-		chassis_log(LOG_ERR, "the peer is gone before it has given all it held: goes on without");
-		sessmgr_set_complete(s, CHASSIS_STARTED_EMPTY);
-	}
-}
-
-/* [role, term, reason, somebody else holds our state, relay ms] */
-static int rx_role(struct sessmgr *s, struct srp_mp_r *r)
-{
-	uint32_t n = srp_mp_array(r, 8);
-	enum srp_role role = (enum srp_role)srp_mp_uint(r, SRP_ROLE__N - 1);
-	uint32_t term = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	bool elsewhere;
-	uint64_t relay;
-	struct srp_time now = chassis_now();
-
-	(void)srp_mp_uint(r, UINT32_MAX);
-	elsewhere = srp_mp_bool(r);
-	relay = srp_mp_uint(r, UINT32_MAX);
-	if (n < 5 || r->err)
-		return SRP_EFORMAT;
-	s->stale = false;
-	s->alive = now;
-	s->term = term;
-	if (role != s->role)
-		s->peer_seen = now;
-	note_owner(s, role, elsewhere);
-	if (role != s->role)
-		chassis_log(LOG_INFO, "role %s, term %u.%u", srp_role_name(role), term >> 1, term & 1);
-	if (srp_role_permit[role].forwards != srp_role_permit[s->role].forwards ||
-	    s->role == SRP_ROLE_INIT)
-		ecs_engine_active(s->engine, srp_role_permit[role].forwards, now);
-	if (role != s->role)
-		sessmgr_records_role(s);
-	if (s->role == SRP_ROLE_PENDING_STANDBY && role == SRP_ROLE_STANDBY)
-		ecs_engine_handed_over(s->engine);
-	s->role = role;
-	known_only(s);
-	s->relay_until = relay ? srp_time_add(now, SRP_MS(relay)) : (struct srp_time){0};
-	if (role != SRP_ROLE_PENDING_STANDBY) {
-		s->frozen = s->flushing = s->ending = false;
-		if (s->gr)
-			recovery_replica_flush(s->gr, false);
-	}
-	sessmgr_link_role(s);
-	sessmgr_recover_advance(s);
-	sessmgr_tun_reading(s, true);
-	sessmgr_tell_vpnmgr(s);
-	return SRP_OK;
-}
-
-/* @p text NULL: that of the status. */
-static void session_done_text(struct sessmgr *s, uint32_t id, int status, uint32_t callid,
-                              const char *text)
-{
-	uint8_t buf[256];
-	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
-
-	/* demuxmgr must know whose address is free before it hears that the call has ended */
-	sessmgr_news_flush(s);
-	srp_mp_w_array(&w, 4);
-	srp_mp_w_uint(&w, id);
-	srp_mp_w_int(&w, status);
-	srp_mp_w_uint(&w, callid);
-	srp_mp_w_str(&w, text ? text : status < 0 ? srp_strerror(status) : "");
-	chassis_task_send(s->ctx, CHASSIS_TASK_DEMUXMGR, 0, CHASSIS_IPC_SESSION_DONE, &w, -1);
-}
-
-static void session_done(struct sessmgr *s, uint32_t id, int status, uint32_t callid)
-{
-	session_done_text(s, id, status, callid, NULL);
-}
-
-static int rx_session_new(struct sessmgr *s, struct srp_mp_r *r)
-{
-	uint32_t n = srp_mp_array(r, 32), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	struct ecs_session_spec spec;
-	struct ecs_session *c;
-	int rc;
-
-	chassis_spec_get(r, &spec);
-	if (n < 1 + CHASSIS_SPEC_FIELDS || r->err)
-		return SRP_EFORMAT;
-	rc = s->sr.phase != SESSMGR_SERVES ? SRP_EBUSY
-	     : srp_role_permit[s->role].new_sessions
-		? ecs_session_create(s->engine, &spec, chassis_now(), &c) : SRP_EROLE;
-	s->ctx->slab->sessions = ecs_engine_sessions(s->engine); /* for who counts what is lost */
-	session_done_text(s, id, rc, spec.callid, rc == SRP_ENORULE ? "no such rulebase" : NULL);
-	sessmgr_link_kick(s);
-	return SRP_OK;
-}
-
-bool sessmgr_pulls(const struct sessmgr *s)
-{
-	return s->complete == CHASSIS_FILLING && srp_role_permit[s->role].forwards;
-}
-
-/* Ends some of the sessions that `session delete all` found: a hundred thousand at once would stop
- * packets and beats. */
-static void end_some(struct sessmgr *s)
-{
-	struct srp_time start = chassis_now(), now = start;
-	struct ecs_session *c = NULL;
-	int rc = srp_role_permit[s->role].new_sessions ? SRP_OK : SRP_EROLE;
-
-	if (!s->end_all.on || s->sr.phase != SESSMGR_SERVES || sessmgr_pulls(s))
-		return; /* what is not there yet must end, too */
-	while (rc == 0 && (c = ecs_session_next(s->engine, s->end_all.after)) != NULL &&
-	       srp_time_since(start, now) < SESSMGR_STEP_US) {
-		s->end_all.after = c->spec.callid;
-		ecs_session_delete(s->engine, c->spec.callid, ECS_END_OPERATOR, now);
-		now = chassis_now();
-	}
-	if (c)
-		return;
-	s->end_all.on = false;
-	session_done(s, s->end_all.id, rc, 0);
-}
-
-static void end_one(struct sessmgr *s, uint32_t id, uint32_t callid, enum ecs_session_end why)
-{
-	struct srp_time now = chassis_now();
-	int rc;
-
-	(void)sessmgr_recover_callid(s, callid, now);
-	rc = ecs_session_delete(s->engine, callid, why, now);
-	if (rc == SRP_ENOSESS && sessmgr_pulls(s))
-		session_done_text(s, id, SRP_EBUSY, callid, "recovery in progress");
-	else
-		session_done(s, id, rc, callid);
-}
-
-static int rx_session_end(struct sessmgr *s, struct srp_mp_r *r)
-{
-	uint32_t n = srp_mp_array(r, 8), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	uint32_t callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	enum ecs_session_end why = (enum ecs_session_end)srp_mp_uint(r, ECS_SESSION_END__N - 1);
-
-	if (n < 3 || r->err)
-		return SRP_EFORMAT;
-	if (!srp_role_permit[s->role].owns_timers) {
-		session_done(s, id, SRP_EROLE, callid); /* who only follows ends nothing by itself */
-	} else if (callid) {
-		end_one(s, id, callid, why);
-	} else if (s->end_all.on) {
-		session_done(s, id, SRP_EBUSY, 0);
-	} else {
-		s->end_all.id = id;
-		s->end_all.after = 0;
-		s->end_all.on = true;
-	}
-	sessmgr_link_kick(s);
-	return SRP_OK;
-}
-
 static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
               const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
@@ -285,10 +68,10 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	if (from == CHASSIS_TASK_AAAMGR && h->type != CHASSIS_IPC_SR_STORE)
 		return SRP_ETYPE;
 	switch (h->type) {
-	case CHASSIS_IPC_ROLE:        return rx_role(s, &r);
+	case CHASSIS_IPC_ROLE:        return sessmgr_role_rx(s, &r);
 	case CHASSIS_IPC_SR_STORE:    return sessmgr_recover_store(s, &r);
-	case CHASSIS_IPC_SESSION_NEW: return rx_session_new(s, &r);
-	case CHASSIS_IPC_SESSION_END: return rx_session_end(s, &r);
+	case CHASSIS_IPC_SESSION_NEW: return sessmgr_add(s, &r);
+	case CHASSIS_IPC_SESSION_END: return sessmgr_end(s, &r);
 	case CHASSIS_IPC_FOREIGN:     return sessmgr_foreign(s, &r);
 	case CHASSIS_IPC_QUERY:       return sessmgr_query(s, &r);
 	case CHASSIS_IPC_COMMAND:     return sessmgr_command(s, &r);
@@ -332,9 +115,9 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	/* On a standby the wheel stands still: a turn only drops what was never replicated. */
 	if (!s->stale && !s->frozen)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
-	known_only(s);
+	sessmgr_known_only(s);
 	sessmgr_tun_held(s);
-	end_some(s);
+	sessmgr_end_some(s);
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);
 	sessmgr_records_turn(s);
@@ -379,7 +162,7 @@ static void on_publish(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	judge_complete(w->data, chassis_now());
+	sessmgr_judge(w->data, chassis_now());
 	audit(w->data, chassis_now());
 	sessmgr_sr_link(w->data);
 	sessmgr_publish(w->data);

@@ -234,12 +234,29 @@ void sessmgr_records_turn(struct sessmgr *s);
 /** The role is another. */
 void sessmgr_records_role(struct sessmgr *s);
 
-/* sessmgr.c */
+/* sess_role.c: its role, and whether it is complete. */
+/** ROLE: [role, term, reason, somebody else holds our state, relay ms]. */
+int sessmgr_role_rx(struct sessmgr *s, struct srp_mp_r *r);
+void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c);
+/** An active that waits to be filled by a peer that went, or that does not hold more than it: it must not
+ *  refuse new sessions for ever. */
+void sessmgr_judge(struct sessmgr *s, struct srp_time now);
 /** True while the peer is asked for the sessions that this instance had, and is to have again. */
 bool sessmgr_pulls(const struct sessmgr *s);
+/** While the flows come packets must not begin them anew. */
+void sessmgr_known_only(struct sessmgr *s);
+
+/* sess_add.c: what demuxmgr orders. */
+/** SESSION_NEW, SESSION_END. */
+int sessmgr_add(struct sessmgr *s, struct srp_mp_r *r);
+int sessmgr_end(struct sessmgr *s, struct srp_mp_r *r);
+/** Ends some of the sessions that `session delete all` found: a hundred thousand at once would stop
+ *  packets and beats. */
+void sessmgr_end_some(struct sessmgr *s);
+
+/* sessmgr.c */
 void sessmgr_publish(struct sessmgr *s);
 void sessmgr_tell_vpnmgr(struct sessmgr *s);
-void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c);
 /** Makes the replicas, where they are not there yet; 0 or a negative code. */
 int sessmgr_replicas(struct sessmgr *s);
 /** Serves from now on: with its replicas, which are connected. 0 or a negative code. */

@@ -79,9 +79,10 @@ void vpn_slab(struct vpnmgr *v);
 
 /* vpn_link.c: the control connection. */
 int vpn_link_start(struct vpnmgr *v);
-void vpn_hello(struct vpnmgr *v);
-/** Notes whether the peer's last hello told of an equal configuration. */
-void vpn_config_note(struct vpnmgr *v);
+/** Feeds the link machine. */
+void vpn_link_event(struct vpnmgr *v, enum srp_conn_event ev);
+/** Closes a connection that cannot go on. */
+void vpn_link_refuse(struct vpnmgr *v, int status, const char *text);
 int vpn_send(struct vpnmgr *v, uint8_t type, const uint8_t *body, int len);
 /** Looks whether every instance is level, and tells the link machine. */
 void vpn_link_level(struct vpnmgr *v);
@@ -91,6 +92,16 @@ void vpn_gone_check(struct vpnmgr *v);
 /** Ends a connection on which nothing came for a long time: the peer's vpnmgr may have a successor, and
  *  its supervisor holds the old stream open. @p every: seconds between hellos. */
 void vpn_link_watch(struct vpnmgr *v, double every);
+
+/* vpn_hello.c */
+void vpn_hello(struct vpnmgr *v);
+int vpn_hello_rx(struct vpnmgr *v, const uint8_t *body, size_t len);
+/** Notes whether the peer's last hello told of an equal configuration. */
+void vpn_config_note(struct vpnmgr *v);
+
+/* vpn_message.c */
+/** Does what a message says; SRP_ETYPE: there is none of that type. SRP_EPEER: it was the last. */
+int vpn_message(struct vpnmgr *v, uint8_t type, const uint8_t *body, size_t len);
 /** @return SRP_ENOENT while the peer is not connected */
 int vpn_config_check(struct vpnmgr *v);
 

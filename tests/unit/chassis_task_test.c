@@ -15,14 +15,13 @@
 
 #include "chassis/task/base.h"
 #include "chassis/task/privilege.h"
-#include "chassis/task/supervisor_impl.h"
 #include "srp/err.h"
+#include "sup_kit.h"
 
 #define SLOTS 11 /* five, and sessmgr and aaamgr 0 to 2; only the sessmgrs 1 and 2 are started */
 #define S1    7  /* sessmgr:1 */
 #define S2    9
 #define TASKS 5
-#define HANG_S 60.
 
 /* What the processes under test note for the test to see. */
 struct notes {
@@ -40,16 +39,7 @@ struct notes {
 };
 
 static struct notes *notes;
-static struct chassis_shared shared;
 static struct chassis_config config;
-static struct ev_loop *loop;
-static struct chassis_supervisor *sup;
-static bool is_ready, hung;
-
-static size_t slot_of(const struct chassis_task_ctx *ctx)
-{
-	return chassis_slot(ctx->row->task, ctx->instance);
-}
 
 static int t_start(struct chassis_task_ctx *ctx)
 {
@@ -181,81 +171,18 @@ static const struct chassis_task_row *const rows[CHASSIS_TASK__N] = {
 	[CHASSIS_TASK_SCT] = &r_sct, [CHASSIS_TASK_VPNMGR] = &r_vpn,
 	[CHASSIS_TASK_DEMUXMGR] = &r_demux, [CHASSIS_TASK_SESSMGR] = &r_sess};
 
-static void on_ready(void *arg)
-{
-	(void)arg;
-	is_ready = true;
-}
-
-static void on_hang(struct ev_loop *l, ev_timer *w, int revents)
-{
-	(void)l;
-	(void)w;
-	(void)revents;
-	hung = true;
-}
-
-static void on_step(struct ev_loop *l, ev_timer *w, int revents)
-{
-	(void)l;
-	(void)w;
-	(void)revents;
-}
-
-/* Turns the loop until @p done says so; a guard against a hang, not a measurement, ends it. */
-static bool until(bool (*done)(void))
-{
-	ev_timer hang, step;
-
-	hung = false;
-	ev_timer_init(&hang, on_hang, HANG_S, 0.);
-	ev_timer_init(&step, on_step, 0.005, 0.005); /* what processes note wakes no loop */
-	ev_timer_start(loop, &hang);
-	ev_timer_start(loop, &step);
-	while (!done() && !hung)
-		ev_run(loop, EVRUN_ONCE);
-	ev_timer_stop(loop, &hang);
-	ev_timer_stop(loop, &step);
-	return !hung;
-}
-
 static void begin(void)
 {
-	void *p = mmap(NULL, sizeof(*notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		       0);
-
-	CU_ASSERT_FATAL(p != MAP_FAILED);
-	notes = p;
-	is_ready = false;
+	notes = notes_map(sizeof(*notes));
 	config = (struct chassis_config){.sessmgrs = 2, .logging = "stderr", .severity = 0};
-	chassis_log_init("stderr", 0, "test", 0);
-	sup_shared_init(&shared, &config);
-	CU_ASSERT_EQUAL_FATAL(sup_slabs_open(&shared), 0);
+	sup_begin(&config, rows);
 	CU_ASSERT_EQUAL_FATAL(shared.nslabs, SLOTS);
-	loop = ev_loop_new(0);
-	sup = chassis_supervisor_new(loop, &shared, rows);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(sup);
-	sup->on_ready = on_ready;
-}
-
-static bool none_left(void)
-{
-	return TAILQ_EMPTY(&sup->children);
 }
 
 static void end(void)
 {
-	/* the threads of the guards end when their processes have */
-	CU_ASSERT(until(none_left));
-	chassis_supervisor_free(sup);
-	ev_loop_destroy(loop);
-	sup_slabs_close(&shared);
+	sup_end();
 	munmap(notes, sizeof(*notes));
-}
-
-static bool ready(void)
-{
-	return is_ready;
 }
 
 static bool echoed(void)
@@ -268,13 +195,6 @@ static void start_all(void)
 	CU_ASSERT_EQUAL_FATAL(chassis_supervisor_start(sup), 0);
 	CU_ASSERT_FATAL(until(ready));
 	CU_ASSERT_FATAL(until(echoed));
-}
-
-static void stop_all(void)
-{
-	chassis_supervisor_stop(sup);
-	CU_ASSERT(until(none_left));
-	CU_ASSERT_EQUAL(sup->status, 0);
 }
 
 static void slots(void)

@@ -106,10 +106,12 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_grammar_test.c %D%/chassis_icap_test.c \
 	%D%/chassis_license_test.c \
 	%D%/chassis_registry_test.c \
-	%D%/chassis_standby_test.c \
+	%D%/sup_kit.h %D%/standby_kit.h \
+	%D%/chassis_standby_test.c %D%/chassis_crash_test.c %D%/chassis_again_test.c \
+	%D%/chassis_save_test.c %D%/chassis_vpn_test.c \
 	%D%/chassis_store_test.c %D%/ecs_rig.h %D%/ecs_packets.h \
 	%D%/ecs_rule_text.h %D%/ecs_rule_text_test.c \
-	%D%/chassis_commit_test.c \
+	%D%/chassis_commit_test.c %D%/chassis_running_test.c %D%/running_kit.h \
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
