@@ -14,6 +14,7 @@ const struct srp_ckpt_kind *const chassis_kinds[] = {
 	&ecs_kind_usage,
 	&ecs_kind_limit,
 	&ecs_kind_flow_usage,
+	&ecs_kind_quota,
 	&ecs_kind_flow,
 };
 const size_t chassis_nkinds = sizeof(chassis_kinds) / sizeof(chassis_kinds[0]);

@@ -330,6 +330,8 @@ int ecs_usages_init(struct ecs_engine *e);
 void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t bearer,
                       enum ecs_usage_of of, uint64_t id, uint16_t stats, enum ecs_dir dir,
                       uint64_t pkts, uint64_t bytes, struct srp_time now);
+/** Tells the sink of one volume, as it is now. */
+void ecs_usage_tell(struct ecs_engine *e, struct ecs_usage *u, struct srp_time now);
 /** Tells the sink of every volume that has changed since the last turn. */
 void ecs_usage_turn(struct ecs_engine *e, struct srp_time now);
 /** The turn of each second, at most @p budget volumes of it; true: call again. */

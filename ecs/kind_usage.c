@@ -94,7 +94,7 @@ static int split(const struct srp_ckpt_kind *k, const struct srp_ckpt_key *key, 
 	uint64_t b = key->k[1] >> OF_BITS;
 
 	*what = (unsigned)(key->k[1] & OF_MASK);
-	if ((*what >= ECS_USAGE_FLOW) != (k == &ecs_kind_flow_usage) || b > 15)
+	if (k != ecs_kind_of_usage(*what) || b > 15)
 		return SRP_ERANGE;
 	*bearer = (uint8_t)b;
 	switch ((enum ecs_usage_of)*what) {
@@ -200,7 +200,7 @@ static int take_off(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ct
 	return 0;
 }
 
-/* The same for volumes that go with their session, and for those of flows. */
+/* The same for volumes that go with their session, for those of flows, and for quotas. */
 #define OF_KIND(k)                                                                            \
 	static int k##_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,  \
 	                     struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out) \
@@ -231,6 +231,7 @@ static int take_off(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ct
 	}
 OF_KIND(usage)
 OF_KIND(flow_usage)
+OF_KIND(quota)
 #undef OF_KIND
 
 const struct srp_ckpt_kind ecs_kind_usage = {
@@ -250,3 +251,24 @@ const struct srp_ckpt_kind ecs_kind_flow_usage = {
 	.apply = flow_usage_apply, .remove = flow_usage_remove, .find = flow_usage_find,
 	.walk = flow_usage_walk, .passed = ecs_kind_passed,
 };
+
+const struct srp_ckpt_kind ecs_kind_quota = {
+	.id = 218, .name = "ACS_QUOTA_INFO",
+	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
+	.key = usage_key, .parent = usage_parent, .gate = ecs_kind_gate, .encode = usage_encode,
+	.apply = quota_apply, .remove = quota_remove, .find = quota_find, .walk = quota_walk,
+	.passed = ecs_kind_passed,
+};
+
+const struct srp_ckpt_kind *ecs_kind_of_usage(enum ecs_usage_of of)
+{
+	switch (of) {
+	case ECS_USAGE_QUOTA:
+		return &ecs_kind_quota;
+	case ECS_USAGE_FLOW:
+	case ECS_USAGE_RECORDED:
+		return &ecs_kind_flow_usage;
+	default:
+		return &ecs_kind_usage;
+	}
+}

@@ -21,7 +21,7 @@ int ecs_quota_grant(struct ecs_engine *e, uint32_t callid, uint32_t rating_group
                     struct srp_time now)
 {
 	struct ecs_session *s = ecs_session_find(e, callid);
-	const struct ecs_usage *u;
+	struct ecs_usage *u;
 	struct ecs_quota q;
 
 	if (!e->active)
@@ -35,7 +35,11 @@ int ecs_quota_grant(struct ecs_engine *e, uint32_t callid, uint32_t rating_group
 		return SRP_EFULL;
 	ecs_usage_charge(e, s, 0, ECS_USAGE_QUOTA, rating_group, 0, (enum ecs_dir)ECS_QUOTA_GRANTED, 1,
 	                 bytes, now);
-	return ecs_usage_of(e, s, 0, ECS_USAGE_QUOTA, rating_group) ? 0 : SRP_ENOMEM;
+	u = ecs_usage_of(e, s, 0, ECS_USAGE_QUOTA, rating_group);
+	if (!u)
+		return SRP_ENOMEM;
+	ecs_usage_tell(e, u, now);
+	return 0;
 }
 
 enum ecs_stage_did ecs_stage_quota(struct ecs_engine *e, struct ecs_way *w,

@@ -72,7 +72,7 @@ struct ecs_usage *ecs_usage_build(struct ecs_engine *e, struct ecs_session *s, u
 
 	if (!u)
 		return NULL;
-	u->ckpt.kind = of >= ECS_USAGE_FLOW ? &ecs_kind_flow_usage : &ecs_kind_usage;
+	u->ckpt.kind = ecs_kind_of_usage(of);
 	u->session = s;
 	u->id = id;
 	u->stats = ECS_LINE_NONE;
@@ -177,17 +177,19 @@ void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t beare
 		ecs_list_add_tail(&e->changed, &u->in_changed);
 }
 
+void ecs_usage_tell(struct ecs_engine *e, struct ecs_usage *u, struct srp_time now)
+{
+	ecs_list_del(&u->in_changed);
+	u->told = u->own[e->conf.chassis_bit & 1];
+	ecs_tell_changed(e, &u->ckpt, now);
+}
+
 /* Tells of the volumes on a list, at most @p budget. */
 static void tell_some(struct ecs_engine *e, struct srp_list *head, struct srp_time now,
                       size_t budget)
 {
-	for (; budget > 0 && !ecs_list_empty(head); budget--) {
-		struct ecs_usage *u = ECS_CONTAINER(head->next, struct ecs_usage, in_changed);
-
-		ecs_list_del(&u->in_changed);
-		u->told = u->own[e->conf.chassis_bit & 1];
-		ecs_tell_changed(e, &u->ckpt, now);
-	}
+	for (; budget > 0 && !ecs_list_empty(head); budget--)
+		ecs_usage_tell(e, ECS_CONTAINER(head->next, struct ecs_usage, in_changed), now);
 }
 
 void ecs_usage_turn(struct ecs_engine *e, struct srp_time now)

@@ -18,8 +18,9 @@ struct ecs_volume {
 
 #define ECS_VOLUME_MAX ((uint64_t)1 << 60) /**< of one counter, as read from a peer */
 
-/** What a volume is of. From FLOW on they are a kind of their own (ACS_FLOW_USAGE_INFO, 216), as they
- *  end before their session does. */
+/** What a volume is of. Those of flows are a kind of their own (ACS_FLOW_USAGE_INFO), as they end before
+ *  their session does; so are quotas (ACS_QUOTA_INFO): what was granted is told at once, as it is control,
+ *  and what was used does not wait for `check-point accounting sync-timer`. */
 #define ECS_USAGES(X)                                                                         \
 	X(SESSION, "session") X(RULE, "rule") X(CONTENT, "content-id") X(RATING, "rating-group") \
 	X(EXCLUDED, "excluded") X(QUOTA, "quota") X(FLOW, "flow") X(RECORDED, "recorded")
@@ -55,5 +56,8 @@ struct ecs_volume ecs_usage_sum(const struct ecs_usage *u);
 
 extern const struct srp_ckpt_kind ecs_kind_usage;      /**< 212 */
 extern const struct srp_ckpt_kind ecs_kind_flow_usage; /**< 216, deletion 217 */
+extern const struct srp_ckpt_kind ecs_kind_quota;      /**< 218 */
+/** The kind of a volume. */
+const struct srp_ckpt_kind *ecs_kind_of_usage(enum ecs_usage_of of);
 
 #endif

@@ -225,8 +225,9 @@ if immutable:
 
 # --- quota ----------------------------------------------------------------------------------------
 def quota(c):
-    return [(q["granted_bytes"], q["used_bytes"], q["left_bytes"]) for q in
-            t.bed.show(c, f"show active-charging quota callid {calls[3]}", "rating_group", "granted_bytes")]
+    return [(q["granted_bytes"], q["used_bytes"], q["left_bytes"]) for q in sorted(
+            t.bed.show(c, f"show active-charging quota callid {calls[3]}", "rating_group", "granted_bytes"),
+            key=lambda q: q["rating_group"])]
 
 
 round_ = 128 + 78  # bytes of a datagram each way
@@ -238,6 +239,11 @@ ue[3, 40000].sendto(b"x", (v4(20), 7002))
 t.check(arrives(server[7002]) is None, "FR-070: exhausted: packets are dropped")
 t.check("Failure" in (t.refused("a", f"session quota grant callid {calls[3]} rating-group 77 bytes 0") or ""),
         "a grant of nothing is refused")
+t.both_charge("ab", "check-point accounting sync-timer icsr 60")
+t.ctl("a", f"session quota grant callid {calls[3]} rating-group 78 bytes 4711")
+t.becomes(lambda: quota("b"), [(2 * round_, 2 * round_, 0), (4711, 0, 4711)],
+          "FR-070: the peer has a grant, and what was used, whatever the time of volumes is", 5)
+t.both_charge("ab", "no check-point accounting sync-timer icsr")
 
 # --- session recovery, then the whole of records --------------------------------------------------
 def lived(c):
@@ -285,7 +291,7 @@ t.switch("a", "b")
 t.becomes(lambda: of_flow("a", calls[1], flow[50003]), [("FromMobile", "3", (4, 512, 4, 312))],
           "FR-085: a planned switchover: EDRs by the end condition hagr", 10)
 talk(1, 50003, 2)
-t.equal(quota("b"), [(2 * round_, 2 * round_, 0)], "FR-070: quota after a planned switchover")
+t.equal(quota("b"), [(2 * round_, 2 * round_, 0), (4711, 0, 4711)], "FR-070: quota after a planned switchover")
 ue[3, 40000].sendto(b"x", (v4(20), 7002))
 t.check(arrives(server[7002]) is None, "FR-070: it is exhausted there as well")
 clear("b", 1)

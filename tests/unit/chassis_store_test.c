@@ -4,6 +4,7 @@
 #include "suites.h"
 
 #include "chassis/registry.h"
+#include "ecs/quota.h"
 #include "ecs_rig.h"
 #include "recovery/fill.h"
 #include "recovery/store_impl.h"
@@ -180,6 +181,7 @@ static void bed_init(struct bed *b)
 	flows(&b->r);
 	wait_ms(&b->r, 15000);
 	ecs_usage_charge(b->r.e, b->r.s, 0, ECS_USAGE_FLOW, 2, 0, ECS_UPLINK, 1, 40, b->r.now);
+	CU_ASSERT_EQUAL(ecs_quota_grant(b->r.e, 1, 77, 1000, b->r.now), 0);
 	ecs_usage_turn(b->r.e, b->r.now);
 	limits(&b->r);
 	b->mem = aligned_alloc(4096, CAP);

@@ -1,6 +1,7 @@
 #include "config.h"
 #include "suites.h"
 
+#include "ecs/quota.h"
 #include "ecs_kit.h"
 
 static void charge(struct kit *k, struct ecs_session *s, uint8_t bearer, enum ecs_usage_of of,
@@ -93,6 +94,36 @@ static void test_step(void)
 	ecs_usage_step(a.e, a.now, 10);
 	CU_ASSERT_EQUAL(a.rec.changed[212], 7);
 	kit_fini(&a);
+}
+
+/* A grant is told at once, and has no turn of its replica to wait for; its use goes with the next turn. */
+static void test_grant(void)
+{
+	const struct srp_ckpt_obj *o;
+	struct srp_ckpt_obj *out = NULL;
+	struct ecs_session *s;
+	struct kit a, b;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, false);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
+	ecs_usage_step(a.e, a.now, 10);
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, a.now), 0);
+	CU_ASSERT_EQUAL(a.rec.changed[218], 1);
+	CU_ASSERT_PTR_NULL(ecs_kind_quota.paced);
+	o = a.rec.last;
+	CU_ASSERT_EQUAL(kit_send(&a, &b, o, &out), 0);
+	CU_ASSERT_TRUE(kit_same(&a, o, &b, out));
+	CU_ASSERT_EQUAL(ecs_usage_find(b.e, 7, 0, ECS_USAGE_QUOTA, 77)->own[0].bytes[ECS_QUOTA_GRANTED], 1000);
+	ecs_usage_charge(a.e, s, 0, ECS_USAGE_QUOTA, 77, 0, (enum ecs_dir)ECS_QUOTA_USED, 1, 400, a.now);
+	CU_ASSERT_EQUAL(a.rec.changed[218], 1);
+	a.now = srp_time_add(a.now, SRP_SEC(1));
+	ecs_usage_step(a.e, a.now, 10);
+	CU_ASSERT_EQUAL(a.rec.changed[218], 2);
+	CU_ASSERT_EQUAL(a.rec.changed[212], 0);
+	kit_fini(&a);
+	kit_fini(&b);
 }
 
 static void test_round_trip(void)
@@ -413,6 +444,7 @@ static void test_orders(void)
 CU_TestInfo ecs_kind_usage_tests[] = {
 	{"charging and the turn", test_charge_and_turn},
 	{"a turn in steps", test_step},
+	{"a grant is told at once", test_grant},
 	{"a record makes the volume", test_round_trip},
 	{"sizes", test_size},
 	{"cut and twisted records are refused whole", test_torture},
