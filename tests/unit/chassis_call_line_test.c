@@ -10,6 +10,7 @@
 #include "chassis/registry.h"
 #include "chassis/task/aaa_query.h"
 #include "chassis/task/call_line.h"
+#include "doc_out.h"
 #include "json_check.h"
 #include "recovery/replica.h"
 #include "srp/err.h"
@@ -183,21 +184,6 @@ static void questions(void)
 }
 
 /* --- the show -------------------------------------------------------------------------------- */
-
-struct out {
-	char text[16384];
-	size_t n;
-};
-
-static void put(void *arg, const char *p, size_t n)
-{
-	struct out *o = arg;
-
-	CU_ASSERT_FATAL(o->n + n < sizeof(o->text));
-	memcpy(o->text + o->n, p, n);
-	o->n += n;
-	o->text[o->n] = '\0';
-}
 
 #define COUNTERS \
 	"Data Reorder statistics\n" \
