@@ -101,7 +101,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_call_line_test.c \
 	%D%/chassis_capture_test.c \
 	%D%/chassis_config_edit_test.c \
-	%D%/chassis_config_test.c \
+	%D%/chassis_config_test.c %D%/chassis_config_lines_test.c %D%/config_kit.h \
 	%D%/chassis_conn_test.c \
 	%D%/chassis_grammar_test.c %D%/chassis_icap_test.c \
 	%D%/chassis_license_test.c \
