@@ -81,14 +81,14 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/recovery_ack_test.c \
 	%D%/recovery_audit_test.c \
 	%D%/recovery_counters_test.c \
-	%D%/recovery_fill_test.c %D%/recovery_mirror.h \
+	%D%/recovery_fill_test.c %D%/recovery_damage_test.c %D%/recovery_mirror.h \
 	%D%/recovery_gates_test.c \
 	%D%/recovery_lists_test.c \
 	%D%/recovery_paced_test.c \
 	%D%/recovery_passed_test.c \
 	%D%/recovery_question_test.c \
 	%D%/recovery_sink_test.c \
-	%D%/recovery_store_test.c \
+	%D%/recovery_store_test.c %D%/recovery_view_test.c %D%/recovery_box.h \
 	%D%/recovery_sync_test.c \
 	%D%/recovery_wire_test.c
 %C%_recovery_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"recovery.def"'
