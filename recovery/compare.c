@@ -185,10 +185,8 @@ int recovery_rx_purge(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 	ctx = recovery_ctx(r, rk, now, false);
 	for (uint32_t i = 0; i < n && !m->err; i += rk->k->nkey) {
 		struct srp_ckpt_key key;
-		struct srp_ckpt_obj *o;
+		struct srp_ckpt_obj *o = recovery_keys_find(m, rk, &ctx, &key);
 
-		recovery_r_key(m, rk->k, &key);
-		o = m->err ? NULL : rk->k->find(&ctx, &key);
 		if (!o || recovery_remove(r, rk, o, &key, &ctx))
 			continue;
 		recovery_row_of(r, rk, false)->extra_deleted++;

@@ -98,3 +98,10 @@ int recovery_keys_answer(struct recovery_replica *r, uint8_t type, uint32_t id,
 		recovery_w_key(&w, rk->k, &p->key[i]);
 	return w.err ? w.err : recovery_outq_put(r, type, body, srp_mp_w_len(&w));
 }
+
+struct srp_ckpt_obj *recovery_keys_find(struct srp_mp_r *m, const struct recovery_kind *rk,
+                                        const struct srp_ckpt_ctx *ctx, struct srp_ckpt_key *key)
+{
+	recovery_r_key(m, rk->k, key);
+	return m->err ? NULL : rk->k->find(ctx, key);
+}

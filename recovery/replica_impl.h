@@ -526,5 +526,8 @@ int recovery_keys_rx(struct recovery_replica *r, struct recovery_kind *rk, struc
 /** Puts the answer into the queue: WANT or PURGE, [id, kind, [key..., ...]]. */
 int recovery_keys_answer(struct recovery_replica *r, uint8_t type, uint32_t id,
                          const struct recovery_kind *rk, const struct recovery_picked *p);
+/** Reads the next key of an answer, and finds what it names; NULL: nothing. */
+struct srp_ckpt_obj *recovery_keys_find(struct srp_mp_r *m, const struct recovery_kind *rk,
+                                        const struct srp_ckpt_ctx *ctx, struct srp_ckpt_key *key);
 
 #endif

@@ -25,16 +25,24 @@ static void verbose(const struct chassis_view *v, struct stats_doc *d)
 	chassis_show_session_recovery(v, d, true);
 }
 
+static struct chassis_sr_slab *recovering(struct bed *b, enum chassis_sr_state state)
+{
+	struct chassis_sr_slab *sr;
+
+	bed_init(b);
+	sr = &b->slab[3].sr;
+	sr->enabled = 1;
+	sr->state = state;
+	sr->updated_us = b->view.now_us;
+	return sr;
+}
+
 /* The samples of the chapter, and the row of seven instances. */
 static void test_recovery_status(void)
 {
-	struct chassis_sr_slab *sr;
 	struct bed b;
+	struct chassis_sr_slab *sr = recovering(&b, CHASSIS_SR_SESSMGR);
 
-	bed_init(&b);
-	sr = &b.slab[3].sr;
-	sr->enabled = 1;
-	sr->state = CHASSIS_SR_SESSMGR;
 	sr->updated_us = 98000001;
 	expect(&b.view, status, STATUS("SESSMGR Not Ready For Recovery", "1 second"),
 	       "\"overall_status\":\"SESSMGR Not Ready For Recovery\",\"last_update_s\":1");
@@ -54,14 +62,9 @@ static void test_recovery_status(void)
 
 static void test_recovery_reasons(void)
 {
-	struct chassis_sr_slab *sr;
 	struct bed b;
+	struct chassis_sr_slab *sr = recovering(&b, CHASSIS_SR_AAAMGR);
 
-	bed_init(&b);
-	sr = &b.slab[3].sr;
-	sr->enabled = 1;
-	sr->state = CHASSIS_SR_AAAMGR;
-	sr->updated_us = b.view.now_us;
 	memset(sr->why, 'w', sizeof(sr->why)); /* not terminated */
 	snprintf(b.slab[4].not_ready, sizeof(b.slab[4].not_ready), "no memory for 20000 sessions");
 	snprintf(b.slab[5].not_ready, sizeof(b.slab[5].not_ready), "no room");
