@@ -50,7 +50,7 @@ noinst_LIBRARIES += %D%/libchassis.a
 	%D%/task/sess_recover.c	%D%/task/sess_sr.c	%D%/task/sess_tun.c	\
 	%D%/task/sessmgr.c	%D%/task/sessmgr.h	%D%/task/slab.h	%D%/task/switch.h	%D%/task/task.h	\
 	%D%/task/vpn.h	%D%/task/vpn_hello.c	%D%/task/vpn_link.c	%D%/task/vpn_message.c	%D%/task/vpn_net.c	%D%/task/vpn_net.h	\
-	%D%/task/vpn_oper.c	%D%/task/vpn_role.c	%D%/task/vpn_state.c	%D%/task/vpnmgr.c
+	%D%/task/vpn_act.c	%D%/task/vpn_oper.c	%D%/task/vpn_role.c	%D%/task/vpn_state.c	%D%/task/vpnmgr.c
 CHASSIS_LIBS = %D%/libchassis.a $(RECOVERY_LIBS) $(ECS_LIBS) $(SRP_LIBS) $(OPENSSL_LIBS) $(MNL_LIBS)
 
 sbin_PROGRAMS += chassisd

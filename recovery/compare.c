@@ -150,41 +150,21 @@ static bool wanted(struct recovery_replica *r, struct recovery_kind *rk,
 int recovery_rx_keys(struct recovery_replica *r, struct srp_mp_r *m, struct srp_time now)
 {
 	struct recovery_kind *rk = current(r, m, 4);
-	struct srp_ckpt_key want[RECOVERY_KEYS_MAX];
-	uint8_t body[SRP_FRAME_BODY_MAX];
-	uint32_t n, nwant = 0;
-	struct srp_mp_w w;
+	struct recovery_picked want;
 	bool last;
+	int rc;
 
 	if (!rk)
 		return pass_over(r, m);
 	last = srp_mp_bool(m);
-	n = srp_mp_array(m, SRP_FRAME_BODY_MAX);
-	if (r->cmp_extra || n % (rk->k->nkey + 1u))
+	if (r->cmp_extra)
 		return SRP_EFORMAT;
-	for (uint32_t i = 0; i < n; i += rk->k->nkey + 1u) {
-		struct srp_ckpt_key key;
-		uint64_t hash;
-
-		recovery_r_key(m, rk->k, &key);
-		hash = srp_mp_uint(m, UINT64_MAX);
-		if (m->err || nwant == sizeof(want) / sizeof(want[0]))
-			return m->err ? m->err : SRP_ERANGE;
-		if (wanted(r, rk, &key, hash, now))
-			want[nwant++] = key;
-	}
-	if (srp_mp_finish(m))
-		return srp_mp_finish(m);
+	rc = recovery_keys_rx(r, rk, m, wanted, now, &want);
+	if (rc)
+		return rc;
 	r->cmp_extra = last;
-	r->conf.totals->keys_wanted += nwant;
-	w = srp_mp_w_init(body, sizeof(body));
-	srp_mp_w_array(&w, 3);
-	srp_mp_w_uint(&w, r->cmp_id);
-	srp_mp_w_uint(&w, rk->k->id);
-	srp_mp_w_array(&w, nwant * rk->k->nkey);
-	for (uint32_t i = 0; i < nwant; i++)
-		recovery_w_key(&w, rk->k, &want[i]);
-	return w.err ? w.err : recovery_outq_put(r, RECOVERY_FT_WANT, body, srp_mp_w_len(&w));
+	r->conf.totals->keys_wanted += want.n;
+	return recovery_keys_answer(r, RECOVERY_FT_WANT, r->cmp_id, rk, &want);
 }
 
 /* [id, kind, [key..., ...]]: the source has none of these */
@@ -205,10 +185,8 @@ int recovery_rx_purge(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 	ctx = recovery_ctx(r, rk, now, false);
 	for (uint32_t i = 0; i < n && !m->err; i += rk->k->nkey) {
 		struct srp_ckpt_key key;
-		struct srp_ckpt_obj *o;
+		struct srp_ckpt_obj *o = recovery_keys_find(m, rk, &ctx, &key);
 
-		recovery_r_key(m, rk->k, &key);
-		o = m->err ? NULL : rk->k->find(&ctx, &key);
 		if (!o || recovery_remove(r, rk, o, &key, &ctx))
 			continue;
 		recovery_row_of(r, rk, false)->extra_deleted++;
@@ -237,55 +215,23 @@ int recovery_rx_filled(struct recovery_replica *r, struct srp_mp_r *m, struct sr
 
 bool recovery_tx_extra(struct recovery_replica *r, struct recovery_out *out)
 {
-	static const uint8_t array16[3] = {0xdc, 0, 0};
-	struct recovery_kind *rk = &r->kind[r->cmp_kind];
-	uint8_t *body, *last, *count;
-	struct srp_mp_w w;
-	uint32_t n = 0;
+	const struct recovery_naming f = {.type = RECOVERY_FT_EXTRA, .id = r->cmp_id, .map = r->cmp_map,
+	                                  .named = &r->conf.totals->keys_extra};
+	enum recovery_named named;
 
 	if (!r->cmp_on || !r->cmp_extra || r->extra_out >= RECOVERY_WINDOW)
 		return true;
-	body = recovery_out_body(out, SRP_FRAME_BODY_MAX);
-	if (!body)
-		return false;
-	w = srp_mp_w_init(body, SRP_FRAME_BODY_MAX);
-	srp_mp_w_array(&w, 4);
-	srp_mp_w_uint(&w, r->cmp_id);
-	srp_mp_w_uint(&w, rk->k->id);
-	last = w.p;
-	srp_mp_w_bool(&w, false);
-	count = w.p;
-	srp_mp_w_raw(&w, array16, sizeof(array16));
 	if (r->dir == RECOVERY_DIR_MERGE)
 		recovery_walk_end(r); /* a refill deletes nothing */
-	while (!recovery_list_empty(&rk->walk) && out->work && (size_t)(w.end - w.p) >= 40) {
-		struct srp_ckpt_link *l = recovery_link_of(rk->walk.next);
-		struct srp_ckpt_key key = {{0}};
-		unsigned b = (unsigned)(l->hash % RECOVERY_BUCKETS);
-
-		out->work--;
-		recovery_list_del(&l->node);
-		recovery_list_add(&rk->settled, &l->node);
-		if (!recovery_counted(rk, l) || !(r->cmp_map[b / 8] >> b % 8 & 1))
-			continue;
-		rk->k->key(recovery_obj_of(r, l), &key);
-		recovery_w_key(&w, rk->k, &key);
-		srp_mp_w_uint(&w, l->hash);
-		n += rk->k->nkey + 1u;
-		r->conf.totals->keys_extra++;
-	}
-	if (!recovery_list_empty(&rk->walk)) {
-		out->more = true;
-		if (!n)
-			return true;
-	} else {
-		*last = 0xc3;
+	named = recovery_keys_tx(r, out, &r->kind[r->cmp_kind], &f);
+	if (named == RECOVERY_NAMED_NO_ROOM)
+		return false;
+	if (named == RECOVERY_NAMED_ALL) {
 		r->cmp_extra = false;
 		recovery_walk_end(r);
+	} else {
+		out->more = true;
 	}
-	count[1] = (uint8_t)(n >> 8);
-	count[2] = (uint8_t)n;
-	recovery_out_frame(r, out, RECOVERY_FT_EXTRA, 0, srp_mp_w_len(&w));
-	r->extra_out++;
+	r->extra_out += named != RECOVERY_NAMED_NONE;
 	return true;
 }

@@ -125,51 +125,23 @@ static bool tx_buckets(struct recovery_replica *r, struct recovery_out *out,
 	return true;
 }
 
-/* One frame of keys. The number of elements is written last, as an array 16. */
 static bool tx_keys(struct recovery_replica *r, struct recovery_out *out, struct recovery_kind *rk)
 {
-	static const uint8_t array16[3] = {0xdc, 0, 0};
-	uint8_t *body = recovery_out_body(out, SRP_FRAME_BODY_MAX), *last, *count;
-	struct srp_mp_w w;
-	uint32_t n = 0;
+	const struct recovery_naming f = {.type = RECOVERY_FT_KEYS, .id = r->round_id, .map = r->round_map,
+	                                  .named = &r->conf.totals->keys_named};
 
-	if (!body)
+	switch (recovery_keys_tx(r, out, rk, &f)) {
+	case RECOVERY_NAMED_NO_ROOM:
 		return false;
-	w = srp_mp_w_init(body, SRP_FRAME_BODY_MAX);
-	srp_mp_w_array(&w, 4);
-	srp_mp_w_uint(&w, r->round_id);
-	srp_mp_w_uint(&w, rk->k->id);
-	last = w.p;
-	srp_mp_w_bool(&w, false);
-	count = w.p;
-	srp_mp_w_raw(&w, array16, sizeof(array16));
-	while (!recovery_list_empty(&rk->walk) && out->work && (size_t)(w.end - w.p) >= 40) {
-		struct srp_ckpt_link *l = recovery_link_of(rk->walk.next);
-		struct srp_ckpt_key key = {{0}};
-		unsigned b = (unsigned)(l->hash % RECOVERY_BUCKETS);
-
-		out->work--;
-		recovery_list_del(&l->node);
-		recovery_list_add(&rk->settled, &l->node);
-		if (!recovery_counted(rk, l) || !(r->round_map[b / 8] >> b % 8 & 1))
-			continue;
-		rk->k->key(recovery_obj_of(r, l), &key);
-		recovery_w_key(&w, rk->k, &key);
-		srp_mp_w_uint(&w, l->hash);
-		n += rk->k->nkey + 1u;
-		r->conf.totals->keys_named++;
-	}
-	if (!n && !recovery_list_empty(&rk->walk)) {
+	case RECOVERY_NAMED_NONE:
 		out->more = true;
 		return true;
-	}
-	count[1] = (uint8_t)(n >> 8);
-	count[2] = (uint8_t)n;
-	if (recovery_list_empty(&rk->walk)) {
-		*last = 0xc3;
+	case RECOVERY_NAMED_ALL:
 		r->round = RECOVERY_ROUND_EXTRA;
+		break;
+	case RECOVERY_NAMED_SOME:
+		break;
 	}
-	recovery_out_frame(r, out, RECOVERY_FT_KEYS, 0, srp_mp_w_len(&w));
 	r->keys_out++;
 	return true;
 }
@@ -348,10 +320,8 @@ int recovery_rx_want(struct recovery_replica *r, struct srp_mp_r *m, struct srp_
 	ctx = recovery_ctx(r, rk, now, false);
 	for (uint32_t i = 0; i < n && !m->err; i += rk->k->nkey) {
 		struct srp_ckpt_key key;
-		struct srp_ckpt_obj *o;
+		struct srp_ckpt_obj *o = recovery_keys_find(m, rk, &ctx, &key);
 
-		recovery_r_key(m, rk->k, &key);
-		o = m->err ? NULL : rk->k->find(&ctx, &key);
 		if (o)
 			recovery_repair(r, rk, o);
 		r->conf.totals->keys_wanted++;
@@ -369,6 +339,7 @@ static bool purge(struct recovery_replica *r, struct recovery_kind *rk,
 	struct srp_ckpt_obj *o = rk->k->find(&ctx, key);
 	struct srp_ckpt_link *l = o ? &o->link[r->slot] : NULL;
 
+	r->conf.totals->keys_extra++;
 	if (!l || l->state == SRP_LINK_NONE)
 		return true;
 	l->flags |= SRP_LINK_F_PEER_MAY_HAVE; /* it has one of this key, ours or not */
@@ -381,42 +352,18 @@ static bool purge(struct recovery_replica *r, struct recovery_kind *rk,
 int recovery_rx_extra(struct recovery_replica *r, struct srp_mp_r *m, struct srp_time now)
 {
 	struct recovery_kind *rk = answer(r, m, 4);
-	uint8_t body[SRP_FRAME_BODY_MAX];
-	struct srp_ckpt_key gone[RECOVERY_KEYS_MAX];
-	struct srp_mp_w w;
-	uint32_t n, ngone = 0;
+	struct recovery_picked gone;
 	bool last;
 	int rc;
 
 	if (!rk || r->round != RECOVERY_ROUND_EXTRA)
 		return late(m);
 	last = srp_mp_bool(m);
-	n = srp_mp_array(m, SRP_FRAME_BODY_MAX);
-	if (n % (rk->k->nkey + 1u))
-		return SRP_EFORMAT;
-	for (uint32_t i = 0; i < n; i += rk->k->nkey + 1u) {
-		struct srp_ckpt_key key;
-		uint64_t hash;
-
-		recovery_r_key(m, rk->k, &key);
-		hash = srp_mp_uint(m, UINT64_MAX);
-		if (m->err || ngone == sizeof(gone) / sizeof(gone[0]))
-			return m->err ? m->err : SRP_ERANGE;
-		r->conf.totals->keys_extra++;
-		if (purge(r, rk, &key, hash, now))
-			gone[ngone++] = key;
-	}
-	if (srp_mp_finish(m))
-		return srp_mp_finish(m);
-	w = srp_mp_w_init(body, sizeof(body));
-	srp_mp_w_array(&w, 3);
-	srp_mp_w_uint(&w, r->round_id);
-	srp_mp_w_uint(&w, rk->k->id);
-	srp_mp_w_array(&w, ngone * rk->k->nkey);
-	for (uint32_t i = 0; i < ngone; i++)
-		recovery_w_key(&w, rk->k, &gone[i]);
-	r->need_digest |= ngone != 0; /* no acknowledgement says that it has arrived */
-	rc = w.err ? w.err : recovery_outq_put(r, RECOVERY_FT_PURGE, body, srp_mp_w_len(&w));
+	rc = recovery_keys_rx(r, rk, m, purge, now, &gone);
+	if (rc)
+		return rc;
+	r->need_digest |= gone.n != 0; /* no acknowledgement says that it has arrived */
+	rc = recovery_keys_answer(r, RECOVERY_FT_PURGE, r->round_id, rk, &gone);
 	if (!rc && last)
 		kind_done(r, now);
 	return rc;

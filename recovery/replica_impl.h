@@ -493,4 +493,41 @@ void recovery_set_dir(struct recovery_replica *r, enum recovery_dir dir);
 void recovery_stream_new(struct recovery_replica *r);
 uint64_t recovery_random(struct recovery_replica *r);
 
+
+/* --- lists of keys (keys.c) ------------------------------------------------------------------- */
+
+/** A frame that names the objects of a walk. */
+struct recovery_naming {
+	uint8_t type;              /**< KEYS or EXTRA */
+	uint32_t id;               /**< of the comparison */
+	const uint8_t *map;        /**< of the buckets that differ */
+	uint64_t *named;           /**< is counted up */
+};
+enum recovery_named {
+	RECOVERY_NAMED_NO_ROOM,    /**< for the frame: nothing has changed */
+	RECOVERY_NAMED_NONE,       /**< no frame: none of those that were looked at */
+	RECOVERY_NAMED_SOME,
+	RECOVERY_NAMED_ALL         /**< the last frame of this walk */
+};
+/** Writes one frame: [id, kind, last, [key..., hash, ...]]. */
+enum recovery_named recovery_keys_tx(struct recovery_replica *r, struct recovery_out *out,
+                                     struct recovery_kind *rk, const struct recovery_naming *f);
+
+/** Whether an object that was named goes into the answer. */
+typedef bool recovery_pick_fn(struct recovery_replica *r, struct recovery_kind *rk,
+                              const struct srp_ckpt_key *key, uint64_t hash, struct srp_time now);
+struct recovery_picked {
+	struct srp_ckpt_key key[RECOVERY_KEYS_MAX];
+	uint32_t n;
+};
+/** Reads the list of such a frame, to its end. */
+int recovery_keys_rx(struct recovery_replica *r, struct recovery_kind *rk, struct srp_mp_r *m,
+                     recovery_pick_fn *pick, struct srp_time now, struct recovery_picked *out);
+/** Puts the answer into the queue: WANT or PURGE, [id, kind, [key..., ...]]. */
+int recovery_keys_answer(struct recovery_replica *r, uint8_t type, uint32_t id,
+                         const struct recovery_kind *rk, const struct recovery_picked *p);
+/** Reads the next key of an answer, and finds what it names; NULL: nothing. */
+struct srp_ckpt_obj *recovery_keys_find(struct srp_mp_r *m, const struct recovery_kind *rk,
+                                        const struct srp_ckpt_ctx *ctx, struct srp_ckpt_key *key);
+
 #endif

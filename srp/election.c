@@ -17,6 +17,14 @@ static int mac_wins(const struct srp_candidate *a, const struct srp_candidate *b
 	return (c > 0) - (c < 0);
 }
 
+static int first_won(const int *step, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (step[i])
+			return step[i];
+	return 0;
+}
+
 int srp_election_start(const struct srp_candidate *a, const struct srp_candidate *b)
 {
 	const int step[] = {
@@ -31,10 +39,7 @@ int srp_election_start(const struct srp_candidate *a, const struct srp_candidate
 		lower_wins(a->bit, b->bit),
 	};
 
-	for (unsigned i = 0; i < sizeof(step) / sizeof(step[0]); i++)
-		if (step[i])
-			return step[i];
-	return 0;
+	return first_won(step, sizeof(step) / sizeof(step[0]));
 }
 
 int srp_election_dual(const struct srp_candidate *a, const struct srp_candidate *b)
@@ -48,10 +53,7 @@ int srp_election_dual(const struct srp_candidate *a, const struct srp_candidate 
 		lower_wins(a->bit, b->bit),
 	};
 
-	for (unsigned i = 0; i < sizeof(step) / sizeof(step[0]); i++)
-		if (step[i])
-			return step[i];
-	return 0;
+	return first_won(step, sizeof(step) / sizeof(step[0]));
 }
 
 int srp_term_next(uint32_t highest, unsigned bit, uint32_t *term)

@@ -16,20 +16,52 @@ struct edge {
 #define GOR(ph, action, reason) {true, SRP_PHASE_##ph, SRP_ROLE_ACT_##action, SRP_SWITCH_##reason}
 #define GOA(ph, action) {true, SRP_PHASE_##ph, SRP_ROLE_ACT_##action, REASON_ASKED}
 
+/* --- edges that several phases share ------------------------------------------------------- */
+
+/* Who has no state yet follows a peer that serves, or is about to. */
+#define FOLLOWS_WHO_SERVES                                                              \
+	[SRP_ROLE_EV_PEER_ACTIVE]  = GO(STANDBY, FOLLOW),                               \
+	[SRP_ROLE_EV_PEER_LEAVING] = GO(STANDBY, FOLLOW),                               \
+	[SRP_ROLE_EV_PEER_HANDED]  = GO(STANDBY, FOLLOW),                               \
+	[SRP_ROLE_EV_PEER_TAKING]  = GO(STANDBY, FOLLOW),                               \
+	[SRP_ROLE_EV_ELECTED]      = GOR(TAKEOVER, TAKE, START),                        \
+	[SRP_ROLE_EV_YIELD]        = GO(STANDBY, FOLLOW)
+/* The peer is gone: its traffic is ours. */
+#define TAKES_FROM_A_DEAD_PEER                                                          \
+	[SRP_ROLE_EV_PEER_DEAD] = GOR(TAKEOVER, TAKE, DEAD_TIMER),                      \
+	[SRP_ROLE_EV_PEER_GONE] = GOR(TAKEOVER, TAKE, PEER_GONE),                       \
+	[SRP_ROLE_EV_PEER_BYE]  = GOR(TAKEOVER, TAKE, PEER_SHUTDOWN)
+/* Who serves may lose the right to, whatever else it is doing. */
+#define CAN_LOSE_ITS_RIGHT                                                              \
+	[SRP_ROLE_EV_STOP]      = GOR(DOWN, LEAVE, SHUTDOWN),                           \
+	[SRP_ROLE_EV_DUAL_LOSE] = GOR(STANDBY, STEP_DOWN, DUAL_ACTIVE),                 \
+	[SRP_ROLE_EV_GIVE_UP]   = GOA(STANDBY, STEP_DOWN),                              \
+	[SRP_ROLE_EV_STALE]     = GOR(STANDBY, STEP_DOWN, STALE)
+/* A planned switchover is off where the peer goes, or says so, or is in no state for it. */
+#define SWITCH_NEEDS_A_PEER                                                             \
+	[SRP_ROLE_EV_RX_ABORT]  = GO(ACTIVE, THAW),                                     \
+	[SRP_ROLE_EV_TIMEOUT]   = GO(ACTIVE, ABORT),                                    \
+	[SRP_ROLE_EV_PEER_INIT] = GO(ACTIVE, ABORT),                                    \
+	[SRP_ROLE_EV_DUAL_WIN]  = GO(ACTIVE, ABORT),                                    \
+	[SRP_ROLE_EV_PEER_DEAD] = GO(ACTIVE, THAW),                                     \
+	[SRP_ROLE_EV_PEER_GONE] = GO(ACTIVE, THAW),                                     \
+	[SRP_ROLE_EV_PEER_BYE]  = GO(ACTIVE, THAW),                                     \
+	[SRP_ROLE_EV_LINK_DOWN] = GO(ACTIVE, THAW)
+/* From the flush on, also where it is not prepared any more. */
+#define SWITCH_NEEDS_IT_PREPARED                                                        \
+	[SRP_ROLE_EV_FLUSH_FAILED] = GO(ACTIVE, ABORT),                                 \
+	[SRP_ROLE_EV_PEER_HANDED]  = GO(ACTIVE, ABORT),                                 \
+	[SRP_ROLE_EV_PEER_STANDBY] = GO(ACTIVE, ABORT)
+
 /* The whole machine. A pair that is not here is refused and counted. */
 static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 	[SRP_PHASE_DOWN] = {
 		[SRP_ROLE_EV_START]        = GO(LISTEN, LISTEN),
 	},
 	[SRP_PHASE_LISTEN] = {
+		FOLLOWS_WHO_SERVES,
 		[SRP_ROLE_EV_STOP]         = GO(DOWN, LEAVE),
 		[SRP_ROLE_EV_ALONE]        = GO(PROBE, PROBE),
-		[SRP_ROLE_EV_PEER_ACTIVE]  = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_PEER_LEAVING] = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_PEER_HANDED]  = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_PEER_TAKING]  = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_ELECTED]      = GOR(TAKEOVER, TAKE, START),
-		[SRP_ROLE_EV_YIELD]        = GO(STANDBY, FOLLOW),
 		[SRP_ROLE_EV_PEER_GONE]    = GO(LISTEN, NONE),
 		[SRP_ROLE_EV_PEER_BYE]     = GO(LISTEN, NONE),
 		[SRP_ROLE_EV_LINK_DOWN]    = GO(LISTEN, NONE),
@@ -37,15 +69,10 @@ static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 		[SRP_ROLE_EV_STALE]        = GO(LISTEN, LISTEN),
 	},
 	[SRP_PHASE_PROBE] = {
+		FOLLOWS_WHO_SERVES,
 		[SRP_ROLE_EV_STOP]         = GO(DOWN, LEAVE),
 		[SRP_ROLE_EV_PROBE_FREE]   = GOR(ACTIVE, ASSUME, START),
 		[SRP_ROLE_EV_PROBE_TAKEN]  = GO(LISTEN, LISTEN),
-		[SRP_ROLE_EV_PEER_ACTIVE]  = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_PEER_LEAVING] = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_PEER_HANDED]  = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_PEER_TAKING]  = GO(STANDBY, FOLLOW),
-		[SRP_ROLE_EV_ELECTED]      = GOR(TAKEOVER, TAKE, START),
-		[SRP_ROLE_EV_YIELD]        = GO(STANDBY, FOLLOW),
 		[SRP_ROLE_EV_PEER_GONE]    = GO(PROBE, NONE),
 		[SRP_ROLE_EV_PEER_BYE]     = GO(PROBE, NONE),
 		[SRP_ROLE_EV_LINK_DOWN]    = GO(PROBE, NONE),
@@ -54,6 +81,7 @@ static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 		[SRP_ROLE_EV_STALE]        = GO(LISTEN, LISTEN),
 	},
 	[SRP_PHASE_STANDBY] = {
+		TAKES_FROM_A_DEAD_PEER,
 		[SRP_ROLE_EV_STOP]         = GO(DOWN, LEAVE),
 		[SRP_ROLE_EV_PEER_ACTIVE]  = GO(STANDBY, NONE),
 		[SRP_ROLE_EV_PEER_LEAVING] = GO(STANDBY, NONE),
@@ -63,9 +91,6 @@ static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 		[SRP_ROLE_EV_ELECTED]      = GOR(TAKEOVER, TAKE, DUAL_STANDBY),
 		[SRP_ROLE_EV_PEER_EMPTY]   = GOR(TAKEOVER, TAKE, PEER_RESTARTED),
 		[SRP_ROLE_EV_PEER_GAVE_UP] = GOR(TAKEOVER, TAKE, PEER_GAVE_UP),
-		[SRP_ROLE_EV_PEER_DEAD]    = GOR(TAKEOVER, TAKE, DEAD_TIMER),
-		[SRP_ROLE_EV_PEER_GONE]    = GOR(TAKEOVER, TAKE, PEER_GONE),
-		[SRP_ROLE_EV_PEER_BYE]     = GOR(TAKEOVER, TAKE, PEER_SHUTDOWN),
 		[SRP_ROLE_EV_LINK_DOWN]    = GO(STANDBY, NONE),
 		[SRP_ROLE_EV_RX_PREPARE]   = GO(PREPARED, SEND_READY),
 		[SRP_ROLE_EV_RX_ABORT]     = GO(STANDBY, NONE),
@@ -94,6 +119,7 @@ static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 		[SRP_ROLE_EV_STALE]        = GO(STANDBY, FOLLOW),
 	},
 	[SRP_PHASE_PREPARED] = {
+		TAKES_FROM_A_DEAD_PEER,
 		[SRP_ROLE_EV_STOP]         = GO(DOWN, LEAVE),
 		[SRP_ROLE_EV_RX_HANDOVER]  = GOA(ACTIVE, ASSUME_TAKEN),
 		[SRP_ROLE_EV_RX_PREPARE]   = GO(PREPARED, SEND_READY),
@@ -106,19 +132,13 @@ static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 		[SRP_ROLE_EV_PEER_INIT]    = GOR(TAKEOVER, TAKE, PEER_RESTARTED),
 		[SRP_ROLE_EV_ELECTED]      = GOR(TAKEOVER, TAKE, DUAL_STANDBY),
 		[SRP_ROLE_EV_YIELD]        = GO(STANDBY, CANCEL),
-		[SRP_ROLE_EV_PEER_DEAD]    = GOR(TAKEOVER, TAKE, DEAD_TIMER),
-		[SRP_ROLE_EV_PEER_GONE]    = GOR(TAKEOVER, TAKE, PEER_GONE),
-		[SRP_ROLE_EV_PEER_BYE]     = GOR(TAKEOVER, TAKE, PEER_SHUTDOWN),
 		[SRP_ROLE_EV_LINK_DOWN]    = GO(PREPARED, NONE),
 		[SRP_ROLE_EV_GIVE_UP]      = GO(STANDBY, CANCEL_TELL),
 		[SRP_ROLE_EV_STALE]        = GO(STANDBY, CANCEL_TELL),
 	},
 	[SRP_PHASE_ACTIVE] = {
-		[SRP_ROLE_EV_STOP]         = GOR(DOWN, LEAVE, SHUTDOWN),
+		CAN_LOSE_ITS_RIGHT,
 		[SRP_ROLE_EV_SWITCH]       = GO(ASKED, PREPARE),
-		[SRP_ROLE_EV_GIVE_UP]      = GOA(STANDBY, STEP_DOWN),
-		[SRP_ROLE_EV_STALE]        = GOR(STANDBY, STEP_DOWN, STALE),
-		[SRP_ROLE_EV_DUAL_LOSE]    = GOR(STANDBY, STEP_DOWN, DUAL_ACTIVE),
 		[SRP_ROLE_EV_DUAL_WIN]     = GO(ACTIVE, RAISE_TERM),
 		[SRP_ROLE_EV_TERM_BEHIND]  = GO(ACTIVE, RAISE_TERM),
 		[SRP_ROLE_EV_PEER_HANDED]  = GO(ACTIVE, SEND_TAKEN),
@@ -135,64 +155,31 @@ static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 		[SRP_ROLE_EV_RX_ABORT]     = GO(ACTIVE, NONE),
 	},
 	[SRP_PHASE_ASKED] = {
-		[SRP_ROLE_EV_STOP]         = GOR(DOWN, LEAVE, SHUTDOWN),
+		SWITCH_NEEDS_A_PEER,
+		CAN_LOSE_ITS_RIGHT,
 		[SRP_ROLE_EV_RX_READY]     = GO(FLUSHING, FLUSH),
 		[SRP_ROLE_EV_RX_REFUSED]   = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_RX_ABORT]     = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_TIMEOUT]      = GO(ACTIVE, ABORT),
 		[SRP_ROLE_EV_PEER_HANDED]  = GO(ASKED, SEND_TAKEN),
 		[SRP_ROLE_EV_PEER_TAKING]  = GO(ASKED, NONE),
 		[SRP_ROLE_EV_PEER_STANDBY] = GO(ASKED, NONE),
-		[SRP_ROLE_EV_PEER_INIT]    = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_DUAL_WIN]     = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_DUAL_LOSE]    = GOR(STANDBY, STEP_DOWN, DUAL_ACTIVE),
-		[SRP_ROLE_EV_PEER_DEAD]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_PEER_GONE]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_PEER_BYE]     = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_LINK_DOWN]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_GIVE_UP]      = GOA(STANDBY, STEP_DOWN),
-		[SRP_ROLE_EV_STALE]        = GOR(STANDBY, STEP_DOWN, STALE),
 	},
 	[SRP_PHASE_FLUSHING] = {
-		[SRP_ROLE_EV_STOP]         = GOR(DOWN, LEAVE, SHUTDOWN),
+		SWITCH_NEEDS_IT_PREPARED,
+		SWITCH_NEEDS_A_PEER,
+		CAN_LOSE_ITS_RIGHT,
 		[SRP_ROLE_EV_LEVEL]        = GO(FROZEN, FREEZE),
-		[SRP_ROLE_EV_FLUSH_FAILED] = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_TIMEOUT]      = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_RX_ABORT]     = GO(ACTIVE, THAW),
 		[SRP_ROLE_EV_PEER_TAKING]  = GO(FLUSHING, NONE),
-		[SRP_ROLE_EV_PEER_HANDED]  = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_PEER_STANDBY] = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_PEER_INIT]    = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_DUAL_WIN]     = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_DUAL_LOSE]    = GOR(STANDBY, STEP_DOWN, DUAL_ACTIVE),
-		[SRP_ROLE_EV_PEER_DEAD]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_PEER_GONE]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_PEER_BYE]     = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_LINK_DOWN]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_GIVE_UP]      = GOA(STANDBY, STEP_DOWN),
-		[SRP_ROLE_EV_STALE]        = GOR(STANDBY, STEP_DOWN, STALE),
 	},
 	[SRP_PHASE_FROZEN] = {
-		[SRP_ROLE_EV_STOP]         = GOR(DOWN, LEAVE, SHUTDOWN),
+		SWITCH_NEEDS_IT_PREPARED,
+		SWITCH_NEEDS_A_PEER,
+		CAN_LOSE_ITS_RIGHT,
 		[SRP_ROLE_EV_FLUSHED]      = GO(HANDED, HAND_OVER),
-		[SRP_ROLE_EV_FLUSH_FAILED] = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_TIMEOUT]      = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_RX_ABORT]     = GO(ACTIVE, THAW),
 		[SRP_ROLE_EV_PEER_TAKING]  = GO(FROZEN, NONE),
-		[SRP_ROLE_EV_PEER_HANDED]  = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_PEER_STANDBY] = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_PEER_INIT]    = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_DUAL_WIN]     = GO(ACTIVE, ABORT),
-		[SRP_ROLE_EV_DUAL_LOSE]    = GOR(STANDBY, STEP_DOWN, DUAL_ACTIVE),
-		[SRP_ROLE_EV_PEER_DEAD]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_PEER_GONE]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_PEER_BYE]     = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_LINK_DOWN]    = GO(ACTIVE, THAW),
-		[SRP_ROLE_EV_GIVE_UP]      = GOA(STANDBY, STEP_DOWN),
-		[SRP_ROLE_EV_STALE]        = GOR(STANDBY, STEP_DOWN, STALE),
 	},
 	/* From here there is no way back but that of the unplanned rules. */
 	[SRP_PHASE_HANDED] = {
+		TAKES_FROM_A_DEAD_PEER,
 		[SRP_ROLE_EV_STOP]         = GOA(DOWN, LEAVE),
 		[SRP_ROLE_EV_RX_TAKEN]     = GOA(STANDBY, RELAY),
 		[SRP_ROLE_EV_PEER_ACTIVE]  = GOA(STANDBY, RELAY),
@@ -204,9 +191,6 @@ static const struct edge edges[SRP_PHASE__N][SRP_ROLE_EV__N] = {
 		[SRP_ROLE_EV_ELECTED]      = GOR(TAKEOVER, TAKE, DUAL_STANDBY),
 		[SRP_ROLE_EV_YIELD]        = GOA(STANDBY, FOLLOW),
 		[SRP_ROLE_EV_TIMEOUT]      = GOR(TAKEOVER, TAKE, UNANSWERED),
-		[SRP_ROLE_EV_PEER_DEAD]    = GOR(TAKEOVER, TAKE, DEAD_TIMER),
-		[SRP_ROLE_EV_PEER_GONE]    = GOR(TAKEOVER, TAKE, PEER_GONE),
-		[SRP_ROLE_EV_PEER_BYE]     = GOR(TAKEOVER, TAKE, PEER_SHUTDOWN),
 		[SRP_ROLE_EV_LINK_DOWN]    = GO(HANDED, NONE),
 		[SRP_ROLE_EV_GIVE_UP]      = GO(HANDED, NONE),
 		[SRP_ROLE_EV_STALE]        = GOR(STANDBY, FOLLOW, STALE),

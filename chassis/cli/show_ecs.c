@@ -186,10 +186,12 @@ static void walk_line(void *arg, const char *text)
 	}
 }
 
-static bool walk(const struct chassis_view *v, struct walk *w)
+static bool table(const struct chassis_view *v, struct walk *w, const struct stats_table *t)
 {
+	stats_doc_table(w->d, t);
 	if (v->config->service)
 		ecs_service_print(v->config->service, walk_line, w);
+	stats_doc_table_end(w->d);
 	return w->found || !w->name;
 }
 
@@ -220,13 +222,9 @@ bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc
 					     N(cols)};
 	struct walk w = {.d = d, .block = "trigger-action", .name = name, .open = action_open,
 	                 .line = action_line, .close = action_close};
-	bool found;
 
 	stats_doc_layout(d, 24, false);
-	stats_doc_table(d, &t);
-	found = walk(v, &w);
-	stats_doc_table_end(d);
-	return found;
+	return table(v, &w, &t);
 }
 
 /* --- trigger-condition ---------------------------------------------------------------------- */
@@ -268,13 +266,9 @@ bool chassis_show_trigger_conditions(const struct chassis_view *v, struct stats_
 	                                     N(cols)};
 	struct walk w = {.d = d, .block = "trigger-condition", .name = name, .open = condition_open,
 	                 .line = condition_line, .close = condition_close};
-	bool found;
 
 	stats_doc_layout(d, 24, false);
-	stats_doc_table(d, &t);
-	found = walk(v, &w);
-	stats_doc_table_end(d);
-	return found;
+	return table(v, &w, &t);
 }
 
 /* --- service-scheme ------------------------------------------------------------------------- */
@@ -317,10 +311,6 @@ bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, con
 					     N(cols)};
 	struct walk w = {.d = d, .block = "service-scheme", .name = name, .open = scheme_open,
 	                 .line = scheme_line, .close = scheme_close};
-	bool found;
 
-	stats_doc_table(d, &t);
-	found = walk(v, &w);
-	stats_doc_table_end(d);
-	return found;
+	return table(v, &w, &t);
 }

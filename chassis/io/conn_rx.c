@@ -9,12 +9,17 @@
 #include "srp/err.h"
 
 /* A read that failed: nothing now (0), or the end, which comes behind what was read before it. */
-static void read_failed(struct chassis_conn *c, int e)
+/* What read() has returned instead of a number of bytes. */
+static size_t no_bytes(struct chassis_conn *c, ssize_t n)
 {
+	int e = n < 0 ? errno : 0;
+
 	if (e == EAGAIN || e == EWOULDBLOCK || e == EINTR)
-		return;
+		return 0;
 	c->eof = true;
-	c->eof_err = e;
+	if (e)
+		c->eof_err = e;
+	return 0;
 }
 
 static void take_fds(struct chassis_conn *c, struct msghdr *m)
@@ -57,11 +62,7 @@ static size_t read_plain(struct chassis_conn *c, uint8_t *buf, size_t room)
 		take_fds(c, &m);
 		return (size_t)n;
 	}
-	if (n == 0)
-		c->eof = true;
-	else
-		read_failed(c, errno);
-	return 0;
+	return no_bytes(c, n);
 }
 
 /* Bytes from the wire to the TLS session. */
@@ -78,11 +79,7 @@ static size_t read_wire(struct chassis_conn *c)
 		chassis_tls_session_filled(c->tls, (size_t)n);
 		return (size_t)n;
 	}
-	if (n == 0)
-		c->eof = true;
-	else
-		read_failed(c, errno);
-	return 0;
+	return no_bytes(c, n);
 }
 
 static uint8_t *rx_room(struct chassis_conn *c, size_t *room)

@@ -14,20 +14,7 @@
 
 #include "srp/err.h"
 
-#define TEXT_MAX 400 /* of an answer */
 #define MODE     0640
-
-static void answer(struct sup_child *c, enum chassis_ipc type, int status, const char *text, int fd)
-{
-	uint8_t buf[TEXT_MAX + 32];
-	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
-
-	srp_mp_w_array(&w, 2);
-	srp_mp_w_int(&w, status);
-	srp_mp_w_strn(&w, text, strnlen(text, TEXT_MAX));
-	if (c->line)
-		(void)chassis_conn_send(c->line, (uint8_t)type, w.start, srp_mp_w_len(&w), fd);
-}
 
 /* The name that it has until it is whole. */
 static const char *unfinished(char name[64])
@@ -55,14 +42,14 @@ int sup_bulk_open(struct sup_child *c, const struct srp_frame_hdr *h, const uint
 {
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
 	uint32_t n = srp_mp_array(&r, 0);
-	char why[TEXT_MAX] = "", name[64];
+	char why[SUP_ANSWER_MAX] = "", name[64];
 	int rc = srp_mp_finish(&r), dir, fd;
 
 	if (rc < 0 || n)
 		return rc < 0 ? rc : SRP_EFORMAT;
 	dir = directory(c, why, sizeof(why));
 	if (dir < 0) {
-		answer(c, CHASSIS_IPC_BULK_OPEN, SRP_EIO, why, -1);
+		sup_answer(c, CHASSIS_IPC_BULK_OPEN, SRP_EIO, why, -1);
 		return SRP_OK;
 	}
 	/* one that an sct left which is gone */
@@ -70,7 +57,7 @@ int sup_bulk_open(struct sup_child *c, const struct srp_frame_hdr *h, const uint
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
 	if (fd < 0)
 		snprintf(why, sizeof(why), "%.200s: %s", c->sup->shared->config->bulk_dir, strerror(errno));
-	answer(c, CHASSIS_IPC_BULK_OPEN, fd < 0 ? SRP_EIO : SRP_OK, why, fd);
+	sup_answer(c, CHASSIS_IPC_BULK_OPEN, fd < 0 ? SRP_EIO : SRP_OK, why, fd);
 	if (fd >= 0)
 		close(fd);
 	close(dir);
@@ -111,7 +98,7 @@ int sup_bulk_name(struct sup_child *c, const struct srp_frame_hdr *h, const uint
 {
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
 	uint32_t n = srp_mp_array(&r, 1);
-	char name[CHASSIS_BULK_REMOTE + 1], why[TEXT_MAX] = "", tmp[64];
+	char name[CHASSIS_BULK_REMOTE + 1], why[SUP_ANSWER_MAX] = "", tmp[64];
 	int rc, status, dir;
 
 	srp_mp_str(&r, name, sizeof(name));
@@ -125,6 +112,6 @@ int sup_bulk_name(struct sup_child *c, const struct srp_frame_hdr *h, const uint
 			(void)unlinkat(dir, unfinished(tmp), 0);
 		close(dir);
 	}
-	answer(c, CHASSIS_IPC_BULK_DONE, status, why, -1);
+	sup_answer(c, CHASSIS_IPC_BULK_DONE, status, why, -1);
 	return SRP_OK;
 }

@@ -17,21 +17,20 @@
 
 #include "srp/err.h"
 
-#define TEXT_MAX 400 /* of an answer */
 #define MODE_NEW 0600
 
 static char program[PATH_MAX]; /* of this process, as it was started */
 
-static void answer(struct sup_child *c, int status, const char *text)
+void sup_answer(struct sup_child *c, enum chassis_ipc type, int status, const char *text, int fd)
 {
-	uint8_t buf[TEXT_MAX + 32];
+	uint8_t buf[SUP_ANSWER_MAX + 32];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 
 	srp_mp_w_array(&w, 2);
 	srp_mp_w_int(&w, status);
-	srp_mp_w_strn(&w, text, strnlen(text, TEXT_MAX));
+	srp_mp_w_strn(&w, text, strnlen(text, SUP_ANSWER_MAX));
 	if (c->line)
-		(void)chassis_conn_send(c->line, CHASSIS_IPC_SAVED, w.start, srp_mp_w_len(&w), -1);
+		(void)chassis_conn_send(c->line, (uint8_t)type, w.start, srp_mp_w_len(&w), fd);
 }
 
 static int fail(char *why, size_t cap, int rc, const char *what)
@@ -240,7 +239,7 @@ int sup_save(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *
 {
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
 	uint32_t n = srp_mp_array(&r, 1);
-	char asked[CHASSIS_PATH_MAX], why[TEXT_MAX] = "";
+	char asked[CHASSIS_PATH_MAX], why[SUP_ANSWER_MAX] = "";
 	int rc;
 
 	srp_mp_str(&r, asked, sizeof(asked));
@@ -255,7 +254,7 @@ int sup_save(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *
 			            asked[0] ? asked : c->sup->shared->config_file);
 		else
 			chassis_log(LOG_ERR, "the configuration is not saved: %s", why);
-		answer(c, status, why);
+		sup_answer(c, CHASSIS_IPC_SAVED, status, why, -1);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -269,7 +268,7 @@ static void first_error(void *arg, const char *text)
 	char *why = arg;
 
 	if (!why[0])
-		snprintf(why, TEXT_MAX, "%s", text);
+		snprintf(why, SUP_ANSWER_MAX, "%s", text);
 }
 
 int sup_reload(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t *body)
@@ -278,24 +277,24 @@ int sup_reload(struct sup_child *c, const struct srp_frame_hdr *h, const uint8_t
 	struct srp_mp_r r = srp_mp_r_init(body, h->len);
 	uint32_t n = srp_mp_array(&r, 0);
 	struct chassis_config *next;
-	char why[TEXT_MAX] = "";
+	char why[SUP_ANSWER_MAX] = "";
 	int rc = srp_mp_finish(&r);
 
 	if (rc < 0 || n)
 		return rc < 0 ? rc : SRP_EFORMAT;
 	if (s->stage != SUP_RUN) {
-		answer(c, SRP_EBUSY, "the chassis ends already");
+		sup_answer(c, CHASSIS_IPC_SAVED, SRP_EBUSY, "the chassis ends already", -1);
 		return SRP_OK;
 	}
 	/* A chassis that cannot begin again must not end. */
 	next = chassis_config_read(s->shared->config_file, first_error, why);
 	if (!next) {
 		chassis_log(LOG_ERR, "reload is refused: %s", why);
-		answer(c, SRP_EFORMAT, why);
+		sup_answer(c, CHASSIS_IPC_SAVED, SRP_EFORMAT, why, -1);
 		return SRP_OK;
 	}
 	chassis_config_free(next);
-	answer(c, SRP_OK, "");
+	sup_answer(c, CHASSIS_IPC_SAVED, SRP_OK, "", -1);
 	chassis_log(LOG_NOTICE, "reload: the chassis ends and begins again");
 	s->reload = true;
 	chassis_supervisor_stop(s);

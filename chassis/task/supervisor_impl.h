@@ -1,8 +1,9 @@
 /* supervisor_impl: what the parts of the supervisor share. supervisor.c: start and stop; life.c: the
  * chassis around them; spawn.c: processes and the lines between them; watch.c: who is dead, stuck, or
  * dies too often; sup_again.c: who is started with a delay, and what cannot be had now; sup_standby.c: who
- * waits to take the place of the dead; sup_crash.c: what is known of a death; sup_sr.c: whether the next one would be survived; sup_oper.c: save and reload; open.c: what is
- * opened once and kept for the life of the chassis. */
+ * waits to take the place of the dead; sup_crash.c: what is known of a death; sup_sr.c: whether the next
+ * one would be survived; sup_oper.c: save and reload; open.c: what is opened once and kept for the life of
+ * the chassis. */
 #ifndef CHASSIS_TASK_SUPERVISOR_IMPL_H
 #define CHASSIS_TASK_SUPERVISOR_IMPL_H
 
@@ -216,6 +217,9 @@ void sup_crash_dir(const struct chassis_config *c);
 void sup_sr_judge(struct chassis_supervisor *s, struct srp_time now);
 
 /* sup_oper.c */
+#define SUP_ANSWER_MAX 400 /**< characters of the text of an answer */
+/** Answers a task: [status, text], with @p fd (borrowed) where it is not -1. */
+void sup_answer(struct sup_child *c, enum chassis_ipc type, int status, const char *text, int fd);
 /** Looks now and then whether the feature-key file is the one that was read, and says so in the slab. */
 void sup_keys_look(struct chassis_supervisor *s, struct srp_time now);
 /**

@@ -73,6 +73,16 @@ struct vpnmgr {
 	struct srp_time backlog_at;
 };
 
+static inline unsigned vpn_instances(const struct vpnmgr *v)
+{
+	return (unsigned)v->ctx->shared->nsessmgr;
+}
+
+static inline const struct chassis_slab *vpn_instance_slab(const struct vpnmgr *v, unsigned i)
+{
+	return v->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i)];
+}
+
 /* vpnmgr.c */
 bool vpn_peer_holds(const struct vpnmgr *v, unsigned instance);
 void vpn_slab(struct vpnmgr *v);
@@ -105,21 +115,26 @@ int vpn_message(struct vpnmgr *v, uint8_t type, const uint8_t *body, size_t len)
 /** @return SRP_ENOENT while the peer is not connected */
 int vpn_config_check(struct vpnmgr *v);
 
-/* vpn_role.c: events to actions. */
+/* vpn_role.c: events and timers. */
 void vpn_event(struct vpnmgr *v, enum srp_role_event ev, enum srp_switch_reason reason);
 /** The same for a message that belongs to one attempt of a planned switchover; SRP_ESTALE: to another. */
 int vpn_event_rx(struct vpnmgr *v, enum srp_role_event ev, uint32_t id, enum srp_switch_reason reason);
+void vpn_role_start(struct vpnmgr *v);
+/** A sign of life of the peer was heard: plans the next look at the dead timer. */
+void vpn_dead_rearm(struct vpnmgr *v);
+
+/* vpn_act.c: what actions do. */
+void vpn_act(struct vpnmgr *v, const struct srp_role_step *st);
 void vpn_tell_role(struct vpnmgr *v);
 /** The answer of an instance to a step. */
 void vpn_switched(struct vpnmgr *v, unsigned instance, enum chassis_step step, int status,
                   const char *text);
 /** An instance is gone while it was asked for a step. */
 void vpn_step_lost(struct vpnmgr *v, unsigned instance);
-void vpn_role_start(struct vpnmgr *v);
-/** A sign of life of the peer was heard: plans the next look at the dead timer. */
-void vpn_dead_rearm(struct vpnmgr *v);
 /** TAKE waits until the instances have read what the peer delivered. */
 void vpn_take_check(struct vpnmgr *v);
+/** Packets that still come here are not handed on any more. */
+void vpn_relay_off(struct vpnmgr *v);
 
 /* vpn_state.c: terms. */
 void vpn_state_load(struct vpnmgr *v);

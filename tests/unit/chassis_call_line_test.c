@@ -10,6 +10,7 @@
 #include "chassis/registry.h"
 #include "chassis/task/aaa_query.h"
 #include "chassis/task/call_line.h"
+#include "doc_out.h"
 #include "json_check.h"
 #include "recovery/replica.h"
 #include "srp/err.h"
@@ -184,21 +185,6 @@ static void questions(void)
 
 /* --- the show -------------------------------------------------------------------------------- */
 
-struct out {
-	char text[16384];
-	size_t n;
-};
-
-static void put(void *arg, const char *p, size_t n)
-{
-	struct out *o = arg;
-
-	CU_ASSERT_FATAL(o->n + n < sizeof(o->text));
-	memcpy(o->text + o->n, p, n);
-	o->n += n;
-	o->text[o->n] = '\0';
-}
-
 #define COUNTERS \
 	"Data Reorder statistics\n" \
 	"  Total timer expiry:          0          Total flush (tmr expiry):   0\n" \
@@ -274,15 +260,23 @@ static void layout(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"full\":{\"attempts\":69,\"success\":68,\"last_attempt_ms\":29800"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "{\"state\":\"SMGR_STATE_OPEN\",\"event\":\"SMGR_EVT_NEWCALL\"}"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"held_by\":\"aaamgr\""));
-	/* both destinations; a chassis alone has the mirror's in the first rows */
-	c.sr = true;
+}
+
+/* Both destinations; a chassis alone has the mirror's in the first rows. Nobody has another copy; the
+ * second of an answer. */
+static void layout_alone(void)
+{
+	struct chassis_call_line primary = sample(), mirror = {.copy = CHASSIS_COPY_MIRROR};
+	struct chassis_call_show c = {.number = 1, .instance = 7, .primary = &primary, .peer = &mirror, .gr = true,
+	                              .sr = true};
+	static struct out o;
+
 	render(&c, STATS_DOC_TEXT, &o);
 	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "  Full (aaamgr):   1            1            31000ms           31000ms\n"));
 	c.gr = false;
 	render(&c, STATS_DOC_TEXT, &o);
 	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "  Full:            1            1            31000ms           31000ms\n"));
 	CU_ASSERT_PTR_NULL(strstr(o.text, "Full (aaamgr)"));
-	/* nobody has another one; the second of an answer */
 	c.peer = NULL;
 	c.why = "the peer chassis has no such call";
 	c.number = 2;
@@ -319,6 +313,7 @@ CU_TestInfo chassis_call_line_tests[] = {
 	{"newer and wrong ones", versions},
 	{"questions", questions},
 	{"show subscriber debug-info as in the chapter", layout},
+	{"a call whose other copy is elsewhere, or nowhere", layout_alone},
 	{"a mirror that has nothing", no_mirror},
 	CU_TEST_INFO_NULL,
 };

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "chassis/cli/config.h"
+#include "config_kit.h"
 #include "srp/err.h"
 
 #define WHY 700
@@ -36,18 +36,6 @@ static struct chassis_config *base(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	CU_ASSERT_EQUAL(asked, 1);
 	return c;
-}
-
-static char *printed(const struct chassis_config *c)
-{
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	chassis_config_print(c, f);
-	fclose(f);
-	return text;
 }
 
 static struct chassis_config_edit *edit(const struct chassis_config *c)

@@ -6,7 +6,7 @@ UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(CUNIT_CFLAGS)
 check_PROGRAMS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 
-%C%_stats_SOURCES = $(UNIT_MAIN) %D%/stats.def %D%/json_check.h %D%/stats_doc_test.c \
+%C%_stats_SOURCES = $(UNIT_MAIN) %D%/stats.def %D%/json_check.h %D%/doc_out.h %D%/chapter_table.h %D%/stats_doc_test.c \
 	%D%/stats_histogram_test.c \
 	%D%/stats_rate_test.c \
 	%D%/stats_segment_test.c \
@@ -81,14 +81,14 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/recovery_ack_test.c \
 	%D%/recovery_audit_test.c \
 	%D%/recovery_counters_test.c \
-	%D%/recovery_fill_test.c %D%/recovery_mirror.h \
+	%D%/recovery_fill_test.c %D%/recovery_damage_test.c %D%/recovery_mirror.h \
 	%D%/recovery_gates_test.c \
 	%D%/recovery_lists_test.c \
 	%D%/recovery_paced_test.c \
 	%D%/recovery_passed_test.c \
 	%D%/recovery_question_test.c \
 	%D%/recovery_sink_test.c \
-	%D%/recovery_store_test.c \
+	%D%/recovery_store_test.c %D%/recovery_view_test.c %D%/recovery_box.h \
 	%D%/recovery_sync_test.c \
 	%D%/recovery_wire_test.c
 %C%_recovery_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"recovery.def"'
@@ -101,7 +101,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_call_line_test.c \
 	%D%/chassis_capture_test.c \
 	%D%/chassis_config_edit_test.c \
-	%D%/chassis_config_test.c \
+	%D%/chassis_config_test.c %D%/chassis_config_lines_test.c %D%/config_kit.h \
 	%D%/chassis_conn_test.c \
 	%D%/chassis_grammar_test.c %D%/chassis_icap_test.c \
 	%D%/chassis_license_test.c \
@@ -116,7 +116,9 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
 	%D%/chassis_record_test.c %D%/chassis_quic_test.c \
-	%D%/chassis_show_test.c \
+	%D%/show_kit.h %D%/doc_out.h %D%/chapter_table.h \
+	%D%/chassis_show_test.c %D%/chassis_show_checkpoint_test.c %D%/chassis_show_recovery_test.c \
+	%D%/chassis_show_tasks_test.c %D%/chassis_answer_test.c %D%/chassis_exec_test.c \
 	%D%/chassis_tun_test.c
 %C%_chassis_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"chassis.def"'
 %C%_chassis_LDADD = $(CHASSIS_LIBS) $(CUNIT_LIBS)

@@ -3,14 +3,6 @@
 
 #include "recovery_mirror.h"
 
-/* An instance with 10 sessions of which 5 have flows, mirrored. */
-static void loaded(struct mirror *m)
-{
-	mirror_init(m);
-	mirror_load(m, 10, 4);
-	mirror_join(m);
-}
-
 static void peer_joins(struct mirror *m)
 {
 	kit_role(&m->k, 1, SRP_ROLE_STANDBY, 0, true);
@@ -28,7 +20,7 @@ static void test_fills_all(void)
 	uint64_t n, hkey;
 	char why[128];
 
-	loaded(&m);
+	mirror_loaded(&m);
 	was = *t;
 	*t = (struct toy){.sink = was.sink}; /* kept aside: the process dies with an empty model */
 	hkey = recovery_replica_hkey(m.sr);
@@ -70,13 +62,7 @@ static void test_peer_stays_level(void)
 	struct mirror m;
 	uint64_t n = 0, after = 0;
 
-	mirror_init(&m);
-	kit_connect(&m.k);
-	mirror_load(&m, 10, 4);
-	mirror_join(&m);
-	kit_exchange(&m.k);
-	kit_role(&m.k, 1, SRP_ROLE_STANDBY, 0, true);
-	kit_exchange(&m.k);
+	mirror_level(&m);
 	CU_ASSERT(kit_same(&m.k));
 	for (size_t i = 0; i < 2 * TOY_KINDS; i++)
 		n += m.k.s[1].rows[i].received;
@@ -104,13 +90,7 @@ static void test_deletions_are_kept(void)
 	struct recovery_fill_stats st;
 	struct toy *t = &m.k.s[0].toy;
 
-	mirror_init(&m);
-	kit_connect(&m.k);
-	mirror_load(&m, 10, 4);
-	mirror_join(&m);
-	kit_exchange(&m.k);
-	kit_role(&m.k, 1, SRP_ROLE_STANDBY, 0, true);
-	kit_exchange(&m.k);
+	mirror_level(&m);
 	kit_down(&m.k);
 	toy_del_parent(t, 2, m.k.now);
 	toy_del_child(t, 4, 1, m.k.now);
@@ -232,7 +212,7 @@ static void test_order(void)
 	struct toy *t = &m.k.s[0].toy;
 	unsigned steps = 0;
 
-	loaded(&m);
+	mirror_loaded(&m);
 	v = mirror_view(&m);
 	mirror_successor(&m, recovery_view_hkey(v));
 	f = fill_logged(&m, v, &l);
@@ -286,7 +266,7 @@ static void test_rules_before_a_name(void)
 	struct recovery_fill *f;
 	struct toy *t = &m.k.s[0].toy;
 
-	loaded(&m);
+	mirror_loaded(&m);
 	v = mirror_view(&m);
 	mirror_successor(&m, recovery_view_hkey(v));
 	f = mirror_fill(&m, v);
@@ -305,7 +285,7 @@ static void test_left_out(void)
 	struct recovery_fill *f;
 	struct recovery_fill_stats st;
 
-	loaded(&m);
+	mirror_loaded(&m);
 	v = mirror_view(&m);
 	mirror_successor(&m, recovery_view_hkey(v));
 	f = fill_logged(&m, v, &l);
@@ -328,7 +308,7 @@ static void test_left_out(void)
 	mirror_fini(&m);
 }
 
-/* --- what is refused, and what is damaged ----------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 static void test_refused(void)
 {
@@ -339,7 +319,7 @@ static void test_refused(void)
 	struct recovery_fill_stats st;
 	struct toy *t = &m.k.s[0].toy;
 
-	loaded(&m);
+	mirror_loaded(&m);
 	v = mirror_view(&m);
 	mirror_successor(&m, recovery_view_hkey(v));
 	t->full = 1u << 1; /* no child 1 */
@@ -355,178 +335,6 @@ static void test_refused(void)
 	CU_ASSERT_EQUAL(st.fetched, st.applied + st.refused);
 	recovery_fill_free(f);
 	recovery_view_free(v);
-	mirror_fini(&m);
-}
-
-static recovery_ref entry_of(struct mirror *m, enum toy_kind kind, uint64_t k0, uint64_t k1)
-{
-	const struct srp_ckpt_ctx ctx = {
-		.owner = m->store, .kind = recovery_store_kinds(m->store)[kind]};
-	const struct srp_ckpt_key key = {{k0, k1}};
-
-	return recovery_ref_of(m->store, ctx.kind->find(&ctx, &key));
-}
-
-/* A session whose own record is no good is lost with all it has; the others are not. */
-static void test_broken_records(void)
-{
-	struct mirror m;
-	struct recovery_fill_stats st;
-
-	loaded(&m);
-	memset(recovery_entry_tail(m.store, entry_of(&m, TOY_PARENT, 0, 0))->record, 0xc1, 4);
-	recovery_entry_tail(m.store, entry_of(&m, TOY_CHILD, 2, 1))->record[2] = 0xc1;
-	recovery_entry_tail(m.store, entry_of(&m, TOY_CHILD, 4, 1))->record[0] = 3; /* of another */
-	recovery_entry_tail(m.store, entry_of(&m, TOY_CHILD, 6, 1))->len = UINT16_MAX;
-	st = mirror_recover(&m);
-	CU_ASSERT_EQUAL(st.sessions_lost, 1);
-	CU_ASSERT_EQUAL(st.sessions_built, 9);
-	CU_ASSERT_EQUAL(st.passed_audit, 6);
-	CU_ASSERT(st.broken >= 3);
-	CU_ASSERT_PTR_NULL(m.k.s[0].toy.parent[0]);
-	CU_ASSERT_PTR_NULL(m.k.s[0].toy.child[2][1]);
-	CU_ASSERT_PTR_NOT_NULL(m.k.s[0].toy.child[2][2]);
-	CU_ASSERT_PTR_NULL(m.k.s[0].toy.child[4][1]);
-	CU_ASSERT_PTR_NOT_NULL(m.k.s[0].toy.child[4][2]);
-	CU_ASSERT_PTR_NULL(m.k.s[0].toy.child[3][1]);
-	mirror_fini(&m);
-}
-
-/* Chains that lead back, out of the region, or into each other. */
-static void test_broken_chains(void)
-{
-	struct mirror m;
-	struct recovery_fill_stats st;
-	struct recovery_group *g;
-
-	loaded(&m);
-	g = recovery_group_at(m.store, m.store->h->with.head);
-	g->next = m.store->h->with.head; /* the first follows itself */
-	m.store->h->rules.tail = 0;
-	st = mirror_recover(&m);
-	CU_ASSERT(st.broken > 0);
-	CU_ASSERT_EQUAL(st.sessions_built, 1 + 5);
-	mirror_part(&m);
-	mirror_fini(&m);
-
-	loaded(&m);
-	g = recovery_group_at(m.store, m.store->h->with.head);
-	recovery_entry_tail(m.store, g->head)->next = g->head;
-	st = mirror_recover(&m);
-	CU_ASSERT_EQUAL(st.sessions_built, 10);
-	CU_ASSERT_EQUAL(st.passed_audit, 9);
-	mirror_fini(&m);
-
-	loaded(&m);
-	m.store->h->with.head = m.store->h->top;
-	m.store->h->idle.head = UINT32_MAX;
-	m.store->h->rules.head = 1;
-	st = mirror_recover(&m);
-	CU_ASSERT_EQUAL(st.applied, 0);
-	CU_ASSERT_EQUAL(st.broken, 3);
-	mirror_fini(&m);
-}
-
-static uint64_t next(uint64_t *x)
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	return *x ^= *x << 17;
-}
-
-/* A region that is damaged again and again, from one that is whole. */
-struct damage {
-	uint8_t *whole, *bad;
-	size_t used, blocks; /* bytes in use; where the blocks begin */
-	struct recovery_areas at;
-	uint64_t x;
-	uint64_t opened, built, broken;
-};
-
-static void damage_hit(struct damage *d)
-{
-	/* mostly where it hurts: blocks, and numbers of the header */
-	size_t at = next(&d->x) % 3 ? d->blocks + next(&d->x) % (d->used - d->blocks)
-	                            : 48 + next(&d->x) % 160;
-	uint64_t what = next(&d->x);
-	uint32_t ref = (uint32_t)(d->blocks / 8 + what % ((d->used - d->blocks) / 8));
-
-	d->bad[at] = (uint8_t)what;
-	if (what >> 8 & 1 && at + 4 < d->used) /* a reference that could be one */
-		memcpy(d->bad + at / 4 * 4, &ref, sizeof(ref));
-}
-
-static void damage_round(struct damage *d)
-{
-	memcpy(d->bad, d->whole, sizeof(struct recovery_region));
-	for (int i = 0; i < RECOVERY_INDEXES; i++)
-		memcpy(d->bad + d->at.index[i], d->whole + d->at.index[i],
-		       RECOVERY_BUCKETS_MIN * sizeof(recovery_ref));
-	memcpy(d->bad + d->blocks, d->whole + d->blocks, d->used - d->blocks);
-	for (unsigned hits = 1 + (unsigned)(next(&d->x) % 20); hits; hits--)
-		damage_hit(d);
-}
-
-/* Everything is read, by every way there is. */
-static void damage_read(struct damage *d, const struct recovery_view *v, struct srp_time now)
-{
-	struct toy t;
-	struct recovery_sink sink;
-	const struct recovery_fill_config conf = {
-		.view = v, .kinds = toy_kinds, .nkinds = TOY_KINDS, .ckpt_owner = &t, .sink = &sink};
-	struct recovery_fill_stats st;
-	struct recovery_store_stats ss;
-	struct recovery_fill *f;
-	uint64_t steps = 0;
-
-	recovery_sink_init(&sink);
-	toy_init(&t, &sink.sink);
-	f = recovery_fill_new(&conf);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	for (uint64_t i = 0; i < 12; i++) {
-		(void)recovery_fill_name(f, TOY_NAME + 100 + i, now);
-		(void)recovery_fill_key(f, i, now);
-	}
-	while (recovery_fill_step(f, now, 3))
-		steps++;
-	recovery_fill_stats(f, &st);
-	recovery_view_stats(v, &ss);
-	CU_ASSERT(steps <= ss.entries + 2 * ss.sessions + ss.tombs + 10);
-	d->opened++;
-	d->built += st.sessions_built;
-	d->broken += st.broken;
-	recovery_fill_free(f);
-	toy_fini(&t);
-}
-
-/* Bytes at random places: the reader ends, within its bounds, whatever it finds. */
-static void test_damage_at_random(void)
-{
-	struct damage d = {.x = 20260711};
-	struct recovery_view *v;
-	struct mirror m;
-
-	loaded(&m);
-	d.used = (size_t)m.store->h->top * RECOVERY_UNIT;
-	d.at = m.store->at;
-	d.blocks = d.at.blocks;
-	d.whole = malloc(d.used);
-	d.bad = aligned_alloc(4096, MIRROR_CAP);
-	memcpy(d.whole, m.mem, d.used);
-	memset(d.bad, 0, MIRROR_CAP);
-	for (int round = 0; round < 3000; round++) {
-		damage_round(&d);
-		v = recovery_view_open(d.bad, MIRROR_CAP, toy_kinds, TOY_KINDS, NULL);
-		if (v)
-			damage_read(&d, v, m.k.now);
-		recovery_view_free(v);
-	}
-	/* some were refused whole, of most something was left */
-	CU_ASSERT(d.opened > 300 && d.opened < 3000);
-	CU_ASSERT(d.built > 3 * d.opened);
-	CU_ASSERT(d.broken > d.opened / 2);
-	free(d.whole);
-	free(d.bad);
 	mirror_fini(&m);
 }
 
@@ -551,7 +359,7 @@ static void test_ages(void)
 	CU_ASSERT_EQUAL(st.sessions_built, 1);
 	CU_ASSERT(m.k.s[0].toy.parent[1]->since.us / 1000 - since / 1000 <= 1);
 	/* an arrival that is still to come is none */
-	recovery_entry_tail(m.store, entry_of(&m, TOY_PARENT, 1, 0))->when = UINT32_MAX;
+	recovery_entry_tail(m.store, mirror_entry(&m, TOY_PARENT, 1, 0))->when = UINT32_MAX;
 	(void)mirror_recover(&m);
 	CU_ASSERT(m.k.s[0].toy.parent[1]->since.us <= m.k.now.us);
 	mirror_fini(&m);
@@ -565,7 +373,7 @@ static void test_another_key(void)
 	struct recovery_fill *f;
 	uint64_t n;
 
-	loaded(&m);
+	mirror_loaded(&m);
 	v = mirror_view(&m);
 	mirror_successor(&m, 0xabcdef);
 	f = mirror_fill(&m, v);
@@ -590,7 +398,7 @@ static void test_rekey(void)
 	struct mirror m;
 	uint64_t n;
 
-	loaded(&m);
+	mirror_loaded(&m);
 	recovery_replica_rekey(m.sr, 99); /* not while it is connected */
 	CU_ASSERT_NOT_EQUAL(recovery_replica_hkey(m.sr), 99);
 	n = mirror_records(&m);
@@ -637,18 +445,18 @@ static void test_many_deaths(void)
 		size_t n;
 
 		for (int i = 0; i < 40; i++) {
-			uint32_t a = (uint32_t)(next(&x) % 12);
-			uint32_t b = (uint32_t)(next(&x) % TOY_CHILDREN);
-			uint32_t value = (uint32_t)(next(&x) % 900000);
+			uint32_t a = (uint32_t)(mirror_random(&x) % 12);
+			uint32_t b = (uint32_t)(mirror_random(&x) % TOY_CHILDREN);
+			uint32_t value = (uint32_t)(mirror_random(&x) % 900000);
 
-			switch (next(&x) % 6) {
+			switch (mirror_random(&x) % 6) {
 			case 0: toy_set_parent(t, a, value, m.k.now); break;
 			case 1: toy_set_child(t, a, b, value, b, m.k.now); break;
 			case 2: toy_set_rule(t, b, value, m.k.now); break;
 			case 3: toy_set_stat(t, a, value, m.k.now); break;
 			case 4: toy_del_child(t, a, b, m.k.now); break;
 			default:
-				if (next(&x) % 4 == 0)
+				if (mirror_random(&x) % 4 == 0)
 					toy_del_parent(t, a, m.k.now);
 			}
 			if (!t->rule[b])
@@ -677,7 +485,7 @@ static void test_arguments(void)
 	struct recovery_view *v;
 	struct recovery_fill_config conf = {.kinds = toy_kinds, .nkinds = TOY_KINDS};
 
-	loaded(&m);
+	mirror_loaded(&m);
 	CU_ASSERT_PTR_NULL(recovery_fill_new(&conf));
 	v = mirror_view(&m);
 	conf.view = v;
@@ -698,9 +506,6 @@ CU_TestInfo recovery_fill_tests[] = {
 	{"rules before a name", test_rules_before_a_name},
 	{"left out", test_left_out},
 	{"refused", test_refused},
-	{"broken records", test_broken_records},
-	{"broken chains", test_broken_chains},
-	{"damage at random", test_damage_at_random},
 	{"ages", test_ages},
 	{"another key", test_another_key},
 	{"rekey", test_rekey},

@@ -72,6 +72,17 @@ static inline void kit_answer(void *owner, uint32_t id, const uint8_t *answer, s
 	e->answers++;
 }
 
+/* An empty model, and the replica of it. */
+static inline void kit_replica(const struct kit *k, struct kit_side *e, const struct recovery_config *conf)
+{
+	recovery_sink_init(&e->sink);
+	toy_init(&e->toy, &e->sink.sink);
+	e->r = recovery_replica_new(conf);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(e->r);
+	e->sink.replica[k->id] = e->r;
+	memset(e->ev, 0, sizeof(e->ev));
+}
+
 static inline void kit_birth(struct kit *k, int i)
 {
 	static const struct recovery_ops ops = {
@@ -83,12 +94,7 @@ static inline void kit_birth(struct kit *k, int i)
 		.random = 77 + (uint64_t)i + k->now.us, .rate = k->rate, .burst = k->burst,
 		.inflight_max = k->inflight_max, .lz4 = k->lz4, .sink = &e->sink};
 
-	recovery_sink_init(&e->sink);
-	toy_init(&e->toy, &e->sink.sink);
-	e->r = recovery_replica_new(&conf);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(e->r);
-	e->sink.replica[k->id] = e->r;
-	memset(e->ev, 0, sizeof(e->ev));
+	kit_replica(k, e, &conf);
 }
 
 static inline void kit_death(struct kit *k, int i)

@@ -186,12 +186,7 @@ static inline void mirror_successor(struct mirror *m, uint64_t hkey)
 	recovery_replica_down(m->r, k->now);
 	recovery_replica_free(m->sr);
 	kit_death(k, 0);
-	recovery_sink_init(&e->sink);
-	toy_init(&e->toy, &e->sink.sink);
-	e->r = recovery_replica_new(&conf);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(e->r);
-	e->sink.replica[k->id] = e->r;
-	memset(e->ev, 0, sizeof(e->ev));
+	kit_replica(k, e, &conf);
 	mirror_source(m, hkey);
 	kit_role(k, 0, SRP_ROLE_ACTIVE, 2, false);
 	recovery_replica_role(m->sr, SRP_ROLE_ACTIVE, 2, true, k->now);
@@ -276,6 +271,42 @@ static inline struct recovery_store_stats mirror_stats(const struct mirror *m)
 
 	recovery_store_stats(m->store, &st);
 	return st;
+}
+
+static inline uint64_t mirror_random(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	return *x ^= *x << 17;
+}
+
+/* An instance with 10 sessions of which 5 have flows, mirrored. */
+static inline void mirror_loaded(struct mirror *m)
+{
+	mirror_init(m);
+	mirror_load(m, 10, 4);
+	mirror_join(m);
+}
+
+/* The same, and a peer chassis that has it all, too. */
+static inline void mirror_level(struct mirror *m)
+{
+	mirror_init(m);
+	kit_connect(&m->k);
+	mirror_load(m, 10, 4);
+	mirror_join(m);
+	kit_exchange(&m->k);
+	kit_role(&m->k, 1, SRP_ROLE_STANDBY, 0, true);
+	kit_exchange(&m->k);
+}
+
+static inline recovery_ref mirror_entry(struct mirror *m, enum toy_kind kind, uint64_t k0, uint64_t k1)
+{
+	const struct srp_ckpt_ctx ctx = {
+		.owner = m->store, .kind = recovery_store_kinds(m->store)[kind]};
+	const struct srp_ckpt_key key = {{k0, k1}};
+
+	return recovery_ref_of(m->store, ctx.kind->find(&ctx, &key));
 }
 
 #endif
