@@ -93,12 +93,8 @@ static struct cf_policy *find_policy(const struct ecs_service *s, uint32_t id)
 static int need_policy(struct ecs_service *s, uint32_t id, struct cf_policy **out, struct ecs_err *e)
 {
 	char name[16];
-	int rc = ecs_rule_open(s, e);
 
-	if (rc)
-		return rc;
-	*out = (struct cf_policy *)(void *)ecs_obj_need(&s->cf_policies, policy_name(id, name), e);
-	return *out ? 0 : SRP_ENOENT;
+	return cf_policy_edit(s, policy_name(id, name), out, e);
 }
 
 int ecs_service_cf_policy(struct ecs_service *s, uint32_t id, bool no, struct ecs_err *e)
@@ -205,16 +201,12 @@ const struct ecs_cf_policy *ecs_service_find_cf_policy(const struct ecs_service 
 static int need_rater(struct ecs_service *s, const char *name, struct ecs_rater **out,
                       struct ecs_err *e)
 {
-	struct obj *o;
-	int rc = ecs_rule_open(s, e);
+	struct rater *r;
+	int rc = rater_edit(s, name, &r, e);
 
-	if (rc)
-		return rc;
-	o = ecs_obj_need(&s->raters, name, e);
-	if (!o)
-		return SRP_ENOENT;
-	*out = &((struct rater *)(void *)o)->pub;
-	return 0;
+	if (rc == 0)
+		*out = &r->pub;
+	return rc;
 }
 
 int ecs_service_rater(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)

@@ -20,11 +20,6 @@ static const struct list_kind actions_kind = {"action priority", "action priorit
 static const struct list_kind posts_kind = {"post-processing priority", "post-processing priorities", POSTS_MAX};
 static const struct list_kind routes_kind = {"route priority", "route priorities", ROUTES_MAX};
 
-static struct rulebase *rulebase_need(struct ecs_service *s, const char *name, struct ecs_err *e)
-{
-	return (struct rulebase *)(void *)ecs_obj_need(&s->rulebases, name, e);
-}
-
 static struct action_line *line_by_priority(struct rulebase *rb, uint32_t priority)
 {
 	for (size_t i = 0; i < rb->n; i++)
@@ -201,13 +196,10 @@ int ecs_service_rule_action(struct ecs_service *s, const char *rulebase, bool no
 {
 	struct action_line line;
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	rc = line_make(&line, no, l, e);
 	return rc ? rc : list_line(&actions_kind, &s->nlines, &rb, no, &line, e);
 }
@@ -226,13 +218,10 @@ int ecs_service_post_line(struct ecs_service *s, const char *rulebase, bool no,
 {
 	struct action_line line;
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	rc = line_make(&line, no, l, e);
 	if (rc == 0 && (line.kind || line.monitoring_key))
 		rc = ecs_refuse(e, SRP_EINVAL, "expected a static line without monitoring-key");
@@ -244,13 +233,10 @@ int ecs_service_route_line(struct ecs_service *s, const char *rulebase, bool no,
 {
 	struct action_line line;
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	rc = line_head(&line, l->priority, no, false, l->rule, l->description, e);
 	if (rc)
 		return rc;
@@ -269,25 +255,19 @@ int ecs_service_rulebase_set(struct ecs_service *s, const char *rulebase, enum e
                              const char *const *w, size_t n, struct ecs_err *e)
 {
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
-	if (rc)
-		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	return rb ? ecs_rulebase_set(&rb->conf, form, w, n, e) : SRP_ENOENT;
+	return rc ? rc : ecs_rulebase_set(&rb->conf, form, w, n, e);
 }
 
 int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigned what,
                             struct ecs_err *e)
 {
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	if (what & ~ECS_HS_ALL)
 		return ecs_refuse(e, SRP_EINVAL,
 				  "expected all-packets, initial-packets, "

@@ -105,6 +105,15 @@ struct obj *ecs_obj_need(const struct obj_table *t, const char *name, struct ecs
 	return o;
 }
 
+int ecs_obj_edit(const struct ecs_service *s, const struct obj_table *t, const char *name,
+                 struct obj **out, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	*out = rc ? NULL : ecs_obj_need(t, name, e);
+	return rc || *out ? rc : SRP_ENOENT;
+}
+
 static int obj_grow(struct obj_table *t)
 {
 	size_t cap = t->cap ? t->cap * 2 : 16;

@@ -388,6 +388,32 @@ int ecs_obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err 
                  struct obj **out);
 /** The object, or NULL with SRP_ENOENT's text in @p e. */
 struct obj *ecs_obj_need(const struct obj_table *t, const char *name, struct ecs_err *e);
+/** The object, to be changed: 0; SRP_ESTATE or SRP_ENOENT with a text, then @p out is NULL. */
+int ecs_obj_edit(const struct ecs_service *s, const struct obj_table *t, const char *name,
+                 struct obj **out, struct ecs_err *e);
+/** The same of each table: TYPE_edit(). */
+#define OBJ_EDIT(type, table)                                                                \
+	static inline int type##_edit(const struct ecs_service *s, const char *name,         \
+	                              struct type **out, struct ecs_err *e)                  \
+	{                                                                                    \
+		struct obj *o;                                                               \
+		int rc = ecs_obj_edit(s, &s->table, name, &o, e);                            \
+                                                                                             \
+		*out = (struct type *)(void *)o;                                             \
+		return rc;                                                                   \
+	}
+OBJ_EDIT(ruledef, ruledefs)
+OBJ_EDIT(group, groups)
+OBJ_EDIT(rulebase, rulebases)
+OBJ_EDIT(trigger_action, trigger_actions)
+OBJ_EDIT(trigger_condition, conditions)
+OBJ_EDIT(scheme, schemes)
+OBJ_EDIT(subs_class, classes)
+OBJ_EDIT(subs_base, bases)
+OBJ_EDIT(xheader, xheaders)
+OBJ_EDIT(cf_policy, cf_policies)
+OBJ_EDIT(rater, raters)
+#undef OBJ_EDIT
 /** Copies a checked name. */
 void ecs_name_copy(char out[ECS_NAME_MAX + 1], const char *name);
 /** The array @p v of @p n elements with room for one more; NULL without memory, then @p v stays. */
