@@ -69,6 +69,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/lint.c			\
 	%D%/rule/lint_impl.h		\
 	%D%/rule/lint_refs.c		\
+	%D%/rule/index.c		\
 	%D%/rule/keys.c			\
 	%D%/rule/literal.c		\
 	%D%/rule/method.def		\

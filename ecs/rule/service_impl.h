@@ -178,7 +178,7 @@ struct rulebase {
 	uint16_t first;            /**< its lines are [first, first + n) of the service */
 	uint16_t first_l7;         /**< the first line, of those, that looks at an L7 field */
 	size_t words;              /**< 64-bit words of one bit set over its lines */
-	uint64_t *sets;            /**< see match.c */
+	uint64_t *sets;            /**< see index.c */
 	uint64_t fields;           /**< that its rules look at */
 	uint8_t records;           /**< ECS_RECORDS_* */
 };
@@ -543,6 +543,9 @@ void ecs_dbs_print(const struct ecs_service *s, void (*put)(void *arg, const cha
 void ecs_record_print(const struct ecs_record_format *r, void (*put)(void *arg, const char *line),
                       void *arg);
 
+/** Indexes from patterns to lines, and the sets of lines (index.c); rules and lines are compiled. 0 or
+ *  SRP_ENOMEM. */
+int ecs_indexes_build(struct ecs_service *s);
 /** Frees what a commit has made (compile.c). */
 void ecs_compiled_drop(struct ecs_service *s);
 
