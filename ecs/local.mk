@@ -73,7 +73,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/keys.c			\
 	%D%/rule/literal.c		\
 	%D%/rule/method.def		\
-	%D%/rule/match.c		\
+	%D%/rule/eval.c	%D%/rule/match.c	%D%/rule/match_impl.h	\
 	%D%/rule/needs.c		\
 	%D%/rule/hosts.c			\
 	%D%/rule/print.c		\
