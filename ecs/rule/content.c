@@ -24,28 +24,13 @@ static const char *const db_words[ECS_DB__N] = {
 
 /* --- actions ---------------------------------------------------------------------------------- */
 
-/* A text that can stand in quotes. */
-static int check_text(const char *t, struct ecs_err *e)
-{
-	size_t n = strlen(t);
-
-	if (n < 1 || n > ECS_CF_TEXT_MAX)
-		return ecs_refuse(e, SRP_ERANGE, "expected a text of 1 to %d characters",
-		                  ECS_CF_TEXT_MAX);
-	for (; *t; t++)
-		if (*t < ' ' || *t > '~' || *t == '"' || *t == '\\')
-			return ecs_refuse(e, SRP_EINVAL, "expected printable characters without "
-			                                 "\" and \\");
-	return 0;
-}
-
 int ecs_cf_check(const struct ecs_cf_action *a, struct ecs_err *e)
 {
 	switch (a->act) {
 	case ECS_CF_REDIRECT:
 		return ecs_url_check(a->text, e);
 	case ECS_CF_INSERT:
-		return check_text(a->text, e);
+		return ecs_text_check(a->text, "text", ECS_CF_TEXT_MAX, e);
 	case ECS_CF_REPLY:
 		if (a->code < 400 || a->code > 599)
 			return ecs_refuse(e, SRP_ERANGE, "expected a reply code from 400 to 599");
@@ -323,7 +308,7 @@ int ecs_service_rater_deny(struct ecs_service *s, const char *name, const char *
 	int rc = need_rater(s, name, &r, e);
 
 	if (rc == 0 && text && text[0])
-		rc = check_text(text, e);
+		rc = ecs_text_check(text, "text", ECS_CF_TEXT_MAX, e);
 	if (rc == 0)
 		snprintf(r->deny, sizeof(r->deny), "%s", text ? text : "");
 	return rc;

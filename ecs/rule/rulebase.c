@@ -129,20 +129,6 @@ int ecs_service_rulebase(struct ecs_service *s, const char *name, bool no, struc
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-static int check_text(const char *t, struct ecs_err *e)
-{
-	size_t n = strlen(t);
-
-	if (n < 1 || n > ECS_NAME_MAX)
-		return ecs_refuse(e, SRP_ERANGE, "expected a description of 1 to %d characters",
-				  ECS_NAME_MAX);
-	for (; *t; t++)
-		if (*t < ' ' || *t > '~' || *t == '"' || *t == '\\')
-			return ecs_refuse(e, SRP_EINVAL, "expected printable characters without "
-			                  "\" and \\");
-	return 0;
-}
-
 /** What lines of all lists have: checked and copied. */
 static int line_head(struct action_line *to, uint32_t priority, bool no, bool group,
                      const char *rule, const char *description, struct ecs_err *e)
@@ -156,7 +142,7 @@ static int line_head(struct action_line *to, uint32_t priority, bool no, bool gr
 	if (rule || !no)
 		rc = ecs_name_check(rule, group ? "group-of-ruledefs" : "ruledef", e);
 	if (rc == 0 && description && !no)
-		rc = check_text(description, e);
+		rc = ecs_text_check(description, "description", ECS_NAME_MAX, e);
 	if (rc)
 		return rc;
 	if (rule)

@@ -383,6 +383,8 @@ int ecs_refuse(struct ecs_err *e, int code, const char *fmt, ...)
 int ecs_rule_open(const struct ecs_service *s, struct ecs_err *e);
 /** 0 or SRP_EINVAL: 1 to 63 printable characters that can stand in a line without quotes. */
 int ecs_name_check(const char *name, const char *what, struct ecs_err *e);
+/** 0, SRP_ERANGE or SRP_EINVAL: 1 to @p max characters that can stand in quotes. */
+int ecs_text_check(const char *text, const char *what, size_t max, struct ecs_err *e);
 /** Opens or removes; with @p out the object (NULL after a removal). */
 int ecs_obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e,
                  struct obj **out);
