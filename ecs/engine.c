@@ -22,16 +22,9 @@
 
 static void init_pools(struct ecs_engine *e)
 {
-	ecs_pool_init(&e->dyn_pool, sizeof(struct ecs_dynrule));
-	ecs_pool_init(&e->limiter_pool, sizeof(struct ecs_limiter));
-	ecs_pool_init(&e->flow_pool, sizeof(struct ecs_flow));
-	ecs_pool_init(&e->session_pool, sizeof(struct ecs_session));
-	ecs_pool_init(&e->usage_pool, sizeof(struct ecs_usage));
-	ecs_pool_init(&e->delay_pool, sizeof(struct ecs_delay));
-	ecs_pool_init(&e->analysis_pool, sizeof(struct ecs_analysis));
-	ecs_pool_init(&e->more_pool, sizeof(struct ecs_call_more));
-	ecs_pool_init(&e->flow_more_pool, sizeof(struct ecs_flow_more));
-	ecs_pool_init(&e->tally_pool, sizeof(struct ecs_tally));
+#define X(pool, type) ecs_pool_init(&e->pool, sizeof(type));
+	ECS_POOLS(X)
+#undef X
 }
 
 struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct srp_time now)
@@ -76,7 +69,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	return e;
 }
 
-/* What a flow has outside of the pools. */
+/* What a flow, a session has outside of the pools: only that must be visited. */
 static void flow_fini(struct ecs_engine *e, struct ecs_flow *f)
 {
 	ecs_flow_unanalyze(e, f);
@@ -84,26 +77,27 @@ static void flow_fini(struct ecs_engine *e, struct ecs_flow *f)
 	ecs_tally_free(e, f);
 }
 
+static void session_fini(struct ecs_engine *e, struct ecs_session *s)
+{
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next)
+		flow_fini(e, ECS_CONTAINER(l, struct ecs_flow, in_session));
+	for (size_t i = 0; i < ECS_BEARERS_MAX; i++) {
+		const struct ecs_bearer *b = ecs_session_bearer_at(s, i);
+
+		if (b)
+			free(b->tft);
+	}
+	free(s->dedicated);
+	free(s->active);
+	free(s->kin);
+}
+
 void ecs_engine_free(struct ecs_engine *e)
 {
 	if (!e)
 		return;
-	/* only what is outside the pools must be visited */
-	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next) {
-		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
-
-		for (struct srp_list *k = s->flows.next; k != &s->flows; k = k->next)
-			flow_fini(e, ECS_CONTAINER(k, struct ecs_flow, in_session));
-		for (size_t i = 0; i < ECS_BEARERS_MAX; i++) {
-			const struct ecs_bearer *b = ecs_session_bearer_at(s, i);
-
-			if (b)
-				free(b->tft);
-		}
-		free(s->dedicated);
-		free(s->active);
-		free(s->kin);
-	}
+	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next)
+		session_fini(e, ECS_CONTAINER(l, struct ecs_session, all));
 	free(e->own_dyn);
 	free(e->own_limits);
 	free(e->kpi);
@@ -126,16 +120,9 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_matcher_free(e->matcher);
 	ecs_matcher_free(e->next_matcher);
 	free(e->next_move);
-	ecs_pool_fini(&e->dyn_pool);
-	ecs_pool_fini(&e->limiter_pool);
-	ecs_pool_fini(&e->flow_pool);
-	ecs_pool_fini(&e->session_pool);
-	ecs_pool_fini(&e->usage_pool);
-	ecs_pool_fini(&e->delay_pool);
-	ecs_pool_fini(&e->analysis_pool);
-	ecs_pool_fini(&e->more_pool);
-	ecs_pool_fini(&e->flow_more_pool);
-	ecs_pool_fini(&e->tally_pool);
+#define X(pool, type) ecs_pool_fini(&e->pool);
+	ECS_POOLS(X)
+#undef X
 	free(e->record_text);
 	free(e);
 }

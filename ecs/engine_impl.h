@@ -91,6 +91,14 @@ struct ecs_holds;
 struct ecs_content;
 struct ecs_ledger;
 
+/** What an engine has many of: X(pool, type of its objects). */
+#define ECS_POOLS(X)                                                                         \
+	X(flow_pool, struct ecs_flow) X(session_pool, struct ecs_session)                    \
+	X(usage_pool, struct ecs_usage) X(delay_pool, struct ecs_delay)                      \
+	X(analysis_pool, struct ecs_analysis) X(more_pool, struct ecs_call_more)             \
+	X(flow_more_pool, struct ecs_flow_more) X(dyn_pool, struct ecs_dynrule)              \
+	X(limiter_pool, struct ecs_limiter) X(tally_pool, struct ecs_tally)
+
 struct ecs_engine {
 	struct ecs_engine_config conf;
 	struct ecs_matcher *matcher;
@@ -124,8 +132,9 @@ struct ecs_engine {
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
-	struct ecs_pool flow_pool, session_pool, usage_pool, delay_pool, analysis_pool, more_pool,
-		flow_more_pool, dyn_pool, limiter_pool;
+#define X(pool, type) struct ecs_pool pool;
+	ECS_POOLS(X)
+#undef X
 	struct ecs_streams streams;    /**< what flows being analyzed share */
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
 	uint32_t commits;              /**< services so far: indexes of lines are of one of them */
@@ -142,7 +151,6 @@ struct ecs_engine {
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
 	struct srp_time next_limits;   /**< of the turn of limiters */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
-	struct ecs_pool tally_pool;
 	struct ecs_edr_env env;
 	char *record_text;             /**< of the record that is made; NULL until the first */
 	size_t nsaids;                 /**< flows with an ecs_said */

@@ -27,6 +27,9 @@ struct ecs_flow_key {
 	uint8_t proto;
 };
 
+uint64_t ecs_flow_key_hash(const struct ecs_flow_key *k, uint64_t seed);
+bool ecs_flow_key_equal(const struct ecs_flow_key *a, const struct ecs_flow_key *b);
+
 #define ECS_FLOW_F_RECOVERED   0x01u /**< came by checkpoint and was taken over: keeps its rule */
 #define ECS_FLOW_F_FINAL       0x02u /**< the verdict is cached: no matching any more */
 #define ECS_FLOW_F_FIN_UP      0x04u

@@ -22,7 +22,7 @@ static uint64_t word(const uint8_t *b)
 	return v;
 }
 
-static uint64_t key_hash(const struct ecs_flow_key *k, uint64_t seed)
+uint64_t ecs_flow_key_hash(const struct ecs_flow_key *k, uint64_t seed)
 {
 	uint64_t ports = (uint64_t)k->subscriber_port << 24 | (uint64_t)k->server_port << 8 |
 	                 k->proto;
@@ -38,9 +38,9 @@ static uint64_t id_hash(uint32_t callid, uint32_t id, uint64_t seed)
 	return ecs_hash_mix(((uint64_t)callid << 32 | id) ^ ECS_HASH_K0, seed ^ ECS_HASH_K1);
 }
 
-static uint64_t flow_key_hash(const void *obj, uint64_t seed)
+static uint64_t hash_of_key(const void *obj, uint64_t seed)
 {
-	return key_hash(&((const struct ecs_flow *)obj)->key, seed);
+	return ecs_flow_key_hash(&((const struct ecs_flow *)obj)->key, seed);
 }
 
 static uint64_t flow_id_hash(const void *obj, uint64_t seed)
@@ -50,7 +50,7 @@ static uint64_t flow_id_hash(const void *obj, uint64_t seed)
 	return id_hash(f->session->spec.callid, f->id, seed);
 }
 
-static bool key_equal(const struct ecs_flow_key *a, const struct ecs_flow_key *b)
+bool ecs_flow_key_equal(const struct ecs_flow_key *a, const struct ecs_flow_key *b)
 {
 	return a->subscriber_port == b->subscriber_port && a->server_port == b->server_port &&
 	       a->proto == b->proto && memcmp(&a->server, &b->server, sizeof(a->server)) == 0 &&
@@ -64,7 +64,7 @@ struct ecs_flow_table *ecs_flow_table_new(size_t expected, uint64_t seed)
 	if (!t)
 		return NULL;
 	if (ecs_chain_init(&t->by_key, expected, offsetof(struct ecs_flow, hash_next),
-	                   flow_key_hash, seed) != 0 ||
+	                   hash_of_key, seed) != 0 ||
 	    ecs_chain_init(&t->by_id, expected, offsetof(struct ecs_flow, id_next), flow_id_hash,
 	                   ecs_hash_mix(seed, ECS_HASH_K2)) != 0) {
 		ecs_flow_table_free(t);
@@ -91,9 +91,9 @@ void ecs_flow_table_free(struct ecs_flow_table *t)
 
 struct ecs_flow *ecs_flow_find(const struct ecs_flow_table *t, const struct ecs_flow_key *k)
 {
-	struct ecs_flow *f = *ecs_chain_head(&t->by_key, key_hash(k, t->by_key.seed));
+	struct ecs_flow *f = *ecs_chain_head(&t->by_key, ecs_flow_key_hash(k, t->by_key.seed));
 
-	while (f && !key_equal(&f->key, k))
+	while (f && !ecs_flow_key_equal(&f->key, k))
 		f = f->hash_next;
 	return f;
 }
@@ -130,7 +130,7 @@ struct ecs_flow *ecs_flow_held(const struct ecs_flow_table *t, const struct ecs_
 	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
 		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
 
-		if (key_equal(&f->key, k))
+		if (ecs_flow_key_equal(&f->key, k))
 			return f;
 	}
 	return NULL;
@@ -138,7 +138,7 @@ struct ecs_flow *ecs_flow_held(const struct ecs_flow_table *t, const struct ecs_
 
 void ecs_flow_expect_key(const struct ecs_flow_table *t, const struct ecs_flow_key *k)
 {
-	ecs_chain_expect(&t->by_key, key_hash(k, t->by_key.seed));
+	ecs_chain_expect(&t->by_key, ecs_flow_key_hash(k, t->by_key.seed));
 }
 
 void ecs_flow_expect(const struct ecs_flow_table *t, uint32_t callid, uint32_t id)

@@ -13,7 +13,8 @@ void ecs_header_forget(struct ecs_header *h)
 	h->len = h->cap = 0;
 }
 
-bool ecs_header_append(struct ecs_header *h, const uint8_t *data, size_t n)
+/* Adds @p n bytes, at most what is left up to ECS_HEADER_MAX; false: no memory. */
+static bool append(struct ecs_header *h, const uint8_t *data, size_t n)
 {
 	if (n > ECS_HEADER_MAX - h->len)
 		return false;
@@ -31,7 +32,8 @@ bool ecs_header_append(struct ecs_header *h, const uint8_t *data, size_t n)
 	return true;
 }
 
-size_t ecs_header_end(const uint8_t *b, size_t n, size_t from)
+/* Offset after the empty line that ends a header, searched from @p from on; 0: it is not there. */
+static size_t end_of(const uint8_t *b, size_t n, size_t from)
 {
 	for (size_t i = from; i < n; i++) {
 		if (b[i] != '\n')
@@ -42,6 +44,35 @@ size_t ecs_header_end(const uint8_t *b, size_t n, size_t from)
 			return i + 3;
 	}
 	return 0;
+}
+
+size_t ecs_header_gather(struct ecs_header *h, const uint8_t *data, size_t len,
+                         bool (*begins)(const uint8_t *b, size_t n), struct ecs_header_got *got)
+{
+	size_t old = h->len, room = ECS_HEADER_MAX - old, n = len < room ? len : room, end;
+
+	*got = (struct ecs_header_got){.none = false};
+	if (old == 0) {
+		if (data[0] == '\r' || data[0] == '\n')
+			return 1;
+		got->none = !begins(data, n);
+		if (got->none)
+			return len;
+		end = end_of(data, n, 0);
+		if (end) { /* as most come: nothing need be kept */
+			*got = (struct ecs_header_got){.b = data, .n = end, .whole = true};
+			return end;
+		}
+	}
+	if (!append(h, data, n) || !begins(h->buf, h->len)) {
+		ecs_header_forget(h);
+		got->none = true;
+		return len;
+	}
+	end = end_of(h->buf, h->len, old > 2 ? old - 2 : 0);
+	if (end || h->len >= ECS_HEADER_MAX)
+		*got = (struct ecs_header_got){.b = h->buf, .n = end ? end : h->len, .whole = end};
+	return end ? end - old : n;
 }
 
 void ecs_header_cut(struct ecs_header *h, const uint8_t *b, size_t n)

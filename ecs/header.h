@@ -17,10 +17,22 @@ struct ecs_header {
 
 /** Lets go what was gathered. */
 void ecs_header_forget(struct ecs_header *h);
-/** Adds @p n bytes, at most what is left up to ECS_HEADER_MAX; false: no memory. */
-bool ecs_header_append(struct ecs_header *h, const uint8_t *data, size_t n);
-/** Offset after the empty line that ends a header, searched from @p from on; 0: it is not there. */
-size_t ecs_header_end(const uint8_t *b, size_t n, size_t from);
+/** What gathering came to. */
+struct ecs_header_got {
+	const uint8_t *b; /**< the header, until it is let go; NULL: it goes on */
+	size_t n;
+	bool whole;       /**< else cut at ECS_HEADER_MAX */
+	bool none;        /**< these bytes are no such header, or there was no memory */
+};
+/**
+ * Gathers a header, empty lines before it left out.
+ *
+ * @param len     at least 1
+ * @param begins  whether these bytes can be the beginning of one
+ * @return bytes used
+ */
+size_t ecs_header_gather(struct ecs_header *h, const uint8_t *data, size_t len,
+                         bool (*begins)(const uint8_t *b, size_t n), struct ecs_header_got *got);
 /** What follows @p n bytes of a header is the rest of it, to be skipped. */
 void ecs_header_cut(struct ecs_header *h, const uint8_t *b, size_t n);
 /** Skips that rest; returns the bytes used, and whether it ended in @p over. */

@@ -321,32 +321,16 @@ static bool take_request(struct ecs_http *h, const uint8_t *b, size_t n, bool wh
 /* Gathers a header; returns the bytes used, and counts a request in @p found. */
 static size_t gather(struct ecs_http *h, const uint8_t *data, size_t len, unsigned *found)
 {
-	size_t old = h->head.len, room = ECS_HEADER_MAX - old, n = len < room ? len : room, end;
+	struct ecs_header_got got;
+	size_t n = ecs_header_gather(&h->head, data, len, may_be_request, &got);
 
-	if (old == 0) {
-		if (data[0] == '\r' || data[0] == '\n')
-			return 1; /* empty lines before a request line */
-		if (!may_be_request(data, n)) {
-			h->state = ECS_HTTP_OVER;
-			return len;
-		}
-		end = ecs_header_end(data, n, 0);
-		if (end) {
-			*found += (unsigned)take_request(h, data, end, true);
-			return end;
-		}
-	}
-	if (!ecs_header_append(&h->head, data, n) || !may_be_request(h->head.buf, h->head.len)) {
-		ecs_header_forget(&h->head);
+	if (got.none)
 		h->state = ECS_HTTP_OVER;
-		return len;
+	if (got.b) {
+		*found += (unsigned)take_request(h, got.b, got.n, got.whole);
+		ecs_header_forget(&h->head);
 	}
-	end = ecs_header_end(h->head.buf, h->head.len, old > 2 ? old - 2 : 0);
-	if (!end && h->head.len < ECS_HEADER_MAX)
-		return n;
-	*found += (unsigned)take_request(h, h->head.buf, end ? end : h->head.len, end != 0);
-	ecs_header_forget(&h->head);
-	return end ? end - old : n;
+	return n;
 }
 
 /* Skips to the end of a header whose beginning was read. */

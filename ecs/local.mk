@@ -69,10 +69,11 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/lint.c			\
 	%D%/rule/lint_impl.h		\
 	%D%/rule/lint_refs.c		\
+	%D%/rule/index.c		\
 	%D%/rule/keys.c			\
 	%D%/rule/literal.c		\
 	%D%/rule/method.def		\
-	%D%/rule/match.c		\
+	%D%/rule/eval.c	%D%/rule/match.c	%D%/rule/match_impl.h	\
 	%D%/rule/needs.c		\
 	%D%/rule/hosts.c			\
 	%D%/rule/print.c		\

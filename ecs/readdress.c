@@ -12,35 +12,9 @@
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 
-static uint64_t word(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t hash(const struct ecs_flow_key *k, uint64_t seed)
-{
-	uint64_t ports = (uint64_t)k->proto << 32 | (uint64_t)k->subscriber_port << 16 |
-	                 k->server_port;
-	uint64_t h = ecs_hash_mix(word(k->subscriber.b) ^ seed, word(k->subscriber.b + 8) ^ ECS_HASH_K0);
-
-	h = ecs_hash_mix(h ^ word(k->server.b), word(k->server.b + 8) ^ ECS_HASH_K1);
-	return ecs_hash_mix(h ^ ports, ECS_HASH_K2);
-}
-
 static uint64_t hash_more(const void *obj, uint64_t seed)
 {
-	return hash(&((const struct ecs_flow_more *)obj)->alias, seed);
-}
-
-static bool same(const struct ecs_flow_key *a, const struct ecs_flow_key *b)
-{
-	return a->proto == b->proto && a->subscriber_port == b->subscriber_port &&
-	       a->server_port == b->server_port &&
-	       memcmp(&a->subscriber, &b->subscriber, sizeof(a->subscriber)) == 0 &&
-	       memcmp(&a->server, &b->server, sizeof(a->server)) == 0;
+	return ecs_flow_key_hash(&((const struct ecs_flow_more *)obj)->alias, seed);
 }
 
 int ecs_aliases_init(struct ecs_engine *e)
@@ -55,8 +29,8 @@ struct ecs_flow *ecs_alias_find(const struct ecs_engine *e, const struct ecs_flo
 
 	if (e->aliases.count == 0)
 		return NULL;
-	m = *ecs_chain_head(&e->aliases, hash(k, e->conf.seed));
-	while (m && !same(&m->alias, k))
+	m = *ecs_chain_head(&e->aliases, ecs_flow_key_hash(k, e->conf.seed));
+	while (m && !ecs_flow_key_equal(&m->alias, k))
 		m = m->alias_next;
 	return m ? m->flow : NULL;
 }
@@ -117,7 +91,7 @@ static bool begin(struct ecs_engine *e, struct ecs_way *w, const struct ecs_char
 	k.server = a->readdress;
 	if (a->readdress_port)
 		k.server_port = a->readdress_port;
-	if (same(&k, &f->key))
+	if (ecs_flow_key_equal(&k, &f->key))
 		return false;
 	if (ecs_flow_find(e->flows, &k) || ecs_alias_find(e, &k) || !(m = ecs_flow_more(e, f))) {
 		e->conf.counters->readdress_refused++;

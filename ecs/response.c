@@ -123,22 +123,16 @@ static bool take(struct ecs_response *r, const uint8_t *b, size_t n, bool whole)
 /* Gathers a header; returns the bytes used, and counts a response in @p found. */
 static size_t gather(struct ecs_response *r, const uint8_t *data, size_t len, unsigned *found)
 {
-	size_t old = r->gathered.len, room = ECS_HEADER_MAX - old, n = len < room ? len : room, end;
+	struct ecs_header_got got;
+	size_t n = ecs_header_gather(&r->gathered, data, len, may_be_status, &got);
 
-	if (old == 0 && (data[0] == '\r' || data[0] == '\n'))
-		return 1;
-	if (!ecs_header_append(&r->gathered, data, n) ||
-	    !may_be_status(r->gathered.buf, r->gathered.len)) {
-		ecs_header_forget(&r->gathered);
+	if (got.none)
 		r->state = ECS_RESPONSE_OVER;
-		return len;
+	if (got.b) {
+		*found += take(r, got.b, got.n, got.whole);
+		ecs_header_forget(&r->gathered);
 	}
-	end = ecs_header_end(r->gathered.buf, r->gathered.len, old > 2 ? old - 2 : 0);
-	if (!end && r->gathered.len < ECS_HEADER_MAX)
-		return n;
-	*found += take(r, r->gathered.buf, end ? end : r->gathered.len, end != 0);
-	ecs_header_forget(&r->gathered);
-	return end ? end - old : n;
+	return n;
 }
 
 static size_t skip_header(struct ecs_response *r, const uint8_t *data, size_t len)

@@ -24,28 +24,13 @@ static const char *const db_words[ECS_DB__N] = {
 
 /* --- actions ---------------------------------------------------------------------------------- */
 
-/* A text that can stand in quotes. */
-static int check_text(const char *t, struct ecs_err *e)
-{
-	size_t n = strlen(t);
-
-	if (n < 1 || n > ECS_CF_TEXT_MAX)
-		return ecs_refuse(e, SRP_ERANGE, "expected a text of 1 to %d characters",
-		                  ECS_CF_TEXT_MAX);
-	for (; *t; t++)
-		if (*t < ' ' || *t > '~' || *t == '"' || *t == '\\')
-			return ecs_refuse(e, SRP_EINVAL, "expected printable characters without "
-			                                 "\" and \\");
-	return 0;
-}
-
 int ecs_cf_check(const struct ecs_cf_action *a, struct ecs_err *e)
 {
 	switch (a->act) {
 	case ECS_CF_REDIRECT:
 		return ecs_url_check(a->text, e);
 	case ECS_CF_INSERT:
-		return check_text(a->text, e);
+		return ecs_text_check(a->text, "text", ECS_CF_TEXT_MAX, e);
 	case ECS_CF_REPLY:
 		if (a->code < 400 || a->code > 599)
 			return ecs_refuse(e, SRP_ERANGE, "expected a reply code from 400 to 599");
@@ -93,12 +78,8 @@ static struct cf_policy *find_policy(const struct ecs_service *s, uint32_t id)
 static int need_policy(struct ecs_service *s, uint32_t id, struct cf_policy **out, struct ecs_err *e)
 {
 	char name[16];
-	int rc = ecs_rule_open(s, e);
 
-	if (rc)
-		return rc;
-	*out = (struct cf_policy *)(void *)ecs_obj_need(&s->cf_policies, policy_name(id, name), e);
-	return *out ? 0 : SRP_ENOENT;
+	return cf_policy_edit(s, policy_name(id, name), out, e);
 }
 
 int ecs_service_cf_policy(struct ecs_service *s, uint32_t id, bool no, struct ecs_err *e)
@@ -205,16 +186,12 @@ const struct ecs_cf_policy *ecs_service_find_cf_policy(const struct ecs_service 
 static int need_rater(struct ecs_service *s, const char *name, struct ecs_rater **out,
                       struct ecs_err *e)
 {
-	struct obj *o;
-	int rc = ecs_rule_open(s, e);
+	struct rater *r;
+	int rc = rater_edit(s, name, &r, e);
 
-	if (rc)
-		return rc;
-	o = ecs_obj_need(&s->raters, name, e);
-	if (!o)
-		return SRP_ENOENT;
-	*out = &((struct rater *)(void *)o)->pub;
-	return 0;
+	if (rc == 0)
+		*out = &r->pub;
+	return rc;
 }
 
 int ecs_service_rater(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
@@ -331,7 +308,7 @@ int ecs_service_rater_deny(struct ecs_service *s, const char *name, const char *
 	int rc = need_rater(s, name, &r, e);
 
 	if (rc == 0 && text && text[0])
-		rc = check_text(text, e);
+		rc = ecs_text_check(text, "text", ECS_CF_TEXT_MAX, e);
 	if (rc == 0)
 		snprintf(r->deny, sizeof(r->deny), "%s", text ? text : "");
 	return rc;

@@ -69,13 +69,10 @@ int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uin
 {
 	struct member *m;
 	struct group *g;
-	int rc = ecs_rule_open(s, e);
+	int rc = group_edit(s, group, &g, e);
 
 	if (rc)
 		return rc;
-	g = (struct group *)(void *)ecs_obj_need(&s->groups, group, e);
-	if (!g)
-		return SRP_ENOENT;
 	if (priority < 1 || priority > MEMBER_PRIO_MAX)
 		return ecs_refuse(e, SRP_ERANGE, "expected a priority from 1 to %u, not %u",
 				  MEMBER_PRIO_MAX, priority);

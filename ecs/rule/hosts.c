@@ -81,13 +81,12 @@ static int pool_line(struct ecs_service *s, struct obj_table *t, const char *nam
 	struct pool *p;
 	struct span x;
 	size_t i = 0;
-	int rc = ecs_rule_open(s, e);
+	struct obj *o;
+	int rc = ecs_obj_edit(s, t, name, &o, e);
 
 	if (rc)
 		return rc;
-	p = (struct pool *)(void *)ecs_obj_need(t, name, e);
-	if (!p)
-		return SRP_ENOENT;
+	p = (struct pool *)(void *)o;
 	rc = ecs_span_read(t == &s->port_maps, a, b, &x, ta, tb, e);
 	if (rc)
 		return rc;

@@ -266,6 +266,29 @@ static void print_content(struct printer *p, const struct ecs_service *s)
 	}
 }
 
+static void print_limits(struct printer *p, const struct ecs_service *s)
+{
+	TABLE_EACH(&s->policies, bandwidth_policy, x) {
+		block_open(p, "bandwidth-policy", x->pub.name);
+		ecs_policy_print(&x->pub, put_line, p);
+		block_close(p);
+	}
+	TABLE_EACH(&s->qos_groups, qos_group, g) {
+		block_open(p, "qos-group-of-ruledefs", g->pub.name);
+		ecs_qos_group_print(&g->pub, put_line, p);
+		block_close(p);
+	}
+}
+
+static void print_trigger_action(struct printer *p, const struct trigger_action *a)
+{
+	block_open(p, "trigger-action", a->o.name);
+	if (a->flow_recovery)
+		line(p, "flow-recovery");
+	ecs_trigact_print(&a->conf, put_line, p);
+	block_close(p);
+}
+
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg)
 {
@@ -292,27 +315,13 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 	TABLE_EACH(&s->xheaders, xheader, x)
 		print_xheader(&p, &x->pub);
 	print_content(&p, s);
-	TABLE_EACH(&s->policies, bandwidth_policy, x) {
-		block_open(&p, "bandwidth-policy", x->pub.name);
-		ecs_policy_print(&x->pub, put_line, &p);
-		block_close(&p);
-	}
-	TABLE_EACH(&s->qos_groups, qos_group, g) {
-		block_open(&p, "qos-group-of-ruledefs", g->pub.name);
-		ecs_qos_group_print(&g->pub, put_line, &p);
-		block_close(&p);
-	}
+	print_limits(&p, s);
 	TABLE_EACH(&s->actions, action, a)
 		print_action(&p, &a->pub);
 	TABLE_EACH(&s->rulebases, rulebase, rb)
 		print_rulebase(&p, rb);
-	TABLE_EACH(&s->trigger_actions, trigger_action, ta) {
-		block_open(&p, "trigger-action", ta->o.name);
-		if (ta->flow_recovery)
-			line(&p, "flow-recovery");
-		ecs_trigact_print(&ta->conf, put_line, &p);
-		block_close(&p);
-	}
+	TABLE_EACH(&s->trigger_actions, trigger_action, ta)
+		print_trigger_action(&p, ta);
 	TABLE_EACH(&s->conditions, trigger_condition, c)
 		print_condition(&p, c);
 	TABLE_EACH(&s->schemes, scheme, ss)

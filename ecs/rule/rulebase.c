@@ -20,11 +20,6 @@ static const struct list_kind actions_kind = {"action priority", "action priorit
 static const struct list_kind posts_kind = {"post-processing priority", "post-processing priorities", POSTS_MAX};
 static const struct list_kind routes_kind = {"route priority", "route priorities", ROUTES_MAX};
 
-static struct rulebase *rulebase_need(struct ecs_service *s, const char *name, struct ecs_err *e)
-{
-	return (struct rulebase *)(void *)ecs_obj_need(&s->rulebases, name, e);
-}
-
 static struct action_line *line_by_priority(struct rulebase *rb, uint32_t priority)
 {
 	for (size_t i = 0; i < rb->n; i++)
@@ -134,20 +129,6 @@ int ecs_service_rulebase(struct ecs_service *s, const char *name, bool no, struc
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-static int check_text(const char *t, struct ecs_err *e)
-{
-	size_t n = strlen(t);
-
-	if (n < 1 || n > ECS_NAME_MAX)
-		return ecs_refuse(e, SRP_ERANGE, "expected a description of 1 to %d characters",
-				  ECS_NAME_MAX);
-	for (; *t; t++)
-		if (*t < ' ' || *t > '~' || *t == '"' || *t == '\\')
-			return ecs_refuse(e, SRP_EINVAL, "expected printable characters without "
-			                  "\" and \\");
-	return 0;
-}
-
 /** What lines of all lists have: checked and copied. */
 static int line_head(struct action_line *to, uint32_t priority, bool no, bool group,
                      const char *rule, const char *description, struct ecs_err *e)
@@ -161,7 +142,7 @@ static int line_head(struct action_line *to, uint32_t priority, bool no, bool gr
 	if (rule || !no)
 		rc = ecs_name_check(rule, group ? "group-of-ruledefs" : "ruledef", e);
 	if (rc == 0 && description && !no)
-		rc = check_text(description, e);
+		rc = ecs_text_check(description, "description", ECS_NAME_MAX, e);
 	if (rc)
 		return rc;
 	if (rule)
@@ -201,13 +182,10 @@ int ecs_service_rule_action(struct ecs_service *s, const char *rulebase, bool no
 {
 	struct action_line line;
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	rc = line_make(&line, no, l, e);
 	return rc ? rc : list_line(&actions_kind, &s->nlines, &rb, no, &line, e);
 }
@@ -226,13 +204,10 @@ int ecs_service_post_line(struct ecs_service *s, const char *rulebase, bool no,
 {
 	struct action_line line;
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	rc = line_make(&line, no, l, e);
 	if (rc == 0 && (line.kind || line.monitoring_key))
 		rc = ecs_refuse(e, SRP_EINVAL, "expected a static line without monitoring-key");
@@ -244,13 +219,10 @@ int ecs_service_route_line(struct ecs_service *s, const char *rulebase, bool no,
 {
 	struct action_line line;
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	rc = line_head(&line, l->priority, no, false, l->rule, l->description, e);
 	if (rc)
 		return rc;
@@ -269,25 +241,19 @@ int ecs_service_rulebase_set(struct ecs_service *s, const char *rulebase, enum e
                              const char *const *w, size_t n, struct ecs_err *e)
 {
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
-	if (rc)
-		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	return rb ? ecs_rulebase_set(&rb->conf, form, w, n, e) : SRP_ENOENT;
+	return rc ? rc : ecs_rulebase_set(&rb->conf, form, w, n, e);
 }
 
 int ecs_service_handshaking(struct ecs_service *s, const char *rulebase, unsigned what,
                             struct ecs_err *e)
 {
 	struct rulebase *rb;
-	int rc = ecs_rule_open(s, e);
+	int rc = rulebase_edit(s, rulebase, &rb, e);
 
 	if (rc)
 		return rc;
-	rb = rulebase_need(s, rulebase, e);
-	if (!rb)
-		return SRP_ENOENT;
 	if (what & ~ECS_HS_ALL)
 		return ecs_refuse(e, SRP_EINVAL,
 				  "expected all-packets, initial-packets, "

@@ -103,13 +103,10 @@ int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
 	                  .c = {.pool = w->pool}};
 	struct rule_line *l;
 	struct ruledef *r;
-	int rc = ecs_rule_open(s, e);
+	int rc = ruledef_edit(s, ruledef, &r, e);
 
 	if (rc)
 		return rc;
-	r = (struct ruledef *)(void *)ecs_obj_need(&s->ruledefs, ruledef, e);
-	if (!r)
-		return SRP_ENOENT;
 	if (w->field >= ECS_F__N)
 		return ecs_refuse(e, SRP_EINVAL, "expected a field of a ruledef");
 	rc = ecs_value_check(&v, e);
@@ -131,13 +128,10 @@ int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e)
 {
 	struct ruledef *r;
-	int rc = ecs_rule_open(s, e);
+	int rc = ruledef_edit(s, ruledef, &r, e);
 
 	if (rc)
 		return rc;
-	r = (struct ruledef *)(void *)ecs_obj_need(&s->ruledefs, ruledef, e);
-	if (!r)
-		return SRP_ENOENT;
 	r->any = on;
 	return 0;
 }
@@ -147,13 +141,10 @@ int ecs_service_rule_application(struct ecs_service *s, const char *ruledef,
 {
 	size_t routing = 0;
 	struct ruledef *r;
-	int rc = ecs_rule_open(s, e);
+	int rc = ruledef_edit(s, ruledef, &r, e);
 
 	if (rc)
 		return rc;
-	r = (struct ruledef *)(void *)ecs_obj_need(&s->ruledefs, ruledef, e);
-	if (!r)
-		return SRP_ENOENT;
 	if (appl >= ECS_APPL__N)
 		return ecs_refuse(e, SRP_EINVAL, "expected charging, post-processing or routing");
 	TABLE_EACH(&s->ruledefs, ruledef, x)

@@ -6,22 +6,6 @@
 
 #define DELAY_MAX 600u
 
-static struct trigger_condition *cond_need(struct ecs_service *s, const char *name,
-                                           struct ecs_err *e)
-{
-	return (struct trigger_condition *)(void *)ecs_obj_need(&s->conditions, name, e);
-}
-
-static struct scheme *scheme_need(struct ecs_service *s, const char *name, struct ecs_err *e)
-{
-	return (struct scheme *)(void *)ecs_obj_need(&s->schemes, name, e);
-}
-
-static struct subs_class *class_need(struct ecs_service *s, const char *name, struct ecs_err *e)
-{
-	return (struct subs_class *)(void *)ecs_obj_need(&s->classes, name, e);
-}
-
 static int check_priority(uint32_t priority, struct ecs_err *e)
 {
 	if (priority < 1 || priority > PRIO_MAX)
@@ -48,16 +32,12 @@ int ecs_service_trigger_action(struct ecs_service *s, const char *name, bool no,
 
 int ecs_service_flow_recovery(struct ecs_service *s, const char *action, bool on, struct ecs_err *e)
 {
-	struct obj *o;
-	int rc = ecs_rule_open(s, e);
+	struct trigger_action *a;
+	int rc = trigger_action_edit(s, action, &a, e);
 
-	if (rc)
-		return rc;
-	o = ecs_obj_need(&s->trigger_actions, action, e);
-	if (!o)
-		return SRP_ENOENT;
-	((struct trigger_action *)(void *)o)->flow_recovery = on;
-	return 0;
+	if (rc == 0)
+		a->flow_recovery = on;
+	return rc;
 }
 
 int ecs_service_trigger_condition(struct ecs_service *s, const char *name, bool no,
@@ -84,13 +64,10 @@ int ecs_service_cond_rule_name(struct ecs_service *s, const char *cond, bool no,
                                const char *name, struct ecs_err *e)
 {
 	struct trigger_condition *c;
-	int rc = ecs_rule_open(s, e);
+	int rc = trigger_condition_edit(s, cond, &c, e);
 
 	if (rc)
 		return rc;
-	c = cond_need(s, cond, e);
-	if (!c)
-		return SRP_ENOENT;
 	if (op != ECS_OP_EQ && op != ECS_OP_CONTAINS && op != ECS_OP_STARTS && op != ECS_OP_ENDS)
 		return ecs_refuse(
 			e, SRP_EINVAL,
@@ -117,13 +94,10 @@ int ecs_service_cond_delay(struct ecs_service *s, const char *cond, uint32_t sec
                            struct ecs_err *e)
 {
 	struct trigger_condition *c;
-	int rc = ecs_rule_open(s, e);
+	int rc = trigger_condition_edit(s, cond, &c, e);
 
 	if (rc)
 		return rc;
-	c = cond_need(s, cond, e);
-	if (!c)
-		return SRP_ENOENT;
 	if (seconds > DELAY_MAX)
 		return ecs_refuse(e, SRP_ERANGE, "expected a delay from 1 to %u seconds, not %u",
 				  DELAY_MAX, seconds);
@@ -135,13 +109,10 @@ int ecs_service_cond_any(struct ecs_service *s, const char *cond, bool no, bool 
                          struct ecs_err *e)
 {
 	struct trigger_condition *c;
-	int rc = ecs_rule_open(s, e);
+	int rc = trigger_condition_edit(s, cond, &c, e);
 
 	if (rc)
 		return rc;
-	c = cond_need(s, cond, e);
-	if (!c)
-		return SRP_ENOENT;
 	if (no && (!c->has_any || c->any_equal != equal || c->any_value != value))
 		return ecs_refuse(e, SRP_ENOENT, "trigger-condition %s has no such any-match entry",
 				  c->o.name);
@@ -174,8 +145,7 @@ static int trigger_need(struct ecs_service *s, const char *scheme, enum ecs_trig
 		return rc;
 	if (t >= ECS_TRIGGER__N)
 		return ecs_refuse(e, SRP_EINVAL, "expected a trigger");
-	*out = scheme_need(s, scheme, e);
-	return *out ? 0 : SRP_ENOENT;
+	return scheme_edit(s, scheme, out, e);
 }
 
 int ecs_service_scheme_trigger_of(struct ecs_service *s, const char *scheme, enum ecs_trigger t,
@@ -292,13 +262,10 @@ int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum 
 	struct subs_class *c;
 	struct subs_line l;
 	size_t i;
-	int rc = ecs_rule_open(s, e);
+	int rc = subs_class_edit(s, cls, &c, e);
 
 	if (rc)
 		return rc;
-	c = class_need(s, cls, e);
-	if (!c)
-		return SRP_ENOENT;
 	rc = subs_line_make(&l, f, equal, value, e);
 	if (rc)
 		return rc;
@@ -326,13 +293,10 @@ int ecs_service_subs_line(struct ecs_service *s, const char *cls, bool no, enum 
 int ecs_service_subs_or(struct ecs_service *s, const char *cls, bool on, struct ecs_err *e)
 {
 	struct subs_class *c;
-	int rc = ecs_rule_open(s, e);
+	int rc = subs_class_edit(s, cls, &c, e);
 
 	if (rc)
 		return rc;
-	c = class_need(s, cls, e);
-	if (!c)
-		return SRP_ENOENT;
 	c->any = on;
 	return 0;
 }
@@ -347,13 +311,10 @@ int ecs_service_subs_bind(struct ecs_service *s, const char *base, bool no, uint
 {
 	struct subs_base *sb;
 	struct subs_bind *p;
-	int rc = ecs_rule_open(s, e);
+	int rc = subs_base_edit(s, base, &sb, e);
 
 	if (rc)
 		return rc;
-	sb = (struct subs_base *)(void *)ecs_obj_need(&s->bases, base, e);
-	if (!sb)
-		return SRP_ENOENT;
 	rc = check_priority(priority, e);
 	if (rc)
 		return rc;

@@ -52,6 +52,19 @@ int ecs_name_check(const char *name, const char *what, struct ecs_err *e)
 	return 0;
 }
 
+int ecs_text_check(const char *text, const char *what, size_t max, struct ecs_err *e)
+{
+	size_t n = strlen(text);
+
+	if (n < 1 || n > max)
+		return ecs_refuse(e, SRP_ERANGE, "expected a %s of 1 to %zu characters", what, max);
+	for (const char *t = text; *t; t++)
+		if (*t < ' ' || *t > '~' || *t == '"' || *t == '\\')
+			return ecs_refuse(e, SRP_EINVAL, "expected printable characters without "
+			                                 "\" and \\");
+	return 0;
+}
+
 void ecs_name_copy(char out[ECS_NAME_MAX + 1], const char *name)
 {
 	memset(out, 0, ECS_NAME_MAX + 1);
@@ -103,6 +116,15 @@ struct obj *ecs_obj_need(const struct obj_table *t, const char *name, struct ecs
 		ecs_refuse(e, SRP_ENOENT, "no %s is named %.*s", t->what, ECS_NAME_MAX,
 			   name ? name : "");
 	return o;
+}
+
+int ecs_obj_edit(const struct ecs_service *s, const struct obj_table *t, const char *name,
+                 struct obj **out, struct ecs_err *e)
+{
+	int rc = ecs_rule_open(s, e);
+
+	*out = rc ? NULL : ecs_obj_need(t, name, e);
+	return rc || *out ? rc : SRP_ENOENT;
 }
 
 static int obj_grow(struct obj_table *t)

@@ -178,7 +178,7 @@ struct rulebase {
 	uint16_t first;            /**< its lines are [first, first + n) of the service */
 	uint16_t first_l7;         /**< the first line, of those, that looks at an L7 field */
 	size_t words;              /**< 64-bit words of one bit set over its lines */
-	uint64_t *sets;            /**< see match.c */
+	uint64_t *sets;            /**< see index.c */
 	uint64_t fields;           /**< that its rules look at */
 	uint8_t records;           /**< ECS_RECORDS_* */
 };
@@ -383,11 +383,39 @@ int ecs_refuse(struct ecs_err *e, int code, const char *fmt, ...)
 int ecs_rule_open(const struct ecs_service *s, struct ecs_err *e);
 /** 0 or SRP_EINVAL: 1 to 63 printable characters that can stand in a line without quotes. */
 int ecs_name_check(const char *name, const char *what, struct ecs_err *e);
+/** 0, SRP_ERANGE or SRP_EINVAL: 1 to @p max characters that can stand in quotes. */
+int ecs_text_check(const char *text, const char *what, size_t max, struct ecs_err *e);
 /** Opens or removes; with @p out the object (NULL after a removal). */
 int ecs_obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err *e,
                  struct obj **out);
 /** The object, or NULL with SRP_ENOENT's text in @p e. */
 struct obj *ecs_obj_need(const struct obj_table *t, const char *name, struct ecs_err *e);
+/** The object, to be changed: 0; SRP_ESTATE or SRP_ENOENT with a text, then @p out is NULL. */
+int ecs_obj_edit(const struct ecs_service *s, const struct obj_table *t, const char *name,
+                 struct obj **out, struct ecs_err *e);
+/** The same of each table: TYPE_edit(). */
+#define OBJ_EDIT(type, table)                                                                \
+	static inline int type##_edit(const struct ecs_service *s, const char *name,         \
+	                              struct type **out, struct ecs_err *e)                  \
+	{                                                                                    \
+		struct obj *o;                                                               \
+		int rc = ecs_obj_edit(s, &s->table, name, &o, e);                            \
+                                                                                             \
+		*out = (struct type *)(void *)o;                                             \
+		return rc;                                                                   \
+	}
+OBJ_EDIT(ruledef, ruledefs)
+OBJ_EDIT(group, groups)
+OBJ_EDIT(rulebase, rulebases)
+OBJ_EDIT(trigger_action, trigger_actions)
+OBJ_EDIT(trigger_condition, conditions)
+OBJ_EDIT(scheme, schemes)
+OBJ_EDIT(subs_class, classes)
+OBJ_EDIT(subs_base, bases)
+OBJ_EDIT(xheader, xheaders)
+OBJ_EDIT(cf_policy, cf_policies)
+OBJ_EDIT(rater, raters)
+#undef OBJ_EDIT
 /** Copies a checked name. */
 void ecs_name_copy(char out[ECS_NAME_MAX + 1], const char *name);
 /** The array @p v of @p n elements with room for one more; NULL without memory, then @p v stays. */
@@ -517,6 +545,9 @@ void ecs_dbs_print(const struct ecs_service *s, void (*put)(void *arg, const cha
 void ecs_record_print(const struct ecs_record_format *r, void (*put)(void *arg, const char *line),
                       void *arg);
 
+/** Indexes from patterns to lines, and the sets of lines (index.c); rules and lines are compiled. 0 or
+ *  SRP_ENOMEM. */
+int ecs_indexes_build(struct ecs_service *s);
 /** Frees what a commit has made (compile.c). */
 void ecs_compiled_drop(struct ecs_service *s);
 

@@ -249,31 +249,19 @@ static void trigger_LOCAL_POLICY_print(const void *obj, ecs_option_put_fn *put, 
 int ecs_service_trigger_action_set(struct ecs_service *s, const char *name, enum ecs_form form,
                                    const char *const *w, size_t n, struct ecs_err *e)
 {
-	struct obj *o;
-	int rc = ecs_rule_open(s, e);
+	struct trigger_action *a;
+	int rc = trigger_action_edit(s, name, &a, e);
 
-	if (rc)
-		return rc;
-	o = ecs_obj_need(&s->trigger_actions, name, e);
-	if (!o)
-		return SRP_ENOENT;
-	return ecs_options_set(action_rows, N(action_rows),
-	                       &((struct trigger_action *)(void *)o)->conf, form, w, n, e);
+	return rc ? rc : ecs_options_set(action_rows, N(action_rows), &a->conf, form, w, n, e);
 }
 
 int ecs_service_condition_set(struct ecs_service *s, const char *name, enum ecs_form form,
                               const char *const *w, size_t n, struct ecs_err *e)
 {
-	struct obj *o;
-	int rc = ecs_rule_open(s, e);
+	struct trigger_condition *c;
+	int rc = trigger_condition_edit(s, name, &c, e);
 
-	if (rc)
-		return rc;
-	o = ecs_obj_need(&s->conditions, name, e);
-	if (!o)
-		return SRP_ENOENT;
-	return ecs_options_set(condition_rows, N(condition_rows),
-	                       &((struct trigger_condition *)(void *)o)->conf, form, w, n, e);
+	return rc ? rc : ecs_options_set(condition_rows, N(condition_rows), &c->conf, form, w, n, e);
 }
 
 void ecs_trigact_print(const struct ecs_trigact_conf *c, ecs_option_put_fn *put, void *arg)

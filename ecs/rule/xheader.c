@@ -77,13 +77,10 @@ int ecs_service_xheader_insert(struct ecs_service *s, const char *format, bool n
 	struct xheader *x;
 	struct ecs_xformat *f;
 	size_t i = 0;
-	int rc = ecs_rule_open(s, e);
+	int rc = xheader_edit(s, format, &x, e);
 
 	if (rc)
 		return rc;
-	x = (struct xheader *)(void *)ecs_obj_need(&s->xheaders, format, e);
-	if (!x)
-		return SRP_ENOENT;
 	f = &x->pub;
 	while (i < f->n && strcasecmp(f->field[i].name, field) != 0)
 		i++;

@@ -2,27 +2,11 @@
 #include "suites.h"
 
 #include "ecs/enforce.h"
-#include "ecs/parent.h"
 #include "ecs_kit.h"
-
-static struct ecs_flow *at(struct kit *k, uint32_t callid, uint32_t id)
-{
-	return ecs_flow_find_id(k->e->flows, callid, id);
-}
-
-/* The rule map and the session of @p f at @p b, as they precede it. */
-static struct ecs_session *prepare(struct kit *a, struct kit *b, const struct ecs_flow *f)
-{
-	struct srp_ckpt_obj *out;
-
-	CU_ASSERT_EQUAL(kit_send(a, b, &ecs_ruleref_get(a->e->refs, f->ref)->ckpt, &out), 0);
-	CU_ASSERT_EQUAL(kit_send(a, b, &f->session->full, &out), 0);
-	return ecs_session_find(b->e, f->session->spec.callid);
-}
 
 static void check_copy(struct kit *a, const struct ecs_flow *f, struct kit *b)
 {
-	struct ecs_flow *g = at(b, f->session->spec.callid, f->id);
+	struct ecs_flow *g = kit_flow_at(b, f->session->spec.callid, f->id);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(g);
 	CU_ASSERT_TRUE(kit_same(a, &f->ckpt, b, &g->ckpt));
@@ -53,21 +37,21 @@ static void test_round_trip(void)
 	f6->app = 300;
 	f6->app_master = 7;
 	f6->bearer = 6;
-	t = prepare(&a, &b, f4);
+	t = kit_precede(&a, &b, f4);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f4->ckpt, &out), 0);
-	CU_ASSERT_PTR_EQUAL(out, &at(&b, 7, f4->id)->ckpt);
+	CU_ASSERT_PTR_EQUAL(out, &kit_flow_at(&b, 7, f4->id)->ckpt);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f6->ckpt, &out), 0);
 	check_copy(&a, f4, &b);
 	check_copy(&a, f6, &b);
-	CU_ASSERT_EQUAL(at(&b, 7, f6->id)->app, 300);
-	CU_ASSERT_EQUAL(at(&b, 7, f6->id)->bearer, 6);
-	CU_ASSERT_TRUE(at(&b, 7, f4->id)->flags & ECS_FLOW_F_MID);
-	CU_ASSERT_TRUE(at(&b, 7, f4->id)->flags & ECS_FLOW_F_OPENER_UP);
-	CU_ASSERT_FALSE(at(&b, 7, f6->id)->flags & ECS_FLOW_F_OPENER_UP);
+	CU_ASSERT_EQUAL(kit_flow_at(&b, 7, f6->id)->app, 300);
+	CU_ASSERT_EQUAL(kit_flow_at(&b, 7, f6->id)->bearer, 6);
+	CU_ASSERT_TRUE(kit_flow_at(&b, 7, f4->id)->flags & ECS_FLOW_F_MID);
+	CU_ASSERT_TRUE(kit_flow_at(&b, 7, f4->id)->flags & ECS_FLOW_F_OPENER_UP);
+	CU_ASSERT_FALSE(kit_flow_at(&b, 7, f6->id)->flags & ECS_FLOW_F_OPENER_UP);
 	CU_ASSERT_EQUAL(t->slots, 2);
 	CU_ASSERT_EQUAL(ecs_engine_recoverable(b.e), 2);
 	CU_ASSERT_EQUAL(b.ctr.flows_applied, 2);
-	CU_ASSERT_EQUAL(ecs_ruleref_get(b.e->refs, at(&b, 7, f4->id)->ref)->flows, 2);
+	CU_ASSERT_EQUAL(ecs_ruleref_get(b.e->refs, kit_flow_at(&b, 7, f4->id)->ref)->flows, 2);
 	/* an update changes the object that is there, and takes no second slot */
 	f4->flags |= ECS_FLOW_F_FIN_DOWN;
 	f4->tcp_state = ECS_TCP_ST_TIME_WAIT;
@@ -76,7 +60,7 @@ static void test_round_trip(void)
 	CU_ASSERT_EQUAL(t->slots, 2);
 	CU_ASSERT_EQUAL(b.ctr.flows_applied, 2);
 	CU_ASSERT_EQUAL(b.rec.changed[210], 0);
-	CU_ASSERT_PTR_EQUAL(ecs_kind_flow.parent(&at(&b, 7, f4->id)->ckpt), &t->full);
+	CU_ASSERT_PTR_EQUAL(ecs_kind_flow.parent(&kit_flow_at(&b, 7, f4->id)->ckpt), &t->full);
 	kit_fini(&a);
 	kit_fini(&b);
 }
@@ -105,149 +89,6 @@ static void test_size(void)
 	kit_fini(&a);
 }
 
-/* Bytes inserted into a connection travel with it, so that its numbers go on on the other side. */
-static void test_shift(void)
-{
-	struct srp_ckpt_obj *out;
-	struct ecs_session *s;
-	struct ecs_flow *f, *g;
-	struct kit a, b;
-	size_t len;
-
-	kit_init(&a, 0, true);
-	kit_init(&b, 1, false);
-	s = kit_session(&a, 7, 1, true);
-	f = kit_flow(&a, s, 1000, false, "web");
-	f->key.proto = 6;
-	prepare(&a, &b, f);
-	len = kit_record_len(&a, &f->ckpt);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	g = at(&b, 7, f->id);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5000);
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4000, (const uint8_t *)"abcde", 5), 0);
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4000, (const uint8_t *)"x", 1), SRP_EFULL);
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4500, (const uint8_t *)"fgh", 3), 0);
-	CU_ASSERT_TRUE(kit_record_len(&a, &f->ckpt) > len);
-	CU_ASSERT_FALSE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 4000), 4000);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 4001), 4006);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5008);
-	kit_torture(&a, &b, &f->ckpt);
-	/* the most there can be */
-	for (unsigned i = 2; i < ECS_SHIFT_PIECES; i++) {
-		static const uint8_t most[ECS_SHIFT_BYTES + 1];
-
-		CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 5000 + i, most, sizeof(most)), SRP_EFULL);
-		CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 5000 + i, most, sizeof(most) - 1), 0);
-	}
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 9000, (const uint8_t *)"x", 1), SRP_EFULL);
-	CU_ASSERT_TRUE(kit_record_len(&a, &f->ckpt) <= ecs_kind_flow.max_len);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	/* and none any more: of another life of this flow */
-	ecs_flow_more_drop(a.e, f);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5000);
-	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	kit_fini(&a);
-	kit_fini(&b);
-}
-
-/* Which flow has set it up travels by its number, whichever of them comes first. */
-static void parent_and_child(bool child_first)
-{
-	struct ecs_flow *f, *c, *other;
-	struct srp_ckpt_obj *out;
-	struct ecs_session *s;
-	struct kit a, b;
-	size_t len;
-
-	kit_init(&a, 0, true);
-	kit_init(&b, 1, false);
-	s = kit_session(&a, 7, 1, false);
-	f = kit_flow(&a, s, 1000, false, "web");
-	c = kit_flow(&a, s, 1001, false, "dns");
-	ecs_flow_remove(a.e->flows, c);
-	c->key.proto = 17;
-	c->tcp_state = ECS_TCP_ST_NONE;
-	CU_ASSERT_EQUAL(ecs_flow_insert(a.e->flows, c), 0);
-	prepare(&a, &b, f);
-	prepare(&a, &b, c);
-	len = kit_record_len(&a, &c->ckpt);
-	ecs_parent_apply(a.e, c, f->id);
-	CU_ASSERT_PTR_EQUAL(ecs_parent_of(a.e, c), f);
-	CU_ASSERT_EQUAL(kit_record_len(&a, &c->ckpt), len + 2);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, child_first ? &c->ckpt : &f->ckpt, &out), 0);
-	if (child_first)
-		CU_ASSERT_PTR_NULL(ecs_parent_of(b.e, at(&b, 7, c->id)));
-	CU_ASSERT_EQUAL(kit_send(&a, &b, child_first ? &f->ckpt : &c->ckpt, &out), 0);
-	CU_ASSERT_PTR_EQUAL(ecs_parent_of(b.e, at(&b, 7, c->id)), at(&b, 7, f->id));
-	CU_ASSERT_TRUE(kit_same(&a, &c->ckpt, &b, &at(&b, 7, c->id)->ckpt));
-	kit_torture(&a, &b, &c->ckpt);
-	ecs_engine_active(b.e, true, b.now);
-	CU_ASSERT_PTR_EQUAL(ecs_parent_of(b.e, at(&b, 7, c->id)), at(&b, 7, f->id));
-	ecs_engine_active(b.e, false, b.now);
-	/* the number of a flow that never comes, and the end of the parent */
-	other = kit_flow(&a, s, 1002, false, "plain");
-	ecs_parent_apply(a.e, c, other->id);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &c->ckpt, &out), 0);
-	CU_ASSERT_PTR_NULL(ecs_parent_of(b.e, at(&b, 7, c->id)));
-	CU_ASSERT_TRUE(kit_same(&a, &c->ckpt, &b, &at(&b, 7, c->id)->ckpt));
-	ecs_flow_drop(a.e, other, ECS_TELL, a.now);
-	CU_ASSERT_EQUAL(kit_record_len(&a, &c->ckpt), len);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &c->ckpt, &out), 0);
-	CU_ASSERT_EQUAL(ecs_parent_kept(at(&b, 7, c->id)), 0);
-	CU_ASSERT_TRUE(kit_same(&a, &c->ckpt, &b, &at(&b, 7, c->id)->ckpt));
-	kit_fini(&a);
-	kit_fini(&b);
-}
-
-static void test_parent(void)
-{
-	parent_and_child(false);
-	parent_and_child(true);
-}
-
-/* Numbers that no flow can have, and its own. */
-static void test_parent_refused(void)
-{
-	static const uint64_t bad[] = {0, 2, (uint64_t)ECS_FLOW_COUNTER_MAX << 1, UINT64_C(1) << 32};
-	struct srp_ckpt_key key = {{7, 2}};
-	struct srp_ckpt_obj *out;
-	struct ecs_session *s;
-	struct ecs_flow *f;
-	struct kit a, b;
-
-	kit_init(&a, 0, true);
-	kit_init(&b, 1, false);
-	s = kit_session(&a, 7, 1, false);
-	f = kit_flow(&a, s, 1000, false, "web");
-	prepare(&a, &b, f);
-	for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
-		static const uint8_t five[] = {17, 3, 232, 0, 53, 10, 200, 0, 1};
-		bool good = i == sizeof(bad) / sizeof(bad[0]);
-		uint8_t buf[256];
-		struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
-
-		srp_mp_w_bin(&w, five, sizeof(five));
-		srp_mp_w_uint(&w, ecs_ruleref_get(a.e->refs, f->ref)->name_hash);
-		srp_mp_w_uint(&w, 5);
-		srp_mp_w_uint(&w, 0);
-		srp_mp_w_array(&w, 2);
-		srp_mp_w_uint(&w, 0);
-		srp_mp_w_uint(&w, good ? 4 : bad[i]);
-		srp_mp_w_nil(&w);
-		for (unsigned n = 0; n < 4; n++)
-			srp_mp_w_uint(&w, 0);
-		CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_flow, &key, buf, srp_mp_w_len(&w),
-		                          ecs_kind_flow.nfields, &out) == 0, good);
-	}
-	kit_fini(&a);
-	kit_fini(&b);
-}
-
 /* What is not decided yet: only of TCP that has not begun the record grows, by its ISN. */
 static void test_open(void)
 {
@@ -261,12 +102,12 @@ static void test_open(void)
 	kit_init(&b, 1, false);
 	s = kit_session(&a, 7, 1, true);
 	f = kit_flow(&a, s, 1000, true, "web");
-	prepare(&a, &b, f);
+	kit_precede(&a, &b, f);
 	len = kit_record_len(&a, &f->ckpt);
 	f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
 	CU_ASSERT_EQUAL(kit_record_len(&a, &f->ckpt), len);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	g = at(&b, 7, f->id);
+	g = kit_flow_at(&b, 7, f->id);
 	CU_ASSERT_EQUAL(g->flags & (ECS_FLOW_F_FINAL | ECS_FLOW_F_FRESH), 0);
 	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
 	f->flags |= ECS_FLOW_F_FRESH;
@@ -311,7 +152,7 @@ static void test_torture(void)
 	s = kit_session(&a, 7, 1, true);
 	f4 = kit_flow(&a, s, 1000, false, "web");
 	f6 = kit_flow(&a, s, 1000, true, "web");
-	prepare(&a, &b, f4);
+	kit_precede(&a, &b, f4);
 	kit_torture(&a, &b, &f4->ckpt);
 	kit_torture(&a, &b, &f6->ckpt);
 	a.now = srp_time_add(a.now, SRP_SEC(100));
@@ -335,13 +176,13 @@ static void test_back(void)
 	kit_init(&b, 1, false);
 	s = kit_session(&a, 7, 1, false);
 	f = kit_flow(&a, s, 1000, false, "web");
-	prepare(&a, &b, f);
+	kit_precede(&a, &b, f);
 	f->back = kit_ref(&a, "any");
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), SRP_ENORULE);
 	CU_ASSERT_EQUAL(ecs_engine_flows(b.e), 0);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &ecs_ruleref_get(a.e->refs, f->back)->ckpt, &out), 0);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	g = at(&b, 7, f->id);
+	g = kit_flow_at(&b, 7, f->id);
 	CU_ASSERT_STRING_EQUAL(ecs_ruleref_get(b.e->refs, g->back)->rule, "any");
 	CU_ASSERT_STRING_EQUAL(ecs_ruleref_get(b.e->refs, g->ref)->rule, "web");
 	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
@@ -411,7 +252,7 @@ static void test_refusals(void)
 	kit_init(&b, 1, false);
 	s = kit_session(&a, 7, 1, false);
 	f = kit_flow(&a, s, 1000, false, "web");
-	prepare(&a, &b, f);
+	kit_precede(&a, &b, f);
 	good.rule = ecs_ruleref_get(a.e->refs, f->ref)->name_hash;
 	st = kit_state(&b);
 	REFUSED(SRP_ENOSESS, x.callid = 8);
@@ -466,7 +307,7 @@ static void test_families(void)
 	kit_init(&a, 0, true);
 	kit_init(&b, 1, false);
 	f = kit_flow(&a, kit_session(&a, 7, 1, true), 1000, true, "web");
-	prepare(&a, &b, f);
+	kit_precede(&a, &b, f);
 	x.rule = ecs_ruleref_get(a.e->refs, f->ref)->name_hash;
 	x.key[15] = x.key[16] = 0xff;
 	x.key[20] = 1;
@@ -498,7 +339,7 @@ static void test_replaces_holder(void)
 	f = kit_flow(&a, s, 1000, false, "web");
 	CU_ASSERT_NOT_EQUAL(f->id, old);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	CU_ASSERT_PTR_NULL(at(&b, 7, old));
+	CU_ASSERT_PTR_NULL(kit_flow_at(&b, 7, old));
 	check_copy(&a, f, &b);
 	CU_ASSERT_EQUAL(b.ctr.flows_replaced, 1);
 	CU_ASSERT_EQUAL(b.rec.deleted[210], 1);
@@ -517,7 +358,7 @@ static void test_replaces_holder(void)
 	g = kit_flow(&c, kit_session(&c, 7, 1, false), 2222, false, "web");
 	CU_ASSERT_NOT_EQUAL(g->id, f->id);
 	CU_ASSERT_EQUAL(kit_send(&a, &c, &f->ckpt, &out), SRP_EDUP);
-	CU_ASSERT_PTR_EQUAL(at(&c, 7, g->id), g);
+	CU_ASSERT_PTR_EQUAL(kit_flow_at(&c, 7, g->id), g);
 	kit_fini(&a);
 	kit_fini(&b);
 	kit_fini(&c);
@@ -536,28 +377,28 @@ static void test_ages(void)
 	kit_init(&b, 1, false);
 	s = kit_session(&a, 7, 1, false);
 	f = kit_flow(&a, s, 1000, false, "web");
-	prepare(&a, &b, f);
+	kit_precede(&a, &b, f);
 	full = (uint64_t)f->idle_timeout * 1000;
 	CU_ASSERT_TRUE_FATAL(full > 20000);
 	a.now = srp_time_add(a.now, SRP_SEC(30));
 	f->last = a.now;
 	a.now = srp_time_add(a.now, SRP_SEC(10));
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	g = at(&b, 7, f->id);
+	g = kit_flow_at(&b, 7, f->id);
 	CU_ASSERT_EQUAL(srp_time_since(g->created, b.now), SRP_SEC(40));
 	CU_ASSERT_EQUAL(srp_time_since(g->last, b.now), SRP_SEC(10));
 	left = ecs_wheel_left(b.e->wheel, &g->idle);
 	CU_ASSERT_EQUAL(full - left, 10000);
 	b.now = srp_time_add(b.now, SRP_SEC(100000));
 	ecs_engine_tick(b.e, b.now, 1000);
-	CU_ASSERT_PTR_EQUAL(at(&b, 7, f->id), g); /* a standby ages nothing */
+	CU_ASSERT_PTR_EQUAL(kit_flow_at(&b, 7, f->id), g); /* a standby ages nothing */
 	ecs_engine_active(b.e, true, b.now);
 	b.now = srp_time_add(b.now, (left - 200) * 1000);
 	ecs_engine_tick(b.e, b.now, 1000);
-	CU_ASSERT_PTR_EQUAL(at(&b, 7, f->id), g);
+	CU_ASSERT_PTR_EQUAL(kit_flow_at(&b, 7, f->id), g);
 	b.now = srp_time_add(b.now, SRP_SEC(1));
 	ecs_engine_tick(b.e, b.now, 1000);
-	CU_ASSERT_PTR_NULL(at(&b, 7, f->id));
+	CU_ASSERT_PTR_NULL(kit_flow_at(&b, 7, f->id));
 	CU_ASSERT_EQUAL(b.rec.told[210], 1);
 	kit_fini(&a);
 	kit_fini(&b);
@@ -576,10 +417,10 @@ static void test_own_timeout(void)
 	kit_init(&b, 1, false);
 	s = kit_session(&a, 7, 1, false);
 	f = kit_flow(&a, s, 1000, false, "web");
-	prepare(&a, &b, f);
+	kit_precede(&a, &b, f);
 	len = kit_record_len(&a, &f->ckpt);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	g = at(&b, 7, f->id);
+	g = kit_flow_at(&b, 7, f->id);
 	f->idle_timeout = 17;
 	CU_ASSERT_EQUAL(kit_record_len(&a, &f->ckpt), len); /* 17 is as short as nil */
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
@@ -613,7 +454,7 @@ static void test_limit(void)
 	kit_init(&a, 0, true);
 	kit_init(&b, 1, false);
 	f = kit_flow(&a, kit_session(&a, 7, 1, false), 1, false, "web");
-	prepare(&a, &b, f);
+	kit_precede(&a, &b, f);
 	x.rule = ecs_ruleref_get(a.e->refs, f->ref)->name_hash;
 	for (x.id = 1; x.id <= 300; x.id++) {
 		x.key[1] = (uint8_t)(x.id >> 8);
@@ -702,9 +543,6 @@ static void test_walk(void)
 }
 
 CU_TestInfo ecs_kind_flow_tests[] = {
-	{"inserted bytes", test_shift},
-	{"the parent of a flow", test_parent},
-	{"parents that cannot be", test_parent_refused},
 	{"a record makes the flow", test_round_trip},
 	{"sizes", test_size},
 	{"what is not decided", test_open},

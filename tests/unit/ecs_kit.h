@@ -475,4 +475,20 @@ static inline void kit_torture(struct kit *from, struct kit *to, const struct sr
 	CU_ASSERT_TRUE(kit_record_len(from, o) <= o->kind->max_len);
 }
 
+static inline struct ecs_flow *kit_flow_at(struct kit *k, uint32_t callid, uint32_t id)
+{
+	return ecs_flow_find_id(k->e->flows, callid, id);
+}
+
+/* The rule map and the session of @p f at @p b, as they precede it. */
+static inline struct ecs_session *kit_precede(struct kit *a, struct kit *b,
+                                              const struct ecs_flow *f)
+{
+	struct srp_ckpt_obj *out;
+
+	CU_ASSERT_EQUAL(kit_send(a, b, &ecs_ruleref_get(a->e->refs, f->ref)->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(kit_send(a, b, &f->session->full, &out), 0);
+	return ecs_session_find(b->e, f->session->spec.callid);
+}
+
 #endif

@@ -40,6 +40,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_dynamic_test.c \
 	%D%/ecs_edr_test.c \
 	%D%/ecs_content_test.c %D%/ecs_db_test.c %D%/ecs_enforce_test.c \
+	%D%/ecs_enforce_rig.h %D%/ecs_shift_test.c \
 	%D%/ecs_engine_test.c %D%/ecs_rig.h \
 	%D%/ecs_flow_test.c \
 	%D%/ecs_fresh_test.c \
@@ -47,10 +48,11 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_reorder_test.c \
 	%D%/ecs_parent_test.c \
 	%D%/ecs_rtsp_test.c \
-	%D%/ecs_redirect_test.c \
+	%D%/ecs_redirect_test.c %D%/ecs_redirect_rig.h \
+	%D%/ecs_redirect_recovered_test.c \
 	%D%/ecs_session_test.c \
 	%D%/ecs_flow_table_test.c \
-	%D%/ecs_kind_flow_test.c \
+	%D%/ecs_kind_flow_test.c %D%/ecs_kind_flow_more_test.c \
 	%D%/ecs_kpi_test.c \
 	%D%/ecs_kind_session_test.c \
 	%D%/ecs_kind_usage_test.c \
@@ -65,8 +67,10 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_rule_field_test.c \
 	%D%/ecs_rule_limit_test.c \
 	%D%/ecs_rule_lint_test.c \
-	%D%/ecs_rule_match_test.c \
-	%D%/ecs_rule_oracle_test.c \
+	%D%/ecs_rule_match_test.c %D%/ecs_rule_packet.h \
+	%D%/ecs_rule_oracle.h %D%/ecs_rule_oracle_test.c \
+	%D%/ecs_rule_print_test.c \
+	%D%/ecs_rule_scan_test.c \
 	%D%/ecs_rule_scheme_test.c \
 	%D%/ecs_rule_text.h \
 	%D%/ecs_rule_text_test.c \

@@ -1,0 +1,45 @@
+/* match_impl: what the parts of a matcher share: finding candidates (match.c) and trying one (eval.c).
+ * Inside of ecs/rule/. */
+#ifndef ECS_RULE_MATCH_IMPL_H
+#define ECS_RULE_MATCH_IMPL_H
+
+#include "ecs/rule/service_impl.h"
+
+#define WORDS_MAX (ECS_LINES_MAX / 64)
+
+/** What a condition, a rule or a line says of a packet. */
+enum verdict { NO, MAYBE, YES };
+
+/** Which patterns of a column hit its string; valid for one call. */
+struct hits {
+	uint64_t *bits;
+	uint16_t *list;
+	size_t n;
+	uint64_t call; /**< that it was scanned in last */
+};
+
+struct ecs_matcher {
+	const struct ecs_service *s;
+	hs_scratch_t *scratch;
+	struct hits *hits; /**< [ncolumns] */
+	uint64_t call;     /**< the number of this one */
+};
+
+/** A call, as its parts see it. */
+struct call {
+	struct ecs_matcher *m;
+	const struct rulebase *rb;
+	const struct ecs_match_in *in;
+	uint64_t yes[WORDS_MAX];   /**< lines that could match */
+	uint64_t later[WORDS_MAX]; /**< lines that only what is not yet known could make match */
+	bool maybe;
+};
+
+/** What a line says. The strings that it looks at have been scanned. */
+enum verdict ecs_eval_line(const struct call *k, uint16_t line);
+/** The string of a T_STR field; NULL: there is none, or not yet. */
+const char *ecs_field_string(const struct ecs_match_in *in, unsigned field);
+/** The number of a T_CODE or T_ENUM field; 0: not known, or not yet. */
+uint16_t ecs_field_number(const struct ecs_match_in *in, unsigned field);
+
+#endif
