@@ -218,6 +218,7 @@ static void kind_done(struct recovery_replica *r, struct srp_time now)
 static void audit_done(struct recovery_replica *r, bool equal)
 {
 	r->audit_round = false;
+	r->pass_wanted |= r->dir == RECOVERY_DIR_SOURCE;
 	r->conf.totals->audits++;
 	recovery_event(r, RECOVERY_EV_AUDIT,
 	               !equal ? "digests differ, being repaired"

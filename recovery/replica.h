@@ -181,6 +181,10 @@ int recovery_replica_rx(struct recovery_replica *r, const struct srp_frame_hdr *
 size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
                            struct srp_time now, bool *more);
 
+/** The connection took all it could, and less than there was: until recovery_replica_tx is called again a
+ *  change finds the write list congested, and is held. */
+void recovery_replica_full(struct recovery_replica *r);
+
 /** True where changes of flows (kinds that are limited) wait for recovery_replica_tx, and the other side has
  *  all that was before them: whoever needs them to be there must not wait for its turn. */
 bool recovery_replica_flows_wait(const struct recovery_replica *r);
