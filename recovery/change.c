@@ -279,3 +279,19 @@ void recovery_repair(struct recovery_replica *r, struct recovery_kind *rk, struc
 	l->gen = 0;
 	recovery_link_dirty(r, rk, l, &rk->dirty, RECOVERY_AUDIT);
 }
+
+void recovery_wanted(struct recovery_replica *r, struct recovery_kind *rk, const struct srp_ckpt_key *key,
+                     struct srp_time now)
+{
+	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
+	struct recovery_kind_counters *row = recovery_row_of(r, rk, false);
+	struct srp_ckpt_obj *o = rk->k->find(&ctx, key);
+
+	if (o) {
+		recovery_repair(r, rk, o);
+		return;
+	}
+	row->attempted++;
+	row->again_audit++;
+	row->encode_ignored++;
+}

@@ -338,7 +338,6 @@ int recovery_rx_split(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 int recovery_rx_want(struct recovery_replica *r, struct srp_mp_r *m, struct srp_time now)
 {
 	struct recovery_kind *rk = answer(r, m, 3);
-	struct srp_ckpt_ctx ctx;
 	uint32_t n;
 
 	if (!rk || r->round < RECOVERY_ROUND_KEYS)
@@ -346,15 +345,12 @@ int recovery_rx_want(struct recovery_replica *r, struct srp_mp_r *m, struct srp_
 	n = srp_mp_array(m, SRP_FRAME_BODY_MAX);
 	if (!r->keys_out || n % rk->k->nkey)
 		return SRP_EFORMAT;
-	ctx = recovery_ctx(r, rk, now, false);
 	for (uint32_t i = 0; i < n && !m->err; i += rk->k->nkey) {
 		struct srp_ckpt_key key;
-		struct srp_ckpt_obj *o;
 
 		recovery_r_key(m, rk->k, &key);
-		o = m->err ? NULL : rk->k->find(&ctx, &key);
-		if (o)
-			recovery_repair(r, rk, o);
+		if (!m->err)
+			recovery_wanted(r, rk, &key, now);
 		r->conf.totals->keys_wanted++;
 	}
 	r->keys_out--;

@@ -422,6 +422,9 @@ void recovery_demote(struct recovery_replica *r);
 void recovery_retry_refused(struct recovery_replica *r);
 /** Marks an object to be sent again because a comparison differed. */
 void recovery_repair(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o);
+/** The same for one that the peer asks for by its key: it may have gone since it was named. */
+void recovery_wanted(struct recovery_replica *r, struct recovery_kind *rk, const struct srp_ckpt_key *key,
+                     struct srp_time now);
 
 /* --- sending (sender.c, ack.c) ---------------------------------------------------------------- */
 

@@ -252,7 +252,7 @@ static void first_reason(void)
 	kit_fini(&k);
 }
 
-/* FR-170, FR-171 */
+/* FR-170 */
 static void encoding(void)
 {
 	struct kit k = {0};
@@ -261,14 +261,43 @@ static void encoding(void)
 	kit_level(&k, 2);
 	row = kit_row(&k, 0, TOY_PARENT, false);
 	toy_set_parent(&k.s[0].toy, 0, TOY_BIG, k.now);
-	toy_set_parent(&k.s[0].toy, 1, TOY_GONE, k.now);
 	kit_after(&k, SRP_SEC(2));
 	CU_ASSERT_EQUAL(row->encode_failed, 1);
-	CU_ASSERT_EQUAL(row->encode_ignored, 1);
 	CU_ASSERT_EQUAL(k.s[1].toy.parent[0]->value, 1); /* as it was */
 	toy_set_parent(&k.s[0].toy, 0, 5, k.now);        /* not lost */
-	toy_set_parent(&k.s[0].toy, 1, 6, k.now);
 	kit_exchange(&k);
+	CU_ASSERT(kit_same(&k));
+	kit_fini(&k);
+}
+
+/* FR-171: between the list of keys and what the peer wants of it. */
+static void gone(void)
+{
+	struct kit k = {0};
+	struct recovery_kind_counters *row, was;
+
+	kit_level(&k, 3);
+	toy_del_parent(&k.s[1].toy, 0, k.now); /* the peer has lost two */
+	toy_del_parent(&k.s[1].toy, 1, k.now);
+	row = kit_row(&k, 0, TOY_PARENT, false);
+	was = *row;
+	k.now.us += SRP_SEC(2);
+	kit_send(&k, 0);
+	kit_send(&k, 1); /* they differ */
+	kit_send(&k, 0);
+	kit_send(&k, 1); /* in which buckets */
+	kit_send(&k, 0);
+	toy_del_parent(&k.s[0].toy, 1, k.now);
+	kit_send(&k, 1); /* in which keys */
+	CU_ASSERT_EQUAL(row->encode_ignored - was.encode_ignored, 1);
+	CU_ASSERT_EQUAL(row->attempted - was.attempted, 1);
+	CU_ASSERT_EQUAL(row->sent, was.sent);
+	kit_exchange(&k);
+	CU_ASSERT_EQUAL(row->attempted - was.attempted, 2);
+	CU_ASSERT_EQUAL(row->sent - was.sent, 1);
+	CU_ASSERT_PTR_NOT_NULL(k.s[1].toy.parent[0]);
+	CU_ASSERT_PTR_NULL(k.s[1].toy.parent[1]);
+	kit_after(&k, SRP_SEC(2));
 	CU_ASSERT(kit_same(&k));
 	kit_fini(&k);
 }
@@ -402,6 +431,7 @@ CU_TestInfo recovery_gates_tests[] = {
 	{"external audit in progress", audit},
 	{"the first reason counts", first_reason},
 	{"encoding failures", encoding},
+	{"gone before it was wanted", gone},
 	{"rate limited", limiter},
 	{"changes of flows that wait", flows_wait},
 	{"past the limiter", limiter_exempt},
