@@ -228,6 +228,9 @@ struct recovery_status {
 };
 void recovery_replica_status(const struct recovery_replica *r, struct recovery_status *out);
 
+/** Names of the kinds that the peer does not know, and that are not sent to it, as far as @p cap goes. */
+void recovery_replica_unknown(const struct recovery_replica *r, char *text, size_t cap);
+
 /**
  * Checks the equations of DESIGN section 3 for every kind against the counters.
  * @return 0, or SRP_EMISMATCH with the first that fails named in @p why (cap bytes)

@@ -13,6 +13,8 @@ peer.py ADDRESS PEER PORT CERTIFICATE KEY CA [KEY=VALUE...]
     kinds [NUMBER...]           what the next HELLO of an instance does not name
     took N                      what has come as records: [NUMBER, how many], ...; each is acknowledged, and
                                 each question about them is answered by `equal`, from the first call on
+    differ N KIND               answers the next one that the kind differs, everywhere: the keys that are named
+    want N KEY                  wants one of those, and that is all
 
 The values of its HELLO can be given: role, term, complete, instances, ..."""
 import os
@@ -27,7 +29,8 @@ WAIT = 20  # seconds that an answer may take
 
 CONTROL, INSTANCE = 0x5352, 0x5349
 HELLO, ERROR = 0x01, 0x31
-I_HELLO, RECORDS, ACK, DIGEST, DIFFER, PURGE, FILLED, QUESTION, ANSWER = 1, 2, 3, 4, 5, 11, 13, 14, 15
+I_HELLO, RECORDS, ACK, DIGEST, DIFFER, BUCKETS, SPLIT, KEYS, WANT, EXTRA, PURGE = range(1, 12)
+FILLED, QUESTION, ANSWER = 13, 14, 15
 INIT, STANDBY, PENDING_ACTIVE, ACTIVE, PENDING_STANDBY = range(5)
 KINDS = (241, 240, 179, 33, 4, 212, 210)
 FULL, FLOW, UNKNOWN_KIND = 240, 210, 99
@@ -75,6 +78,15 @@ def unpack(b, at=0):
     return int.from_bytes(b[at:at + size], "big"), at + size
 
 
+def unpack_head(b, n):
+    """The first n elements of an array of less than 16: what follows is not looked at."""
+    out, at = [], 1
+    for _ in range(n):
+        v, at = unpack(b, at)
+        out.append(v)
+    return out
+
+
 def frame(magic, kind, body=b"", length=None):
     length = len(body) if length is None else length
     return struct.pack("!HBBB3xI", magic, 1, kind, 0, length) + body
@@ -91,6 +103,8 @@ class Link:
         self.closed = False
         self.follows = False
         self.took = {}     # records by kind
+        self.differs = []  # kinds, by our word
+        self.named = None  # [comparison, kind, [key and hash, ...]] of one of them
         raw = socket.create_connection((peer.other, peer.port + number), WAIT, (peer.own, 0))
         try:
             self.socket = peer.tls.wrap_socket(raw)
@@ -210,8 +224,13 @@ class Peer:
                     link.took[record[0]] = link.took.get(record[0], 0) + 1
                 link.send(frame(INSTANCE, ACK, pack([stream, first + count - 1, []])))
             elif kind == DIGEST:
-                link.send(frame(INSTANCE, DIFFER, pack([unpack(body)[0][0], 0, []])))
-        link.frames = [f for f in link.frames if f[0] not in (RECORDS, DIGEST)]
+                link.send(frame(INSTANCE, DIFFER, pack([unpack(body)[0][0], 0, link.differs])))
+            elif kind == BUCKETS:
+                link.send(frame(INSTANCE, SPLIT, pack(unpack_head(body, 2) + [b"\xff" * 32])))
+            elif kind == KEYS:
+                number, which, _, keys = unpack(body)[0]
+                link.named = [number, which, keys]
+        link.frames = [f for f in link.frames if f[0] not in (RECORDS, DIGEST, BUCKETS, KEYS)]
 
     def rehello(self, link, bodies):
         """A change of the other side is acknowledged."""
@@ -293,6 +312,21 @@ class Peer:
         self.pump()
         self.follow(link)
         return str(sorted(link.took.items()))
+
+    def do_differ(self, n, kind):
+        link = self.links[int(n)]
+        link.follows, link.differs, link.named = True, [int(kind)], None
+        end = time.monotonic() + WAIT
+        while link.named is None and not link.closed and time.monotonic() < end:
+            self.pump()
+        return str(link.named[2][::2] if link.named else [])
+
+    def do_want(self, n, key):
+        link = self.links[int(n)]
+        head, link.differs = link.named[:2], []
+        link.send(frame(INSTANCE, WANT, pack(head + [[int(key)]])))
+        link.send(frame(INSTANCE, EXTRA, pack(head + [True, []])))
+        return "said"
 
     # --- lies: any connection ---
 
