@@ -250,7 +250,7 @@ int ecs_session_update(struct ecs_engine *e, struct ecs_session *s,
 	return 0;
 }
 
-/* What belongs to a session leaves the lists first: its deletion travels with the session's. */
+/* What belongs to a session that has been deleted leaves the lists as well. */
 static void drop_children(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
 	struct ecs_bearer *b;
@@ -262,9 +262,13 @@ static void drop_children(struct ecs_engine *e, struct ecs_session *s, struct sr
 			ecs_kpi_ended(e, f, now);
 		ecs_flow_drop(e, f, ECS_TELL_LISTS, now);
 	}
-	while (!ecs_list_empty(&s->usages))
-		ecs_usage_drop(e, ECS_CONTAINER(s->usages.next, struct ecs_usage, in_session),
-		               ECS_TELL_LISTS, now);
+	while (!ecs_list_empty(&s->usages)) {
+		struct ecs_usage *u = ECS_CONTAINER(s->usages.next, struct ecs_usage, in_session);
+
+		if (ecs_list_on(&u->in_changed)) /* since its last turn */
+			ecs_tell_changed(e, &u->ckpt, now);
+		ecs_usage_drop(e, u, ECS_TELL_LISTS, now);
+	}
 	while (!ecs_list_empty(&s->limiters))
 		ecs_limiter_drop(e, ECS_CONTAINER(s->limiters.next, struct ecs_limiter, in_session),
 		                 now);
@@ -297,10 +301,11 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 		ecs_redirect_revoke(e, s, true);
 	if (e->active && tell == ECS_TELL)
 		ecs_records_session(e, s, now);
+	/* what is told of its children from here on is too late: their deletion travels with the session's */
+	ecs_tell_deleted(e, &s->full, tell, now);
 	drop_children(e, s, now);
 	ecs_tell_deleted(e, &s->clp, ECS_TELL_LISTS, now);
 	ecs_tell_deleted(e, &s->call, ECS_TELL_LISTS, now);
-	ecs_tell_deleted(e, &s->full, tell, now);
 	ecs_wheel_disarm(e->wheel, &s->idle);
 	ecs_wheel_disarm(e->wheel, &s->ready);
 	ecs_wheel_disarm(e->wheel, &s->pend);

@@ -204,10 +204,7 @@ int recovery_rx_ack(struct recovery_replica *r, struct srp_mp_r *m, struct srp_t
 		r->refusals++;
 	}
 	upto(r, seq, SRP_OK, now);
-	if (r->congested && r->sent - r->acked <= r->conf.inflight_max / 2) {
-		r->congested = false;
-		r->pass_wanted = true;
-	}
+	recovery_relieve(r);
 	return SRP_OK;
 }
 

@@ -77,7 +77,6 @@ void recovery_audit_work(struct recovery_replica *r, uint32_t *work, struct srp_
 	}
 	recovery_walk_end(r);
 	r->audit_on = false;
-	r->pass_wanted |= r->dir == RECOVERY_DIR_SOURCE;
 	r->audit_round = recovery_is_source(r);
 	r->round_after = (struct srp_time){0};
 	if (!recovery_is_source(r))

@@ -111,7 +111,7 @@ void recovery_changed(struct recovery_replica *r, struct srp_ckpt_obj *o, struct
 	enum srp_gate gate;
 
 	row->changes++;
-	if (l->state == SRP_LINK_NONE && (l->flags & SRP_LINK_F_TOMB)) {
+	if (recovery_invalidated(l)) {
 		row->gate_invalidate++; /* it is being freed: on no list any more */
 		return;
 	}
@@ -170,6 +170,21 @@ static bool to_be_told(const struct recovery_replica *r, const struct srp_ckpt_l
 	return (l->flags & SRP_LINK_F_PEER_MAY_HAVE) || r->conf.id == SRP_REPLICA_SR;
 }
 
+/* What waited goes no more: the deletion of what it belongs to goes in its place, or nothing does. */
+static uint64_t *gone_counter(struct recovery_replica *r, struct recovery_kind *rk,
+                              const struct srp_ckpt_obj *o)
+{
+	struct recovery_kind_counters *row = recovery_row_of(r, rk, false);
+	const struct srp_ckpt_kind *k = rk->k;
+
+	for (; k->parent; k = o->kind) {
+		o = k->parent(o);
+		if (recovery_invalidated(&o->link[r->slot]))
+			return &row->gate_invalidate;
+	}
+	return &row->cancelled;
+}
+
 void recovery_deleted(struct recovery_replica *r, struct srp_ckpt_obj *o, bool tell,
                       struct srp_time now)
 {
@@ -189,7 +204,7 @@ void recovery_deleted(struct recovery_replica *r, struct srp_ckpt_obj *o, bool t
 				++*recovery_gate_counter(row, gate);
 		}
 		if (l->state == SRP_LINK_DIRTY && recovery_reason_of(l) == RECOVERY_WAIT)
-			recovery_row_of(r, rk, false)->cancelled++;
+			++*gone_counter(r, rk, o);
 		recovery_link_leave(r, rk, l);
 		if (tell && gate != SRP_GATE_INVALIDATE)
 			bury(r, rk, o, gate);
@@ -263,4 +278,20 @@ void recovery_repair(struct recovery_replica *r, struct recovery_kind *rk, struc
 	recovery_uncount(rk, l);
 	l->gen = 0;
 	recovery_link_dirty(r, rk, l, &rk->dirty, RECOVERY_AUDIT);
+}
+
+void recovery_wanted(struct recovery_replica *r, struct recovery_kind *rk, const struct srp_ckpt_key *key,
+                     struct srp_time now)
+{
+	const struct srp_ckpt_ctx ctx = recovery_ctx(r, rk, now, false);
+	struct recovery_kind_counters *row = recovery_row_of(r, rk, false);
+	struct srp_ckpt_obj *o = rk->k->find(&ctx, key);
+
+	if (o) {
+		recovery_repair(r, rk, o);
+		return;
+	}
+	row->attempted++;
+	row->again_audit++;
+	row->encode_ignored++;
 }

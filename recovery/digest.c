@@ -190,6 +190,7 @@ static void kind_done(struct recovery_replica *r, struct srp_time now)
 static void audit_done(struct recovery_replica *r, bool equal)
 {
 	r->audit_round = false;
+	r->pass_wanted |= r->dir == RECOVERY_DIR_SOURCE;
 	r->conf.totals->audits++;
 	recovery_event(r, RECOVERY_EV_AUDIT,
 	               !equal ? "digests differ, being repaired"
@@ -309,7 +310,6 @@ int recovery_rx_split(struct recovery_replica *r, struct srp_mp_r *m, struct srp
 int recovery_rx_want(struct recovery_replica *r, struct srp_mp_r *m, struct srp_time now)
 {
 	struct recovery_kind *rk = answer(r, m, 3);
-	struct srp_ckpt_ctx ctx;
 	uint32_t n;
 
 	if (!rk || r->round < RECOVERY_ROUND_KEYS)
@@ -317,13 +317,12 @@ int recovery_rx_want(struct recovery_replica *r, struct srp_mp_r *m, struct srp_
 	n = srp_mp_array(m, SRP_FRAME_BODY_MAX);
 	if (!r->keys_out || n % rk->k->nkey)
 		return SRP_EFORMAT;
-	ctx = recovery_ctx(r, rk, now, false);
 	for (uint32_t i = 0; i < n && !m->err; i += rk->k->nkey) {
 		struct srp_ckpt_key key;
-		struct srp_ckpt_obj *o = recovery_keys_find(m, rk, &ctx, &key);
 
-		if (o)
-			recovery_repair(r, rk, o);
+		recovery_r_key(m, rk->k, &key);
+		if (!m->err)
+			recovery_wanted(r, rk, &key, now);
 		r->conf.totals->keys_wanted++;
 	}
 	r->keys_out--;

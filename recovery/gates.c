@@ -17,11 +17,30 @@ static bool state_forbids(const struct recovery_replica *r, const struct recover
 	       (r->agreed && r->dir == RECOVERY_DIR_NONE);
 }
 
-/* Micro checkpoints that are no objects of their own are held while hashes are recomputed: their
- * figures move all the time, and would be sent twice. */
+bool recovery_congested(const struct recovery_replica *r)
+{
+	return r->full || r->sent - r->acked >= r->conf.inflight_max;
+}
+
+void recovery_relieve(struct recovery_replica *r)
+{
+	if (!r->congested || r->full || r->sent - r->acked > r->conf.inflight_max / 2)
+		return;
+	r->congested = false;
+	r->pass_wanted = true;
+}
+
+/* From the wish for an audit until both ends have recomputed their hashes and compared them. */
+static bool audited(const struct recovery_replica *r)
+{
+	return r->audit_on || r->audit_round || (r->audit_due && r->sync == RECOVERY_SYNC_DONE);
+}
+
+/* Micro checkpoints that are no objects of their own are held meanwhile: their figures move all the time,
+ * and would be sent twice. */
 static bool audit_forbids(const struct recovery_replica *r, const struct recovery_kind *rk)
 {
-	return r->audit_on && !r->flush && rk->k->del_id == 0 && rk->k->parent;
+	return audited(r) && !r->flush && rk->k->del_id == 0 && rk->k->parent;
 }
 
 enum srp_gate recovery_gate(struct recovery_replica *r, struct recovery_kind *rk,
@@ -29,7 +48,7 @@ enum srp_gate recovery_gate(struct recovery_replica *r, struct recovery_kind *rk
 {
 	const struct srp_ckpt_obj *parent = rk->k->parent ? rk->k->parent(o) : NULL;
 	const struct srp_ckpt_link *pl = parent ? &parent->link[r->slot] : NULL;
-	bool gone = pl && pl->state == SRP_LINK_NONE && (pl->flags & SRP_LINK_F_TOMB);
+	bool gone = pl && recovery_invalidated(pl);
 
 	if (!del && pl && !gone && !(pl->flags & SRP_LINK_F_PEER_MAY_HAVE) &&
 	    !recovery_known(&r->kind[r->by_id[parent->kind->id] - 1], pl))
@@ -45,7 +64,7 @@ enum srp_gate recovery_gate(struct recovery_replica *r, struct recovery_kind *rk
 	}
 	if (state_forbids(r, rk))
 		return SRP_GATE_GR_STATE;
-	if (r->sent - r->acked >= r->conf.inflight_max)
+	if (recovery_congested(r))
 		return SRP_GATE_CONGESTED;
 	if (!r->complete)
 		return SRP_GATE_RECOVERY;

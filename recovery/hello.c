@@ -5,6 +5,9 @@
 #include "config.h"
 #include "recovery/replica_impl.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "srp/err.h"
 
 #define HELLO_ITEMS   17u
@@ -298,4 +301,17 @@ bool recovery_tx_hello(struct recovery_replica *r, struct recovery_out *out)
 	r->hello_due = false;
 	r->hello_acked = r->peer.number;
 	return true;
+}
+
+void recovery_replica_unknown(const struct recovery_replica *r, char *text, size_t cap)
+{
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; r->peer_known && i < r->conf.nkinds; i++) {
+		const char *name = r->kind[i].k->name;
+
+		if (!r->kind[i].active && strlen(name) + 3 <= cap - n)
+			n += (size_t)snprintf(text + n, cap - n, "%s%s", n ? ", " : "", name);
+	}
 }

@@ -218,6 +218,7 @@ void recovery_replica_down(struct recovery_replica *r, struct srp_time now)
 		return;
 	r->conf.totals->disconnects++;
 	r->link = RECOVERY_LINK_DOWN;
+	r->full = false;
 	recovery_return(r);
 	recovery_set_dir(r, RECOVERY_DIR_NONE);
 	recovery_pass_end(r);
@@ -249,12 +250,19 @@ static void feed_rates(struct recovery_replica *r, struct srp_time now)
 	}
 }
 
+void recovery_replica_full(struct recovery_replica *r)
+{
+	r->full = r->link != RECOVERY_LINK_DOWN;
+}
+
 size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
 			   struct srp_time now, bool *more)
 {
 	struct recovery_out out = {.buf = buf, .cap = cap, .now = now, .work = RECOVERY_WORK};
 
 	feed_rates(r, now);
+	r->full = false;
+	recovery_relieve(r);
 	if (r->link != RECOVERY_LINK_DOWN && recovery_tx_hello(r, &out) &&
 	    recovery_outq_tx(r, &out) && recovery_tx_ack(r, &out) && r->agreed) {
 		recovery_audit_work(r, &out.work, now);

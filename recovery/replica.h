@@ -181,6 +181,10 @@ int recovery_replica_rx(struct recovery_replica *r, const struct srp_frame_hdr *
 size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
                            struct srp_time now, bool *more);
 
+/** The connection took all it could, and less than there was: until recovery_replica_tx is called again a
+ *  change finds the write list congested, and is held. */
+void recovery_replica_full(struct recovery_replica *r);
+
 /** True where changes of flows (kinds that are limited) wait for recovery_replica_tx, and the other side has
  *  all that was before them: whoever needs them to be there must not wait for its turn. */
 bool recovery_replica_flows_wait(const struct recovery_replica *r);
@@ -223,6 +227,9 @@ struct recovery_status {
 	struct srp_time verified;    /**< last time the roots were equal */
 };
 void recovery_replica_status(const struct recovery_replica *r, struct recovery_status *out);
+
+/** Names of the kinds that the peer does not know, and that are not sent to it, as far as @p cap goes. */
+void recovery_replica_unknown(const struct recovery_replica *r, char *text, size_t cap);
 
 /**
  * Checks the equations of DESIGN section 3 for every kind against the counters.

@@ -189,6 +189,7 @@ struct recovery_replica {
 	uint32_t tomb_cap, ntombs;
 	uint64_t nrepair; /**< dirty for reset or audit: no digest before they are sent */
 	struct srp_bucket limiter;
+	bool full; /**< the connection takes nothing more for now */
 	bool congested, retry_refused;
 	uint32_t rules_seq; /**< low half of the last record of rank 0: refusals before it are
 			       retried */
@@ -303,6 +304,11 @@ static inline bool recovery_known(const struct recovery_kind *rk, const struct s
 {
 	return l->state != SRP_LINK_NONE && l->gen >= rk->lo;
 }
+/** The object was deleted, and is on no list any more. */
+static inline bool recovery_invalidated(const struct srp_ckpt_link *l)
+{
+	return l->state == SRP_LINK_NONE && (l->flags & SRP_LINK_F_TOMB);
+}
 /** Tells a kind that counts what became of a record of @p o, or of the deletion @p t. */
 static inline void recovery_passed(const struct recovery_replica *r,
                                    const struct recovery_kind *rk, struct srp_ckpt_obj *o,
@@ -386,6 +392,10 @@ void recovery_tomb_fini(struct recovery_replica *r);
 /* --- changes (change.c, gates.c) -------------------------------------------------------------- */
 
 bool recovery_role_sends(const struct recovery_replica *r, enum srp_role role);
+/** As much is on the way as may be. */
+bool recovery_congested(const struct recovery_replica *r);
+/** What was held by that is looked at, when enough of it is over. */
+void recovery_relieve(struct recovery_replica *r);
 enum srp_gate recovery_gate(struct recovery_replica *r, struct recovery_kind *rk,
                             const struct srp_ckpt_obj *o, bool del, struct srp_time now);
 /** Whether changes of a kind wait for a turn now. */
@@ -412,6 +422,9 @@ void recovery_demote(struct recovery_replica *r);
 void recovery_retry_refused(struct recovery_replica *r);
 /** Marks an object to be sent again because a comparison differed. */
 void recovery_repair(struct recovery_replica *r, struct recovery_kind *rk, struct srp_ckpt_obj *o);
+/** The same for one that the peer asks for by its key: it may have gone since it was named. */
+void recovery_wanted(struct recovery_replica *r, struct recovery_kind *rk, const struct srp_ckpt_key *key,
+                     struct srp_time now);
 
 /* --- sending (sender.c, ack.c) ---------------------------------------------------------------- */
 

@@ -185,7 +185,7 @@ static enum step send_obj(struct recovery_replica *r, struct recovery_out *out,
 	why = take(r, rk, l);
 	count_attempt(row, why);
 	if (len < 0) {
-		++*(len == SRP_ENOENT ? &row->encode_ignored : &row->encode_failed);
+		row->encode_failed++;
 		recovery_link_refused(rk, l);
 	} else if (limited(r, rk, row, why, out->now)) {
 		recovery_link_dirty(r, rk, l, &rk->lim, RECOVERY_LIMITER);

@@ -24,6 +24,8 @@ struct chassis_conn_ops {
 	int (*rx)(void *owner, const struct srp_frame_hdr *h, const uint8_t *body, int fd);
 	/** Writes whole frames to @p buf; 0: nothing now. NULL: only chassis_conn_send is used. */
 	size_t (*tx)(void *owner, uint8_t *buf, size_t cap, bool *more);
+	/** The socket takes nothing more for now: ops->tx is asked again when it does. NULL is permitted. */
+	void (*full)(void *owner);
 	/** The connection is gone, for the reason @p why; @p err a negative code: SRP_ECLOSED (end of
 	 *  file or reset: nobody holds the other end any more), SRP_EPEER (the other end said that it
 	 *  closes, or refuses us), SRP_EAUTH (we refuse its identity), SRP_ETIMEOUT, SRP_EIO, a refusal

@@ -46,7 +46,7 @@ struct chassis_conn {
 	int fd;
 	enum conn_state state;
 	unsigned depth;   /**< callbacks on the stack: freed by the outermost */
-	bool eof, rx_again, tx_dead, accept_fds;
+	bool eof, rx_again, tx_dead, tx_full, accept_fds;
 	int eof_err;
 	struct chassis_tls_session *tls;
 	const struct srp_frame_table *table;

@@ -60,8 +60,10 @@ static size_t next(struct chassis_conn *c, uint8_t *buf, size_t cap, bool *pull)
  */
 static void write_failed(struct chassis_conn *c, int e)
 {
-	if (e == EAGAIN || e == EWOULDBLOCK || e == EINTR)
+	if (e == EAGAIN || e == EWOULDBLOCK || e == EINTR) {
+		c->tx_full = e != EINTR;
 		return;
+	}
 	c->tx_dead = true;
 	chassis_conn_tx_drop(c);
 	if (e != EPIPE && e != ECONNRESET) {
@@ -179,10 +181,13 @@ void chassis_conn_tx(struct chassis_conn *c)
 	uint64_t end = c->tx_bytes + CONN_TX_BYTES;
 	bool pull = c->state == CONN_UP && c->ops->tx, moved = true;
 
+	c->tx_full = false;
 	while (chassis_conn_alive(c) && !c->tx_dead && moved && c->tx_bytes < end)
 		moved = c->tls ? tls_step(c, &pull) : plain_step(c, &pull);
 	if (!chassis_conn_alive(c))
 		return;
+	if (c->tx_full && c->ops->full)
+		c->ops->full(c->owner);
 	/* The budget is used, or the socket is full: it says when to go on. */
 	if (!c->tx_dead && (anything_left(c) || (moved && pull)))
 		ev_io_start(c->loop, &c->wr);

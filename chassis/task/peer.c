@@ -142,6 +142,14 @@ static size_t conn_tx(void *owner, uint8_t *buf, size_t cap, bool *more)
 	return k->peer->conf.ops->tx(k->peer->conf.owner, buf, cap, more);
 }
 
+static void conn_full(void *owner)
+{
+	struct candidate *k = owner;
+
+	if (k->conn == k->peer->conn && k->peer->conf.ops->full)
+		k->peer->conf.ops->full(k->peer->conf.owner);
+}
+
 /* Whether a frame ended the connection, and which of its faults. */
 static void count_refusal(struct chassis_peer *p, int err)
 {
@@ -179,7 +187,8 @@ static void conn_down(void *owner, int err, const char *why)
 }
 
 static const struct chassis_conn_ops conn_ops = {
-	.up = conn_up, .state = conn_state, .rx = conn_rx, .tx = conn_tx, .down = conn_down,
+	.up = conn_up, .state = conn_state, .rx = conn_rx, .tx = conn_tx, .full = conn_full,
+	.down = conn_down,
 };
 
 /* After a cut the kernel would try again after minutes, and a peer that went without a word would be

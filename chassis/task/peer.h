@@ -21,6 +21,8 @@ struct chassis_peer_ops {
 	int (*rx)(void *owner, const struct srp_frame_hdr *h, const uint8_t *body);
 	/** NULL: only chassis_peer_send. */
 	size_t (*tx)(void *owner, uint8_t *buf, size_t cap, bool *more);
+	/** The socket takes nothing more for now; NULL is permitted. */
+	void (*full)(void *owner);
 };
 
 struct chassis_peer_config {

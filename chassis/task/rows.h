@@ -69,7 +69,7 @@
 	X(term, u) X(stream, u) X(sent, u) X(acked, u) X(peer_stream, u) X(applied, u) \
 	X(dirty, u) X(inflight, u) X(refused, u) X(unknown, u) X(tombstones, u) X(objects, u) \
 	X(sessions, u) X(flows, u) X(digest, u) X(recomputed_digest, u) X(verified_s, u) \
-	X(equations, s)
+	X(unknown_kinds, s) X(equations, s)
 
 /** vpnmgr, one per switchover: `show srp call-loss statistics`. */
 #define CHASSIS_ROW_LOSS(X) \

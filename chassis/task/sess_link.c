@@ -229,8 +229,14 @@ static size_t peer_tx(void *owner, uint8_t *buf, size_t cap, bool *more)
 	return recovery_replica_tx(s->gr, buf, cap, chassis_now(), more);
 }
 
+static void peer_full(void *owner)
+{
+	recovery_replica_full(((struct sessmgr *)owner)->gr);
+}
+
 static const struct chassis_peer_ops peer_ops = {
 	.up = peer_up, .down = peer_down, .state = peer_state, .rx = peer_rx, .tx = peer_tx,
+	.full = peer_full,
 };
 
 /* --- beats ------------------------------------------------------------------------------------------ */

@@ -318,12 +318,13 @@ static void replica_row(struct page *p)
 	struct sessmgr *s = p->s;
 	struct recovery_status st;
 	struct srp_mp_w *w;
-	char why[200] = "hold";
+	char why[200] = "hold", unknown[200];
 
 	if (!s->gr)
 		return;
 	recovery_replica_status(s->gr, &st);
 	(void)recovery_replica_check(s->gr, why, sizeof(why));
+	recovery_replica_unknown(s->gr, unknown, sizeof(unknown));
 	w = row_begin(p);
 	srp_mp_w_str(w, "GR");
 	srp_mp_w_str(w, link[st.link]);
@@ -347,6 +348,7 @@ static void replica_row(struct page *p)
 	srp_mp_w_uint(w, st.digest);
 	srp_mp_w_uint(w, recovery_replica_digest(s->gr, true, p->now));
 	srp_mp_w_uint(w, st.verified.us ? seconds(st.verified, p->now) : UINT32_MAX);
+	srp_mp_w_str(w, unknown);
 	srp_mp_w_str(w, why);
 	row_end(p);
 }

@@ -120,6 +120,11 @@ static size_t conn_tx(void *owner, uint8_t *buf, size_t cap, bool *more)
 	return n;
 }
 
+static void conn_full(void *owner)
+{
+	recovery_replica_full(((struct sessmgr *)owner)->sr.replica);
+}
+
 static void gone(struct sessmgr *s)
 {
 	s->sr.conn = NULL;
@@ -141,7 +146,8 @@ static void conn_down(void *owner, int err, const char *why)
 }
 
 static const struct chassis_conn_ops conn_ops = {
-	.up = conn_up, .state = conn_state, .rx = conn_rx, .tx = conn_tx, .down = conn_down,
+	.up = conn_up, .state = conn_state, .rx = conn_rx, .tx = conn_tx, .full = conn_full,
+	.down = conn_down,
 };
 
 static void hang_up(struct sessmgr *s)

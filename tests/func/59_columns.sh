@@ -1,6 +1,6 @@
 #!/bin/bash
-# Columns of `show srp checkpoint statistics` that need their cause: rates, and each reason for which a change
-# is not sent at once; whatever it was, all is at the peer when the reason is over.
+# Columns of `show srp checkpoint statistics` that need their cause: rates, and reasons for which a change is not
+# sent at once (the others: 5a_gates.sh); whatever it was, all is at the peer when the reason is over.
 export BED_DEAD_MS=20000
 . "${0%/*}/lib/traffic.sh"
 t_begin
@@ -28,8 +28,6 @@ bed_config() {
 }
 t_pair
 t_python <<'END'
-import signal
-
 from traffic import *
 
 server = t.socket("srv", v4(20), 7001)
@@ -50,11 +48,6 @@ def row(kind):
 
 def grows(kind, column, was, text, seconds=5):
     t.becomes(lambda: row(kind).get(column, 0), lambda n: n > was, text, seconds)
-
-
-def stop(on):
-    for p in stopped:
-        os.kill(p, signal.SIGSTOP if on else signal.SIGCONT)
 
 
 def same(text):
@@ -86,19 +79,6 @@ busy = row("ACS_FLOW_INFO")["rate_30min"]
 t.becomes(lambda: row("ACS_FLOW_INFO")["rate_now"], 0, "FR-166: 0 soon after the load ended", 8)
 quiet = row("ACS_FLOW_INFO")["rate_30min"]
 t.check(0 < quiet < busy, "FR-167: the rate of the last 30 minutes falls as time goes by", busy, quiet)
-
-t.say("a peer that does not read")
-stopped = [r["pid"] for r in t.bed.show("b", "show task resources", "task", "pid")]
-stopped += [int(open(f"/proc/{stopped[0]}/stat").read().rsplit(")", 1)[1].split()[1])]
-stop(True)
-for _ in range(30):
-    t.ctl("a", "clear active-charging flows all")
-    for i in calls:
-        packets(i, 180, 22000)
-t.check(900 < sum(r["inflight"] for r in t.checkpoints("a").values()) <= 2 * 65536,
-        "FR-174: what is in flight is bounded", row("ACS_FLOW_INFO")["inflight"])
-stop(False)
-same("FR-174: all of it arrives")
 
 t.say("no peer")
 was = row("ACS_FLOW_INFO")["gate_gr_state"]

@@ -150,8 +150,6 @@ static int parent_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx
 	static const uint8_t big[256];
 	const struct toy_parent *p = (const struct toy_parent *)o;
 
-	if (p->value == TOY_GONE)
-		return SRP_ENOENT;
 	srp_mp_w_uint(w, p->value);
 	write_age(ctx, p->since, w);
 	if (p->value == TOY_BIG)

@@ -11,7 +11,6 @@
 #define TOY_CHILDREN 8u  /**< of a parent */
 #define TOY_VALUE_MAX 1000000u
 #define TOY_BIG      999999u /**< a parent of this value does not fit its record */
-#define TOY_GONE     999998u /**< one of this value says that it has gone when it is encoded */
 #define TOY_KINDS    4u
 #define TOY_NAME     70000000u /**< a parent of value v has the name TOY_NAME + v */
 

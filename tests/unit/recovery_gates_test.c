@@ -88,6 +88,9 @@ static void invalidate(void)
 	CU_ASSERT_EQUAL(kit_row(&k, 0, TOY_PARENT, false)->gate_invalidate, 1);
 	toy_del_child(&k.s[0].toy, 0, 0, k.now);
 	CU_ASSERT_EQUAL(kit_row(&k, 0, TOY_CHILD, true)->gate_invalidate, 1);
+	/* and what was pending has not gone either */
+	CU_ASSERT_EQUAL(kit_row(&k, 0, TOY_CHILD, false)->gate_invalidate, 3);
+	CU_ASSERT_EQUAL(kit_row(&k, 0, TOY_CHILD, false)->cancelled, 0);
 	toy_del_parent(&k.s[0].toy, 0, k.now);
 	kit_exchange(&k);
 	CU_ASSERT_PTR_NULL(k.s[1].toy.parent[0]);
@@ -141,6 +144,37 @@ static void congested(void)
 	kit_exchange(&k);
 	CU_ASSERT(kit_same(&k));
 	CU_ASSERT_EQUAL(kit_status(&k, 0).dirty, 0);
+	kit_fini(&k);
+}
+
+/* The connection takes no more, though little is in flight. */
+static void full(void)
+{
+	static uint8_t buf[KIT_BUF];
+	struct kit k = {0};
+	struct recovery_kind_counters *row;
+
+	kit_level(&k, 2);
+	row = kit_row(&k, 0, TOY_PARENT, false);
+	recovery_replica_full(k.s[0].r);
+	toy_set_parent(&k.s[0].toy, 0, 7, k.now);
+	toy_del_child(&k.s[0].toy, 1, 0, k.now);
+	CU_ASSERT_EQUAL(row->gate_congested, 1);
+	CU_ASSERT_EQUAL(row->waiting, 0);
+	CU_ASSERT_EQUAL(kit_row(&k, 0, TOY_CHILD, true)->gate_congested, 1);
+	CU_ASSERT(kit_take(&k, 0, buf, NULL) > 0); /* it takes more again: what was held goes */
+	toy_set_parent(&k.s[0].toy, 1, 8, k.now);
+	CU_ASSERT_EQUAL(row->gate_congested, 1);
+	kit_down(&k); /* what was given out is sent again */
+	recovery_replica_full(k.s[0].r);
+	kit_connect(&k);
+	toy_set_parent(&k.s[0].toy, 1, 9, k.now);
+	CU_ASSERT_EQUAL(row->gate_congested, 1);
+	kit_exchange(&k);
+	CU_ASSERT_EQUAL(k.s[1].toy.parent[0]->value, 7);
+	CU_ASSERT_EQUAL(k.s[1].toy.parent[1]->value, 9);
+	CU_ASSERT_PTR_NULL(k.s[1].toy.child[1][0]);
+	CU_ASSERT(kit_same(&k));
 	kit_fini(&k);
 }
 
@@ -218,7 +252,7 @@ static void first_reason(void)
 	kit_fini(&k);
 }
 
-/* FR-170, FR-171 */
+/* FR-170 */
 static void encoding(void)
 {
 	struct kit k = {0};
@@ -227,14 +261,43 @@ static void encoding(void)
 	kit_level(&k, 2);
 	row = kit_row(&k, 0, TOY_PARENT, false);
 	toy_set_parent(&k.s[0].toy, 0, TOY_BIG, k.now);
-	toy_set_parent(&k.s[0].toy, 1, TOY_GONE, k.now);
 	kit_after(&k, SRP_SEC(2));
 	CU_ASSERT_EQUAL(row->encode_failed, 1);
-	CU_ASSERT_EQUAL(row->encode_ignored, 1);
 	CU_ASSERT_EQUAL(k.s[1].toy.parent[0]->value, 1); /* as it was */
 	toy_set_parent(&k.s[0].toy, 0, 5, k.now);        /* not lost */
-	toy_set_parent(&k.s[0].toy, 1, 6, k.now);
 	kit_exchange(&k);
+	CU_ASSERT(kit_same(&k));
+	kit_fini(&k);
+}
+
+/* FR-171: between the list of keys and what the peer wants of it. */
+static void gone(void)
+{
+	struct kit k = {0};
+	struct recovery_kind_counters *row, was;
+
+	kit_level(&k, 3);
+	toy_del_parent(&k.s[1].toy, 0, k.now); /* the peer has lost two */
+	toy_del_parent(&k.s[1].toy, 1, k.now);
+	row = kit_row(&k, 0, TOY_PARENT, false);
+	was = *row;
+	k.now.us += SRP_SEC(2);
+	kit_send(&k, 0);
+	kit_send(&k, 1); /* they differ */
+	kit_send(&k, 0);
+	kit_send(&k, 1); /* in which buckets */
+	kit_send(&k, 0);
+	toy_del_parent(&k.s[0].toy, 1, k.now);
+	kit_send(&k, 1); /* in which keys */
+	CU_ASSERT_EQUAL(row->encode_ignored - was.encode_ignored, 1);
+	CU_ASSERT_EQUAL(row->attempted - was.attempted, 1);
+	CU_ASSERT_EQUAL(row->sent, was.sent);
+	kit_exchange(&k);
+	CU_ASSERT_EQUAL(row->attempted - was.attempted, 2);
+	CU_ASSERT_EQUAL(row->sent - was.sent, 1);
+	CU_ASSERT_PTR_NOT_NULL(k.s[1].toy.parent[0]);
+	CU_ASSERT_PTR_NULL(k.s[1].toy.parent[1]);
+	kit_after(&k, SRP_SEC(2));
 	CU_ASSERT(kit_same(&k));
 	kit_fini(&k);
 }
@@ -363,10 +426,12 @@ CU_TestInfo recovery_gates_tests[] = {
 	{"invalidate sent", invalidate},
 	{"invalid GR state", gr_state},
 	{"write list congested", congested},
+	{"the connection is full", full},
 	{"recovery in progress", recovery},
 	{"external audit in progress", audit},
 	{"the first reason counts", first_reason},
 	{"encoding failures", encoding},
+	{"gone before it was wanted", gone},
 	{"rate limited", limiter},
 	{"changes of flows that wait", flows_wait},
 	{"past the limiter", limiter_exempt},

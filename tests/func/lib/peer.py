@@ -10,6 +10,11 @@ peer.py ADDRESS PEER PORT CERTIFICATE KEY CA [KEY=VALUE...]
     wait N [TYPE]               the next frame (of that type, a number), or `closed`
     ends N                      wait until the other side closes
     close N                     close without a word
+    kinds [NUMBER...]           what the next HELLO of an instance does not name
+    took N                      what has come as records: [NUMBER, how many], ...; each is acknowledged, and
+                                each question about them is answered by `equal`, from the first call on
+    differ N KIND               answers the next one that the kind differs, everywhere: the keys that are named
+    want N KEY                  wants one of those, and that is all
 
 The values of its HELLO can be given: role, term, complete, instances, ..."""
 import os
@@ -24,7 +29,8 @@ WAIT = 20  # seconds that an answer may take
 
 CONTROL, INSTANCE = 0x5352, 0x5349
 HELLO, ERROR = 0x01, 0x31
-I_HELLO, RECORDS, ACK, PURGE, FILLED, QUESTION, ANSWER = 1, 2, 3, 11, 13, 14, 15
+I_HELLO, RECORDS, ACK, DIGEST, DIFFER, BUCKETS, SPLIT, KEYS, WANT, EXTRA, PURGE = range(1, 12)
+FILLED, QUESTION, ANSWER = 13, 14, 15
 INIT, STANDBY, PENDING_ACTIVE, ACTIVE, PENDING_STANDBY = range(5)
 KINDS = (241, 240, 179, 33, 4, 212, 210)
 FULL, FLOW, UNKNOWN_KIND = 240, 210, 99
@@ -42,7 +48,8 @@ def pack(v):
         return b"\xd9" + bytes([len(v)]) + v.encode()
     if isinstance(v, bytes):
         return b"\xc4" + bytes([len(v)]) + v
-    return b"\xdc" + struct.pack("!H", len(v)) + b"".join(map(pack, v))
+    head = bytes([0x90 | len(v)]) if len(v) < 16 else b"\xdc" + struct.pack("!H", len(v))
+    return head + b"".join(map(pack, v))
 
 
 def unpack(b, at=0):
@@ -71,6 +78,15 @@ def unpack(b, at=0):
     return int.from_bytes(b[at:at + size], "big"), at + size
 
 
+def unpack_head(b, n):
+    """The first n elements of an array of less than 16: what follows is not looked at."""
+    out, at = [], 1
+    for _ in range(n):
+        v, at = unpack(b, at)
+        out.append(v)
+    return out
+
+
 def frame(magic, kind, body=b"", length=None):
     length = len(body) if length is None else length
     return struct.pack("!HBBB3xI", magic, 1, kind, 0, length) + body
@@ -85,6 +101,10 @@ class Link:
         self.frames = []   # that came and were not asked for yet
         self.buffer = b""
         self.closed = False
+        self.follows = False
+        self.took = {}     # records by kind
+        self.differs = []  # kinds, by our word
+        self.named = None  # [comparison, kind, [key and hash, ...]] of one of them
         raw = socket.create_connection((peer.other, peer.port + number), WAIT, (peer.own, 0))
         try:
             self.socket = peer.tls.wrap_socket(raw)
@@ -131,9 +151,10 @@ class Peer:
         self.tls.load_verify_locations(ca)
         self.links = {}
         self.hello_due = 0
+        self.without = set()  # kinds that are not named
         self.heard = {}  # what the other side said in the last HELLO of a connection
         self.me = {"role": INIT, "term": 0, "complete": False, "instances": 2, "highest": None,
-                   "bit": 1, "incarnation": 4711}
+                   "bit": 1, "incarnation": 4711, "objects": 1}
         self.me.update({k: int(v) for k, v in hello.items()})
 
     # --- hellos ---
@@ -151,8 +172,8 @@ class Peer:
     def instance_hello(self, link, number=None, ack=0, **changed):
         me = dict(self.me, **changed)
         body = pack([1, 1, number or 1, ack, link.stream, me["role"], me["term"], me["term"],
-                     bool(me["complete"]), me.get("instance", link.number), 4242, 0, 0, 0, False, True,
-                     [[k, 1, 1] for k in KINDS]])
+                     bool(me["complete"]), me.get("instance", link.number), 4242, 0, 0, 0, False, bool(me["objects"]),
+                     [[k, 1, 1] for k in KINDS if k not in self.without]])
         return frame(INSTANCE, I_HELLO, body)
 
     def agree(self, link):
@@ -185,10 +206,31 @@ class Peer:
             for kind, body in x.frames:
                 if x.number and kind == I_HELLO:
                     self.heard[x.number] = unpack(body)[0]
+            if x.follows:
+                self.follow(x)
             if x.agreed:
                 hello = I_HELLO if x.number else HELLO
                 self.rehello(x, [b for k, b in x.frames if k == hello])
                 x.frames = [f for f in x.frames if f[0] != hello]
+
+    @staticmethod
+    def follow(link):
+        """Takes records, and says so; finds nothing wrong."""
+        for kind, body in link.frames:
+            if kind == RECORDS:
+                (_, stream, first, count), at = unpack(body)
+                for _ in range(count):
+                    record, at = unpack(body, at)
+                    link.took[record[0]] = link.took.get(record[0], 0) + 1
+                link.send(frame(INSTANCE, ACK, pack([stream, first + count - 1, []])))
+            elif kind == DIGEST:
+                link.send(frame(INSTANCE, DIFFER, pack([unpack(body)[0][0], 0, link.differs])))
+            elif kind == BUCKETS:
+                link.send(frame(INSTANCE, SPLIT, pack(unpack_head(body, 2) + [b"\xff" * 32])))
+            elif kind == KEYS:
+                number, which, _, keys = unpack(body)[0]
+                link.named = [number, which, keys]
+        link.frames = [f for f in link.frames if f[0] not in (RECORDS, DIGEST, BUCKETS, KEYS)]
 
     def rehello(self, link, bodies):
         """A change of the other side is acknowledged."""
@@ -259,6 +301,32 @@ class Peer:
         if link.number == 0:
             said = "".join(" " + str(unpack(b)[0][1]) for k, b in link.frames if k == ERROR)
         return "closed" + said if link.closed else "open"
+
+    def do_kinds(self, *without):
+        self.without = {int(k) for k in without}
+        return "said"
+
+    def do_took(self, n):
+        link = self.links[int(n)]
+        link.follows = True
+        self.pump()
+        self.follow(link)
+        return str(sorted(link.took.items()))
+
+    def do_differ(self, n, kind):
+        link = self.links[int(n)]
+        link.follows, link.differs, link.named = True, [int(kind)], None
+        end = time.monotonic() + WAIT
+        while link.named is None and not link.closed and time.monotonic() < end:
+            self.pump()
+        return str(link.named[2][::2] if link.named else [])
+
+    def do_want(self, n, key):
+        link = self.links[int(n)]
+        head, link.differs = link.named[:2], []
+        link.send(frame(INSTANCE, WANT, pack(head + [[int(key)]])))
+        link.send(frame(INSTANCE, EXTRA, pack(head + [True, []])))
+        return "said"
 
     # --- lies: any connection ---
 
