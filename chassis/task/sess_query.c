@@ -328,7 +328,7 @@ static uint64_t trace_rows(struct page *p, uint64_t cursor, const char *after)
 		return 0;
 	last = cursor ? at + (cursor >> TRACE_BITS) : k->seq;
 	while (p->left && (r = ecs_trace_next(p->s->engine, at, p->callid)) != NULL && r->seq <= last) {
-		sessmgr_trace_row(row_begin(p), r, p->now);
+		sessmgr_trace_row(p->s, row_begin(p), r);
 		row_end(p);
 		at = r->seq;
 	}

@@ -10,6 +10,7 @@
 
 #include "srp/err.h"
 
+#define CLOCK_SET_US 100000u
 #define TIME_TEXT 16 /* "14:12:58.000001" */
 
 /* callid, on, imsi, rows */
@@ -41,13 +42,17 @@ void sessmgr_trace_start(struct sessmgr *s)
 		            (unsigned long long)ecs_trace_state(s->engine)->seq);
 }
 
-/* Wall clock of an event at @p at on the clock of @p now. */
-static uint64_t wall_us(struct srp_time at, struct srp_time now)
+/* Time of day of an event. A row says the same each time that it is read, unless the clock was set. */
+static uint64_t wall_us(struct sessmgr *s, struct srp_time at)
 {
 	struct timespec t;
+	uint64_t ahead;
 
 	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u - srp_time_since(at, now);
+	ahead = (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u - chassis_now().us;
+	if (ahead + CLOCK_SET_US - s->wall_ahead > 2 * CLOCK_SET_US)
+		s->wall_ahead = ahead;
+	return s->wall_ahead + at.us;
 }
 
 static const char *time_text(uint64_t us, char *out)
@@ -94,11 +99,11 @@ static void put_charging(struct srp_mp_w *w, const struct ecs_trace_row *r)
 	srp_mp_w_bool(w, r->anew);
 }
 
-void sessmgr_trace_row(struct srp_mp_w *w, const struct ecs_trace_row *r, struct srp_time now)
+void sessmgr_trace_row(struct sessmgr *s, struct srp_mp_w *w, const struct ecs_trace_row *r)
 {
 	static const char *const frag[] = {[ECS_FRAG_NONE] = "", [ECS_FRAG_FIRST] = "first",
 	                                   [ECS_FRAG_LATER] = "later"};
-	uint64_t wall = wall_us(r->at, now);
+	uint64_t wall = wall_us(s, r->at);
 	char text[TIME_TEXT];
 
 	srp_mp_w_uint(w, r->seq);

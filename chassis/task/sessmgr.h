@@ -110,6 +110,7 @@ struct sessmgr {
 		uint64_t mark, mark_seq;
 		struct srp_time mark_at;
 	} rec;
+	uint64_t wall_ahead;         /* of the time of day before the time of rows of the trace, us */
 	struct sessmgr_debug *debug; /* shows that wait for the other copy of a call; NULL: none yet */
 };
 
@@ -206,7 +207,7 @@ int sessmgr_trace(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, char *
 /** Goes on with what a predecessor was asked for. */
 void sessmgr_trace_start(struct sessmgr *s);
 /** Writes a row but for its instance. */
-void sessmgr_trace_row(struct srp_mp_w *w, const struct ecs_trace_row *r, struct srp_time now);
+void sessmgr_trace_row(struct sessmgr *s, struct srp_mp_w *w, const struct ecs_trace_row *r);
 
 /* sess_debug.c: a call and its other copy. */
 /** Answers a query for call lines: of @p callid, else of the next session behind @p cursor with "msid ..."
