@@ -18,7 +18,7 @@ void sct_trace(struct sct_op *op, const struct chassis_match *m)
 	uint8_t buf[64];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 
-	srp_mp_w_uint(&w, chassis_match_num(m, "callid", 0));
+	srp_mp_w_uint(&w, sct_callid(m));
 	srp_mp_w_bool(&w, on);
 	srp_mp_w_str(&w, imsi ? imsi : "");
 	srp_mp_w_uint(&w, chassis_match_num(m, "size", 0));
@@ -38,6 +38,6 @@ void sct_trace_show(struct sct_op *op, const struct chassis_match *m)
 	}
 	chassis_show_traces(&v, &op->doc, instance);
 	snprintf(text, sizeof(text), "%" PRIu64, chassis_match_num(m, "after", 0));
-	sct_job_rows_of(op, CHASSIS_LAYOUT_TRACE, (uint32_t)chassis_match_num(m, "callid", 0),
+	sct_job_rows_of(op, CHASSIS_LAYOUT_TRACE, sct_callid(m),
 	                instance, text);
 }
