@@ -385,6 +385,8 @@ static void limits(void)
 	LIMIT(ECS_SESSION_FLOWS_MAX, "flows of a session")
 	LIMIT(ECS_FLOW_CHKPT_PER_SESSMGR, "checkpointed flows of a session manager")
 	LIMIT(ECS_KPI_MAX, "rules that have figures of flow recovery, of which 256 are dynamic ones")
+	LIMIT(ECS_TRACE_ROWS_MAX, "rows of the packet trace of a session manager")
+	LIMIT(ECS_TRACE_ASKS_MAX, "calls and subscribers whose packets are traced at the same time, unless all are")
 	LIMIT(CHASSIS_BULK_FILES, "files of bulk statistics")
 	LIMIT(CHASSIS_BULK_SCHEMAS, "schemas of such a file")
 	LIMIT(CHASSIS_BULK_FORMAT, "characters of a format")
@@ -397,6 +399,29 @@ static void kpi(void)
 		sentence(ecs_kpi_rows[i].help);
 		printf("In JSON\n.Li %s .\n", ecs_kpi_rows[i].key);
 	}
+}
+
+/* Columns of the packet trace, and what stands in two of them. */
+static void trace(void)
+{
+#define COL(name, type, help) puts(".It Va " #name), sentence(help);
+	CHASSIS_ROW_TRACE(COL)
+#undef COL
+}
+
+static void trace_fates(void)
+{
+#define ECS_TRACE_FATE(sym, text, help) puts(".It Li " text), sentence(help);
+#include "ecs/trace.def"
+}
+
+static void trace_by(void)
+{
+#define ECS_TRACE_BY(sym, text, help) if (text[0]) { puts(".It Li " text); sentence(help); }
+#include "ecs/trace.def"
+#define ECS_STAGE(sym, fn, when, recovered, counter, help) puts(".It Li " #fn), sentence(help);
+#include "ecs/enforce.def"
+#undef ECS_STAGE
 }
 
 static void bulk(void)
@@ -453,6 +478,7 @@ static const struct {
 	{"REPLICA_COUNTERS", replica_counters}, {"REQUIREMENTS", requirements}, {"ROLES", roles},
 	{"SRP_COUNTERS", srp_counters}, {"SR_STATES", sr_states}, {"TASKS", tasks},
 	{"TASK_COUNTERS", task_counters}, {"TLS_REFUSALS", tls_refusals},
+	{"TRACE", trace}, {"TRACE_BY", trace_by}, {"TRACE_FATES", trace_fates},
 };
 
 static void table(const char *marker)

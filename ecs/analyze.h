@@ -50,6 +50,7 @@ struct ecs_analysis {
 	struct ecs_app_flow *app;   /**< NULL: not asked for, or over */
 	uint64_t held_pkts[2], held_bytes[2]; /**< of the handshake: to be charged by the verdict */
 	struct srp_list in_held;    /**< in the engine, while anything is held */
+	uint64_t held_row;          /**< of the trace: of the packet held last; 0 */
 	struct ecs_flow *flow;      /**< whose analysis it is */
 	struct ecs_wheel_node wait; /**< while the stream holds segments: for what is missing */
 	struct ecs_counters *ctr;   /**< while a packet is being read */

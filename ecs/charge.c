@@ -83,8 +83,11 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	uint8_t bearer = w->bearer ? w->bearer : w->f ? w->f->bearer : ECS_BEARER_DEFAULT;
 	enum ecs_dir dir = w->p->dir;
 	uint32_t stages = w->held ? 0 : ecs_way_stages(w, l) & ~w->done;
+	bool traced = e->tracing && !w->held && ecs_trace_begins(e, w);
 	bool dropped = stages && ecs_enforce(e, w, a, stages);
 
+	if (traced)
+		ecs_trace_charged(e, w, dropped);
 	count(r ? &e->conf.dyn_stats[r->stats].st : &e->conf.rule_stats[stats], w, dropped);
 	if (!l && !r && !w->again)
 		e->conf.counters->no_rule_packets += w->pkts;
@@ -115,31 +118,44 @@ bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w)
 		ecs_list_add_tail(&e->held, &a->in_held);
 	if (w->s->records)
 		ecs_tally_layers(e, w); /* what is held is charged as packets and bytes alone */
+	if (e->tracing)
+		a->held_row = ecs_trace_held(e, w, a->held_row);
 	a->held_pkts[w->p->dir] += w->pkts;
 	a->held_bytes[w->p->dir] += w->bytes;
 	return true;
 }
 
+/* Of one direction. */
+static void release(struct ecs_engine *e, struct ecs_flow *f, struct ecs_way *w)
+{
+	bool first = ecs_flow_first_dir(f) == w->p->dir;
+	const struct ecs_ruleref *r;
+
+	w->ref = first ? f->ref : f->back;
+	r = ecs_ruleref_get(e->refs, w->ref);
+	w->line = r ? r->line : ECS_LINE_NONE;
+	w->dyn = r && r->dynamic ? ecs_dyn_of_ref(e, f->session, w->ref) : NULL;
+	(void)ecs_charge(e, w);
+}
+
 void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
 {
 	struct ecs_analysis *a = f->analysis;
+	struct ecs_packet p[2];
+	struct ecs_way w[2];
 
-	if (a)
-		ecs_list_del(&a->in_held);
-	for (int d = ECS_UPLINK; a && d <= ECS_DOWNLINK; d++) {
-		struct ecs_packet p = {.dir = (enum ecs_dir)d};
-		struct ecs_way w = {.p = &p, .s = f->session, .f = f, .now = f->last, .held = true,
-		                    .pkts = a->held_pkts[d], .bytes = a->held_bytes[d]};
-		bool first = ecs_flow_first_dir(f) == p.dir;
-		const struct ecs_ruleref *r;
-
+	if (!a || !ecs_list_on(&a->in_held))
+		return;
+	ecs_list_del(&a->in_held);
+	for (int d = ECS_UPLINK; d <= ECS_DOWNLINK; d++) {
+		p[d] = (struct ecs_packet){.dir = (enum ecs_dir)d};
+		w[d] = (struct ecs_way){.p = &p[d], .s = f->session, .f = f, .now = f->last, .held = true,
+		                        .pkts = a->held_pkts[d], .bytes = a->held_bytes[d]};
 		a->held_pkts[d] = a->held_bytes[d] = 0;
-		if (w.pkts == 0 || !e->active)
-			continue;
-		w.ref = first ? f->ref : f->back;
-		r = ecs_ruleref_get(e->refs, w.ref);
-		w.line = r ? r->line : ECS_LINE_NONE;
-		w.dyn = r && r->dynamic ? ecs_dyn_of_ref(e, f->session, w.ref) : NULL;
-		(void)ecs_charge(e, &w);
+		if (w[d].pkts && e->active)
+			release(e, f, &w[d]);
 	}
+	if (e->tracing && e->active)
+		ecs_trace_released(e, w, a->held_row);
+	a->held_row = 0;
 }

@@ -57,8 +57,11 @@ bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charg
 			continue;
 		}
 		did = st->fn(e, w, a);
-		if (did != ECS_STAGE_PASSED)
+		if (did != ECS_STAGE_PASSED) {
 			count(e, st, w->pkts);
+			if (e->tracing)
+				ecs_trace_did(e, (unsigned)(st - stages), did == ECS_STAGE_STOPPED);
+		}
 		if (did == ECS_STAGE_STOPPED)
 			return true;
 		/* a stage may need a later one */

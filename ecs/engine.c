@@ -115,6 +115,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	free(e->redirects);
 	free(e->holds);
 	free(e->content);
+	ecs_trace_free(e);
 	ecs_app_free(e->app);
 	ecs_ruleref_free(e->refs);
 	ecs_matcher_free(e->matcher);
@@ -352,6 +353,19 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 
 /* --- packets and time ------------------------------------------------------------------------- */
 
+/* The same as ecs_path(), with a row for what ends before it is charged. */
+static enum ecs_verdict traced(struct ecs_engine *e, const uint8_t *pkt, size_t len, enum ecs_dir dir,
+                               uint16_t gso_size, struct ecs_raw *raw, struct srp_time now)
+{
+	enum ecs_verdict v;
+
+	ecs_trace_arrives(e, pkt, len, dir, 0);
+	v = ecs_path(e, pkt, len, dir, gso_size, raw, now);
+	if (v == ECS_DROP)
+		ecs_trace_dropped(e, now);
+	return v;
+}
+
 enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, size_t len,
                                    enum ecs_dir dir, uint16_t gso_size, struct srp_time now)
 {
@@ -359,6 +373,8 @@ enum ecs_verdict ecs_engine_packet(struct ecs_engine *e, const uint8_t *pkt, siz
 		e->conf.counters->drop_not_active++;
 		return ECS_DROP;
 	}
+	if (e->tracing)
+		return traced(e, pkt, len, dir, gso_size, NULL, now);
 	return ecs_path(e, pkt, len, dir, gso_size, NULL, now);
 }
 
@@ -369,6 +385,8 @@ enum ecs_verdict ecs_engine_forward(struct ecs_engine *e, struct ecs_raw *r, enu
 		e->conf.counters->drop_not_active++;
 		return ECS_DROP;
 	}
+	if (e->tracing)
+		return traced(e, r->ip, r->len, dir, r->gso_size, r, now);
 	return ecs_path(e, r->ip, r->len, dir, r->gso_size, r, now);
 }
 

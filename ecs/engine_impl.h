@@ -15,6 +15,7 @@
 #include "ecs/pool.h"
 #include "ecs/recoverable.h"
 #include "ecs/stream.h"
+#include "ecs/trace.h"
 
 #define ECS_WHEEL_TICK_MS 100u
 #define ECS_CLP_EVERY_S   10u      /**< at most one UPDATE_CLPSTATS per session in that time, where
@@ -90,6 +91,7 @@ struct ecs_redirects;
 struct ecs_holds;
 struct ecs_content;
 struct ecs_ledger;
+struct ecs_trace;
 
 /** What an engine has many of: X(pool, type of its objects). */
 #define ECS_POOLS(X)                                                                         \
@@ -119,6 +121,7 @@ struct ecs_engine {
 	struct ecs_content *content;   /**< of the packet at hand; NULL until the first request */
 	struct ecs_app *app;           /**< nDPI; NULL until a rulebase asks for it */
 	struct ecs_ledger *ledger;     /**< NULL: volumes are on the heap alone */
+	struct ecs_trace *trace;       /**< NULL: nothing was ever traced, nor is kept of it */
 	struct ecs_chain by_callid, by_v4, by_v6;
 	struct ecs_chain usages;       /**< by key */
 	struct ecs_chain limiters;     /**< by key */
@@ -144,6 +147,7 @@ struct ecs_engine {
 	uint16_t gen; /**< +1 at each takeover: objects of another gen are recovered */
 	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
 	bool active;
+	bool tracing;                  /**< the packets of somebody, into @ref trace */
 	bool known_only; /**< flows are on their way here: none begins */
 	bool purging; /**< a new standby is dropping flows that were never replicated */
 	uint32_t purge_at;             /**< call-id after which that walk goes on */

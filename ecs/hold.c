@@ -18,6 +18,7 @@ _Static_assert(ECS_HOLDS_MAX == 1u << SLOT_BITS && ECS_CONTENT_REQUESTS == 1u <<
 struct packet {
 	struct ecs_raw raw;
 	uint64_t pkts, bytes;
+	uint64_t row;            /* of the trace; 0: it has none */
 };
 
 struct ecs_hold {
@@ -127,7 +128,7 @@ static bool hold_add(struct ecs_engine *e, struct ecs_hold *h, const struct ecs_
 	if (!copy)
 		return false;
 	memcpy(copy, w->raw->ip, len);
-	*to = (struct packet){*w->raw, w->pkts, w->bytes};
+	*to = (struct packet){*w->raw, w->pkts, w->bytes, e->tracing ? ecs_trace_keeps(e, true) : 0};
 	to->raw.ip = copy;
 	to->raw.room = len + ROOM;
 	h->n++;
@@ -185,6 +186,8 @@ static enum ecs_stage_did begin(struct ecs_engine *e, struct ecs_way *w,
 	}
 	if (h)
 		ecs_hold_drop(e, w->f->more);
+	if (e->tracing)
+		(void)ecs_trace_keeps(e, false);
 	return failed(e, w, r);
 }
 
@@ -267,6 +270,8 @@ static void release(struct ecs_engine *e, struct ecs_hold *h, struct srp_time no
 		if (!parse(h, i, &p))
 			continue;
 		w = way_of(e, h, i, &p, now);
+		if (e->tracing)
+			ecs_trace_arrives(e, h->pkt[i].raw.ip, h->pkt[i].raw.len, p.dir, h->pkt[i].row);
 		if (ecs_charge(e, &w) == ECS_FORWARD && e->conf.ops->release)
 			e->conf.ops->release(e->conf.owner, &h->pkt[i].raw, ECS_UPLINK);
 		if (w.changed)
@@ -278,6 +283,21 @@ static void release(struct ecs_engine *e, struct ecs_hold *h, struct srp_time no
 	hold_free(h);
 }
 
+/* None of them goes on. */
+static void trace_refused(struct ecs_engine *e, struct ecs_hold *h, struct srp_time now)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct ecs_packet p;
+		struct ecs_way w;
+
+		if (!parse(h, i, &p))
+			continue;
+		w = way_of(e, h, i, &p, now);
+		ecs_trace_arrives(e, h->pkt[i].raw.ip, h->pkt[i].raw.len, p.dir, h->pkt[i].row);
+		ecs_trace_stopped(e, &w, ECS_STAGE_RATE);
+	}
+}
+
 static void refuse(struct ecs_engine *e, struct ecs_hold *h, const struct ecs_cf_action *a,
                    const char *text, struct srp_time now)
 {
@@ -285,6 +305,8 @@ static void refuse(struct ecs_engine *e, struct ecs_hold *h, const struct ecs_cf
 	struct ecs_way w;
 
 	detach(e, h);
+	if (e->tracing)
+		trace_refused(e, h, now);
 	if (parse(h, 0, &p)) {
 		w = way_of(e, h, 0, &p, now);
 		(void)ecs_content_do(e, &w, a, text);

@@ -39,6 +39,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/stream.c	%D%/stream.h	\
 	%D%/tcp.c	%D%/tcp.h	\
 	%D%/tls_hello.c	%D%/tls_hello.h	\
+	%D%/trace.c	%D%/trace.def	%D%/trace.h	\
 	%D%/edr.c	%D%/edr.h	\
 	%D%/quota.c	%D%/quota.h	\
 	%D%/tally.c	%D%/tally.h	%D%/udr.c	\

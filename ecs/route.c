@@ -44,12 +44,20 @@ bool ecs_session_flows_full(const struct ecs_engine *e, const struct ecs_session
 	if (!rb)
 		return false;
 	limit = tcp ? rb->flows_tcp : rb->flows_non_tcp;
-	return (limit && now >= limit) || (rb->flows_all && s->nflows >= rb->flows_all);
+	if (!(limit && now >= limit) && !(rb->flows_all && s->nflows >= rb->flows_all))
+		return false;
+	if (e->tracing)
+		ecs_trace_refused(e, ECS_TRACE_BY_FLOW_LIMIT);
+	return true;
 }
 
 bool ecs_flows_full(struct ecs_engine *e)
 {
 	uint32_t limit = ecs_service_l4_flows_limit(e->conf.service);
 
-	return limit && ecs_flow_count(e->flows) >= limit;
+	if (!limit || ecs_flow_count(e->flows) < limit)
+		return false;
+	if (e->tracing)
+		ecs_trace_refused(e, ECS_TRACE_BY_L4_FLOWS);
+	return true;
 }

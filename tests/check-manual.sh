@@ -126,6 +126,16 @@ grep -o 'X([a-z0-9_]*, [usb])' "$top_srcdir/chassis/task/rows.h" |
 	sed 's/X(\(.*\),.*/\1/' | sort -u >"$tmp/rows"
 [ -s "$tmp/rows" ] || complain "no columns in rows.h"
 in_list chassis-counters.7 "$tmp/columns" <"$tmp/rows"
+sed -n 's/^\.It Va //p' $pages/chassisctl.8 >"$tmp/columns"
+sed -n 's/^.*X(\([a-z0-9_]*\), [usb], ".*/\1/p' "$top_srcdir/chassis/task/rows.h" >"$tmp/rows"
+[ -s "$tmp/rows" ] || complain "no columns of the packet trace in rows.h"
+in_list chassisctl.8 "$tmp/columns" <"$tmp/rows"
+sed -n 's/^\.It Li //p' $pages/chassisctl.8 >"$tmp/fates"
+for m in FATE BY; do
+	rows "ECS_TRACE_$m" ecs/trace.def | sed '/^$/d' >"$tmp/rows"
+	[ -s "$tmp/rows" ] || complain "no rows of ECS_TRACE_$m in trace.def"
+	in_list chassisctl.8 "$tmp/fates" <"$tmp/rows"
+done
 sed -n '/define SRP_GATES/,/[^\\]$/s/.*X([A-Z_]*, *"\([^"]*\)").*/.It \1/p' "$top_srcdir/srp/ckpt.h" \
 	>"$tmp/rows"
 [ -s "$tmp/rows" ] || complain "no gates in ckpt.h"

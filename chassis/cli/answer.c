@@ -15,7 +15,7 @@ struct field {
 	enum type type;
 };
 
-#define FIELD(name_, type_) {#name_, TYPE_##type_},
+#define FIELD(name_, type_, ...) {#name_, TYPE_##type_},
 #define X(sym, name, task, row) static const struct field fields_##sym[] = {row(FIELD)};
 CHASSIS_QUERIES(X)
 #undef X
@@ -190,6 +190,16 @@ static const struct stats_col loss_cols[] = {
 	{"figure_age_ms", "Age(ms)", 8, false},
 	{"term", "Term", 6, false},
 };
+static const struct stats_col trace_cols[] = {
+	{"instance", "In", 2, false}, {"seq", "Seq", 8, false}, {"time", "Time", 15, true},
+	{"callid", "Callid", 8, true}, {"direction", "Dir", 8, true}, {"protocol", "Prot", 4, false},
+	{"subscriber", "Subscriber", 15, true}, {"subscriber_port", "Port", 5, false},
+	{"server", "Server", 15, true}, {"server_port", "Port", 5, false},
+	{"bytes", "Bytes", 6, false}, {"rule", "Rule", 16, true}, {"content_id", "Content", 7, false},
+	{"fate", "Fate", 9, true}, {"by", "By", 11, true}, {"did", "Did", 8, true},
+	{"recovered", "Rec", 3, true}, {"bypassed", "Byp", 3, true}, {"pending", "Pen", 3, true},
+	{"late", "Late", 4, true}, {"packet", "Packet", 8, false},
+};
 static const struct stats_col none_cols[] = {{0}};
 
 #define COLS(a) a, sizeof(a) / sizeof(a[0])
@@ -228,6 +238,8 @@ static const struct {
 				   COLS(limit_cols), "Total limits"},
 	[CHASSIS_LAYOUT_LOSS] = {CHASSIS_QUERY_LOSS, "switchovers", STATS_TABLE_PLAIN,
 				 COLS(loss_cols), "Total switchovers"},
+	[CHASSIS_LAYOUT_TRACE] = {CHASSIS_QUERY_TRACE, "packets", STATS_TABLE_PLAIN,
+				  COLS(trace_cols), "Total rows"},
 };
 
 enum chassis_query chassis_layout_query(enum chassis_layout layout)

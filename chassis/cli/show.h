@@ -106,6 +106,9 @@ int chassis_kpi_gather(const struct chassis_view *v, unsigned instance, struct c
 int chassis_show_flow_kpi(const struct chassis_view *v, struct stats_doc *d, unsigned instance);
 bool chassis_show_service(const struct chassis_view *v, struct stats_doc *d, const char *name);
 
+/** What is traced of packets, and where the rows are; @p instance: 1..nsessmgr, 0 all. */
+void chassis_show_traces(const struct chassis_view *v, struct stats_doc *d, unsigned instance);
+
 /** Packets at rate limits of one sort, over all calls; @p name NULL: all. */
 bool chassis_show_limits(const struct chassis_view *v, struct stats_doc *d, enum ecs_limit_of of,
                          const char *name);

@@ -16,6 +16,7 @@
 	X(BEARER, "session bearer", SESSMGR, "callid, operation, id, changed, qci, arp, mbr up, mbr down, filters") \
 	X(HANDOFF, "session handoff", SESSMGR, "callid, rat-type") \
 	X(QUOTA, "session quota", SESSMGR, "callid, rating-group, bytes") \
+	X(TRACE, "active-charging packet-trace", SESSMGR, "callid, on, imsi, rows") \
 	X(UNSETTLE, "debug session unsettled", SESSMGR, "callid") \
 	X(CLEAR_STATS, "clear statistics", SESSMGR, "")
 #define X(sym, name, task, args) CHASSIS_CMD_##sym,

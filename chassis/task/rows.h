@@ -1,5 +1,6 @@
 /* rows: what tasks answer to sct's queries. A row is a msgpack array with these elements in this order;
- * sct renders it as a table or JSON by the same list. Types: u unsigned, s string, b bool. */
+ * sct renders it as a table or JSON by the same list. Types: u unsigned, s string, b bool; behind them, what
+ * the manual says, where it does. */
 #ifndef CHASSIS_TASK_ROWS_H
 #define CHASSIS_TASK_ROWS_H
 
@@ -52,6 +53,47 @@
 	X(instance, u) X(callid, u) X(rating_group, u) X(grants, u) X(granted_bytes, u) \
 	X(used_bytes, u) X(used_packets, u) X(left_bytes, u)
 
+/** sessmgr, one per row of the packet trace (ecs/trace.h), with what the manual says of each. */
+#define CHASSIS_ROW_TRACE(X) \
+	X(instance, u, "Session manager") \
+	X(seq, u, "Number of the row there, from 1; each row has the next one") \
+	X(packet, u, "Number of the first row of the same packet: its own, but for a row that is late; 0 where that is not known") \
+	X(wall_us, u, "When, in microseconds since 1970; of a late row, when it was charged") \
+	X(time, s, "The same as a time of day") \
+	X(callid, u, "Call; 00000000 where the packet could not be read") \
+	X(flow_id, u, "Flow, 0 without one") \
+	X(direction, s, "uplink or downlink") \
+	X(protocol, u, "Of the packet itself, also where it is an ICMP error") \
+	X(subscriber, s, "Address of the subscriber's side; of an ICMP error, that of the flow that it speaks of, like the next three") \
+	X(subscriber_port, u, "Its port; of an ICMP echo the identifier") \
+	X(server, s, "Address of the other side, as the subscriber knows it, before it is readdressed") \
+	X(server_port, u, "Its port") \
+	X(length, u, "Bytes of the IP packet as it was read; of a super-packet of offload, all of it") \
+	X(packets, u, "Packets as charged, or as they would have been: those of a super-packet are its segments") \
+	X(bytes, u, "Bytes likewise") \
+	X(charged, b, "The volumes of the rule have grown by these packets and bytes") \
+	X(rule, s, "Ruledef, group or dynamic rule; (no rule) where none matched, empty where none was looked for, or not yet") \
+	X(charging_action, s, "Its charging-action") \
+	X(content_id, u, "Content-id of that, 0 without") \
+	X(rating_group, u, "Rating group of that, 0 without") \
+	X(bearer, u, "Identity of the bearer, 0 where none was looked for") \
+	X(fate, s, "What became of it") \
+	X(by, s, "By what") \
+	X(did, s, "Stages that acted on it, with commas between") \
+	X(ends, s, "flow or session, where a stage has ended that with it") \
+	X(recovered, b, "Of a recovered flow") \
+	X(bypassed, b, "By the verdict that its flow had, without matching") \
+	X(pending, b, "By the L3/L4 rule, because control was pending") \
+	X(late, b, "It was held before, and a row says so") \
+	X(anew, b, "A request of a recovered flow, judged by itself (flow-recovery redirect)") \
+	X(ip_id, u, "Identification of IPv4, or of the fragment of IPv6, as it came") \
+	X(fragment, s, "first or later, of a fragment") \
+	X(tcp_flags, u, "As they came, 0 where there are none, like the next two") \
+	X(tcp_seq, u, "Sequence number as it came") \
+	X(tcp_ack, u, "Acknowledgement number as it came") \
+	X(payload_len, u, "Bytes behind the transport header as they came") \
+	X(payload_crc, u, "CRC-32 of them")
+
 /** vpnmgr, one: `show srp info`. */
 #define CHASSIS_ROW_SRP(X) \
 	X(context, s) X(local_address, s) X(chassis_state, s) X(chassis_mode, s) \
@@ -85,6 +127,7 @@
 	X(BEARER, "bearers", SESSMGR, CHASSIS_ROW_BEARER) \
 	X(LIMIT, "rate-limits", SESSMGR, CHASSIS_ROW_LIMIT) \
 	X(QUOTA, "quota", SESSMGR, CHASSIS_ROW_QUOTA) \
+	X(TRACE, "packet-trace", SESSMGR, CHASSIS_ROW_TRACE) \
 	X(SRP, "srp", VPNMGR, CHASSIS_ROW_SRP) \
 	X(REPLICA, "replica", SESSMGR, CHASSIS_ROW_REPLICA) \
 	X(LOSS, "loss", VPNMGR, CHASSIS_ROW_LOSS)

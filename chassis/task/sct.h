@@ -261,6 +261,9 @@ void sct_entered_take(struct sct *s);
 
 void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid,
 		  unsigned instance);
+/** The same; @p filter: said to the tasks beside the callid. */
+void sct_job_rows_of(struct sct_op *op, enum chassis_layout layout, uint32_t callid,
+                     unsigned instance, const char *filter);
 void sct_job_srp(struct sct_op *op);
 /** A call and its other copy: of @p callid, or where that is 0 all of @p filter. */
 void sct_job_call(struct sct_op *op, uint32_t callid, const char *filter);
@@ -289,6 +292,12 @@ void sct_give_bearer(struct sct_op *op, const struct chassis_match *m);
 void sct_give_handoff(struct sct_op *op, const struct chassis_match *m);
 void sct_give_quota(struct sct_op *op, const struct chassis_match *m);
 void sct_give_unsettle(struct sct_op *op, const struct chassis_match *m);
+
+/* --- sct_trace.c: the packet trace ------------------------------------------------------------ */
+
+/** `active-charging packet-trace ...` and its `no`. */
+void sct_trace(struct sct_op *op, const struct chassis_match *m);
+void sct_trace_show(struct sct_op *op, const struct chassis_match *m);
 
 /* --- sct_load.c ----------------------------------------------------------------------------- */
 

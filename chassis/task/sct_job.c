@@ -234,6 +234,12 @@ void sct_job_drained(struct sct_op *op)
 
 void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid, unsigned instance)
 {
+	sct_job_rows_of(op, layout, callid, instance, "");
+}
+
+void sct_job_rows_of(struct sct_op *op, enum chassis_layout layout, uint32_t callid,
+                     unsigned instance, const char *filter)
+{
 	struct sct_job *j = &op->job;
 	unsigned n = (unsigned)op->sct->ctx->shared->nsessmgr;
 
@@ -241,6 +247,7 @@ void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid
 	j->query = chassis_layout_query(layout);
 	j->task = j->query == CHASSIS_QUERY_LOSS ? CHASSIS_TASK_VPNMGR : CHASSIS_TASK_SESSMGR;
 	j->callid = callid;
+	snprintf(j->filter, sizeof(j->filter), "%s", filter);
 	if (j->task == CHASSIS_TASK_SESSMGR) {
 		j->instance = instance ? instance : 1;
 		j->last = instance ? instance : n;

@@ -320,6 +320,7 @@ static const struct row shows[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_DYNRULES] = ROWS(DYNRULES, DYNRULES),
 	[CHASSIS_EXEC_RECORDS] = VIEW(chassis_show_records),
 	[CHASSIS_EXEC_METHODS] = VIEW(chassis_show_methods),
+	[CHASSIS_EXEC_TRACE_SHOW] = OWN(sct_trace_show),
 	[CHASSIS_EXEC_DEBUG_INFO] = OWN(debug_info),
 	[CHASSIS_EXEC_CONFIGURATION] = CONFIGURED(chassis_show_config),
 	[CHASSIS_EXEC_CONFIG_ERRORS] = VIEW(chassis_show_config_errors),

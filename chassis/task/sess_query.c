@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chassis/task/commands.h"
@@ -16,6 +17,9 @@
 
 #define CONTAINER(ptr, type, member) ((type *)(uintptr_t)((uintptr_t)(ptr)-offsetof(type, member)))
 #define PAGE_MAX 1000u /* rows of one page at most */
+#define TRACE_BITS 47  /* of the number of a row; the rest is enough for those of a ring */
+#define TRACE_MASK ((UINT64_C(1) << TRACE_BITS) - 1)
+_Static_assert(ECS_TRACE_ROWS_MAX < UINT64_C(1) << (64 - TRACE_BITS), "a cursor says how many");
 
 /* One page being answered. */
 struct page {
@@ -30,7 +34,7 @@ struct page {
 };
 
 static const uint32_t row_len[CHASSIS_QUERY__N] = {
-#define ONE(name, type) +1
+#define ONE(name, ...) +1
 #define X(sym, name, task, row) [CHASSIS_QUERY_##sym] = 0 row(ONE),
 	CHASSIS_QUERIES(X)
 #undef X
@@ -312,6 +316,25 @@ static uint64_t walk_sessions(struct page *p, uint64_t cursor)
 	return ecs_session_next(p->s->engine, last) ? (uint64_t)last << 32 : 0;
 }
 
+/* Rows of the packet trace behind the number @p after. The show ends with the row that was the last when
+ * it began. Cursor: how many are to be looked at << TRACE_BITS | the one looked at last. */
+static uint64_t trace_rows(struct page *p, uint64_t cursor, const char *after)
+{
+	const struct ecs_trace_kept *k = ecs_trace_state(p->s->engine);
+	uint64_t at = cursor ? cursor & TRACE_MASK : strtoull(after, NULL, 10), last;
+	const struct ecs_trace_row *r;
+
+	if (!k)
+		return 0;
+	last = cursor ? at + (cursor >> TRACE_BITS) : k->seq;
+	while (p->left && (r = ecs_trace_next(p->s->engine, at, p->callid)) != NULL && r->seq <= last) {
+		sessmgr_trace_row(p->s, row_begin(p), r);
+		row_end(p);
+		at = r->seq;
+	}
+	return p->left || at >= last ? 0 : (last - at) << TRACE_BITS | at;
+}
+
 static void replica_row(struct page *p)
 {
 	static const char *const link[] = {"down", "hello", "sync", "Ready"};
@@ -394,6 +417,9 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_QUERY_LIMIT:
 	case CHASSIS_QUERY_QUOTA:
 		cursor = walk_sessions(&p, cursor);
+		break;
+	case CHASSIS_QUERY_TRACE:
+		cursor = trace_rows(&p, cursor, text);
 		break;
 	case CHASSIS_QUERY_REPLICA:
 		replica_row(&p);
@@ -499,6 +525,9 @@ int sessmgr_command(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_CMD_UNSETTLE:
 	case CHASSIS_CMD_QUOTA:
 		rc = sessmgr_give(s, (enum chassis_command)cmd, callid, r, text, sizeof(text));
+		break;
+	case CHASSIS_CMD_TRACE:
+		rc = sessmgr_trace(s, callid, r, text, sizeof(text));
 		break;
 	case CHASSIS_CMD_CLEAR_STATS:
 		clear_stats(s);

@@ -320,6 +320,7 @@ static int begin(struct sessmgr *s, bool again)
 	int rc;
 
 	sessmgr_records_start(s);
+	sessmgr_trace_start(s);
 	s->alive = s->audited = chassis_now();
 	s->dead_us = c->srp.present ? SRP_MS(c->srp.dead_ms) : 0;
 	s->sr.walk_due = again && !c->session_recovery;

@@ -110,6 +110,7 @@ struct sessmgr {
 		uint64_t mark, mark_seq;
 		struct srp_time mark_at;
 	} rec;
+	uint64_t wall_ahead;         /* of the time of day before the time of rows of the trace, us */
 	struct sessmgr_debug *debug; /* shows that wait for the other copy of a call; NULL: none yet */
 };
 
@@ -199,6 +200,14 @@ void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_engine *e, const st
 /** A rate limit of a call, @p stats: the slab's, for its name. */
 void sessmgr_limit_row(struct srp_mp_w *w, const struct ecs_limit_stats *stats,
                        const struct ecs_limiter *m, struct srp_time now);
+
+/* sess_trace.c: the packet trace. */
+/** Runs the command, with its arguments behind the call-id; @p text: why it was refused. */
+int sessmgr_trace(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, char *text, size_t cap);
+/** Goes on with what a predecessor was asked for. */
+void sessmgr_trace_start(struct sessmgr *s);
+/** Writes a row but for its instance. */
+void sessmgr_trace_row(struct sessmgr *s, struct srp_mp_w *w, const struct ecs_trace_row *r);
 
 /* sess_debug.c: a call and its other copy. */
 /** Answers a query for call lines: of @p callid, else of the next session behind @p cursor with "msid ..."

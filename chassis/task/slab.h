@@ -9,6 +9,7 @@
 #include "chassis/io/tls.h"
 #include "ecs/engine.h"
 #include "ecs/kpi.h"
+#include "ecs/trace.h"
 #include "recovery/counters.h"
 #include "srp/counters.h"
 #include "srp/role.h"
@@ -130,6 +131,7 @@ struct chassis_slab {
 	/* records, written by a sessmgr: its queue; by cdrmod: what is open, and why it cannot go on */
 	uint64_t records_held, records_waiting, records_open;
 	char records_why[128];
+	struct ecs_trace_kept trace;      /**< a sessmgr: whose packets it traces, and where its trace is */
 	/* instance link, written by sessmgr, read by vpnmgr and sct */
 	uint32_t link;            /**< enum recovery_link */
 	uint32_t complete;        /**< holds a complete state */

@@ -9,6 +9,7 @@
 
 #include "ecs/engine.h"
 #include "ecs/quic.h"
+#include "ecs/trace.h"
 
 #define SESSIONS_MAX 8
 #define ROOM         64 /* behind some packets */
@@ -17,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct ecs_counters counters;
 static struct ecs_rule_stats rule_stats[ECS_STATS_MAX];
+static uint64_t trace_charged;
 
 static bool no_hmac(const uint8_t *key, size_t key_len, const uint8_t *data, size_t len,
                     uint8_t out[32])
@@ -133,6 +135,18 @@ static void sent(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir)
 		abort();
 }
 
+/* Each packet of a session has one row of the trace, which says whether it was charged. */
+static void traced(const struct ecs_engine *e, uint64_t was, enum ecs_verdict v)
+{
+	const struct ecs_trace_row *r = ecs_trace_next(e, was, 0);
+
+	if (v == ECS_NO_SESSION ? r != NULL : !r || ecs_trace_next(e, r->seq, 0))
+		abort();
+	if (r && (r->charged != (v == ECS_FORWARD) || r->charged != (r->fate == ECS_TRACE_FORWARDED)))
+		abort();
+	trace_charged += r && r->charged ? r->pkts : 0;
+}
+
 /* What must hold whatever came: what each flow and rule counted is what went through. */
 static void check(const struct ecs_engine *e)
 {
@@ -140,6 +154,8 @@ static void check(const struct ecs_engine *e)
 
 	for (size_t i = 0; i <= ecs_service_stats_count(ecs_engine_service(e)); i++)
 		charged += rule_stats[i].pkts_up + rule_stats[i].pkts_down;
+	if (ecs_trace_state(e) && trace_charged != charged)
+		abort();
 	if (charged + counters.drop_malformed + counters.drop_redirect + counters.drop_shift !=
 	    counters.packets_up + counters.packets_down)
 		abort();
@@ -157,8 +173,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ecs_engine_config conf = {
 		.counters = &counters, .rule_stats = rule_stats, .seed = 1, .crypto = &plain,
 		.ops = &ops};
+	static const struct ecs_trace_ask everybody;
 	struct srp_time now = {SRP_SEC(1)};
 	struct ecs_engine *e;
+	bool trace = size & 1;
 
 	if (!svc)
 		svc = service();
@@ -169,12 +187,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!e)
 		abort();
 	ecs_engine_active(e, true, now);
+	trace_charged = 0;
+	if (trace && ecs_trace_ask(e, &everybody, true, ECS_TRACE_ROWS_MIN) != 0)
+		abort();
 	while (size > 3) {
 		enum ecs_dir dir = data[0] & 1 ? ECS_DOWNLINK : ECS_UPLINK;
 		uint16_t gso = data[0] & 2 ? 100 : 0;
 		size_t len = (size_t)data[1] << 8 | data[2];
+		uint64_t row = trace ? ecs_trace_state(e)->seq : 0;
 		struct ecs_packet p;
 		struct ecs_raw raw;
+		enum ecs_verdict v;
 		uint8_t *copy;
 
 		now.us += SRP_MS((uint64_t)(data[0] >> 2) * (data[0] >> 2) * 50);
@@ -191,7 +214,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			;
 		raw = (struct ecs_raw){.ip = copy, .len = len, .room = len + (data[0] & 4 ? ROOM : 0),
 		                       .gso_size = gso, .partial = data[0] & 8};
-		if (ecs_engine_forward(e, &raw, dir, now) == ECS_FORWARD &&
+		v = ecs_engine_forward(e, &raw, dir, now);
+		if (trace)
+			traced(e, row, v);
+		if (v == ECS_FORWARD &&
 		    (raw.len > raw.room || ecs_packet_parse(copy, raw.len, dir, &p) != 0))
 			abort(); /* what goes out is a packet */
 		free(copy);

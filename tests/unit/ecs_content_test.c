@@ -360,6 +360,51 @@ static void test_verdicts(void)
 	end(&r);
 }
 
+/* What waits for a verdict has a row that says so, and another when it goes on, or does not. */
+static void test_traced(void)
+{
+	static const struct ecs_trace_ask everybody;
+	static const struct { bool charged; const char *fate, *by; bool late; uint64_t packet; } want[] = {
+		{false, "held", "rate", false, 4}, {false, "held", "rate", false, 5},
+		{true, "forwarded", "", true, 4}, {true, "forwarded", "", true, 5},
+		{true, "forwarded", "", false, 8}, {true, "forwarded", "", false, 9},
+		{true, "forwarded", "", false, 10},
+		{false, "held", "rate", false, 11}, {false, "held", "rate", false, 12},
+		{false, "stopped", "rate", true, 11}, {false, "stopped", "rate", true, 12},
+		{true, "forwarded", "", false, 15}, {true, "forwarded", "", false, 16},
+		{true, "forwarded", "", false, 17}, {false, "stopped", "rate", false, 18},
+	};
+	const struct ecs_trace_row *w;
+	struct rig r;
+	struct conn c;
+
+	start(&r, GROUP);
+	CU_ASSERT_EQUAL(ecs_trace_ask(r.e, &everybody, true, 0), 0);
+	c = opened(&r, 2000, 80);
+	(void)get(&c, "a.test", "/");
+	(void)forward(&c, ECS_UPLINK, ACK, "more");
+	rate(&r, 0, ECS_RATED_ALLOW, NULL);
+	c = opened(&r, 2001, 80);
+	(void)get(&c, "a.test", "/");
+	(void)forward(&c, ECS_UPLINK, ACK, "more");
+	rate(&r, 1, ECS_RATED_DENY, NULL);
+	seen.rc = -1; /* nobody can be asked: it is answered at once */
+	c = opened(&r, 2002, 80);
+	(void)get(&c, "a.test", "/");
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		w = ecs_trace_next(r.e, 3 + i, 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+		CU_ASSERT_TRUE(w->seq == 4 + i && w->packet == want[i].packet);
+		CU_ASSERT_STRING_EQUAL(ecs_trace_fate_text(w->fate), want[i].fate);
+		CU_ASSERT_STRING_EQUAL(ecs_trace_by_text(w->by), want[i].by);
+		CU_ASSERT_TRUE(w->charged == want[i].charged && w->late == want[i].late);
+	}
+	CU_ASSERT_PTR_NULL(ecs_trace_next(r.e, 18, 0));
+	CU_ASSERT_EQUAL(ecs_trace_next(r.e, 5, 0)->payload_crc, ecs_trace_next(r.e, 3, 0)->payload_crc);
+	CU_ASSERT_NOT_EQUAL(ecs_trace_next(r.e, 5, 0)->payload_crc, 0);
+	end(&r);
+}
+
 /* Two requests in one segment: both must be allowed. */
 static void test_two(void)
 {
@@ -635,6 +680,7 @@ CU_TestInfo ecs_content_tests[] = {
 	{"a request is held until its verdict", test_hold},
 	{"verdicts, and those that come too late", test_verdicts},
 	{"two requests, two verdicts", test_two},
+	{"what the packet trace says of it", test_traced},
 	{"what can be held", test_bounds},
 	{"flows that wait end", test_ends},
 	{"lists, of recovered flows", test_lists_recovered},
