@@ -5,71 +5,134 @@
 #include "config.h"
 #include "ecs/rule/service_impl.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A hash is the sum of the bytes, each times its own power of this odd number: of all prefixes of a text
- * it is made in one pass, in which no multiplication waits for the one before. */
-#define HASH_BASE 0x9e3779b97f4a7c15u
+/* A text is hashed by words of eight bytes, of ends-with from its end on: the hash of a longer prefix
+ * goes on from that of a shorter one. */
+#define WORD     8u
+#define HASH_MUL 0x9e3779b97f4a7c15u
+#define BITS     32u /**< of the filter, for each slot */
 
 struct literal {
-	uint64_t hash;
 	const char *text; /**< of a line of its ruledef; borrowed */
 	uint8_t len, op;
 	bool case_sensitive;
 	uint16_t pattern;
 };
 
-#define WORDS (VALUE_MAX / 64 + 1)
+struct slot {
+	uint32_t tag;     /**< a half of the hash; the other one is the place */
+	uint32_t literal; /**< index + 1 into the literals; 0 free */
+};
 
-/** Lengths for which there is a literal, by operator and case. */
+/** Lengths for which there is a literal, ascending. */
 struct lengths {
-	uint64_t set[WORDS];
+	uint8_t v[VALUE_MAX];
+	size_t n;
 };
 
 struct literals {
 	struct literal *v;
 	size_t n;
-	uint32_t *slot; /**< index + 1 into v; 0 free */
+	uint32_t *filter; /**< BITS for each slot: most of what is not there is found out by one */
+	struct slot *slot;
 	size_t mask;
 	struct lengths eq[2], starts[2], ends[2]; /**< [case_sensitive] */
-	uint64_t power[VALUE_MAX]; /**< of HASH_BASE, from the first on */
-	uint8_t map[2][256];       /**< [case_sensitive]: what a byte is compared as */
 };
 
-static uint8_t fold(char c, bool case_sensitive)
+/** A text as it is hashed. */
+struct side {
+	const char *text;
+	size_t len;
+	enum ecs_op op;
+	bool case_sensitive;
+};
+
+/** Bytes that are capital letters in lower case, all others as they are. */
+static uint64_t fold(uint64_t w)
 {
-	return (uint8_t)(!case_sensitive && c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	const uint64_t ones = UINT64_C(0x0101010101010101), low = w & 0x7f * ones;
+	uint64_t from_a = low + (0x80 - 'A') * ones, behind_z = low + (0x7f - 'Z') * ones;
+
+	return w | ((from_a ^ behind_z) & ~w & 0x80 * ones) >> 2;
 }
 
-static uint64_t step(const struct literals *l, uint64_t h, size_t i, uint8_t b)
+/** The word behind the first @p at bytes, the next byte lowest; 0 for bytes that are not there. */
+static inline uint64_t word(struct side t, size_t at)
 {
-	return h + (b + 1u) * l->power[i];
+	bool back = t.op == ECS_OP_ENDS;
+	size_t left = t.len - at;
+	uint64_t w = 0;
+
+	if (left >= WORD) {
+		memcpy(&w, back ? t.text + left - WORD : t.text + at, WORD);
+		w = back ? be64toh(w) : le64toh(w);
+	} else if (left && t.len >= WORD) { /* reads a whole one, and drops what is in front */
+		memcpy(&w, back ? t.text : t.text + t.len - WORD, WORD);
+		w = (back ? be64toh(w) : le64toh(w)) >> (64 - 8 * left);
+	} else {
+		for (size_t i = 0; i < left; i++)
+			w |= (uint64_t)(uint8_t)t.text[back ? left - 1 - i : at + i] << (8 * i);
+	}
+	return t.case_sensitive ? w : fold(w);
 }
 
-/** The bits of a product are best in its upper half. */
+/** The first @p n bytes of a word, fewer than all. */
+static uint64_t first_of(uint64_t w, size_t n)
+{
+	return w & ((UINT64_C(1) << (8 * n)) - 1);
+}
+
+static uint64_t step(uint64_t h, uint64_t w)
+{
+	h = (h ^ w) * HASH_MUL;
+	return h ^ h >> 32;
+}
+
+static uint64_t hash_start(struct side t)
+{
+	return (uint64_t)t.op << 1 | t.case_sensitive;
+}
+
+/** The hash of a prefix of @p len bytes, from that of its whole words and the rest. */
+static uint64_t finish(uint64_t h, size_t len, uint64_t rest)
+{
+	return step(h + (len << 8), rest);
+}
+
 static size_t slot_of(const struct literals *l, uint64_t h)
 {
 	return (size_t)(h >> 32) & l->mask;
 }
 
-static struct lengths *lengths_of(struct literals *l, const struct literal *x)
+/** The bit of the filter, in the word whose number is that of the slot. */
+static uint32_t filter_bit(uint64_t h)
 {
-	struct lengths *v = x->op == ECS_OP_EQ       ? l->eq
-			    : x->op == ECS_OP_STARTS ? l->starts
-						     : l->ends;
-
-	return &v[x->case_sensitive];
+	return 1u << (h % BITS);
 }
 
-static uint64_t hash_of(const struct literals *l, const struct literal *x)
+static bool filter_has(const struct literals *l, uint64_t h)
 {
-	uint64_t h = 0;
+	return l->filter[slot_of(l, h)] & filter_bit(h);
+}
 
-	for (size_t i = 0; i < x->len; i++)
-		h = step(l, h, i, fold(x->text[x->op == ECS_OP_ENDS ? x->len - 1u - i : i],
-		                 x->case_sensitive));
-	return h;
+static void filter_add(struct literals *l, uint64_t h)
+{
+	l->filter[slot_of(l, h)] |= filter_bit(h);
+}
+
+static void lengths_add(struct lengths *v, uint8_t len)
+{
+	size_t i = v->n;
+
+	if (!len || memchr(v->v, len, v->n))
+		return;
+	for (; i > 0 && v->v[i - 1] > len; i--)
+		v->v[i] = v->v[i - 1];
+	v->v[i] = len;
+	v->n++;
 }
 
 bool ecs_literal_is(enum ecs_op op)
@@ -87,14 +150,10 @@ struct literals *ecs_literals_new(size_t n)
 	while (slots < n * 2)
 		slots *= 2;
 	l->mask = slots - 1;
-	l->power[0] = HASH_BASE;
-	for (size_t i = 1; i < VALUE_MAX; i++)
-		l->power[i] = l->power[i - 1] * HASH_BASE;
-	for (size_t i = 0; i < 512; i++)
-		l->map[i / 256][i % 256] = fold((char)(i % 256), i / 256);
 	l->v = calloc(n ? n : 1, sizeof(*l->v));
 	l->slot = calloc(slots, sizeof(*l->slot));
-	if (!l->v || !l->slot) {
+	l->filter = calloc(slots, sizeof(*l->filter));
+	if (!l->v || !l->slot || !l->filter) {
 		ecs_literals_free(l);
 		return NULL;
 	}
@@ -107,108 +166,97 @@ void ecs_literals_free(struct literals *l)
 		return;
 	free(l->v);
 	free(l->slot);
+	free(l->filter);
 	free(l);
 }
 
 void ecs_literals_add(struct literals *l, enum ecs_op op, bool case_sensitive, const char *text,
 		      uint16_t pattern)
 {
-	struct literal *x = &l->v[l->n++];
-	struct lengths *len;
-	size_t i;
+	const struct side t = {text, strlen(text), op, case_sensitive};
+	struct lengths *v = op == ECS_OP_EQ ? l->eq : op == ECS_OP_STARTS ? l->starts : l->ends;
+	uint64_t h = hash_start(t);
+	size_t at = 0, i;
 
-	*x = (struct literal){
+	for (; t.len - at >= WORD; at += WORD) {
+		h = step(h, word(t, at));
+		filter_add(l, h); /* here it goes on */
+	}
+	h = finish(h, t.len, first_of(word(t, at), t.len - at));
+	filter_add(l, h);
+	l->v[l->n++] = (struct literal){
 		.text = text,
-		.len = (uint8_t)strlen(text),
+		.len = (uint8_t)t.len,
 		.op = (uint8_t)op,
 		.case_sensitive = case_sensitive,
 		.pattern = pattern,
 	};
-	x->hash = hash_of(l, x);
-	len = lengths_of(l, x);
-	len->set[x->len / 64] |= (uint64_t)1 << (x->len % 64);
-	for (i = slot_of(l, x->hash); l->slot[i]; i = (i + 1) & l->mask)
+	lengths_add(&v[case_sensitive], (uint8_t)t.len);
+	for (i = slot_of(l, h); l->slot[i].literal; i = (i + 1) & l->mask)
 		;
-	l->slot[i] = (uint32_t)l->n;
+	l->slot[i] = (struct slot){(uint32_t)h, (uint32_t)l->n};
 }
 
-static bool same(const struct literals *l, const struct literal *x, const char *text)
+/** Whether a literal is what a text begins, or ends, with. */
+static bool same(const struct literal *x, struct side t)
 {
-	const uint8_t *map = l->map[x->case_sensitive];
+	const struct side l = {x->text, x->len, t.op, t.case_sensitive};
+	size_t at = 0;
 
-	for (size_t i = 0; i < x->len; i++)
-		if (map[(uint8_t)x->text[i]] != map[(uint8_t)text[i]])
+	for (; l.len - at >= WORD; at += WORD)
+		if (word(l, at) != word(t, at))
 			return false;
-	return true;
+	return word(l, at) == first_of(word(t, at), l.len - at);
 }
 
-/** Looks up @p len bytes at @p text, whose hash is @p h. */
-static void look_up(const struct literals *l, enum ecs_op op, bool case_sensitive, uint64_t h,
-                    const char *text, size_t len, literal_hit_fn *fn, void *arg)
+/** Calls @p fn for the literals of @p len bytes, of hash @p h, that a text begins or ends with. */
+static void look_up(const struct literals *l, struct side t, uint64_t h, size_t len,
+                    literal_hit_fn *fn, void *arg)
 {
-	for (size_t i = slot_of(l, h); l->slot[i]; i = (i + 1) & l->mask) {
-		const struct literal *x = &l->v[l->slot[i] - 1];
+	for (size_t i = slot_of(l, h); l->slot[i].literal; i = (i + 1) & l->mask) {
+		const struct literal *x = &l->v[l->slot[i].literal - 1];
 
-		if (x->hash == h && x->op == op && x->case_sensitive == case_sensitive &&
-		    x->len == len && same(l, x, text))
+		if (l->slot[i].tag == (uint32_t)h && x->op == t.op && x->len == len &&
+		    x->case_sensitive == t.case_sensitive && same(x, t))
 			fn(arg, x->pattern);
 	}
 }
 
-/** The next length for which there is a literal, after @p len; more than VALUE_MAX: there is none. */
-static size_t next_length(const struct lengths *v, size_t len)
+/** Looks up what a text begins, or ends, with, in @p n ascending lengths, as far as some literal goes on
+ *  like it. */
+static inline __attribute__((always_inline)) void
+find_side(const struct literals *l, struct side t, const uint8_t *lengths, size_t n, literal_hit_fn *fn,
+          void *arg)
 {
-	uint64_t bits;
-	size_t w;
-
-	if (++len > VALUE_MAX)
-		return len;
-	w = len / 64;
-	bits = v->set[w] >> (len % 64) << (len % 64);
-	while (!bits && ++w < WORDS)
-		bits = v->set[w];
-	return bits ? w * 64 + (size_t)__builtin_ctzll(bits) : VALUE_MAX + 1;
-}
-
-/** The hash of the first, or last, @p to bytes, from that of @p from of them. */
-static uint64_t hash_on(const struct literals *l, uint64_t h, const uint8_t *map, const char *text,
-                        size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++)
-		h = step(l, h, i, map[(uint8_t)text[i]]);
-	return h;
-}
-
-static uint64_t hash_back(const struct literals *l, uint64_t h, const uint8_t *map, const char *end,
-                          size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++)
-		h = step(l, h, i, map[(uint8_t)end[-1 - (ptrdiff_t)i]]);
-	return h;
-}
-
-static void find_case(const struct literals *l, bool cs, const char *text, size_t len,
-                      literal_hit_fn *fn, void *arg)
-{
-	const struct lengths *starts = &l->starts[cs], *ends = &l->ends[cs];
-	const uint8_t *map = l->map[cs];
-	uint64_t h = 0;
+	uint64_t h = hash_start(t), w = n ? word(t, 0) : 0;
 	size_t at = 0;
 
-	for (size_t n = next_length(starts, 0); n <= len && n <= VALUE_MAX; n = next_length(starts, n)) {
-		h = hash_on(l, h, map, text, at, n);
-		at = n;
-		look_up(l, ECS_OP_STARTS, cs, h, text, n, fn, arg);
+	for (size_t i = 0; i < n && lengths[i] <= t.len; i++) {
+		uint64_t whole;
+
+		for (; lengths[i] - at >= WORD; w = word(t, at)) {
+			h = step(h, w);
+			at += WORD;
+			if (!filter_has(l, h))
+				return;
+		}
+		whole = finish(h, lengths[i], first_of(w, lengths[i] - at));
+		if (filter_has(l, whole))
+			look_up(l, t, whole, lengths[i], fn, arg);
 	}
-	if (len && len <= VALUE_MAX && next_length(&l->eq[cs], len - 1) == len)
-		look_up(l, ECS_OP_EQ, cs, hash_on(l, h, map, text, at, len), text, len, fn, arg);
-	h = 0;
-	at = 0;
-	for (size_t n = next_length(ends, 0); n <= len && n <= VALUE_MAX; n = next_length(ends, n)) {
-		h = hash_back(l, h, map, text + len, at, n);
-		at = n;
-		look_up(l, ECS_OP_ENDS, cs, h, text + len - n, n, fn, arg);
-	}
+}
+
+static inline __attribute__((always_inline)) void
+find_case(const struct literals *l, bool cs, const char *text, size_t len, literal_hit_fn *fn, void *arg)
+{
+	const struct side starts = {text, len, ECS_OP_STARTS, cs}, ends = {text, len, ECS_OP_ENDS, cs},
+			  eq = {text, len, ECS_OP_EQ, cs};
+	const struct lengths *v = &l->eq[cs];
+	const uint8_t *whole = v->n && len <= VALUE_MAX ? memchr(v->v, (int)len, v->n) : NULL;
+
+	find_side(l, starts, l->starts[cs].v, l->starts[cs].n, fn, arg);
+	find_side(l, eq, whole, whole != NULL, fn, arg);
+	find_side(l, ends, l->ends[cs].v, l->ends[cs].n, fn, arg);
 }
 
 void ecs_literals_find(const struct literals *l, const char *text, size_t len, literal_hit_fn *fn,

@@ -77,6 +77,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_rule_text_test.c \
 	%D%/ecs_ruleref_test.c \
 	%D%/ecs_sets_test.c \
+	%D%/ecs_literal_test.c \
 	%D%/ecs_wheel_test.c
 %C%_ecs_CPPFLAGS = $(UNIT_CPPFLAGS) -DSUITES='"ecs.def"'
 %C%_ecs_LDADD = $(ECS_LIBS) $(CUNIT_LIBS)
