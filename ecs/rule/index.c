@@ -104,8 +104,6 @@ static int lines_build(struct ecs_service *s)
 
 /* --- bit sets of a rulebase ------------------------------------------------------------------- */
 
-#define L7_BITS (~(FIELD_BIT(ECS_F_HTTP_ANY) - 1))
-
 static uint64_t conds_fields(const struct ruledef *r)
 {
 	uint64_t f = 0;
@@ -115,10 +113,14 @@ static uint64_t conds_fields(const struct ruledef *r)
 	return f;
 }
 
-static void set_bit(uint64_t *set, size_t i, bool on)
+static void set_bit(const struct rulebase *rb, unsigned which, size_t i, bool on)
 {
-	if (on)
-		set[i / 64] |= (uint64_t)1 << (i % 64);
+	uint64_t *set = rulebase_set(rb, which);
+
+	if (!on)
+		return;
+	set[i / 64] |= (uint64_t)1 << (i % 64);
+	set[rb->words] |= (uint64_t)1 << (i / 64);
 }
 
 /** Enters line @p i of @p rb into the sets. */
@@ -143,15 +145,15 @@ static void sets_enter(const struct ecs_service *s, struct rulebase *rb, size_t 
 	if ((fields & L7_BITS) && i < rb->first_l7)
 		rb->first_l7 = (uint16_t)i;
 	rb->fields |= fields;
-	set_bit(rulebase_set(rb, SET_ALWAYS), i, !gates);
-	set_bit(rulebase_set(rb, SET_L34), i, l->l34);
-	set_bit(rulebase_set(rb, SET_DYNAMIC), i, l->kind == ECS_LINE_DYNAMIC_ONLY);
-	set_bit(rulebase_set(rb, SET_POLICY), i, l->kind != ECS_LINE_STATIC);
+	set_bit(rb, SET_ALWAYS, i, !gates);
+	set_bit(rb, SET_L34, i, l->l34);
+	set_bit(rb, SET_DYNAMIC, i, l->kind == ECS_LINE_DYNAMIC_ONLY);
+	set_bit(rb, SET_POLICY, i, l->kind != ECS_LINE_STATIC);
 	rb->dynamic = rb->dynamic || l->kind != ECS_LINE_STATIC;
 	for (unsigned p = 0; p < PROTO__N; p++)
-		set_bit(rulebase_set(rb, SET_PROTO + p), i, protos & (1u << p));
+		set_bit(rb, SET_PROTO + p, i, protos & (1u << p));
 	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++)
-		set_bit(rulebase_set(rb, set_gated(f)), i, gates & FIELD_BIT(f));
+		set_bit(rb, set_gated(f), i, gates & FIELD_BIT(f));
 }
 
 static int list_build(struct ecs_service *s, struct rulebase *rb)
@@ -160,7 +162,7 @@ static int list_build(struct ecs_service *s, struct rulebase *rb)
 	rb->first_l7 = (uint16_t)rb->n;
 	rb->fields = 0;
 	rb->dynamic = false;
-	rb->sets = calloc(rb->words * SETS__N + 1, sizeof(*rb->sets));
+	rb->sets = calloc((rb->words + 1) * SETS__N, sizeof(*rb->sets));
 	if (!rb->sets)
 		return SRP_ENOMEM;
 	for (size_t i = 0; i < rb->n; i++)

@@ -6,12 +6,58 @@
 
 /* --- candidates in their order ---------------------------------------------------------------- */
 
-/** Tries the lines of the two sets in their order, from bit @p from up to @p to. */
+/** Words of the sets in which a line can be found. */
+static uint64_t words_of(const struct call *k)
+{
+	uint64_t words = k->words | rulebase_words(k->rb, SET_ALWAYS);
+
+	for (uint64_t f = k->unknown; f; f &= f - 1)
+		words |= rulebase_words(k->rb, set_gated((unsigned)__builtin_ctzll(f)));
+	return words & rulebase_words(k->rb, k->proto);
+}
+
+/** Lines of word @p w that count: not those of another protocol, nor those that are not static and not
+ *  active. */
+static uint64_t counted(const struct call *k, size_t w)
+{
+	uint64_t on = rulebase_set(k->rb, k->proto)[w];
+
+	if (k->in->l34_only)
+		on &= rulebase_set(k->rb, SET_L34)[w];
+	if (k->rb->dynamic)
+		on &= ~rulebase_set(k->rb, k->in->policy ? SET_POLICY : SET_DYNAMIC)[w] |
+		      (k->in->active ? k->in->active[w] : 0);
+	return on;
+}
+
+/** Lines of word @p w that could match. */
+static uint64_t possible(const struct call *k, size_t w)
+{
+	return (k->words >> w & 1 ? k->m->hit[w] : 0) | rulebase_set(k->rb, SET_ALWAYS)[w];
+}
+
+/** Lines of word @p w that only what is not yet known could make match. */
+static uint64_t later(const struct call *k, size_t w)
+{
+	uint64_t set = 0;
+
+	for (uint64_t f = k->unknown; f; f &= f - 1)
+		set |= rulebase_set(k->rb, set_gated((unsigned)__builtin_ctzll(f)))[w];
+	return set;
+}
+
+/** Tries the lines that could match in their order, from bit @p from up to @p to. */
 static uint16_t walk(struct call *k, size_t from, size_t to)
 {
-	for (size_t w = from / 64; w < (to + 63) / 64; w++) {
-		uint64_t cand = k->yes[w] | (k->maybe ? 0 : k->later[w]);
+	uint64_t words = words_of(k);
 
+	for (words = words >> from / 64 << from / 64; words; words &= words - 1) {
+		size_t w = (size_t)__builtin_ctzll(words);
+		uint64_t on = counted(k, w), yes = possible(k, w) & on, cand;
+
+		if (w * 64 >= to)
+			break;
+		cand = yes | (k->maybe ? 0 : later(k, w) & on);
 		if (w == from / 64)
 			cand &= ~(uint64_t)0 << (from % 64);
 		if (w == to / 64)
@@ -26,7 +72,7 @@ static uint16_t walk(struct call *k, size_t from, size_t to)
 			cand &= cand - 1;
 			if (v == MAYBE) { /* one is enough to know */
 				k->maybe = true;
-				cand &= k->yes[w];
+				cand &= yes;
 			}
 		}
 	}
@@ -59,6 +105,18 @@ static void scan(struct ecs_matcher *m, unsigned column, const char *text, size_
 		ecs_stringset_find(&m->s->sets[column], text, len, m->scratch, on_hit, h);
 }
 
+/** Makes a candidate of the line at @p bit. */
+static void candidate(struct call *k, uint32_t bit)
+{
+	uint64_t word = (uint64_t)1 << (bit / 64), *hit = &k->m->hit[bit / 64];
+
+	if (!(k->words & word)) {
+		k->words |= word;
+		*hit = 0;
+	}
+	*hit |= (uint64_t)1 << (bit % 64);
+}
+
 /** Makes candidates of the lines of this rulebase that look at one of these ruledefs. */
 static void candidates(struct call *k, const uint16_t *rules, size_t n)
 {
@@ -76,11 +134,8 @@ static void candidates(struct call *k, const uint16_t *rules, size_t n)
 			else
 				hi = mid;
 		}
-		for (; lo < stop && s->lines_of[lo] < end; lo++) {
-			uint32_t bit = s->lines_of[lo] - first;
-
-			k->yes[bit / 64] |= (uint64_t)1 << (bit % 64);
-		}
+		for (; lo < stop && s->lines_of[lo] < end; lo++)
+			candidate(k, s->lines_of[lo] - first);
 	}
 }
 
@@ -103,14 +158,6 @@ static void scan_gates(struct call *k, unsigned column, const char *text, size_t
 	scan(k->m, column, text, len);
 	for (size_t i = 0; i < h->n; i++)
 		on_pattern(k, column, h->list[i]);
-}
-
-static void add_set(const struct call *k, uint64_t *to, unsigned which)
-{
-	const uint64_t *set = rulebase_set(k->rb, which);
-
-	for (size_t w = 0; w < k->rb->words; w++)
-		to[w] |= set[w];
 }
 
 /** Of a name and its value that a rule may look at; what was there before counts. */
@@ -184,16 +231,16 @@ static void look_number(struct call *k, unsigned field)
 /** Looks at what is known of the session and of the address: strings and numbers of L3. */
 static void look_l3(struct call *k)
 {
-	static const uint8_t strings[] = {ECS_F_IP_NAME, ECS_F_BEARER_APN, ECS_F_BEARER_IMSI};
+	const uint64_t strings = FIELD_BIT(ECS_F_IP_NAME) | FIELD_BIT(ECS_F_BEARER_APN) |
+				 FIELD_BIT(ECS_F_BEARER_IMSI);
 
 	k->m->call++;
-	for (size_t i = 0; i < sizeof(strings); i++) {
-		const char *text = k->rb->fields & FIELD_BIT(strings[i])
-		                           ? ecs_field_string(k->in, strings[i])
-		                           : NULL;
+	for (uint64_t left = k->rb->fields & strings; left; left &= left - 1) {
+		unsigned f = (unsigned)__builtin_ctzll(left);
+		const char *text = ecs_field_string(k->in, f);
 
 		if (text)
-			scan_gates(k, strings[i], text, strlen(text));
+			scan_gates(k, f, text, strlen(text));
 	}
 	if (k->rb->fields & FIELD_BIT(ECS_F_BEARER_RAT))
 		on_pattern(k, ECS_F_BEARER_RAT, k->in->rat);
@@ -207,31 +254,19 @@ static void look(struct call *k)
 
 	if (!l7)
 		return;
-	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++) {
+	for (uint64_t left = k->rb->fields & L7_BITS; left; left &= left - 1) {
+		unsigned f = (unsigned)__builtin_ctzll(left);
 		enum ecs_type t = ecs_fields[f].type;
-		const char *text;
+		const char *text = t == T_STR ? ecs_field_string(k->in, f) : NULL;
 
-		if (!(k->rb->fields & FIELD_BIT(f)))
-			continue;
-		text = t == T_STR ? ecs_field_string(k->in, f) : NULL;
 		if (!text && !l7->final)
-			add_set(k, k->later, set_gated(f));
+			k->unknown |= FIELD_BIT(f);
 		if (text)
 			scan_gates(k, f, text, strlen(text));
 		else if (t == T_KEYSTR)
 			look_keyed(k, f);
 		else if (t == T_APP || t == T_CODE || t == T_ENUM)
 			look_number(k, f);
-	}
-}
-
-static void keep_set(struct call *k, unsigned which)
-{
-	const uint64_t *set = rulebase_set(k->rb, which);
-
-	for (size_t w = 0; w < k->rb->words; w++) {
-		k->yes[w] &= set[w];
-		k->later[w] &= set[w];
 	}
 }
 
@@ -242,22 +277,6 @@ static const struct rulebase *rulebase_at(const struct ecs_service *s, int ruleb
 	if (rulebase < 0 || (size_t)rulebase >= s->rulebases.n)
 		return NULL;
 	return (const struct rulebase *)(const void *)s->rulebases.v[rulebase];
-}
-
-/** Leaves out the lines that are not static, but for those that are active. */
-static void keep_active(struct call *k)
-{
-	const uint64_t *not, *active = k->in->active;
-
-	if (!k->rb->dynamic)
-		return;
-	not = rulebase_set(k->rb, k->in->policy ? SET_POLICY : SET_DYNAMIC);
-	for (size_t w = 0; w < k->rb->words; w++) {
-		uint64_t on = ~not[w] | (active ? active[w] : 0);
-
-		k->yes[w] &= on;
-		k->later[w] &= on;
-	}
 }
 
 /** Behind the last line that counts. */
@@ -273,24 +292,17 @@ static size_t end_of(const struct call *k)
 static uint16_t match_list(struct call *k)
 {
 	size_t end = end_of(k), l34 = k->rb->first_l7 < end ? k->rb->first_l7 : end;
-	unsigned proto = SET_PROTO + ecs_proto_class(k->in->pkt->proto);
 	uint16_t line;
 
-	add_set(k, k->yes, SET_ALWAYS);
+	k->proto = SET_PROTO + ecs_proto_class(k->in->pkt->proto);
 	ecs_exacts_find(k->m->s, k->in->pkt, on_pattern, k);
 	ecs_ranges_find(k->m->s, k->in->pkt, on_pattern, k);
 	look_l3(k);
-	keep_set(k, proto);
-	keep_active(k);
-	if (k->in->l34_only) {
-		keep_set(k, SET_L34);
+	if (k->in->l34_only)
 		return walk(k, 0, end);
-	}
 	line = walk(k, 0, l34);
 	if (line == ECS_LINE_NONE && k->rb->first_l7 < end) {
 		look(k);
-		keep_set(k, proto);
-		keep_active(k);
 		line = walk(k, k->rb->first_l7, end);
 	}
 	return line;

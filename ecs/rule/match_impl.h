@@ -23,6 +23,7 @@ struct ecs_matcher {
 	hs_scratch_t *scratch;
 	struct hits *hits; /**< [ncolumns] */
 	uint64_t call;     /**< the number of this one */
+	uint64_t hit[WORDS_MAX]; /**< lines that a hit makes possible; what counts of it says the call */
 };
 
 /** A call, as its parts see it. */
@@ -30,10 +31,12 @@ struct call {
 	struct ecs_matcher *m;
 	const struct rulebase *rb;
 	const struct ecs_match_in *in;
-	uint64_t yes[WORDS_MAX];   /**< lines that could match */
-	uint64_t later[WORDS_MAX]; /**< lines that only what is not yet known could make match */
+	uint64_t words;   /**< of the matcher's hit, that are of this call; the others are empty */
+	uint64_t unknown; /**< fields, as FIELD_BIT, of which something may still come */
+	unsigned proto;   /**< the set of lines that the packet's protocol leaves */
 	bool maybe;
 };
+_Static_assert(WORDS_MAX <= 64, "the words of a set are bits of one");
 
 /** What a line says. The strings that it looks at have been scanned. */
 enum verdict ecs_eval_line(const struct call *k, uint16_t line);

@@ -567,10 +567,16 @@ int ecs_rule_index(const struct ecs_service *s, const char *name);
 enum { SET_ALWAYS, SET_L34, SET_DYNAMIC, SET_POLICY, SET_PROTO, SET_GATED = SET_PROTO + PROTO__N };
 /** L7 fields are ECS_F_HTTP_ANY and after. */
 #define L7_FIELDS  (ECS_F__N - ECS_F_HTTP_ANY)
+#define L7_BITS    (~(FIELD_BIT(ECS_F_HTTP_ANY) - 1))
 #define SETS__N    (SET_GATED + L7_FIELDS)
 static inline uint64_t *rulebase_set(const struct rulebase *rb, unsigned which)
 {
-	return rb->sets + which * rb->words;
+	return rb->sets + which * (rb->words + 1);
+}
+/** Its words that are not empty, each a bit. */
+static inline uint64_t rulebase_words(const struct rulebase *rb, unsigned which)
+{
+	return rulebase_set(rb, which)[rb->words];
 }
 static inline unsigned set_gated(unsigned field)
 {
