@@ -139,50 +139,58 @@ void ecs_exacts_free(struct exacts *x)
 	free(x);
 }
 
-static void find_addr(const struct exacts *x, unsigned field, const struct ecs_addr *a,
-                      exact_hit_fn *fn, void *arg)
+/** Whom to tell, and of which fields. */
+struct search {
+	const struct exacts *x;
+	uint64_t fields;
+	exact_hit_fn *fn;
+	void *arg;
+};
+
+static void find_addr(const struct search *q, unsigned field, const struct ecs_addr *a)
 {
-	for (unsigned i = 0; i < x->nlen[field]; i++) {
-		struct exact key = addr_key(field, a, x->len[field][i]);
-		const struct exact *v = look_up(x, &key);
+	unsigned n = q->fields & FIELD_BIT(field) ? q->x->nlen[field] : 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct exact key = addr_key(field, a, q->x->len[field][i]);
+		const struct exact *v = look_up(q->x, &key);
 
 		if (v)
-			fn(arg, field, v->pattern);
+			q->fn(q->arg, field, v->pattern);
 	}
 }
 
-static void find_port(const struct ecs_service *s, unsigned field, uint16_t port, exact_hit_fn *fn,
-                      void *arg)
+static void find_port(const struct search *q, unsigned field, uint16_t port)
 {
 	struct exact key = port_key(field, port);
-	const struct exact *v = s->sets[field].n ? look_up(s->exacts, &key) : NULL;
+	const struct exact *v = q->fields & FIELD_BIT(field) ? look_up(q->x, &key) : NULL;
 
 	if (v)
-		fn(arg, field, v->pattern);
+		q->fn(q->arg, field, v->pattern);
 }
 
-void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
-		     void *arg)
+void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
+                     exact_hit_fn *fn, void *arg)
 {
-	const struct exacts *x = s->exacts;
+	const struct search q = {s->exacts, fields, fn, arg};
 	bool up = p->dir == ECS_UPLINK;
 
-	find_addr(x, ECS_F_IP_SRC, &p->src, fn, arg);
-	find_addr(x, ECS_F_IP_DST, &p->dst, fn, arg);
-	find_addr(x, ECS_F_IP_SERVER, up ? &p->dst : &p->src, fn, arg);
-	find_addr(x, ECS_F_IP_SUBSCRIBER, up ? &p->src : &p->dst, fn, arg);
+	find_addr(&q, ECS_F_IP_SRC, &p->src);
+	find_addr(&q, ECS_F_IP_DST, &p->dst);
+	find_addr(&q, ECS_F_IP_SERVER, up ? &p->dst : &p->src);
+	find_addr(&q, ECS_F_IP_SUBSCRIBER, up ? &p->src : &p->dst);
 	switch (ecs_proto_class(p->proto)) {
 	case PROTO_TCP:
-		find_port(s, ECS_F_TCP_SPORT, p->sport, fn, arg);
-		find_port(s, ECS_F_TCP_DPORT, p->dport, fn, arg);
-		find_port(s, ECS_F_TCP_EPORT, p->sport, fn, arg);
-		find_port(s, ECS_F_TCP_EPORT, p->dport, fn, arg);
+		find_port(&q, ECS_F_TCP_SPORT, p->sport);
+		find_port(&q, ECS_F_TCP_DPORT, p->dport);
+		find_port(&q, ECS_F_TCP_EPORT, p->sport);
+		find_port(&q, ECS_F_TCP_EPORT, p->dport);
 		break;
 	case PROTO_UDP:
-		find_port(s, ECS_F_UDP_SPORT, p->sport, fn, arg);
-		find_port(s, ECS_F_UDP_DPORT, p->dport, fn, arg);
-		find_port(s, ECS_F_UDP_EPORT, p->sport, fn, arg);
-		find_port(s, ECS_F_UDP_EPORT, p->dport, fn, arg);
+		find_port(&q, ECS_F_UDP_SPORT, p->sport);
+		find_port(&q, ECS_F_UDP_DPORT, p->dport);
+		find_port(&q, ECS_F_UDP_EPORT, p->sport);
+		find_port(&q, ECS_F_UDP_EPORT, p->dport);
 		break;
 	case PROTO_ICMP:
 	case PROTO_OTHER:

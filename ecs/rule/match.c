@@ -295,8 +295,10 @@ static uint16_t match_list(struct call *k)
 	uint16_t line;
 
 	k->proto = SET_PROTO + ecs_proto_class(k->in->pkt->proto);
-	ecs_exacts_find(k->m->s, k->in->pkt, on_pattern, k);
-	ecs_ranges_find(k->m->s, k->in->pkt, on_pattern, k);
+	if (k->rb->fields & ADDR_PORT_BITS) {
+		ecs_exacts_find(k->m->s, k->in->pkt, k->rb->fields, on_pattern, k);
+		ecs_ranges_find(k->m->s, k->in->pkt, k->rb->fields, on_pattern, k);
+	}
 	look_l3(k);
 	if (k->in->l34_only)
 		return walk(k, 0, end);

@@ -208,36 +208,44 @@ void ecs_ranges_free(struct ranges *r)
 	free(r);
 }
 
-static void find(const struct ecs_service *s, unsigned field, const struct ecs_addr *a,
-                 exact_hit_fn *fn, void *arg)
+/** Whom to tell, and of which fields. */
+struct search {
+	const struct ranges *ranges;
+	uint64_t fields;
+	exact_hit_fn *fn;
+	void *arg;
+};
+
+static void find(const struct search *q, unsigned field, const struct ecs_addr *a)
 {
-	const struct tree *t = &s->ranges->tree[field];
-	size_t leaf = t->n ? leaf_of(t, a) : SIZE_MAX;
+	const struct tree *t = &q->ranges->tree[field];
+	size_t leaf = q->fields & FIELD_BIT(field) && t->n ? leaf_of(t, a) : SIZE_MAX;
 
 	if (leaf == SIZE_MAX)
 		return;
 	for (size_t i = leaf + t->n; i >= 1; i /= 2)
 		for (uint32_t k = t->at[i]; k < t->at[i + 1]; k++)
-			fn(arg, field, t->item[k]);
+			q->fn(q->arg, field, t->item[k]);
 }
 
-void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
-                     void *arg)
+void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
+                     exact_hit_fn *fn, void *arg)
 {
+	const struct search q = {s->ranges, fields, fn, arg};
 	enum proto_class proto = ecs_proto_class(p->proto);
 	bool up = p->dir == ECS_UPLINK, tcp = proto == PROTO_TCP;
 	struct ecs_addr sport, dport;
 
-	find(s, ECS_F_IP_SRC, &p->src, fn, arg);
-	find(s, ECS_F_IP_DST, &p->dst, fn, arg);
-	find(s, ECS_F_IP_SERVER, up ? &p->dst : &p->src, fn, arg);
-	find(s, ECS_F_IP_SUBSCRIBER, up ? &p->src : &p->dst, fn, arg);
+	find(&q, ECS_F_IP_SRC, &p->src);
+	find(&q, ECS_F_IP_DST, &p->dst);
+	find(&q, ECS_F_IP_SERVER, up ? &p->dst : &p->src);
+	find(&q, ECS_F_IP_SUBSCRIBER, up ? &p->src : &p->dst);
 	if (!tcp && proto != PROTO_UDP)
 		return;
 	sport = ecs_port_addr(p->sport);
 	dport = ecs_port_addr(p->dport);
-	find(s, tcp ? ECS_F_TCP_SPORT : ECS_F_UDP_SPORT, &sport, fn, arg);
-	find(s, tcp ? ECS_F_TCP_DPORT : ECS_F_UDP_DPORT, &dport, fn, arg);
-	find(s, tcp ? ECS_F_TCP_EPORT : ECS_F_UDP_EPORT, &sport, fn, arg);
-	find(s, tcp ? ECS_F_TCP_EPORT : ECS_F_UDP_EPORT, &dport, fn, arg);
+	find(&q, tcp ? ECS_F_TCP_SPORT : ECS_F_UDP_SPORT, &sport);
+	find(&q, tcp ? ECS_F_TCP_DPORT : ECS_F_UDP_DPORT, &dport);
+	find(&q, tcp ? ECS_F_TCP_EPORT : ECS_F_UDP_EPORT, &sport);
+	find(&q, tcp ? ECS_F_TCP_EPORT : ECS_F_UDP_EPORT, &dport);
 }

@@ -498,12 +498,18 @@ bool ecs_range_is(const struct cond *c);
 int ecs_exacts_build(struct ecs_service *s);
 void ecs_exacts_free(struct exacts *x);
 bool ecs_exact_is(const struct cond *c);
-/** Calls @p fn for each pattern that the packet has. */
+/** Fields of addresses and ports. */
+#define ADDR_PORT_BITS                                                                       \
+	(FIELD_BIT(ECS_F_IP_SRC) | FIELD_BIT(ECS_F_IP_DST) | FIELD_BIT(ECS_F_IP_SERVER) |     \
+	 FIELD_BIT(ECS_F_IP_SUBSCRIBER) | FIELD_BIT(ECS_F_TCP_SPORT) |                        \
+	 FIELD_BIT(ECS_F_TCP_DPORT) | FIELD_BIT(ECS_F_TCP_EPORT) |                            \
+	 FIELD_BIT(ECS_F_UDP_SPORT) | FIELD_BIT(ECS_F_UDP_DPORT) | FIELD_BIT(ECS_F_UDP_EPORT))
+/** Calls @p fn for each pattern of @p fields that the packet has. */
 typedef void exact_hit_fn(void *arg, unsigned field, uint16_t pattern);
-void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
-                     void *arg);
-void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, exact_hit_fn *fn,
-                 void *arg);
+void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
+                     exact_hit_fn *fn, void *arg);
+void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
+                     exact_hit_fn *fn, void *arg);
 
 /** Prints the commands of a rulebase that are no lists, as they differ from its beginning. */
 void ecs_rulebase_print(const struct ecs_rulebase_conf *c, void (*put)(void *arg, const char *line),
