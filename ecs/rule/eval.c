@@ -258,12 +258,12 @@ static enum verdict cond_eval(const struct call *k, const struct cond *c)
 
 /* --- rules and lines -------------------------------------------------------------------------- */
 
-static enum verdict rule_eval(const struct call *k, const struct ruledef *r)
+static enum verdict rule_eval(const struct call *k, struct rule r)
 {
-	enum verdict stop = r->any ? YES : NO, v = r->any || !r->nconds ? NO : YES;
+	enum verdict stop = r.any ? YES : NO, v = r.any || !r.n ? NO : YES;
 
-	for (size_t i = 0; i < r->nconds; i++) {
-		enum verdict t = cond_eval(k, &r->conds[i]);
+	for (size_t i = 0; i < r.n; i++) {
+		enum verdict t = cond_eval(k, &r.conds[i]);
 
 		if (t == stop)
 			return t;
@@ -276,15 +276,15 @@ static enum verdict rule_eval(const struct call *k, const struct ruledef *r)
 enum verdict ecs_eval_line(const struct call *k, uint16_t line)
 {
 	const struct ecs_service *s = k->m->s;
-	const struct ecs_line *l = &s->lines[line];
 	const struct group *g;
 	enum verdict v = NO;
 
-	if (!l->group)
-		return rule_eval(k, (const struct ruledef *)(const void *)s->ruledefs.v[l->stats]);
-	g = (const struct group *)(const void *)s->groups.v[l->stats - s->ruledefs.n];
+	if (k->m->rules[line].conds)
+		return rule_eval(k, k->m->rules[line]);
+	g = (const struct group *)(const void *)s->groups.v[s->lines[line].stats - s->ruledefs.n];
 	for (size_t i = 0; i < g->n; i++) {
-		enum verdict t = g->members[i].rule ? rule_eval(k, g->members[i].rule) : NO;
+		const struct ruledef *r = g->members[i].rule;
+		enum verdict t = r ? rule_eval(k, rule_of(r)) : NO;
 
 		if (t > v)
 			v = t;

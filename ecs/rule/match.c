@@ -341,6 +341,19 @@ enum ecs_analyzer ecs_match_route(struct ecs_matcher *m, int rulebase,
 	return (enum ecs_analyzer)k.rb->lines[line - k.rb->first].analyzer;
 }
 
+/** Of the lines that have a rule; the others are never candidates. */
+static struct rule *rules_of(const struct ecs_service *s)
+{
+	size_t n = s->nlines + s->nposts + s->nroutes;
+	struct rule *rules = calloc(n + 1, sizeof(*rules));
+
+	for (size_t i = 0; rules && i < n; i++)
+		if (s->lines[i].bound && !s->lines[i].group)
+			rules[i] = rule_of((const struct ruledef *)(const void *)
+			                           s->ruledefs.v[s->lines[i].stats]);
+	return rules;
+}
+
 struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
 {
 	struct ecs_matcher *m;
@@ -351,7 +364,8 @@ struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
 	if (!m)
 		return NULL;
 	m->s = s;
-	m->hits = calloc(s->ncolumns, sizeof(*m->hits));
+	m->rules = rules_of(s);
+	m->hits = m->rules ? calloc(s->ncolumns, sizeof(*m->hits)) : NULL;
 	for (size_t i = 0; m->hits && i < s->ncolumns; i++) {
 		struct hits *h = &m->hits[i];
 
@@ -367,7 +381,7 @@ struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
 		}
 	}
 	if (!m->hits) {
-		free(m);
+		ecs_matcher_free(m);
 		return NULL;
 	}
 	return m;
@@ -382,6 +396,7 @@ void ecs_matcher_free(struct ecs_matcher *m)
 		free(m->hits[i].list);
 	}
 	free(m->hits);
+	free(m->rules);
 	hs_free_scratch(m->scratch);
 	free(m);
 }

@@ -18,8 +18,20 @@ struct hits {
 	uint64_t call; /**< that it was scanned in last */
 };
 
+/** What a line asks: a ruledef without what is not needed to evaluate it, close to its neighbours. */
+struct rule {
+	const struct cond *conds; /**< NULL: of a group */
+	uint16_t n;
+	bool any;
+};
+static inline struct rule rule_of(const struct ruledef *r)
+{
+	return (struct rule){.conds = r->conds, .n = r->nconds, .any = r->any};
+}
+
 struct ecs_matcher {
 	const struct ecs_service *s;
+	struct rule *rules;      /**< of each line */
 	hs_scratch_t *scratch;
 	struct hits *hits; /**< [ncolumns] */
 	uint64_t call;     /**< the number of this one */
