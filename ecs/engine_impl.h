@@ -260,6 +260,8 @@ struct ecs_flow *ecs_flow_held(const struct ecs_flow_table *t, const struct ecs_
                                const struct ecs_flow_key *k);
 /** A flow of this key, of this id, will be inserted. */
 void ecs_flow_expect_key(const struct ecs_flow_table *t, const struct ecs_flow_key *k);
+/** What @ref ecs_flow_expect_key() asked for is there now: the flow itself is fetched meanwhile. */
+void ecs_flow_await_key(const struct ecs_flow_table *t, const struct ecs_flow_key *k);
 void ecs_flow_expect(const struct ecs_flow_table *t, uint32_t callid, uint32_t id);
 /**
  * Makes a flow and links it in its session and both indexes; the sink is not told, nothing is
@@ -356,6 +358,8 @@ struct ecs_usage *ecs_usage_find(const struct ecs_engine *e, uint32_t callid, ui
 /** The same, of a session that is at hand. */
 struct ecs_usage *ecs_usage_of(const struct ecs_engine *e, const struct ecs_session *s,
                                uint8_t bearer, enum ecs_usage_of of, uint64_t id);
+/** A packet will be charged to volumes of @p s: those charged last are fetched meanwhile. */
+void ecs_usages_await(const struct ecs_engine *e, const struct ecs_session *s);
 /** A volume of this key will be inserted. */
 void ecs_usage_expect(const struct ecs_engine *e, uint32_t callid, uint8_t bearer,
                       enum ecs_usage_of of, uint64_t id);

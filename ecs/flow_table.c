@@ -141,6 +141,16 @@ void ecs_flow_expect_key(const struct ecs_flow_table *t, const struct ecs_flow_k
 	ecs_chain_expect(&t->by_key, ecs_flow_key_hash(k, t->by_key.seed));
 }
 
+void ecs_flow_await_key(const struct ecs_flow_table *t, const struct ecs_flow_key *k)
+{
+	const char *f = *ecs_chain_head(&t->by_key, ecs_flow_key_hash(k, t->by_key.seed));
+
+	/* the first of its chain mostly is the one, and nothing is read of it here */
+	for (size_t at = offsetof(struct ecs_flow, key); f && at < offsetof(struct ecs_flow, created); at += 64)
+		__builtin_prefetch(f + at, 1);
+	__asm__ volatile(""); /* gcc leaves out calls of what does nothing but ask for memory */
+}
+
 void ecs_flow_expect(const struct ecs_flow_table *t, uint32_t callid, uint32_t id)
 {
 	ecs_chain_expect(&t->by_id, id_hash(callid, id, t->by_id.seed));

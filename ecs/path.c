@@ -321,6 +321,9 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 	const struct ecs_packet *p = w->p;
 	enum ecs_verdict v;
 
+	__builtin_prefetch(&w->s->nflows);
+	__builtin_prefetch(&w->s->ndedicated);
+	ecs_usages_await(e, w->s);
 	if (e->ledger && w->s->place)
 		ecs_ledger_expect(e->ledger, w->s->place);
 	ecs_session_traffic(e, w->s, w->now);
@@ -379,6 +382,7 @@ enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, 
                           uint16_t gso_size, struct ecs_raw *raw, struct srp_time now)
 {
 	struct ecs_packet p;
+	struct ecs_flow_key k;
 	struct ecs_way w = {.p = &p, .own = &p, .raw = raw, .now = now,
 	                    .line = ECS_LINE_NONE, .ref = ECS_REF_NONE};
 
@@ -388,7 +392,10 @@ enum ecs_verdict ecs_path(struct ecs_engine *e, const uint8_t *pkt, size_t len, 
 		return ECS_DROP;
 	}
 	ecs_charge_segments(&p, gso_size, &w.pkts, &w.bytes);
+	k = ecs_path_key(&p);
+	ecs_flow_expect_key(e->flows, &k); /* while the session is looked for */
 	w.s = ecs_session_by_addr(e, ecs_packet_subscriber(&p));
+	ecs_flow_await_key(e->flows, &k);
 	if (!w.s || (e->known_only && !is_known(e, &p)))
 		return ECS_NO_SESSION;
 	if (e->conf.handling)

@@ -106,6 +106,18 @@ static struct ecs_usage *lookup(struct ecs_engine *e, struct ecs_session *s, uin
 	return u;
 }
 
+void ecs_usages_await(const struct ecs_engine *e, const struct ecs_session *s)
+{
+	const char *u = (const char *)s->usages.next - offsetof(struct ecs_usage, in_session);
+
+	/* those that the first packet has made stand in front of each other */
+	for (int i = 0; i < 3; i++, u -= e->usage_pool.size) {
+		__builtin_prefetch(u + offsetof(struct ecs_usage, in_session), 1);
+		__builtin_prefetch(u + offsetof(struct ecs_usage, own), 1);
+	}
+	__asm__ volatile(""); /* gcc leaves out calls of what does nothing but ask for memory */
+}
+
 /* A place at the first charge; where there is no room the volume dies with the process. */
 static void place(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_volume *v)
 {
