@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@
 
 #define TUN_CLONE_PATH "/dev/net/tun"
 #define TUN_TXQLEN     20000 /**< the default queue keeps 500 packets: 25 ms at 20 k packets/s */
-#define TUN_PAD        52    /**< puts the IP header at a multiple of 64 bytes behind the header */
+#define TUN_HDR        sizeof(struct virtio_net_hdr)
+#define TUN_PAD        (64 - TUN_HDR) /**< puts the IP header behind it at a multiple of 64 bytes */
 #define TUN_QUEUES_MAX 256   /**< what the kernel allows */
 
 /* Newer than the headers of some distributions. */
@@ -30,9 +32,8 @@
 
 #define TUN_OFFLOAD_TCP (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
-_Static_assert(sizeof(((struct chassis_tun_pkt *)NULL)->vnet) ==
-		       sizeof(struct virtio_net_hdr_mrg_rxbuf),
-	       "the header of a packet has the size that the device is told");
+_Static_assert(sizeof(((struct chassis_tun_pkt *)NULL)->vnet) >= TUN_HDR,
+	       "a packet has room for the header that the device is told");
 
 static int fail(char *why, size_t cap, int code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -116,7 +117,7 @@ static int device_up(const char *name, char *why, size_t cap)
 /** The header's size and the segmentation that the host's stack may leave to us. */
 static int device_offload(int fd, const char *name, char *why, size_t cap)
 {
-	int size = (int)sizeof(struct virtio_net_hdr_mrg_rxbuf);
+	int size = (int)TUN_HDR;
 
 	if (ioctl(fd, TUNSETVNETHDRSZ, &size) != 0)
 		return fail(why, cap, SRP_EIO, "header size of %s: %s", name, strerror(errno));
@@ -170,25 +171,27 @@ int chassis_tun_dummy(const char *name, int *fd, char *why, size_t cap)
 	return 0;
 }
 
+/* Packets are read and written by syscall(): as cancellation points, which read() and write() are, each
+ * would cost two locked operations more. */
 int chassis_tun_read(int fd, uint8_t *buf, struct chassis_tun_pkt *out)
 {
 	struct virtio_net_hdr h;
 	uint8_t *frame = buf + TUN_PAD;
 	ssize_t n;
 
-	/* The last bytes of the header are not written by the device. */
-	memset(frame, 0, sizeof(out->vnet));
 	do
-		n = read(fd, frame, sizeof(out->vnet) + CHASSIS_TUN_PKT_MAX);
+		n = syscall(SYS_read, fd, frame, TUN_HDR + CHASSIS_TUN_PKT_MAX);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? SRP_EAGAIN : SRP_EIO;
-	if ((size_t)n < sizeof(out->vnet))
+	if ((size_t)n < TUN_HDR)
 		return SRP_EIO;
-	memcpy(out->vnet, frame, sizeof(out->vnet));
-	memcpy(&h, out->vnet, sizeof(h));
-	out->ip = frame + sizeof(out->vnet);
-	out->len = (size_t)n - sizeof(out->vnet);
+	memcpy(&h, frame, sizeof(h));
+	memset(out->vnet, 0, sizeof(out->vnet));
+	memcpy(out->vnet, &h, sizeof(h));
+	out->headed = true;
+	out->ip = frame + TUN_HDR;
+	out->len = (size_t)n - TUN_HDR;
 	out->gso_size = h.gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : h.gso_size;
 	return 0;
 }
@@ -208,20 +211,35 @@ void chassis_tun_remake(struct chassis_tun_pkt *p, uint16_t gso_size, size_t l4,
 	memcpy(p->vnet, &h, sizeof(h));
 }
 
-int chassis_tun_write(int fd, const struct chassis_tun_pkt *p)
+static ssize_t write_parts(int fd, const struct chassis_tun_pkt *p)
 {
-	uint8_t vnet[sizeof(p->vnet)];
+	uint8_t vnet[TUN_HDR];
 	struct iovec iov[2] = {
 		{.iov_base = vnet, .iov_len = sizeof(vnet)},
 		{.iov_base = p->ip, .iov_len = p->len},
 	};
-	ssize_t n;
 
 	memcpy(vnet, p->vnet, sizeof(vnet));
+	return writev(fd, iov, 2);
+}
+
+/** The header in front of the packet, in its buffer: one part costs the kernel less than two. */
+static ssize_t write_whole(int fd, const struct chassis_tun_pkt *p)
+{
+	uint8_t *frame = p->ip - TUN_HDR;
+
+	memcpy(frame, p->vnet, TUN_HDR);
+	return syscall(SYS_write, fd, frame, TUN_HDR + p->len);
+}
+
+int chassis_tun_write(int fd, const struct chassis_tun_pkt *p)
+{
+	ssize_t n;
+
 	do
-		n = writev(fd, iov, 2);
+		n = p->headed ? write_whole(fd, p) : write_parts(fd, p);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN || errno == ENOBUFS ? SRP_EAGAIN : SRP_EIO;
-	return (size_t)n == sizeof(vnet) + p->len ? 0 : SRP_EIO;
+	return (size_t)n == TUN_HDR + p->len ? 0 : SRP_EIO;
 }

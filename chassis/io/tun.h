@@ -16,6 +16,7 @@ struct chassis_tun_pkt {
 	size_t len;
 	uint16_t gso_size;  /**< 0: a plain packet */
 	uint8_t vnet[12];   /**< the virtio header as read; written back with the packet */
+	bool headed;        /**< the bytes in front of ip are there for the header, to be written at once */
 };
 
 /**

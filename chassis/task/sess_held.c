@@ -22,6 +22,7 @@ bool sess_held_put(struct sess_held *h, enum ecs_dir dir, const struct chassis_t
 	k->dir = dir;
 	k->p = *p;
 	k->p.ip = k->ip;
+	k->p.headed = false;
 	if (p->len)
 		memcpy(k->ip, p->ip, p->len);
 	sess_held_back(h, k);

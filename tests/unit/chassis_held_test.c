@@ -9,7 +9,7 @@
 
 static bool put(struct sess_held *h, enum ecs_dir dir, uint8_t *ip, size_t len)
 {
-	const struct chassis_tun_pkt p = {.ip = ip, .len = len, .gso_size = 7, .vnet = {[11] = 3}};
+	const struct chassis_tun_pkt p = {.ip = ip, .len = len, .gso_size = 7, .vnet = {[11] = 3}, .headed = true};
 
 	return sess_held_put(h, dir, &p);
 }
@@ -44,6 +44,7 @@ static void test_in_order(void)
 	CU_ASSERT_EQUAL(memcmp(k->p.ip, (uint8_t[]){1, 2, 3}, 3), 0);
 	CU_ASSERT_EQUAL(k->p.gso_size, 7);
 	CU_ASSERT_EQUAL(k->p.vnet[11], 3);
+	CU_ASSERT_FALSE(k->p.headed); /* in front of the copy stands what is known of it */
 	CU_ASSERT_EQUAL(h.bytes, 1);
 	sess_held_back(&h, k);
 	CU_ASSERT_EQUAL(h.bytes, 4);

@@ -137,6 +137,15 @@ static void test_partial_checksum(void)
 	CU_ASSERT(poll(&pf, 1, WAIT_MS) == 1);
 	CU_ASSERT(recv(s, got, sizeof(got), MSG_DONTWAIT) == 12);
 	CU_ASSERT_STRING_EQUAL(got, "hello there");
+	/* The same where there is no place for the header in front of the packet. */
+	CU_ASSERT(p.headed);
+	p.headed = false;
+	memset(p.ip - sizeof(p.vnet), 0xff, sizeof(p.vnet));
+	memset(got, 0, sizeof(got));
+	CU_ASSERT(chassis_tun_write(b, &p) == 0);
+	CU_ASSERT(poll(&pf, 1, WAIT_MS) == 1);
+	CU_ASSERT(recv(s, got, sizeof(got), MSG_DONTWAIT) == 12);
+	CU_ASSERT_STRING_EQUAL(got, "hello there");
 	/* Nothing more to read; a packet of nonsense is refused. */
 	CU_ASSERT(chassis_tun_read(b, buf, &p) == SRP_EAGAIN);
 	p = (struct chassis_tun_pkt){.ip = buf, .len = 0};
