@@ -79,7 +79,7 @@ class Forward(Bench):
         self.counts("recoverable_flows", self.sessions * self.flows)
         self.sender.proc.stdin.close()
         self.sender.proc.wait()
-        for c in "ab":
+        for c in "ba":  # the standby first: one that takes over would have the neighbours know its address
             self.bed.call("bed_chassis_kill", c)
         return rate
 
