@@ -7,6 +7,30 @@
 
 #define PROTO_TCP      6u
 
+/* What a rule stops or lets through: not done by one that the packet may not have in the end. */
+#define BY_FINAL_RULE                                                                       \
+	(ECS_STAGE_BIT(TERMINATE) | ECS_STAGE_BIT(STATUS) | ECS_STAGE_BIT(DISCARD) |        \
+	 ECS_STAGE_BIT(QUOTA) | ECS_STAGE_BIT(POLICE))
+
+/* The rule of a packet: a line, or a dynamic rule; or neither. */
+struct rule {
+	const struct ecs_line *line;
+	const struct ecs_ruleref *dynamic;
+	const struct ecs_charging_action *action;
+};
+
+static struct rule rule_of(struct ecs_engine *e, const struct ecs_way *w)
+{
+	struct rule r = {0};
+
+	if (w->line != ECS_LINE_NONE)
+		r.line = ecs_service_line(e->conf.service, w->line);
+	if (w->dyn)
+		r.dynamic = ecs_ruleref_get(e->refs, w->ref);
+	r.action = r.line ? r.line->action : r.dynamic ? r.dynamic->action : NULL;
+	return r;
+}
+
 void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t *pkts,
                          uint64_t *bytes)
 {
@@ -72,25 +96,31 @@ static void charge_rating(struct ecs_engine *e, const struct ecs_way *w,
 		                 (enum ecs_dir)ECS_QUOTA_USED, w->pkts, w->bytes, w->now);
 }
 
+/* Counts a packet on its rule. */
+static void hit(struct ecs_engine *e, const struct ecs_way *w, const struct rule *r, bool dropped)
+{
+	uint16_t stats = r->line ? r->line->stats : e->no_rule;
+
+	count(r->dynamic ? &e->conf.dyn_stats[r->dynamic->stats].st : &e->conf.rule_stats[stats], w,
+	      dropped);
+	if (!r->line && !r->dynamic && !w->again)
+		e->conf.counters->no_rule_packets += w->pkts;
+}
+
 enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 {
-	const struct ecs_line *l = w->line == ECS_LINE_NONE
-	                                   ? NULL
-	                                   : ecs_service_line(e->conf.service, w->line);
-	const struct ecs_ruleref *r = w->dyn ? ecs_ruleref_get(e->refs, w->ref) : NULL;
-	const struct ecs_charging_action *a = l ? l->action : r ? r->action : NULL;
-	uint16_t stats = l ? l->stats : e->no_rule;
+	const struct rule r = rule_of(e, w);
+	const struct ecs_charging_action *a = r.action;
+	uint16_t stats = r.line ? r.line->stats : e->no_rule;
 	uint8_t bearer = w->bearer ? w->bearer : w->f ? w->f->bearer : ECS_BEARER_DEFAULT;
 	enum ecs_dir dir = w->p->dir;
-	uint32_t stages = w->held ? 0 : ecs_way_stages(w, l) & ~w->done;
+	uint32_t stages = w->held ? 0 : ecs_way_stages(w, r.line) & ~w->done;
 	bool traced = e->tracing && !w->held && ecs_trace_begins(e, w);
 	bool dropped = stages && ecs_enforce(e, w, a, stages);
 
 	if (traced)
 		ecs_trace_charged(e, w, dropped);
-	count(r ? &e->conf.dyn_stats[r->stats].st : &e->conf.rule_stats[stats], w, dropped);
-	if (!l && !r && !w->again)
-		e->conf.counters->no_rule_packets += w->pkts;
+	hit(e, w, &r, dropped);
 	if (dropped)
 		return ECS_DROP;
 	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, dir, w->pkts, w->bytes, w->now);
@@ -106,23 +136,35 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	return ECS_FORWARD;
 }
 
-bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w)
+bool ecs_charge_waits(const struct ecs_way *w)
 {
-	struct ecs_flow *f = w->f;
-	struct ecs_analysis *a = f ? f->analysis : NULL;
+	return w->f->analysis && (w->s->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_INITIAL)) &&
+	       !(w->f->flags & ECS_FLOW_F_FINAL) && w->f->key.proto == PROTO_TCP &&
+	       !w->p->payload_len;
+}
 
-	if (!a || !(w->s->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_INITIAL)) ||
-	    (f->flags & ECS_FLOW_F_FINAL) || f->key.proto != PROTO_TCP || w->p->payload_len)
-		return false;
+enum ecs_verdict ecs_charge_hold(struct ecs_engine *e, struct ecs_way *w)
+{
+	const struct rule r = rule_of(e, w);
+	struct ecs_analysis *a = w->f->analysis;
+	uint32_t stages = ecs_way_stages(w, r.line) & ~(w->open ? BY_FINAL_RULE : 0);
+	bool traced = e->tracing && ecs_trace_begins(e, w);
+
+	if (stages && ecs_enforce(e, w, r.action, stages)) {
+		if (traced)
+			ecs_trace_charged(e, w, true);
+		hit(e, w, &r, true);
+		return ECS_DROP;
+	}
 	if (!ecs_list_on(&a->in_held))
 		ecs_list_add_tail(&e->held, &a->in_held);
 	if (w->s->records)
 		ecs_tally_layers(e, w); /* what is held is charged as packets and bytes alone */
-	if (e->tracing)
+	if (traced)
 		a->held_row = ecs_trace_held(e, w, a->held_row);
 	a->held_pkts[w->p->dir] += w->pkts;
 	a->held_bytes[w->p->dir] += w->bytes;
-	return true;
+	return ECS_FORWARD;
 }
 
 /* Of one direction. */

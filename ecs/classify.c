@@ -98,10 +98,16 @@ static uint16_t ref_of(struct ecs_engine *e, const struct hit *h, struct srp_tim
 	return h->line == ECS_LINE_NONE ? ECS_REF_NONE : ecs_ruleref_of_line(e->refs, h->line, now);
 }
 
+/* Whether what the analyzers have still to say can bring a line before what was matched. */
+static bool may_come(const struct ecs_l7 *l7, const struct hit *h)
+{
+	return h->maybe && l7 && !l7->final;
+}
+
 /* Whether nothing that is still to come can change what was matched. */
 static bool may_be_final(const struct ecs_flow *f, const struct ecs_l7 *l7, const struct hit *h)
 {
-	return (!h->maybe || !l7 || l7->final) && !opening(f);
+	return !may_come(l7, h) && !opening(f);
 }
 
 /* Matches a packet of a flow and keeps the verdict: for this direction, and, once it is final, for
@@ -120,6 +126,7 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 	w->line = h.line;
 	w->dyn = h.dyn;
 	w->ref = ref_of(e, &h, w->now);
+	w->open = may_come(l7, &h);
 	final = may_be_final(f, l7, &h) &&
 	        (w->ref != ECS_REF_NONE || (w->line == ECS_LINE_NONE && !w->dyn));
 	if (final) { /* and of the other direction */
@@ -333,6 +340,7 @@ void ecs_classify(struct ecs_engine *e, struct ecs_way *w, bool whole, bool move
 	} else {
 		/* neither a fragment nor an error tells more of the flow than is known */
 		w->bypassed = cached(e, w);
+		w->open = !(f->flags & ECS_FLOW_F_FINAL);
 		if (!w->bypassed)
 			ecs_classify_l34(e, w);
 	}

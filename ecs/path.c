@@ -302,7 +302,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	place(w);
 	if (f->analysis && (f->flags & ECS_FLOW_F_FINAL))
 		ecs_charge_release(e, f);
-	v = ecs_charge_hold(e, w) ? ECS_FORWARD : ecs_charge(e, w);
+	v = ecs_charge_waits(w) ? ecs_charge_hold(e, w) : ecs_charge(e, w);
 	/* its record says it; where the rule is another too, that has been told */
 	if (f->ref == ref && ((was ^ f->flags) & (ECS_FLOW_F_FRESH | ECS_FLOW_F_FINAL)))
 		w->changed = true;

@@ -32,6 +32,7 @@ struct ecs_way {
 	struct ecs_dynrule *dyn; /**< verdict: a dynamic rule of the call; then there is no line */
 	uint8_t bearer;          /**< that carries it; 0: that of its flow */
 	bool bypassed;           /**< by the cached verdict */
+	bool open;               /**< what is still to be said of the flow may give it another verdict */
 	bool pending;            /**< by the L3/L4 rule while control was pending */
 	bool held;               /**< forwarded before, charged now: no discard any more */
 	bool request;            /**< an HTTP request became complete with it */
@@ -69,9 +70,12 @@ void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t
  * rule, content-id and session. What a stage stops counts as a hit and is not charged.
  */
 enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w);
-/** Keeps a packet of the handshake for the application's rule (`flow control-handshaking
- *  charge-to-application initial-packets` or `all-packets`). False: it is to be charged now. */
-bool ecs_charge_hold(struct ecs_engine *e, const struct ecs_way *w);
+/** Whether the charging of a packet of a flow waits for the application's rule (`flow
+ *  control-handshaking charge-to-application initial-packets` or `all-packets`). */
+bool ecs_charge_waits(const struct ecs_way *w);
+/** Does to such a packet what its line says; what another rule may still allow, while the verdict is
+ *  open, is not stopped. What goes on is kept to be charged by ecs_charge_release(). */
+enum ecs_verdict ecs_charge_hold(struct ecs_engine *e, struct ecs_way *w);
 
 /* --- classify.c ------------------------------------------------------------------------------- */
 

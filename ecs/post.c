@@ -103,6 +103,7 @@ enum ecs_stage_did ecs_stage_post(struct ecs_engine *e, struct ecs_way *w,
 	if (!l || !l->action)
 		return ECS_STAGE_PASSED;
 	e->conf.rule_stats[l->stats].hits += w->pkts;
+	w->open = w->post_known && w->f->analysis && !w->f->analysis->l7.final;
 	did = enforce(e, w, l->action, recovered);
 	if (did != ECS_STAGE_STOPPED) {
 		w->post = l->action;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ecs/analyze.h"
 #include "ecs/call.h"
 #include "ecs/enforce.h"
 #include "ecs/kind.h"
@@ -226,15 +227,26 @@ bool ecs_request_begins(const struct ecs_packet *p)
 	return false;
 }
 
-/* Whether a packet of the subscriber is one to be redirected. A recovered flow is by the rule that
- * came with it, not by what is matched since (flow-recovery, Flow Actions), but for `flow-recovery
- * redirect`. */
+/* Whether the header of a request is still being read: a rule by it can come before the one that
+ * the packet has now. */
+static bool is_partial(const struct ecs_way *w)
+{
+	const struct ecs_analysis *a = w->f->analysis;
+
+	return w->open && !w->request && a &&
+	       (a->stage == ECS_STAGE_OPEN || a->stage == ECS_STAGE_HTTP);
+}
+
+/* Whether a packet of the subscriber is one to be redirected, by the rule that its flow has now:
+ * another may come of what is known only when the request has been forwarded. A recovered flow is by
+ * the rule that came with it, not by what is matched since (flow-recovery, Flow Actions), but for
+ * `flow-recovery redirect`. @p there: the flow was redirected, and this is sent again. */
 static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
-                       const struct ecs_charging_action *a)
+                       const struct ecs_charging_action *a, bool there)
 {
 	if (!a || a->flow_action != ECS_ACT_REDIRECT || !(w->p->tcp_flags & ECS_TCP_ACK))
 		return false;
-	if (!(w->f->flags & ECS_FLOW_F_FINAL))
+	if (!there && is_partial(w))
 		return false;
 	if (ecs_flow_recovered(e, w->f) && !w->anew && (!w->bypassed || w->f->released))
 		return false;
@@ -340,7 +352,7 @@ bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
 		return there;
 	if (p->dir == ECS_DOWNLINK)
 		return there && from_server(e, w);
-	if (data && is_request(e, w, a)) {
+	if (data && is_request(e, w, a, there)) {
 		if (!there && !is_first(e, f, a))
 			return follows(e, w, a);
 		/* the length of a request in fragments is not known: no answer can be made */

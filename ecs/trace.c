@@ -487,8 +487,6 @@ uint64_t ecs_trace_held(struct ecs_engine *e, const struct ecs_way *w, uint64_t 
 {
 	struct at_hand *at = &e->trace->at;
 
-	if (!ecs_trace_begins(e, w))
-		return last;
 	put_way(e, &at->row, w);
 	at->row.fate = ECS_TRACE_HELD;
 	at->row.by = ECS_TRACE_BY_HANDSHAKING;

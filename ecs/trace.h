@@ -118,7 +118,7 @@ void ecs_trace_refused(const struct ecs_engine *e, enum ecs_trace_by by);
 /** It is charged, or stopped. */
 void ecs_trace_charged(struct ecs_engine *e, const struct ecs_way *w, bool stopped);
 /** It is forwarded and will be charged later. @p last: row of the one held before it; 0.
- *  @return its own row; @p last where it is not traced */
+ *  @return its own row */
 uint64_t ecs_trace_held(struct ecs_engine *e, const struct ecs_way *w, uint64_t last);
 /** What was held of a flow is charged now: @p w one for each direction, with the sums; @p last: row of
  *  the packet held last. */

@@ -122,8 +122,7 @@ enum ecs_stage_did ecs_stage_xheader(struct ecs_engine *e, struct ecs_way *w,
 
 	if (!a || !a->xheader[0])
 		a = w->post;
-	if (!a || !a->xheader[0] || !f || !w->raw || !w->request || w->p->dir != ECS_UPLINK ||
-	    !(f->flags & ECS_FLOW_F_FINAL))
+	if (!a || !a->xheader[0] || !f || !w->raw || !w->request || w->p->dir != ECS_UPLINK)
 		return ECS_STAGE_PASSED;
 	n = render(e, w, a->xheader, text, sizeof(text));
 	if (n == 0)

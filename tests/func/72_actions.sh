@@ -1,8 +1,9 @@
 #!/bin/bash
 # What charging-actions do to packets: marking, discard, next hop, readdress, header insertion, end of
 # flow and session, redirection, post-processing; on fresh flows and on recovered ones: after a planned
-# switchover, after the death of a session manager, after that of a chassis. FR numbers:
-# chassis-requirements(7).
+# switchover, after the death of a session manager, after that of a chassis. Handshakes wait to be
+# charged, and lines that an application or an answer decides stand before others: what can be done
+# at once is. FR numbers: chassis-requirements(7).
 . "${0%/*}/lib/traffic.sh"
 t_begin
 export BED_SR=yes BED_SR_SESSIONS=2000 BED_SR_FLOWS=6000
@@ -22,6 +23,12 @@ bed_config_charging() {
 		    #exit
 		    ruledef away
 		      http host = away.test
+		    #exit
+		    ruledef game
+		      p2p protocol = steam
+		    #exit
+		    ruledef gone
+		      http reply code = 410
 		    #exit
 		    ruledef web
 		      tcp either-port = 80
@@ -77,13 +84,15 @@ bed_config_charging() {
 		      action priority 6 ruledef movedu charging-action moved
 		      action priority 7 ruledef cut charging-action cut
 		      action priority 8 ruledef later charging-action later
+		      action priority 9 ruledef game charging-action count
 		      action priority 10 ruledef header charging-action header
 		      action priority 11 ruledef away charging-action away
+		      action priority 12 ruledef gone charging-action count
 		      action priority 20 ruledef web charging-action count
 		      action priority 21 ruledef plain charging-action count
 		      action priority 99 ruledef any charging-action count
 		      post-processing priority 1 ruledef posted charging-action away
-		      flow control-handshaking charge-to-application mid-session-packets tear-down-packets
+		      flow control-handshaking charge-to-application all-packets
 		    #exit
 		    system-limit flow-chkpt-per-call 100
 	CONF
