@@ -68,6 +68,7 @@ unsigned ecs_inspect(struct ecs_engine *e, struct ecs_way *w)
 	if (f->app != a->l7.app || f->app_master != a->l7.app_master) {
 		f->app = a->l7.app;
 		f->app_master = a->l7.app_master;
+		ecs_recoverable_app(e, f, w->now);
 		w->changed = true;
 	}
 	return r;

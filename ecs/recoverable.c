@@ -1,6 +1,7 @@
 #include "config.h"
 #include "ecs/recoverable.h"
 
+#include "ecs/app.h"
 #include "ecs/engine_impl.h"
 
 enum { L7_INELIGIBLE = 1, L7_ELIGIBLE }; /* of ecs_session.l7_eligible */
@@ -21,9 +22,9 @@ static bool rule_eligible(struct ecs_engine *e, const struct ecs_session *s, uin
 		return false;
 	if (!r->judged || r->scheme != s->scheme) {
 		r->eligible = ecs_service_eligible(e->conf.service, s->scheme, r->rule, r->dynamic, &d);
-		r->p2p = r->eligible && !r->dynamic &&
-		         ecs_service_p2p_barred(e->conf.service, r->rule);
-		r->eligible = r->eligible && !r->p2p;
+		r->p2p = ECS_P2P_NOT;
+		if (r->eligible && !r->dynamic)
+			r->p2p = (uint8_t)ecs_service_p2p_barred(e->conf.service, r->rule);
 		r->delay = r->eligible ? (uint16_t)d : 0;
 		r->scheme = s->scheme;
 		r->judged = true;
@@ -32,10 +33,21 @@ static bool rule_eligible(struct ecs_engine *e, const struct ecs_session *s, uin
 	return r->eligible;
 }
 
+/* A flow of a P2P rule, which is not checkpointed for that; asked when its rule is eligible. */
+static bool is_p2p(struct ecs_engine *e, const struct ecs_flow *f)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+
+	if (!r || !r->judged || !r->eligible || r->p2p == ECS_P2P_NOT)
+		return false;
+	return r->p2p == ECS_P2P_ALL || ecs_app_behavior(f->app, f->app_master) == ECS_BEHAVIOR_P2P;
+}
+
 static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *delay)
 {
 	*delay = 0;
-	return !(f->flags & ECS_FLOW_F_RESTING) && rule_eligible(e, f->session, f->ref, delay);
+	return !(f->flags & ECS_FLOW_F_RESTING) && rule_eligible(e, f->session, f->ref, delay) &&
+	       !is_p2p(e, f);
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -181,11 +193,9 @@ void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old
 {
 	uint32_t delay;
 	bool is = eligible(e, f, &delay), was = f->flags & ECS_FLOW_F_ELIGIBLE;
-	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
 
-	if (r && r->p2p && f->ref != old_ref)
+	if (!is && (was || f->ref != old_ref) && is_p2p(e, f))
 		e->conf.counters->p2p_not_recovered++;
-
 	if (!was && is)
 		become_eligible(e, f, delay, now);
 	else if (was && !is)
@@ -228,6 +238,14 @@ void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_
 	begin(e, f, delay, now);
 }
 
+void ecs_recoverable_app(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+
+	if (r && r->p2p == ECS_P2P_SOME)
+		ecs_recoverable_rule(e, f, f->ref, now);
+}
+
 void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
 	if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay)
@@ -251,7 +269,7 @@ static bool l7_eligible(struct ecs_engine *e, struct ecs_session *s)
 
 		if (l->bound && !l->l34 &&
 		    ecs_service_eligible(svc, s->scheme, l->rule_name, false, NULL) &&
-		    !ecs_service_p2p_barred(svc, l->rule_name)) {
+		    ecs_service_p2p_barred(svc, l->rule_name) != ECS_P2P_ALL) {
 			s->l7_eligible = L7_ELIGIBLE;
 			break;
 		}

@@ -33,6 +33,9 @@ void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_
  * @param maybe  an L7 line could have matched once its application was known
  */
 void ecs_recoverable_mid(struct ecs_engine *e, struct ecs_session *s, uint16_t ref, bool maybe);
+/** The application of @p f is known, or another than before: some rules are checkpointed but for those
+ *  that share files. */
+void ecs_recoverable_app(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /** Something that a checkpoint carries changed in a flow that has a slot. */
 void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 

@@ -43,7 +43,7 @@ struct ecs_ruleref {
 	bool gone;                          /**< removed; the slot is free when no flow names it */
 	bool moved;                         /**< the last commit has changed its action */
 	bool judged, eligible; /**< by recoverable.c: under scheme, with delay seconds */
-	bool p2p;              /**< eligible but for being a P2P rule */
+	uint8_t p2p;           /**< eligible but for such flows: enum ecs_p2p */
 	uint16_t delay;
 	int scheme;
 };

@@ -63,6 +63,49 @@ static uint8_t cond_protos(const struct cond *c)
 	}
 }
 
+/* --- applications that share files ------------------------------------------------------------ */
+
+static enum ecs_p2p cond_p2p(const struct cond *c)
+{
+	bool is;
+
+	switch ((enum ecs_field)c->field) {
+	case ECS_F_P2P_PROTOCOL:
+		return ecs_app_shares_files(c->lo) ? ECS_P2P_ALL : ECS_P2P_NOT;
+	case ECS_F_P2P_BEHAVIOR:
+		is = c->lo == ECS_BEHAVIOR_P2P;
+		return is && !c->neg ? ECS_P2P_ALL : is || !c->neg ? ECS_P2P_NOT : ECS_P2P_SOME;
+	case ECS_F_P2P_TRAFFIC: /* other transfers of files have the same */
+		is = c->lo == ECS_TRAFFIC_FILE;
+		return is != c->neg ? ECS_P2P_SOME : ECS_P2P_NOT;
+	default:
+		return ECS_P2P_NOT;
+	}
+}
+
+/** Of what is so much when one of several matches: @p n of them before @p next. */
+static enum ecs_p2p either_p2p(enum ecs_p2p was, size_t n, enum ecs_p2p next)
+{
+	if (n == 0 || was == next)
+		return next;
+	return ECS_P2P_SOME;
+}
+
+static enum ecs_p2p ruledef_p2p(const struct ruledef *r)
+{
+	enum ecs_p2p p2p = ECS_P2P_NOT;
+
+	for (size_t i = 0; i < r->n; i++) {
+		enum ecs_p2p c = cond_p2p(&r->lines[i].c);
+
+		if (r->any)
+			p2p = either_p2p(p2p, i, c);
+		else if (c > p2p)
+			p2p = c;
+	}
+	return p2p;
+}
+
 /* --- ruledefs and groups ---------------------------------------------------------------------- */
 
 /**
@@ -140,7 +183,7 @@ static void ruledef_compile(const struct ecs_service *s, const uint32_t *sharers
 	r->gate = NULL;
 	r->nconds = (uint16_t)r->n;
 	r->l34 = r->n > 0;
-	r->p2p = false;
+	r->p2p = (uint8_t)ruledef_p2p(r);
 	r->protos = r->any || !r->n ? 0 : PROTO_ALL;
 	for (size_t i = 0; i < r->n; i++)
 		out[i] = r->lines[i].c;
@@ -151,8 +194,6 @@ static void ruledef_compile(const struct ecs_service *s, const uint32_t *sharers
 		r->protos = (uint8_t)(r->any ? r->protos | p : r->protos & p);
 		if (ecs_fields[out[i].field].layer == L_L7)
 			r->l34 = false;
-		if (out[i].field == ECS_F_P2P_PROTOCOL && ecs_app_shares_files(out[i].lo))
-			r->p2p = true;
 		if (!gate_rank(&out[i])) {
 			all_gates = false;
 			continue;
@@ -172,7 +213,7 @@ static void group_compile(struct ecs_service *s, struct group *g)
 	bool gated = true, known = false;
 
 	g->l34 = true;
-	g->p2p = false;
+	g->p2p = ECS_P2P_NOT;
 	g->appl = ECS_APPL__N;
 	g->protos = 0;
 	g->gates = 0;
@@ -187,7 +228,7 @@ static void group_compile(struct ecs_service *s, struct group *g)
 		g->members[i].rule = r;
 		if (!r)
 			continue;
-		g->p2p = g->p2p || r->p2p;
+		g->p2p = (uint8_t)either_p2p(g->p2p, known, r->p2p);
 		known = r->used = true;
 		g->l34 = g->l34 && r->l34;
 		g->protos |= r->protos;
@@ -305,7 +346,7 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		g = NULL;
 	}
 	l->bound = (a || appl == ECS_APPL_ROUTING) && (r || g);
-	l->p2p = r ? r->p2p : g && g->p2p;
+	l->p2p = r ? r->p2p : g ? g->p2p : ECS_P2P_NOT;
 	if (a)
 		a->used = true;
 	if (r)

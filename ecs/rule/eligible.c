@@ -293,17 +293,17 @@ bool ecs_service_eligible(const struct ecs_service *s, int scheme, const char *r
 	return true;
 }
 
-bool ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name)
+enum ecs_p2p ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name)
 {
 	const struct obj *o;
 
 	if (ecs_service_keeps(s, ECS_RECOVER_P2P) || !rule_name)
-		return false;
+		return ECS_P2P_NOT;
 	o = ecs_obj_find(&s->ruledefs, rule_name);
 	if (o)
 		return ((const struct ruledef *)(const void *)o)->p2p;
 	o = ecs_obj_find(&s->groups, rule_name);
-	return o && ((const struct group *)(const void *)o)->p2p;
+	return o ? ((const struct group *)(const void *)o)->p2p : ECS_P2P_NOT;
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -326,7 +326,8 @@ static bool eligible_somewhere(const struct ecs_service *s, size_t i)
 
 	TABLE_EACH(&s->schemes, scheme, ss)
 		is = is || (ss->serves && ss->delay[i] != NOT_ELIGIBLE);
-	return is && charges(s, i) && !ecs_service_p2p_barred(s, ecs_service_stats_name(s, i));
+	return is && charges(s, i) &&
+	       ecs_service_p2p_barred(s, ecs_service_stats_name(s, i)) != ECS_P2P_ALL;
 }
 
 static int name_cmp(const void *a, const void *b)

@@ -107,10 +107,15 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 			      "%s <%s> of rulebase <%s>, action priority %u, is of another "
 			      "rule-application.",
 			      what, al->rule, rb->o.name, al->priority);
-		if (line->p2p && !ecs_service_keeps(l->s, ECS_RECOVER_P2P) && eligible_somewhere(l->s, al->rule))
+		if (line->p2p == ECS_P2P_ALL && !ecs_service_keeps(l->s, ECS_RECOVER_P2P) && eligible_somewhere(l->s, al->rule))
 			WARNING(l, "%s <%s> of rulebase <%s> is on an application that shares "
 			        "files: it is not recovered without \"flow-recovery p2p\".", what,
 			        al->rule, rb->o.name);
+		if (line->p2p == ECS_P2P_SOME && !ecs_service_keeps(l->s, ECS_RECOVER_P2P) &&
+		    eligible_somewhere(l->s, al->rule))
+			WARNING(l, "%s <%s> of rulebase <%s> matches applications that share files, "
+			        "among others: flows of these are not recovered without "
+			        "\"flow-recovery p2p\".", what, al->rule, rb->o.name);
 		if (o && !al->group && i + 1 < rb->n &&
 		    is_default((const struct ruledef *)(const void *)o))
 			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "

@@ -130,6 +130,13 @@ const char *ecs_enum_text(enum ecs_field f, uint8_t value);
 enum ecs_application { ECS_APPLICATIONS(X) ECS_APPL__N };
 #undef X
 
+/** Whether a flow that a rule matches is of an application that shares files. */
+enum ecs_p2p {
+	ECS_P2P_NOT,  /**< if so, it is not by the application that the rule matches */
+	ECS_P2P_SOME, /**< where its application is one: others match as well */
+	ECS_P2P_ALL   /**< always */
+};
+
 /** One `action priority` line, compiled. Its index in the service is the flow's `line`. */
 struct ecs_line {
 	uint16_t priority;
@@ -147,7 +154,7 @@ struct ecs_line {
 	uint64_t rule_digest;     /**< of the lines or members */
 	uint64_t action_digest;   /**< of the action's charging fields */
 	uint32_t stages;          /**< ECS_STAGE_BIT: what its action does to packets */
-	bool p2p;                 /**< the rule (of a group: a member) names a file-sharing application */
+	uint8_t p2p;              /**< enum ecs_p2p of the rule */
 	uint64_t limit_id;        /**< hash of the name: of the limit that its action has */
 	/* limits that it shares with other lines; NULL: none */
 	const struct ecs_policy_group *policy;   /**< of its rulebase's bandwidth-policy */
@@ -573,9 +580,9 @@ int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, c
 size_t ecs_service_eligible_names(const struct ecs_service *s, const char **names, size_t cap);
 /** Whether any trigger-action has flow-recovery. */
 bool ecs_service_recovers(const struct ecs_service *s);
-/** Whether a rule is not checkpointed as it is on an application that shares files, and `flow-recovery
- *  p2p` is off. */
-bool ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name);
+/** Of which flows of a rule no checkpoints are made as their applications share files; with
+ *  `flow-recovery p2p` NOT of all rules. */
+enum ecs_p2p ecs_service_p2p_barred(const struct ecs_service *s, const char *rule_name);
 /**
  * Whether flows of @p rule_name are checkpointed under @p scheme: the first priority of its trigger
  * flow-create whose condition holds (any-match, or any rule-name entry) and whose action has

@@ -122,7 +122,8 @@ struct ruledef {
 	bool any;              /**< multi-line-or all-lines */
 	enum ecs_application appl;
 	/* made at commit */
-	bool l34, used, p2p;
+	bool l34, used;
+	uint8_t p2p;           /**< enum ecs_p2p */
 	uint8_t protos;        /**< bit set of enum proto_class that it can match */
 	uint64_t gates;        /**< fields one of whose patterns must hit; 0: not gated */
 	const struct cond *conds;
@@ -143,7 +144,8 @@ struct group {
 	size_t n;
 	/* made at commit */
 	enum ecs_application appl; /**< of its members; ECS_APPL__N: it has none */
-	bool l34, used, p2p;
+	bool l34, used;
+	uint8_t p2p;               /**< enum ecs_p2p */
 	uint8_t protos;
 	uint64_t gates;
 	uint64_t digest;

@@ -91,6 +91,18 @@ bed_config_charging() {
 		    ruledef any
 		      ip any-match = TRUE
 		    #exit
+		    ruledef share
+		      p2p behavioral = p2p
+		      tcp either-port = 6882
+		    #exit
+		    ruledef remote
+		      p2p protocol = ssh
+		      tcp either-port = 2222
+		    #exit
+		    group-of-ruledefs mixed
+		      add-ruledef priority 1 ruledef share
+		      add-ruledef priority 2 ruledef remote
+		    #exit
 		    group-of-ruledefs both
 		      add-ruledef priority 1 ruledef one
 		      add-ruledef priority 2 ruledef two
@@ -106,7 +118,7 @@ bed_config_charging() {
 		    #exit
 		    rulebase gold
 		      action priority 1 ruledef quic charging-action count
-		      action priority 24 ruledef routed charging-action count
+		      action priority 25 ruledef routed charging-action count
 		      action priority 2 ruledef unknown-pool charging-action count
 		      action priority 3 ruledef pooled charging-action count
 		      action priority 4 ruledef missing charging-action count
@@ -116,19 +128,20 @@ bed_config_charging() {
 		      action priority 8 ruledef domain charging-action count
 		      action priority 9 ruledef uri charging-action count
 		      action priority 10 ruledef image charging-action count
-		      action priority 11 ruledef torrent charging-action count
-		      action priority 12 ruledef shell charging-action count
-		      action priority 13 ruledef encrypted charging-action count
-		      action priority 14 ruledef named charging-action count
-		      action priority 15 ruledef access charging-action count
-		      action priority 16 group-of-ruledefs both charging-action count
-		      action priority 17 ruledef tcp charging-action count
-		      action priority 18 ruledef sctp charging-action count
-		      action priority 19 ruledef ping charging-action count
-		      action priority 20 group-of-ruledefs early-group charging-action count
-		      action priority 21 ruledef early charging-action count
-		      action priority 22 ruledef late charging-action count
-		      action priority 23 group-of-ruledefs late-group charging-action count
+		      action priority 11 group-of-ruledefs mixed charging-action count
+		      action priority 12 ruledef torrent charging-action count
+		      action priority 13 ruledef shell charging-action count
+		      action priority 14 ruledef encrypted charging-action count
+		      action priority 15 ruledef named charging-action count
+		      action priority 16 ruledef access charging-action count
+		      action priority 17 group-of-ruledefs both charging-action count
+		      action priority 18 ruledef tcp charging-action count
+		      action priority 19 ruledef sctp charging-action count
+		      action priority 20 ruledef ping charging-action count
+		      action priority 21 group-of-ruledefs early-group charging-action count
+		      action priority 22 ruledef early charging-action count
+		      action priority 23 ruledef late charging-action count
+		      action priority 24 group-of-ruledefs late-group charging-action count
 		      action priority 90 ruledef any charging-action count
 		      flow control-handshaking charge-to-application all-packets
 		    #exit
@@ -137,7 +150,7 @@ bed_config_charging() {
 	t_recover "rule-name = pooled" "rule-name = attribute" "rule-name = torrent" "rule-name = shell" \
 		"rule-name = both" "rule-name = tcp" "rule-name = sctp" "rule-name = ping" \
 		"rule-name = named" "rule-name = quic" "rule-name = access" "rule-name starts-with early" \
-		"rule-name starts-with late"
+		"rule-name starts-with late" "rule-name = mixed"
 	printf '  #exit\nend\n'
 }
 t_pair
@@ -265,14 +278,19 @@ torrent = tcp(BT, BT, 6881)
 case("FR-044: a file-sharing application", torrent, "torrent")
 shell = tcp(SSH, SSH, 22)
 case("FR-008: another application", shell, "shell")
-t.check(t.counter("a", "p2p_not_recovered") >= 1, "FR-044: the flow of the P2P rule is counted")
+shared, remote = tcp(BT, BT, 6882), tcp(SSH, SSH, 2222)
+want.append(("FR-008: one that is none, of the same group", remote, "mixed", 6))
+for text, sport in (("sharing, as behaviour, in a group with another application", shared), want[-1][:2]):
+    t.becomes(lambda: on("a", sport), ("mixed", False), f"FR-044: {text}")
+t.becomes(lambda: t.counter("a", "p2p_not_recovered"), 2, "FR-044: flows of P2P rules are counted")
 
 t.quiet()
 held = {f["subscriber_port"]: f["rule"] for f in t.flows("b")}
 ELIGIBLE = {"pooled", "attribute", "both", "tcp", "sctp", "ping", "named", "access", "shell", "quic",
-            "early-group", "late"}
+            "early-group", "late", "mixed"}
 t.equal(set(held.values()), ELIGIBLE, "FR-006, FR-095: B has flows of all eligible rules, a group "
                                       "under its own name, no member, no P2P rule")
+t.check(shared not in held, "FR-044: of the group, not the flow that shares files")
 t.say("kill -9 of every process of A")
 t.takeover("a", "b")
 for text, sport, rule, proto in want:

@@ -341,12 +341,12 @@ static void test_p2p_rules(void)
 	snprintf(more, sizeof(more), "flow-recovery p2p\n%s", text);
 	on = ecs_rule_text(more, true);
 	CU_ASSERT_FATAL(s && on);
-	CU_ASSERT_TRUE(ecs_service_p2p_barred(s, "bt"));
-	CU_ASSERT_TRUE(ecs_service_p2p_barred(s, "g"));
-	CU_ASSERT_FALSE(ecs_service_p2p_barred(s, "ftp"));
-	CU_ASSERT_FALSE(ecs_service_p2p_barred(s, "yt"));
-	CU_ASSERT_FALSE(ecs_service_p2p_barred(s, "unknown"));
-	CU_ASSERT_FALSE(ecs_service_p2p_barred(on, "bt"));
+	CU_ASSERT_EQUAL(ecs_service_p2p_barred(s, "bt"), ECS_P2P_ALL);
+	CU_ASSERT_EQUAL(ecs_service_p2p_barred(s, "g"), ECS_P2P_SOME);
+	CU_ASSERT_EQUAL(ecs_service_p2p_barred(s, "ftp"), ECS_P2P_NOT);
+	CU_ASSERT_EQUAL(ecs_service_p2p_barred(s, "yt"), ECS_P2P_NOT);
+	CU_ASSERT_EQUAL(ecs_service_p2p_barred(s, "unknown"), ECS_P2P_NOT);
+	CU_ASSERT_EQUAL(ecs_service_p2p_barred(on, "bt"), ECS_P2P_NOT);
 	CU_ASSERT_NOT_EQUAL(ecs_service_digest(s), ecs_service_digest(on));
 	ecs_service_free(s);
 	ecs_service_free(on);

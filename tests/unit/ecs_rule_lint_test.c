@@ -97,6 +97,14 @@ static const struct {
 	{"ruledef no\ntls sni = a\nip any-match = TRUE\nmulti-line-or all-lines\n#exit\n"
 	 "charging-action d\nflow action redirect-url http://a\n#exit\n"
 	 "rulebase rb\naction priority 5 ruledef no charging-action d\n#exit\n", 0, 0, ""},
+	{"ruledef tg\np2p protocol = bittorrent\n#exit\n"
+	 "rulebase rb\naction priority 5 ruledef tg charging-action c\n#exit\n", 0, 1,
+	 "Ruledef <tg> of rulebase <rb> is on an application that shares files: it is not recovered "
+	 "without \"flow-recovery p2p\"."},
+	{"ruledef tg\np2p traffic-type = file-transfer\n#exit\n"
+	 "rulebase rb\naction priority 5 ruledef tg charging-action c\n#exit\n", 0, 1,
+	 "Ruledef <tg> of rulebase <rb> matches applications that share files, among others: flows of "
+	 "these are not recovered without \"flow-recovery p2p\"."},
 	{"charging-action d\n#exit\n", 0, 1, "Charging-action <d> is not used in any rulebase."},
 	{"ruledef z\nip version = ipv4\n#exit\n"
 	 "rulebase rb\naction priority 10 ruledef z charging-action c\n#exit\n",
