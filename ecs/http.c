@@ -287,10 +287,18 @@ static void keep(struct ecs_http *h, const struct request *r, struct piece heade
 	}
 }
 
+/* Of a header that was cut at the limit: its whole lines. A cut one could read as what it is not. */
+static size_t whole_lines(const uint8_t *b, size_t n)
+{
+	const uint8_t *nl = memrchr(b, '\n', n);
+
+	return nl ? (size_t)(nl - b) + 1 : 0;
+}
+
 /* Reads a header (whole, or cut at the limit); false: this is not HTTP/1. */
 static bool take_request(struct ecs_http *h, const uint8_t *b, size_t n, bool whole)
 {
-	struct piece rest = {(const char *)b, n}, line;
+	struct piece rest = {(const char *)b, whole ? n : whole_lines(b, n)}, line;
 	struct piece header;
 	struct request r = {0};
 

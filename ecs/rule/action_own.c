@@ -308,9 +308,12 @@ static int take_redirect(struct ecs_words *w, struct ecs_charging_action *a, str
 static int take_readdress(struct ecs_words *w, struct ecs_charging_action *a, struct ecs_err *e)
 {
 	uint32_t port = 0;
-	int rc = ecs_words_take(w, "server") ? ecs_words_addr(w, &a->readdress, e)
-	                                     : ecs_refuse(e, SRP_EINVAL, "expected server");
+	int rc;
 
+	if (!w->n)
+		return 0; /* without a server there is nothing to do, and nothing to show */
+	rc = ecs_words_take(w, "server") ? ecs_words_addr(w, &a->readdress, e)
+	                                 : ecs_refuse(e, SRP_EINVAL, "expected server");
 	if (rc == 0 && ecs_words_take(w, "port"))
 		rc = ecs_words_num(w, "port", 1, 65535, &port, e);
 	a->flow_action = ECS_ACT_READDRESS;

@@ -145,6 +145,36 @@ static void test_good_lines(void)
 	}
 }
 
+/* Lines that take back what lines before them have said: nothing of it is printed. */
+static void test_nothing_left(void)
+{
+	static const struct {
+		const char *lines, *gone;
+	} taken[] = {
+		{"flow limit-for-bandwidth direction uplink\nflow limit-for-bandwidth id 1\n"
+		 "no flow limit-for-bandwidth", "limit-for-bandwidth"},
+		{"flow action readdress server 192.0.2.1\nflow action readdress", "flow action"},
+		{"flow action terminate-flow\nno flow action", "flow action"},
+	};
+	const struct frame f = CA;
+	char text[512];
+	struct errors e;
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		struct chassis_config *c;
+		char *out;
+
+		framed(text, sizeof(text), &f, taken[i].lines);
+		c = parse(text, &e);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+		out = printed(c);
+		CU_ASSERT_PTR_NOT_NULL(strstr(out, "charging-action"));
+		CU_ASSERT_PTR_NULL(strstr(out, taken[i].gone));
+		free(out);
+		chassis_config_free(c);
+	}
+}
+
 static const struct {
 	struct frame f;
 	const char *line, *error;
@@ -273,7 +303,7 @@ static const struct {
 	{RB, "action priority 2 ruledef r", "f:5: at end of line: expected charging-action"},
 	{RB, "flow control-handshaking charge-to-application", "f:5: at end of line: expected all-packets"},
 	{CA, "content-id 0", "f:4: at '0': expected a number from 1 to 2147483647"},
-	{CA, "flow action readdress", "f:4: at end of line: expected server"},
+	{CA, "flow action readdress port 1", "f:4: at 'port': expected server"},
 	{CA, "flow action redirect-url ftp://a", "f:4: at 'ftp://a': expected a URL that begins with http://"},
 	{CA, "flow action redirect-url \"http://a b\"", "f:4: at 'http://a b': expected a URL without blanks"},
 	{CA, "flow action redirect-url", "f:4: at end of line: expected"},
@@ -337,6 +367,7 @@ static void test_bad_lines(void)
 
 CU_TestInfo chassis_config_lines_tests[] = {
 	{"lines that load, and their round trip", test_good_lines},
+	{"lines that leave nothing", test_nothing_left},
 	{"lines that do not, and why", test_bad_lines},
 	CU_TEST_INFO_NULL,
 };

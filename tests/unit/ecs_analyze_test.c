@@ -145,6 +145,20 @@ static void http_long_header(void)
 		CU_ASSERT_TRUE(h.head.cap <= ECS_HEADER_MAX);
 		ecs_http_fini(&h);
 	}
+	/* a line that the limit cuts is not read as what it is not */
+	for (size_t whole = 0; whole < 2; whole++) {
+		static const char host[] = "\r\nHost: a.test.example\r\n";
+		struct ecs_http h = {0};
+		size_t at = ECS_HEADER_MAX - (whole ? sizeof(host) - 1 : strlen("\r\nHost: a.test"));
+
+		n = (size_t)snprintf(big, sizeof(big), "GET /long HTTP/1.1\r\nX: ");
+		memset(big + n, 'y', sizeof(big) - n);
+		memcpy(big + at, host, sizeof(host) - 1);
+		CU_ASSERT_EQUAL(feed(&h, big, sizeof(big)), 1);
+		CU_ASSERT_TRUE(text_is(h.host, whole ? "a.test.example" : NULL));
+		ecs_http_fini(&h);
+	}
+	n = (size_t)snprintf(big, sizeof(big), "GET /long HTTP/1.1\r\nHost: l\r\nX: ");
 	/* the limit itself: the last byte of the empty line is byte 4096, or the one after it */
 	for (size_t over = 0; over < 2; over++) {
 		struct ecs_http h = {0};

@@ -40,7 +40,7 @@ FIXED = {"addr": "192.0.2.1", "addr4": "192.0.2.1", "addr6": "2001:db8::1", "pre
 SILENT = re.compile(r"""^(dynamic-rule\ order\ always-first|direction\ bi-directional|delimiter\ comma
 	|tcp\ packets-out-of-order\ transmit\ immediately|transactional-rule-matching\ response\ http\ all
 	|charge-volume\ ip\ bytes|content-filtering\ mode\ category\ static-only|flow\ control-handshaking\ charge-separate-from-application
-	|cca\ charging\ credit\ rating-group\ 0|charge-request-to-response\ http\ all
+	|flow\ action\ readdress$|cca\ charging\ credit\ rating-group\ 0|charge-request-to-response\ http\ all
 	|idle-timeout\ |trigger\ |.*-noconfirm$)""", re.X)
 # What `no` leaves behind where it is not what was at the beginning.
 LEFT_BY_NO = {"flow idle-timeout": "flow idle-timeout 0", "tcp 2msl-timeout": "no tcp 2msl-timeout"}
