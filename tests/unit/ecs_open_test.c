@@ -3,6 +3,7 @@
 #include "config.h"
 #include "suites.h"
 
+#include "ecs/trace.h"
 #include "ecs_enforce_rig.h"
 
 /* Before the lines of each test: what it takes an application, or an answer, to decide. */
@@ -209,6 +210,35 @@ static void test_terminate(void)
 	end(&r);
 }
 
+/* The trace says of such a packet what was done to it, and who has stopped it. */
+static void test_traced(void)
+{
+	static const struct ecs_trace_ask all;
+	const struct ecs_trace_row *t;
+	struct rig r;
+	struct conn c;
+
+	start_with(&r, decided[0]);
+	CU_ASSERT_EQUAL(ecs_trace_ask(r.e, &all, true, 0), 0);
+	c = tcp(&r, 2000, 7003);
+	go(&c, ECS_UPLINK, SYN, NULL);
+	t = ecs_trace_next(r.e, 0, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+	CU_ASSERT_EQUAL(t->fate, ECS_TRACE_HELD);
+	CU_ASSERT_EQUAL(t->by, ECS_TRACE_BY_HANDSHAKING);
+	CU_ASSERT_EQUAL(t->did, ECS_STAGE_BIT(READDRESS));
+	CU_ASSERT_EQUAL(t->server_port, 7003);
+	c = tcp(&r, 2001, 7006);
+	go(&c, ECS_UPLINK, SYN, NULL);
+	t = ecs_trace_next(r.e, t->seq, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+	CU_ASSERT_EQUAL(t->fate, ECS_TRACE_STOPPED);
+	CU_ASSERT_EQUAL(t->by, ECS_TRACE_STAGES + ECS_STAGE_DISCARD);
+	CU_ASSERT_STRING_EQUAL(t->rule, "drop");
+	CU_ASSERT_FALSE(t->charged);
+	end(&r);
+}
+
 /* --- requests that another rule may claim ----------------------------------------------------- */
 
 #define ANSWERED(c, host)                                                                   \
@@ -308,6 +338,7 @@ CU_TestInfo ecs_open_tests[] = {
 	{"marking and next hop of it", test_mark},
 	{"discard of it", test_discard},
 	{"terminate of it", test_terminate},
+	{"what a trace says of it", test_traced},
 	{"a redirection before the verdict is final", test_redirect},
 	{"a request in pieces", test_redirect_in_pieces},
 	{"header fields before the verdict is final", test_xheader},
