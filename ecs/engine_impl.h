@@ -382,7 +382,8 @@ bool ecs_recoverable_flush(struct ecs_engine *e, struct srp_time now, size_t bud
 /** A session has ended: its slots go to calls that wait for one of the instance. */
 void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now);
 /** Judges all flows of a session anew, after a commit: rules that are no longer eligible or gone
- *  give their slots back, flows whose delay is over or was taken away are told. */
+ *  give their slots back, flows whose rule is eligible now, or again, ask for one, those whose delay is
+ *  over or was taken away are told. */
 void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 
 /* --- rules (ruleref.c) ------------------------------------------------------------------------ */

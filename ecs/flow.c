@@ -64,6 +64,7 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
 	f->ref = f->back = ECS_REF_NONE;
 	f->bearer = ECS_BEARER_DEFAULT;
 	f->gen = e->gen;
+	f->triggered = ecs_service_triggers(e->conf.service, s->scheme);
 	err = ecs_flow_insert(e->flows, f);
 	if (err) {
 		ecs_pool_put(&e->flow_pool, f);

@@ -87,6 +87,7 @@ struct ecs_flow {
 	bool tethered;                    /**< of a device behind the subscriber's */
 	bool released; /**< its rule was taken from the call: L3/L4 lines from here on, recovered or not */
 	bool moved;    /**< its bearer went during a control transaction */
+	bool triggered; /**< began under a scheme with `trigger flow-create`, here or at the peer */
 };
 
 static inline enum ecs_dir ecs_flow_first_dir(const struct ecs_flow *f)

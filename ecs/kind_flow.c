@@ -358,6 +358,7 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 	f->bearer = m->bearer;
 	f->tcp_state = m->tcp_state;
 	f->released = f->moved = false;
+	f->triggered = true;
 	f->app = m->app;
 	f->app_master = m->app_master;
 	f->created = ecs_kind_ago(now, m->age_ms > m->idle_ms ? m->age_ms : m->idle_ms);

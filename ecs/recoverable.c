@@ -46,8 +46,8 @@ static bool is_p2p(struct ecs_engine *e, const struct ecs_flow *f)
 static bool eligible(struct ecs_engine *e, const struct ecs_flow *f, uint32_t *delay)
 {
 	*delay = 0;
-	return !(f->flags & ECS_FLOW_F_RESTING) && rule_eligible(e, f->session, f->ref, delay) &&
-	       !is_p2p(e, f);
+	return f->triggered && !(f->flags & ECS_FLOW_F_RESTING) &&
+	       rule_eligible(e, f->session, f->ref, delay) && !is_p2p(e, f);
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -319,7 +319,9 @@ void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct
 		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
 
 		next = l->next;
-		if (f->flags & ECS_FLOW_F_ELIGIBLE)
+		/* one that was taken over and has had no packet since is not to be thought the peer's
+		 * unknown, once its slot is given back */
+		if (ecs_flow_adopt(e, f, now))
 			ecs_recoverable_rule(e, f, f->ref, now);
 	}
 	hand_over(e, s, now);

@@ -267,6 +267,13 @@ static uint32_t stranger_delay(const struct scheme *ss, const char *rule)
 	return NOT_ELIGIBLE;
 }
 
+bool ecs_service_triggers(const struct ecs_service *s, int scheme)
+{
+	if (!s->frozen || scheme < 0 || (size_t)scheme >= s->schemes.n)
+		return false;
+	return ((const struct scheme *)(const void *)s->schemes.v[scheme])->trigger;
+}
+
 bool ecs_service_eligible(const struct ecs_service *s, int scheme, const char *rule_name,
                           bool dynamic, uint32_t *delay)
 {

@@ -578,6 +578,8 @@ int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, c
  * @return how many there are
  */
 size_t ecs_service_eligible_names(const struct ecs_service *s, const char **names, size_t cap);
+/** Whether a scheme has `trigger flow-create`: flows that begin under it are looked at, now and later. */
+bool ecs_service_triggers(const struct ecs_service *s, int scheme);
 /** Whether any trigger-action has flow-recovery. */
 bool ecs_service_recovers(const struct ecs_service *s);
 /** Of which flows of a rule no checkpoints are made as their applications share files; with

@@ -153,16 +153,18 @@ t.quiet()
 t.equal(len(t.flows("b", rule="first")), 0, "FR-115: a new flow waits")
 t.check(both("trigger-condition which", "no delay = 600") or
         both("trigger-condition which", "no delay"), "FR-115: no delay")
-t.becomes(lambda: len(t.flows("b", rule="first")), 1, "FR-115: what waited goes out at once")
+t.becomes(lambda: len(t.flows("b", rule="first")), 3, "FR-115: what waited goes out at once")
 once(7001, 21003)
-t.becomes(lambda: len(t.flows("b", rule="first")), 2, "FR-115: a new flow is sent at creation")
+t.becomes(lambda: len(t.flows("b", rule="first")), 4, "FR-115: a new flow is sent at creation")
 
 t.say("FR-079: the feature off and on with live calls")
 t.check(both("trigger-action recover", "no flow-recovery"), "FR-079: off")
 t.becomes(lambda: len(t.flows("b")), 0, "FR-079: all checkpoints are deleted at the standby")
 t.check(both("trigger-action recover", "flow-recovery"), "FR-079: on again")
+t.becomes(lambda: (len(t.flows("b", rule="first")), len(t.flows("b", rule="third"))), (4, 1),
+          "FR-079: the flows that live are checkpointed again")
 once(7001, 21004)
-t.becomes(lambda: len(t.flows("b", rule="first")), 1, "FR-079: new flows are checkpointed")
+t.becomes(lambda: len(t.flows("b", rule="first")), 5, "FR-079: and new flows")
 
 t.say("FR-065: a charging-action becomes terminate-flow under its flow")
 once(7004, 25000)
@@ -181,16 +183,18 @@ t.quiet()
 t.equal(len(t.flows("b")), 0, "FR-119: no flow is checkpointed")
 t.check(both("service-scheme scheme", "trigger flow-create",
              "priority 1 trigger-condition which trigger-action recover"), "FR-119: back")
+t.becomes(lambda: len(t.flows("b", rule="first")), 5, "FR-119: for flows that began under it")
+t.equal(t.flow("a", subscriber_port=21005)["checkpointed"], False, "FR-118: and not for that which did not")
 
 t.say("FR-123: the limit of a call, changed live")
-for i in range(12):
-    once(7003, 22000 + i)
+for i in range(11):
+    once(7003, 22000 + i, user=2)
 t.quiet()
 t.equal(len(t.flows("b", rule="third")), 10, "FR-123: 10 of 12 by default")
 t.check(both("system-limit flow-chkpt-per-call 12"), "FR-123: raised to 12")
 t.becomes(lambda: len(t.flows("b", rule="third")), 12, "FR-123: who waited is served")
 t.check(both("system-limit flow-chkpt-per-call 3"), "FR-123: lowered to 3")
-once(7003, 22100)
+once(7003, 22100, user=2)
 t.quiet()
 t.equal(len(t.flows("b", rule="third")), 12, "FR-123: what is checkpointed stays, nothing comes to it")
 t.balanced("a", "b")

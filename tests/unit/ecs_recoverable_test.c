@@ -367,6 +367,81 @@ static void test_commit(void)
 	ecs_service_free(wide);
 }
 
+/* FR-079: what is eligible again is checkpointed again, within the limit, with what is left of its delay;
+ * a flow that was taken over and had no packet since among them. */
+static void test_commit_again(void)
+{
+	struct ecs_service *off = kit_service(4, 3), *on = kit_service(0, 3);
+	struct ecs_session *s, *t;
+	struct ecs_flow *f[4], *slow, *g;
+	struct kit a, b;
+
+	kit_init_with(&a, 0, true, 0, 3);
+	kit_init_with(&b, 1, false, 0, 3);
+	s = kit_session(&a, 7, 1, false);
+	f[0] = kit_flow(&a, s, 1000, false, "web");
+	f[1] = kit_flow(&a, s, 1001, false, "dns");
+	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
+	ecs_engine_active(b.e, true, b.now);
+	t = ecs_session_find(b.e, 7);
+	g = ecs_flow_find_id(b.e->flows, 7, f[0]->id);
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(b.e, off, b.now), 0);
+	CU_ASSERT_EQUAL(b.rec.told[210], 2);
+	CU_ASSERT_EQUAL(t->slots, 0);
+	CU_ASSERT_EQUAL(b.e->conf.counters->flows_purged, 0);
+	CU_ASSERT_TRUE(ecs_flow_adopt(b.e, g, b.now)); /* its next packet finds it */
+	f[2] = kit_flow(&b, t, 1002, false, "web");
+	f[3] = kit_flow(&b, t, 1003, false, "web");
+	slow = kit_flow(&b, t, 1004, false, "slow");
+	wait_ms(&b, 4000);
+	CU_ASSERT_EQUAL(b.rec.changed[210], 0);
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(b.e, on, b.now), 0);
+	CU_ASSERT_EQUAL(b.rec.changed[210], 3); /* the limit */
+	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT) && ecs_flow_recovered(b.e, g));
+	CU_ASSERT_TRUE(has(f[2], ECS_FLOW_F_CHECKPOINT));
+	CU_ASSERT_TRUE(has(f[3], ECS_FLOW_F_WAITING));
+	ecs_flow_drop(b.e, f[2], ECS_TELL, b.now);
+	ecs_flow_drop(b.e, g, ECS_TELL, b.now);
+	CU_ASSERT_EQUAL(b.rec.changed[210], 4);
+	CU_ASSERT_TRUE(has(f[3], ECS_FLOW_F_CHECKPOINT));
+	wait_ms(&b, 5950);
+	CU_ASSERT_EQUAL(b.rec.changed[210], 4);
+	wait_ms(&b, 300);
+	CU_ASSERT_EQUAL(b.rec.changed[210], 5); /* its own t0+10 */
+	CU_ASSERT_PTR_EQUAL(b.rec.last, &slow->ckpt);
+	kit_fini(&a);
+	kit_fini(&b);
+	ecs_service_free(off);
+	ecs_service_free(on);
+}
+
+/* FR-118: the trigger acts on new flows. One that began under a scheme is eligible when the scheme is
+ * back; one that began without is not, whatever rule it gets. */
+static void test_commit_scheme(void)
+{
+	struct ecs_service *none = kit_service(5, 0), *on = kit_service(0, 0);
+	struct ecs_session *s;
+	struct ecs_flow *f, *g;
+	struct kit a;
+
+	kit_init(&a, 0, true);
+	s = kit_session(&a, 7, 1, false);
+	f = kit_flow(&a, s, 1000, false, "web");
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(a.e, none, a.now), 0);
+	CU_ASSERT_EQUAL(s->scheme, -1);
+	CU_ASSERT_EQUAL(a.rec.told[210], 1);
+	g = kit_flow(&a, s, 1001, false, "web");
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(a.e, on, a.now), 0);
+	CU_ASSERT_TRUE(has(f, ECS_FLOW_F_CHECKPOINT));
+	CU_ASSERT_FALSE(has(g, ECS_FLOW_F_ELIGIBLE));
+	kit_set_rule(&a, g, "dns");
+	CU_ASSERT_FALSE(has(g, ECS_FLOW_F_ELIGIBLE));
+	CU_ASSERT_EQUAL(a.rec.changed[210], 2);
+	kit_fini(&a);
+	ecs_service_free(none);
+	ecs_service_free(on);
+}
+
 /* After a takeover the limits go on from what was applied, and its flows hand their slots on. */
 static void test_after_takeover(void)
 {
@@ -405,6 +480,8 @@ CU_TestInfo ecs_recoverable_tests[] = {
 	{"changes of the rule", test_rule_changes},
 	{"flush", test_flush},
 	{"commits", test_commit},
+	{"eligible again", test_commit_again},
+	{"the scheme comes back", test_commit_scheme},
 	{"after a takeover", test_after_takeover},
 	CU_TEST_INFO_NULL,
 };
