@@ -419,8 +419,7 @@ static void on_timer(void *owner, struct ecs_wheel_node *n, struct srp_time now)
 	}
 }
 
-/* Drops what a new standby has of a session and the peer never had: flows without a slot, and those
- * whose first checkpoint was still delayed. */
+/* Drops what a new standby has of a session and the peer never had: flows without a slot. */
 static void purge_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
 	struct srp_list *l, *next;

@@ -322,10 +322,10 @@ void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f);
 /** A flow of a former generation is touched for the first time: it is marked recovered. False: it
  *  was never replicated, so the other chassis did not know it, and it has been dropped. */
 bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
-/** True when the peer cannot have it: no slot, or the first checkpoint is still delayed. */
+/** True when the peer cannot have it: it has no slot. */
 static inline bool ecs_flow_local(const struct ecs_flow *f)
 {
-	return !(f->flags & ECS_FLOW_F_CHECKPOINT) || f->delay;
+	return !(f->flags & ECS_FLOW_F_CHECKPOINT);
 }
 
 /* --- volumes (usage.c) ------------------------------------------------------------------------ */

@@ -36,10 +36,10 @@ bool ecs_flow_key_equal(const struct ecs_flow_key *a, const struct ecs_flow_key 
 #define ECS_FLOW_F_FIN_DOWN    0x08u
 #define ECS_FLOW_F_FIRST_UP    0x10u /**< the first packet was uplink */
 #define ECS_FLOW_F_ELIGIBLE    0x20u /**< its rule is eligible for flow recovery */
-#define ECS_FLOW_F_CHECKPOINT  0x40u /**< holds one of the call's checkpoint slots */
+#define ECS_FLOW_F_CHECKPOINT  0x40u /**< holds one of the call's checkpoint slots: it was told, no sooner */
 #define ECS_FLOW_F_SEEN        0x80u /**< saw a packet since it was taken over */
 #define ECS_FLOW_F_MID        0x100u /**< began in mid-stream: never an L7 rule */
-#define ECS_FLOW_F_WAITING    0x200u /**< eligible, beyond the limit: waits for a free slot */
+#define ECS_FLOW_F_WAITING    0x200u /**< eligible, its delay over, beyond the limit: waits for a free slot */
 
 #define ECS_FLOW_F_OPENER_UP  0x400u /**< the subscriber's side opened it */
 #define ECS_FLOW_F_LINGER    0x1000u /**< its timer is that of a closed connection */

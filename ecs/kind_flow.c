@@ -435,10 +435,10 @@ static int flow_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	return 0;
 }
 
-/* Those that are at the peer, or should be: with a slot and no delay. */
+/* Those that are at the peer, or should be. */
 static bool flow_told(const struct srp_ckpt_obj *o)
 {
-	return (of(o)->flags & ECS_FLOW_F_CHECKPOINT) && !of(o)->delay;
+	return of(o)->flags & ECS_FLOW_F_CHECKPOINT;
 }
 
 static void flow_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void *arg)

@@ -104,43 +104,59 @@ static void stop_waiting(struct ecs_engine *e, struct ecs_flow *f)
 
 /* --- the first send --------------------------------------------------------------------------- */
 
-/* Tells the sink, or arms what is left of the delay; the delay counts from the flow's creation. */
-static void begin(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
+static void take_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	note_full(e, f->session);
+	ecs_flow_slot(e, f, true);
+	ecs_tell_changed(e, &f->ckpt, now);
+}
+
+/* The delay is over: a place, if there is one, and nobody waits for it. */
+static void claim(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	const struct ecs_session *s = f->session;
+
+	if (call_full(e, s) || instance_full(e) || !ecs_list_empty(&s->waiting))
+		wait_for_slot(e, f);
+	else
+		take_slot(e, f, now);
+}
+
+/* Arms what is left of the delay, which counts from the flow's creation. False: it is over; without
+ * memory for one too. */
+static bool delayed(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
 {
 	uint64_t age = srp_time_since(f->created, now), left;
 
 	ecs_flow_undelay(e, f);
-	if (age < SRP_SEC(delay) && ecs_flow_delay(e, f, delay) == 0) {
-		left = (SRP_SEC(delay) - age + SRP_MS(1) - 1) / SRP_MS(1);
-		ecs_wheel_arm(e->wheel, f->delay, left);
-		return;
-	}
-	ecs_tell_changed(e, &f->ckpt, now); /* at once; without memory for a delay too */
+	if (age >= SRP_SEC(delay) || ecs_flow_delay(e, f, delay) != 0)
+		return false;
+	left = (SRP_SEC(delay) - age + SRP_MS(1) - 1) / SRP_MS(1);
+	ecs_wheel_arm(e->wheel, f->delay, left);
+	return true;
 }
 
-static void take_slot(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
+/* Takes the oldest off the waiting flows of a call: it gets the slot that is free. */
+static void serve_one(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
-	note_full(e, f->session);
-	ecs_flow_slot(e, f, true);
-	begin(e, f, delay, now);
+	struct ecs_flow *f = ECS_CONTAINER(s->waiting.next, struct ecs_flow, waiting);
+	uint32_t delay;
+
+	ecs_list_del(&f->waiting);
+	f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
+	/* One that waited before this chassis lost its role and got it back was never told: it goes
+	 * with its next packet. */
+	if (f->gen != e->gen || !eligible(e, f, &delay))
+		f->flags &= (uint16_t)~ECS_FLOW_F_ELIGIBLE;
+	else if (!delayed(e, f, delay, now))
+		take_slot(e, f, now);
 }
 
 /* Free slots go to the waiting flows of a call, oldest first. */
 static void serve(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
-	while (!ecs_list_empty(&s->waiting) && !call_full(e, s) && !instance_full(e)) {
-		struct ecs_flow *f = ECS_CONTAINER(s->waiting.next, struct ecs_flow, waiting);
-		uint32_t delay;
-
-		ecs_list_del(&f->waiting);
-		f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
-		/* One that waited before this chassis lost its role and got it back was never told:
-		 * it goes with its next packet. */
-		if (f->gen == e->gen && eligible(e, f, &delay))
-			take_slot(e, f, delay, now);
-		else
-			f->flags &= (uint16_t)~ECS_FLOW_F_ELIGIBLE;
-	}
+	while (!ecs_list_empty(&s->waiting) && !call_full(e, s) && !instance_full(e))
+		serve_one(e, s, now);
 	starve(e, s);
 }
 
@@ -157,7 +173,6 @@ static void hand_over(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 static void give_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
 	note_full(e, f->session);
-	ecs_flow_undelay(e, f);
 	ecs_tell_deleted(e, &f->ckpt, ECS_TELL, now);
 	ecs_obj_anew(&f->ckpt);
 	ecs_flow_slot(e, f, false);
@@ -165,27 +180,29 @@ static void give_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time 
 
 /* --- public ----------------------------------------------------------------------------------- */
 
-static void become_eligible(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay,
-                            struct srp_time now)
-{
-	f->flags |= ECS_FLOW_F_ELIGIBLE;
-	if (call_full(e, f->session) || instance_full(e) || !ecs_list_empty(&f->session->waiting))
-		wait_for_slot(e, f);
-	else
-		take_slot(e, f, delay, now);
-}
-
 static void become_ineligible(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
-	bool had = f->flags & ECS_FLOW_F_CHECKPOINT;
-
 	f->flags &= (uint16_t)~ECS_FLOW_F_ELIGIBLE;
+	ecs_flow_undelay(e, f);
 	if (f->flags & ECS_FLOW_F_WAITING)
 		stop_waiting(e, f);
-	if (!had)
+	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
 		return;
 	give_slot(e, f, now);
 	hand_over(e, f->session, now);
+}
+
+/* The rule of a flow without a slot is eligible, and so is that of one that waits, for its delay or for
+ * a slot: its delay may be another. */
+static void begin(struct ecs_engine *e, struct ecs_flow *f, uint32_t delay, struct srp_time now)
+{
+	bool late = delayed(e, f, delay, now), waits = f->flags & ECS_FLOW_F_WAITING;
+
+	f->flags |= ECS_FLOW_F_ELIGIBLE;
+	if (late && waits)
+		stop_waiting(e, f);
+	else if (!late && !waits)
+		claim(e, f, now);
 }
 
 void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old_ref,
@@ -196,15 +213,11 @@ void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old
 
 	if (!is && (was || f->ref != old_ref) && is_p2p(e, f))
 		e->conf.counters->p2p_not_recovered++;
-	if (!was && is)
-		become_eligible(e, f, delay, now);
-	else if (was && !is)
+	if (was && !is)
 		become_ineligible(e, f, now);
-	else if (!is || !(f->flags & ECS_FLOW_F_CHECKPOINT))
-		return;
-	else if (f->delay)
+	else if (is && !(f->flags & ECS_FLOW_F_CHECKPOINT))
 		begin(e, f, delay, now);
-	else if (f->ref != old_ref)
+	else if (is && f->ref != old_ref)
 		ecs_tell_changed(e, &f->ckpt, now);
 }
 
@@ -231,11 +244,10 @@ void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_
 {
 	uint32_t delay;
 
-	if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
-		return;
-	(void)eligible(e, f, &delay);
-	/* a wheel that ran behind may have been early: what is left is armed */
-	begin(e, f, delay, now);
+	if (f->gen != e->gen || !eligible(e, f, &delay))
+		f->flags &= (uint16_t)~ECS_FLOW_F_ELIGIBLE; /* as in serve_one() */
+	else
+		begin(e, f, delay, now); /* a wheel that ran behind may have been early */
 }
 
 void ecs_recoverable_app(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
@@ -248,7 +260,7 @@ void ecs_recoverable_app(struct ecs_engine *e, struct ecs_flow *f, struct srp_ti
 
 void ecs_recoverable_changed(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
-	if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay)
+	if (f->flags & ECS_FLOW_F_CHECKPOINT)
 		ecs_tell_changed(e, &f->ckpt, now);
 }
 
@@ -306,7 +318,8 @@ bool ecs_recoverable_flush(struct ecs_engine *e, struct srp_time now, size_t bud
 		struct ecs_flow *f = d->flow;
 
 		ecs_flow_undelay(e, f);
-		ecs_tell_changed(e, &f->ckpt, now);
+		if (f->gen == e->gen)
+			claim(e, f, now);
 	}
 	return !ecs_list_empty(&e->delays);
 }

@@ -10,8 +10,8 @@
  *  non-configurable value"); admits a million. */
 #define ECS_FLOW_CHKPT_PER_SESSMGR 1048576u
 
-/** The rule of @p f has just been decided, or has changed from @p old_ref: takes or gives back a
- * slot, arms the delay, tells the sink. */
+/** The rule of @p f has just been decided, or has changed from @p old_ref: arms the delay, or takes a
+ * slot and tells the sink, or waits for one, or gives its own back. */
 void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old_ref,
                           struct srp_time now);
 /**
@@ -23,7 +23,7 @@ void ecs_recoverable_rest(struct ecs_engine *e, struct ecs_flow *f, bool rests, 
                           struct srp_time now);
 /** @p f is about to be freed: gives its slot to the oldest waiting flow and tells the sink. */
 void ecs_recoverable_end(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
-/** The delay of @p f has run out. */
+/** The delay of @p f has run out: it takes a slot, or waits for one. */
 void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /**
  * A flow of TCP begins in mid-stream: counts why it was not recovered, where its session was, as far as

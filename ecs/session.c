@@ -357,7 +357,7 @@ void ecs_session_make_ready(struct ecs_engine *e, struct ecs_session *s, struct 
 	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
 		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
 
-		if ((f->flags & ECS_FLOW_F_CHECKPOINT) && !f->delay)
+		if (f->flags & ECS_FLOW_F_CHECKPOINT)
 			ecs_tell_changed(e, &f->ckpt, now);
 	}
 }

@@ -186,6 +186,14 @@ t.quiet()
 t.equal({k: v - sent[k] for k, v in rows().items()}, {"ACS_FLOW_INFO": 1, "DEL_ACS_FLOW_INFO": 0},
         "FR-097: a flow that ended before its delay: neither a checkpoint nor a deletion")
 
+t.say("within its delay a flow holds no place")
+flow(3, 7007, 31020)
+for sport in range(31021, 31026):
+    flow(3, 7008 if sport == 31021 else 7001, sport)
+t.equal(t.flow("a", subscriber=sub4(3), rule="late")["checkpointed"], False, "FR-013: it is not checkpointed yet")
+t.becomes(lambda: at("b", 3), ["brief"] + ["exact"] * 4, "FR-015: five others of the call are")
+t.becomes(lambda: at("b", 3), ["exact"] * 4 + ["late"], "FR-050: it takes the place of one that has ended by then")
+
 t.say("the other kinds")
 t.becomes(lambda: echo(users[2, 7001, 0], servers[7001], b"again", (v4(20), 7001))
           and t.sent("a", "UPDATE_CLPSTATS"),

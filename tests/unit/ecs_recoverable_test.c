@@ -170,7 +170,7 @@ static void test_delay(void)
 	f = kit_flow(&a, s, 1000, false, "plain");
 	wait_ms(&a, 4000);
 	kit_set_rule(&a, f, "slow");
-	CU_ASSERT_TRUE(has(f, ECS_FLOW_F_CHECKPOINT)); /* its slot is taken */
+	CU_ASSERT_FALSE(has(f, ECS_FLOW_F_CHECKPOINT)); /* it takes no slot yet */
 	CU_ASSERT_PTR_NOT_NULL(f->delay);
 	ecs_recoverable_changed(a.e, f, a.now); /* what changes meanwhile waits with the rest */
 	wait_ms(&a, 5950);
@@ -218,8 +218,39 @@ static void test_delay_late_wheel(void)
 	kit_fini(&a);
 }
 
-/* FR-097: a flow that ends inside its delay causes neither record; its slot goes on. */
+/* FR-097: a flow that ends inside its delay causes neither record, and holds no place meanwhile. */
 static void test_delay_short_flows(void)
+{
+	struct ecs_session *s;
+	struct ecs_flow *f, *g, *h;
+	struct kit a;
+
+	kit_init_with(&a, 0, true, 0, 1);
+	s = kit_session(&a, 7, 1, false);
+	f = kit_flow(&a, s, 1000, false, "slow");
+	g = kit_flow(&a, s, 1001, false, "slow");
+	CU_ASSERT_EQUAL(s->slots, 0);
+	CU_ASSERT_EQUAL(a.ctr.limit_call, 0);
+	wait_ms(&a, 5000);
+	h = kit_flow(&a, s, 1002, false, "web"); /* without delay: the place is free for it */
+	CU_ASSERT_TRUE(has(h, ECS_FLOW_F_CHECKPOINT));
+	CU_ASSERT_EQUAL(a.rec.changed[210], 1);
+	ecs_flow_drop(a.e, f, ECS_TELL, a.now);
+	wait_ms(&a, 5300);
+	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_WAITING)); /* its delay over, it waits for the place */
+	CU_ASSERT_PTR_NULL(g->delay);
+	CU_ASSERT_EQUAL(a.ctr.limit_call, 1);
+	CU_ASSERT_EQUAL(a.rec.changed[210], 1);
+	ecs_flow_drop(a.e, h, ECS_TELL, a.now);
+	CU_ASSERT_EQUAL(a.rec.told[210], 1);
+	CU_ASSERT_EQUAL(a.rec.changed[210], 2);
+	CU_ASSERT_PTR_EQUAL(a.rec.last, &g->ckpt);
+	CU_ASSERT_EQUAL(s->slots, 1);
+	kit_fini(&a);
+}
+
+/* One that waits for a place and gets a rule whose delay is not over leaves the line until it is. */
+static void test_delay_while_waiting(void)
 {
 	struct ecs_session *s;
 	struct ecs_flow *f, *g;
@@ -227,19 +258,18 @@ static void test_delay_short_flows(void)
 
 	kit_init_with(&a, 0, true, 0, 1);
 	s = kit_session(&a, 7, 1, false);
-	f = kit_flow(&a, s, 1000, false, "slow");
-	g = kit_flow(&a, s, 1001, false, "slow");
+	f = kit_flow(&a, s, 1000, false, "web");
+	g = kit_flow(&a, s, 1001, false, "web");
 	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_WAITING));
-	wait_ms(&a, 5000);
-	ecs_flow_drop(a.e, f, ECS_TELL, a.now);
-	CU_ASSERT_EQUAL(a.rec.changed[210], 0);
-	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT));
+	kit_set_rule(&a, g, "slow");
+	CU_ASSERT_FALSE(has(g, ECS_FLOW_F_WAITING));
+	CU_ASSERT_TRUE(ecs_list_empty(&s->waiting));
 	CU_ASSERT_PTR_NOT_NULL(g->delay);
-	wait_ms(&a, 4950);
-	CU_ASSERT_EQUAL(a.rec.changed[210], 0);
-	wait_ms(&a, 300);
-	CU_ASSERT_EQUAL(a.rec.changed[210], 1); /* its own t0+10, though it waited for the slot */
-	CU_ASSERT_PTR_EQUAL(a.rec.last, &g->ckpt);
+	ecs_flow_drop(a.e, f, ECS_TELL, a.now);
+	CU_ASSERT_EQUAL(a.rec.changed[210], 1);
+	wait_ms(&a, 10300);
+	CU_ASSERT_EQUAL(a.rec.changed[210], 2);
+	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT));
 	kit_fini(&a);
 }
 
@@ -304,6 +334,12 @@ static void test_flush(void)
 	CU_ASSERT_EQUAL(a.rec.changed[210], 5);
 	wait_ms(&a, 11000);
 	CU_ASSERT_EQUAL(a.rec.changed[210], 5); /* once */
+	CU_ASSERT_EQUAL(s->slots, 5);
+	for (uint16_t i = 0; i < 7; i++)
+		kit_flow(&a, s, (uint16_t)(2000 + i), false, "slow");
+	CU_ASSERT_FALSE(ecs_recoverable_flush(a.e, a.now, 100));
+	CU_ASSERT_EQUAL(a.rec.changed[210], 10); /* the limit stands */
+	CU_ASSERT_EQUAL(s->slots, 10);
 	kit_fini(&a);
 }
 
@@ -323,8 +359,8 @@ static void test_commit(void)
 		f[i] = kit_flow(&a, s, (uint16_t)(1000 + i), false, i == 2 ? "slow" : "web");
 	g = kit_flow(&a, s, 2000, false, "dns");
 	w = kit_flow(&a, s, 2001, false, "dns");
-	CU_ASSERT_EQUAL(a.rec.changed[210], 2);
-	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_WAITING));
+	CU_ASSERT_EQUAL(a.rec.changed[210], 3);
+	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT) && has(w, ECS_FLOW_F_WAITING));
 	/* a higher limit serves who waits */
 	CU_ASSERT_EQUAL(ecs_engine_reconfigure(a.e, wide, a.now), 0);
 	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT) && has(w, ECS_FLOW_F_CHECKPOINT));
@@ -337,7 +373,7 @@ static void test_commit(void)
 	CU_ASSERT_EQUAL(ecs_engine_flows(a.e), 5);
 	/* and dns stays, though its service is another */
 	CU_ASSERT_TRUE(has(g, ECS_FLOW_F_CHECKPOINT));
-	CU_ASSERT_EQUAL(s->slots, 3);
+	CU_ASSERT_EQUAL(s->slots, 2);
 	/* the delay is taken away */
 	ecs_service_free(wide);
 	wide = ecs_service_new("kit");
@@ -477,6 +513,7 @@ CU_TestInfo ecs_recoverable_tests[] = {
 	{"delay", test_delay},
 	{"a wheel that is behind", test_delay_late_wheel},
 	{"short flows", test_delay_short_flows},
+	{"a delay while waiting", test_delay_while_waiting},
 	{"changes of the rule", test_rule_changes},
 	{"flush", test_flush},
 	{"commits", test_commit},
