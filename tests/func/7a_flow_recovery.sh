@@ -351,6 +351,25 @@ t.check(time.monotonic() - idle_from > 4.8, "FR-049: not before", time.monotonic
 t.becomes(lambda: (at(standby(), GOLD, 20015), at(standby(), GOLD, 21003), deleted()), (None, None, before + 4),
           "FR-022, FR-024: their checkpoints are deleted at the peer")
 
+t.say("its rule leaves the rulebase and comes back")
+
+
+def gold(*lines):
+    return all([t.charging(x, "rulebase gold", *lines)[1] for x in "ab"])
+
+
+was = t.volumes(active, callid=calls["gold"])
+t.check(gold("no action priority 6"), "FR-021: the rule of a recovered flow is taken out")
+t.becomes(lambda: (at(standby(), GOLD, 21002), deleted()), (None, before + 5), "FR-021: its checkpoint is deleted")
+udp(GOLD, 7301, 21002)
+now = t.volumes(active, callid=calls["gold"])
+t.equal(now["voice"], was["voice"], "FR-021: it goes on, and not by that rule")
+t.check(gold("action priority 6 ruledef voice charging-action count"), "FR-021: the rule comes back")
+t.becomes(lambda: at(standby(), GOLD, 21002), ("voice", False), "FR-021: and with it the checkpoint")
+udp(GOLD, 7301, 21002)
+t.check(t.volumes(active, callid=calls["gold"])["voice"][1] > now["voice"][1] and
+        at(active, GOLD, 21002) == ("voice", True), "FR-021: and the recovered flow is on it")
+
 t.say("a second failure, without a packet")
 t.quiet(active, standby())
 held = {(f["subscriber"], f["subscriber_port"]): f["rule"] for f in t.flows(active, recovered=True)}

@@ -451,6 +451,35 @@ static void test_commit_again(void)
 	ecs_service_free(on);
 }
 
+/* FR-021: the rule of a recovered flow leaves the rulebase and comes back as it was. */
+static void test_commit_rule_back(void)
+{
+	struct ecs_service *none = kit_service(3, 0), *back = kit_service(0, 0);
+	struct ecs_session *s;
+	struct ecs_flow *f;
+	struct kit a, b;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, false);
+	f = kit_flow(&a, s, 1000, false, "web");
+	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
+	ecs_engine_active(b.e, true, b.now);
+	f = ecs_flow_find_id(b.e->flows, 7, f->id);
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(b.e, none, b.now), 0);
+	CU_ASSERT_EQUAL(b.rec.told[210], 1);
+	CU_ASSERT_FALSE(has(f, ECS_FLOW_F_CHECKPOINT) || has(f, ECS_FLOW_F_ELIGIBLE));
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(b.e, back, b.now), 0);
+	CU_ASSERT_EQUAL(b.rec.changed[210], 1);
+	CU_ASSERT_PTR_EQUAL(b.rec.last, &f->ckpt);
+	CU_ASSERT_TRUE(has(f, ECS_FLOW_F_CHECKPOINT) && ecs_flow_recovered(b.e, f));
+	CU_ASSERT_EQUAL(ecs_ruleref_get(b.e->refs, f->ref)->bind, ECS_BIND_OK);
+	kit_fini(&a);
+	kit_fini(&b);
+	ecs_service_free(none);
+	ecs_service_free(back);
+}
+
 /* FR-118: the trigger acts on new flows. One that began under a scheme is eligible when the scheme is
  * back; one that began without is not, whatever rule it gets. */
 static void test_commit_scheme(void)
@@ -518,6 +547,7 @@ CU_TestInfo ecs_recoverable_tests[] = {
 	{"flush", test_flush},
 	{"commits", test_commit},
 	{"eligible again", test_commit_again},
+	{"the rule comes back", test_commit_rule_back},
 	{"the scheme comes back", test_commit_scheme},
 	{"after a takeover", test_after_takeover},
 	CU_TEST_INFO_NULL,
