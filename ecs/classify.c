@@ -140,6 +140,8 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 		if (f->flags & ECS_FLOW_F_FRESH) /* it has begun here, wherever it was opened */
 			f->flags &= (uint16_t) ~(ECS_FLOW_F_FRESH | ECS_FLOW_F_RECOVERED);
 		f->flags |= ECS_FLOW_F_FINAL;
+		f->stale = false;
+		ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 		/* a verdict for which nobody had to speak will not change by what is said later */
 		if (a && !ecs_analysis_spoken(a) && !a->rtsp && !w->s->post_l7 && !w->s->content &&
 		    !(w->s->records & ECS_RECORDS_L7))
@@ -182,6 +184,73 @@ static bool back_is_l34(const struct ecs_engine *e, const struct ecs_way *w)
 	return line_is_l34(e, r ? r->line : ECS_LINE_NONE);
 }
 
+/* --- after a commit --------------------------------------------------------------------------- */
+
+/* Whether what a packet matches by L3/L4 comes before a line. */
+static bool is_before(const struct ecs_engine *e, const struct ecs_way *w, const struct hit *h,
+                      uint16_t line)
+{
+	uint16_t priority = ecs_service_line(e->conf.service, line)->priority;
+
+	if (h->dyn)
+		return ecs_dyn_first(e, w->s) || h->dyn->spec.precedence <= priority;
+	return h->line != ECS_LINE_NONE &&
+	       ecs_service_line(e->conf.service, h->line)->priority < priority;
+}
+
+/* What a direction has from here on: its rule of L7, where that is there, unless an L3/L4 rule that it
+ * matches comes first. False: there is no room for the ref. */
+static bool anew(struct ecs_engine *e, struct ecs_way *w, const struct ecs_packet *p, uint16_t known,
+                 struct hit *h, uint16_t *ref)
+{
+	uint16_t home = ecs_ruleref_now(e->refs, known, w->now);
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, home);
+
+	*h = match(e, w, p, NULL, true);
+	if (r && ecs_dyn_line_on(e, w->s, r->line) && !is_before(e, w, h, r->line)) {
+		*h = (struct hit){.line = r->line};
+		*ref = home;
+		return true;
+	}
+	*ref = ref_of(e, h, w->now);
+	return *ref != ECS_REF_NONE || (h->line == ECS_LINE_NONE && !h->dyn);
+}
+
+/* Whether the rulebase asks for what analyzers find. */
+static bool is_asked(const struct ecs_needs *n)
+{
+	return n->http || n->tls || n->quic || n->dns || n->app || n->rtsp;
+}
+
+/* The rulebase says something else than when the verdict became final. L3/L4 lines can be asked with
+ * any packet; what L7 lines would say is known of the one that the flow had alone, until an analyzer
+ * that goes on, with the next request, has news. */
+static void decide_anew(struct ecs_engine *e, struct ecs_way *w)
+{
+	struct ecs_flow *f = w->f;
+	bool own = w->p->dir == ecs_flow_first_dir(f);
+	struct ecs_packet m = mirrored(w->p);
+	uint16_t known = ecs_flow_means(e, f->ref, f->known), ref;
+	uint16_t known_back = ecs_flow_means(e, f->back, f->known_back), back;
+	struct hit h, other;
+	bool room;
+
+	room = anew(e, w, own ? w->p : &m, known, own ? &h : &other, &ref);
+	room = anew(e, w, own ? &m : w->p, known_back, own ? &other : &h, &back) && room;
+	w->line = h.line;
+	w->dyn = h.dyn;
+	w->ref = own ? ref : back;
+	f->stale = !room;
+	if (!room)
+		return;
+	/* what it has need not be known beside */
+	known = ecs_flow_means(e, ref, known);
+	known_back = ecs_flow_means(e, back, known_back);
+	ecs_flow_known(e, f, known == ref ? ECS_REF_NONE : known,
+	               known_back == back ? ECS_REF_NONE : known_back);
+	ecs_flow_verdict(e, f, ref, back, w->now);
+}
+
 /* --- verdicts --------------------------------------------------------------------------------- */
 
 /* A recovered flow keeps its rule: no matching, no TCP analyzers. While control is pending, or
@@ -217,6 +286,31 @@ static void recovered_verdict(struct ecs_engine *e, struct ecs_way *w)
 		ecs_again(e, w);
 }
 
+/* The flow has its verdict. */
+static void final_verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
+{
+	struct ecs_flow *f = w->f;
+
+	if (!cached(e, w) || f->stale) {
+		if (f->analysis && !is_asked(&w->s->needs)) {
+			ecs_stream_let_go(&f->analysis->stream, true);
+			ecs_flow_unanalyze(e, f);
+		}
+		decide_anew(e, w);
+	} else if (moved && (!f->analysis || w->s->content) && line_is_l34(e, w->line) &&
+	           back_is_l34(e, w)) {
+		/* `tcp state` lines; an L7 line could not have matched, so it cannot now */
+		if (!f->analysis)
+			f->flags |= ECS_FLOW_F_L34;
+		if (f->known != ECS_REF_NONE || f->known_back != ECS_REF_NONE)
+			decide_anew(e, w);
+		else
+			decide(e, w);
+	} else {
+		w->bypassed = true;
+	}
+}
+
 /* @p moved: the state of the TCP connection is another than before this packet. */
 static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 {
@@ -231,26 +325,10 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 
 	if (said & ECS_AN_NEWS)
 		f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
-	if (f->flags & ECS_FLOW_F_FINAL) {
-		if (!cached(e, w)) {
-			/* its rule has left the configuration: from here on by L3/L4 lines */
-			f->flags |= ECS_FLOW_F_L34;
-			if (f->analysis)
-				ecs_stream_let_go(&f->analysis->stream, true);
-			ecs_flow_unanalyze(e, f);
-			decide(e, w);
-		} else if (moved && (!f->analysis || w->s->content) &&
-		           line_is_l34(e, w->line) && back_is_l34(e, w)) {
-			/* `tcp state` lines; an L7 line could not have matched, so it cannot now */
-			if (!f->analysis)
-				f->flags |= ECS_FLOW_F_L34;
-			decide(e, w);
-		} else {
-			w->bypassed = true;
-		}
-	} else {
+	if (f->flags & ECS_FLOW_F_FINAL)
+		final_verdict(e, w, moved);
+	else
 		decide(e, w);
-	}
 	if (w->request && w->s->content && f->analysis)
 		ecs_content_look(e, w, &f->analysis->http);
 	if (w->s->post_l7 && f->analysis)

@@ -231,6 +231,7 @@ static int by_name(const void *a, const void *b)
 struct ecs_move {
 	struct ecs_rule_stats stats[ECS_STATS_MAX];
 	struct named names[ECS_STATS_MAX]; /* of the new service, sorted */
+	const struct ecs_service *was;
 	uint16_t map[ECS_STATS_MAX]; /* old index to new; `(no rule)` where the name is gone */
 	size_t nmap;
 };
@@ -275,9 +276,22 @@ static void move_flows(struct ecs_engine *e, struct ecs_session *s, struct srp_t
 	}
 }
 
+/* What is final is matched anew with the next packet: by L3/L4 lines, which is all that can be asked
+ * then; a flow keeps what it was found to be of. */
+static void stale_flows(struct ecs_session *s)
+{
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		f->stale = f->flags & ECS_FLOW_F_FINAL;
+	}
+}
+
 static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const struct ecs_move *m,
                             struct srp_time now)
 {
+	uint64_t said = ecs_service_rulebase_says(m->was, s->rulebase);
+
 	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next) {
 		struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
 
@@ -290,6 +304,8 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 		ecs_kind_judge(e, s, NULL, now);
 	if (e->active) {
 		move_flows(e, s, now);
+		if (ecs_service_rulebase_says(e->conf.service, s->rulebase) != said)
+			stale_flows(s);
 		ecs_parent_session(e, s, now);
 		ecs_recoverable_session(e, s, now);
 	}
@@ -333,6 +349,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 		return SRP_ENOMEM;
 	m = e->next_move;
 	move_stats(e, svc, m);
+	m->was = e->conf.service;
 	ecs_matcher_free(e->matcher);
 	e->matcher = e->next_matcher;
 	e->next = NULL;

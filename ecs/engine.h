@@ -180,8 +180,10 @@ int ecs_engine_prepare(struct ecs_engine *e, const struct ecs_service *svc);
 void ecs_engine_tune(struct ecs_engine *e, uint32_t checkpoint_duration, uint32_t pending_timeout);
 /**
  * A new service was committed: from here on it is matched by it; the old one may be freed after.
- * Sessions and rules find their names in it again; flows keep their verdict while their rule is
- * bound (equal digests); per-rule counters move with their rule names. Every session is visited.
+ * Sessions and rules find their names in it again; recovered flows keep their verdict while their rule is
+ * bound (equal digests), others are matched anew where their rulebase says something else: by L3/L4 lines
+ * and the rule of L7 that they were found to mean. Per-rule counters move with their rule names. Every
+ * session is visited.
  *
  * @return 0 or SRP_ENOMEM: then nothing has changed
  */

@@ -287,6 +287,10 @@ void ecs_flow_over(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end w
                    struct srp_time now);
 /** Sets f->ref and moves the count of flows from the old ref to the new one; nothing else. */
 void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
+/** The rule of L7 that a direction was found to mean: the one that it has, else the one that it had. */
+uint16_t ecs_flow_means(const struct ecs_engine *e, uint16_t ref, uint16_t known);
+/** Sets f->known and f->known_back, whose refs are kept while they are. */
+void ecs_flow_known(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint16_t back);
 /** Takes a slot (CHECKPOINT, s->slots, e->slots), or gives it back; no limit is looked at. */
 void ecs_flow_slot(struct ecs_engine *e, struct ecs_flow *f, bool take);
 /** Idle timeout by the action of the flow's rule, else by protocol; seconds, 0 none. */

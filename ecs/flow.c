@@ -61,7 +61,7 @@ int ecs_flow_build(struct ecs_engine *e, struct ecs_session *s, const struct ecs
 	f->idle.what = ECS_TIMER_FLOW;
 	f->created = f->last = now;
 	f->id = id;
-	f->ref = f->back = ECS_REF_NONE;
+	f->ref = f->back = f->known = f->known_back = ECS_REF_NONE;
 	f->bearer = ECS_BEARER_DEFAULT;
 	f->gen = e->gen;
 	f->triggered = ecs_service_triggers(e->conf.service, s->scheme);
@@ -122,6 +122,7 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	ecs_list_del(&f->waiting);
 	ecs_wheel_disarm(e->wheel, &f->idle);
 	ecs_flow_ref(e, f, ECS_REF_NONE);
+	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 	ecs_flow_remove(e->flows, f);
 	ecs_list_del(&f->in_session);
 	s->nflows--;
@@ -171,6 +172,33 @@ void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref)
 	f->ref = ref;
 }
 
+static void know(struct ecs_engine *e, uint16_t *known, uint16_t ref)
+{
+	struct ecs_ruleref *old = ecs_ruleref_get(e->refs, *known);
+	struct ecs_ruleref *now = ecs_ruleref_get(e->refs, ref);
+
+	if (now)
+		now->users++;
+	if (old && old->users > 0)
+		old->users--;
+	*known = now ? ref : ECS_REF_NONE;
+}
+
+uint16_t ecs_flow_means(const struct ecs_engine *e, uint16_t ref, uint16_t known)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, ref);
+
+	return r && r->l7 ? ref : known;
+}
+
+void ecs_flow_known(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint16_t back)
+{
+	if (ref != f->known)
+		know(e, &f->known, ref);
+	if (back != f->known_back)
+		know(e, &f->known_back, back);
+}
+
 bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
 	if (f->gen == e->gen)
@@ -186,6 +214,8 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 		ecs_parent_leave(f);
 	if (f->tally)
 		ecs_tally_drop(e, f, now); /* of another time as active */
+	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
+	f->stale = false;
 	f->gen = e->gen;
 	f->tethered = f->tether_judged = false;
 	f->flags |= ECS_FLOW_F_RECOVERED;

@@ -81,12 +81,15 @@ struct ecs_flow {
 	uint32_t idle_timeout;            /**< seconds, 0 none */
 	uint32_t isn; /**< of the SYN that opened it, or what its answer says; 0 not seen */
 	uint16_t app, app_master;         /**< nDPI */
+	uint16_t known, known_back; /**< the rules of L7 that it was found to mean before it got what it
+	                                 has, as ref and back; ECS_REF_NONE */
 	uint32_t kpi;  /**< figures of the rule that its checkpoint names (kpi.h), 0 none */
 	bool unlived;  /**< recovered, and ends without a packet since: its lifetime is not counted */
 	bool tether_judged;               /**< its TTL was looked at */
 	bool tethered;                    /**< of a device behind the subscriber's */
 	bool released; /**< its rule was taken from the call: L3/L4 lines from here on, recovered or not */
 	bool moved;    /**< its bearer went during a control transaction */
+	bool stale;     /**< final by a rulebase that says something else now: matched anew */
 	bool triggered; /**< began under a scheme with `trigger flow-create`, here or at the peer */
 };
 

@@ -15,7 +15,22 @@ void ecs_flow_release(struct ecs_engine *e, struct ecs_flow *f, bool even_open, 
 		f->flags &= (uint16_t) ~(ECS_FLOW_F_FINAL | ECS_FLOW_F_AGAIN | ECS_FLOW_F_FRESH);
 		ecs_flow_unanalyze(e, f);
 	}
+	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 	ecs_flow_verdict(e, f, ECS_REF_NONE, ECS_REF_NONE, now);
+}
+
+/* It has lost its rule. One of L7 that it was found to mean stays known: it may come back. */
+static void lose(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
+{
+	uint16_t known = ecs_flow_means(e, f->ref, f->known);
+	uint16_t back = ecs_flow_means(e, f->back, f->known_back);
+
+	ecs_flow_release(e, f, false, now);
+	if (!f->released || (known == ECS_REF_NONE && back == ECS_REF_NONE))
+		return;
+	f->flags |= ECS_FLOW_F_FINAL;
+	f->stale = true;
+	ecs_flow_known(e, f, known, back);
 }
 
 /* The rule that a direction of a flow has lost, or has under another ref. */
@@ -66,7 +81,7 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	struct ecs_dynrule *d;
 
 	if (lost || lost_back) {
-		ecs_flow_release(e, f, false, now);
+		lose(e, f, now);
 		return;
 	}
 	if (ref != f->ref || back != f->back)
@@ -78,15 +93,8 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 		struct ecs_dynrule *b = better(e, f, other);
 
 		ecs_flow_verdict(e, f, d->ref, b ? ecs_dyn_ref(e, b, now) : f->back, now);
-	} else if (!d && !f->analysis) {
-		const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
-
-		/* a line that was activated may come first: L3/L4 lines can be tried again */
-		if (!r || r->line == ECS_LINE_NONE ||
-		    ecs_service_line(e->conf.service, r->line)->l34) {
-			f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
-			ecs_recoverable_changed(e, f, now); /* its record says it */
-		}
+	} else if (!d) {
+		f->stale = true; /* a line that was activated may come first, or be its own again */
 	}
 }
 

@@ -119,6 +119,7 @@ static void bind_ref(const struct ecs_ruleref_table *t, struct ecs_ruleref *r)
 	} else {
 		r->bind = ECS_BIND_OK;
 		r->line = line;
+		r->l7 = !l->l34;
 	}
 }
 
@@ -358,6 +359,19 @@ uint16_t ecs_ruleref_moved(struct ecs_ruleref_table *t, uint16_t id, struct srp_
 
 	if (!r || !r->moved)
 		return id;
+	rb = ecs_service_find_rulebase(t->svc, r->rulebase);
+	return ecs_ruleref_of_line(t, ecs_service_find_line(t->svc, rb, r->rule), now);
+}
+
+uint16_t ecs_ruleref_now(struct ecs_ruleref_table *t, uint16_t id, struct srp_time now)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(t, id);
+	int rb;
+
+	if (!r || r->gone || r->dynamic)
+		return ECS_REF_NONE;
+	if (r->bind != ECS_BIND_ACTION_DIFFERS)
+		return r->line == ECS_LINE_NONE ? ECS_REF_NONE : id;
 	rb = ecs_service_find_rulebase(t->svc, r->rulebase);
 	return ecs_ruleref_of_line(t, ecs_service_find_line(t->svc, rb, r->rule), now);
 }

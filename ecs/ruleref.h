@@ -36,12 +36,13 @@ struct ecs_ruleref {
 	enum ecs_bind bind;
 	uint32_t flows;                     /**< flows that name it now: `Active Flows` */
 	uint32_t kpi;                       /**< of the figures of its flows (kpi.h); 0: none are kept */
-	uint32_t users;                     /**< calls that have it as a dynamic rule */
+	uint32_t users; /**< calls that have it as a dynamic rule, flows that would go back to it */
 	bool dynamic;                       /**< of a dynamic rule: no line has it */
 	uint16_t stats;                     /**< of it: index in ecs_engine_config.dyn_stats */
 	struct ecs_charging_action *action; /**< of it, owned; NULL: no call here has had it yet */
 	bool gone;                          /**< removed; the slot is free when no flow names it */
 	bool moved;                         /**< the last commit has changed its action */
+	bool l7;                            /**< where it was bound last it looked at L7 */
 	bool judged, eligible; /**< by recoverable.c: under scheme, with delay seconds */
 	uint8_t p2p;           /**< eligible but for such flows: enum ecs_p2p */
 	uint16_t delay;
@@ -67,6 +68,9 @@ uint16_t ecs_ruleref_of_line(struct ecs_ruleref_table *t, uint16_t line, struct 
 /** The ref that flows of this one have after a commit has changed the action of its rule: that of the
  *  same rule; else @p id. ECS_REF_NONE: there is no room for it. */
 uint16_t ecs_ruleref_moved(struct ecs_ruleref_table *t, uint16_t id, struct srp_time now);
+/** The ref that stands for the static rule of this one now, its action the same or not; ECS_REF_NONE:
+ *  that rule is not there, or has other lines, or there is no room. */
+uint16_t ecs_ruleref_now(struct ecs_ruleref_table *t, uint16_t id, struct srp_time now);
 /** The ref of a dynamic rule; as above. Its name must be one of ECS_DYN_BASE. */
 uint16_t ecs_ruleref_of_dynamic(struct ecs_ruleref_table *t, const struct ecs_rule_name *n,
                                 struct srp_time now);

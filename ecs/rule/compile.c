@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ecs/app.h"
+#include "srp/hash.h"
 
 #define GATE_SHARERS 16 /**< so many candidates cost less than what they are found by */
 
@@ -362,14 +363,25 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		ecs_limits_compile(s, rb, l);
 }
 
+/** Adds what a line matches, and where it stands. Known to this process only. */
+static uint64_t line_says(uint64_t before, const struct ecs_line *l)
+{
+	const uint64_t v[] = {l->priority, l->kind, l->bound, l->rule_digest,
+	                      srp_hash64(before, l->rule_name, strlen(l->rule_name))};
+
+	return srp_hash64(before, v, sizeof(v));
+}
+
 /** Appends the lines of one list. */
 static size_t list_compile(struct ecs_service *s, struct rulebase *list, size_t n,
                            enum ecs_application appl)
 {
 	list->first = (uint16_t)n;
+	list->says = list->conf.first_if_tied;
 	for (size_t i = 0; i < list->n; i++, n++) {
 		line_compile(s, list, &list->lines[i], &s->lines[n], appl);
 		s->lines[n].post = appl == ECS_APPL_POST_PROCESSING;
+		list->says = line_says(list->says, &s->lines[n]);
 	}
 	return n;
 }

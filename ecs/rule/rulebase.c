@@ -365,6 +365,13 @@ uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_
 	return rb ? rb->first : ECS_LINE_NONE;
 }
 
+uint64_t ecs_service_rulebase_says(const struct ecs_service *s, int rulebase)
+{
+	const struct rulebase *rb = rulebase_at(s, rulebase);
+
+	return rb ? rb->says : 0;
+}
+
 bool ecs_service_routes(const struct ecs_service *s, int rulebase)
 {
 	const struct rulebase *rb = rulebase_at(s, rulebase);

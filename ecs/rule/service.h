@@ -552,6 +552,10 @@ bool ecs_service_routes(const struct ecs_service *s, int rulebase);
 /** The first of the lines of a rulebase, and how many it has. */
 uint16_t ecs_service_first_line(const struct ecs_service *s, int rulebase, size_t *n);
 
+/** A digest of what the lines of a rulebase match, and in which order: another one after a commit that has
+ *  changed that. 0 where there is no rulebase. */
+uint64_t ecs_service_rulebase_says(const struct ecs_service *s, int rulebase);
+
 /** Which L7 fields the rulebase asks for at all: no analyzer runs for what nobody reads. */
 struct ecs_needs {
 	bool http;    /**< requests */

@@ -182,6 +182,7 @@ struct rulebase {
 	size_t words;              /**< 64-bit words of one bit set over its lines */
 	uint64_t *sets;            /**< see index.c */
 	uint64_t fields;           /**< that its rules look at */
+	uint64_t says;             /**< digest of what its lines match, in their order */
 	uint8_t records;           /**< ECS_RECORDS_* */
 };
 

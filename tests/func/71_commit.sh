@@ -176,6 +176,27 @@ with contextlib.suppress(OSError):
 t.becomes(lambda: len(t.flows("a", rule="fourth")) + len(t.flows("b", rule="fourth")), 0,
           "FR-065: ... the next one ends the flow, and its checkpoint is deleted")
 
+t.say("Lines that leave and come back under live flows")
+t.check(both("rulebase gold", "no action priority 1"), "the line of first is taken out")
+t.becomes(lambda: (t.flow("a", subscriber_port=20001)["rule"], len(t.flows("b", subscriber_port=20001))),
+          ("any", 0), "its flow goes on by another, and has no checkpoint")
+t.check(both("rulebase gold", "action priority 1 ruledef first charging-action cuont"), "it comes back, misspelt")
+t.check(both("rulebase gold", "action priority 1 ruledef first charging-action count"), "and corrected")
+t.becomes(lambda: (t.flow("a", subscriber_port=20001)["rule"], len(t.flows("b", subscriber_port=20001))),
+          ("first", 1), "the flow is back on it, with its checkpoint")
+once(7005, 25001)
+t.check(both("charging-action drop", "flow action discard", "exit", "ruledef fifth", "udp either-port = 7005",
+             "exit", "rulebase gold", "action priority 6 ruledef fifth charging-action drop"), "a line that discards")
+users[25001].sendto(b"z" * 100, (v4(30), 7005))
+t.becomes(lambda: t.flow("a", subscriber_port=25001)["rule"], "fifth", "takes the flow that lives")
+servers[7005].settimeout(0.3)
+with contextlib.suppress(OSError):
+    t.check(not servers[7005].recv(2000), "and its packet does not arrive")
+servers[7005].settimeout(5)
+t.check(both("rulebase gold", "no action priority 6"), "it is taken out")
+echo(users[25001], servers[7005], b"y" * 100, (v4(30), 7005))
+t.equal(t.flow("a", subscriber_port=25001)["rule"], "any", "and the flow goes on")
+
 t.say("FR-119: no trigger flow-create")
 t.check(both("service-scheme scheme", "no trigger flow-create"), "FR-119: removed")
 once(7001, 21005)
