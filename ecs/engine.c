@@ -178,6 +178,8 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		e->gen++;
 		e->active = true;
 		e->purging = false;
+		e->trimming = true;
+		e->walk_at = 0;
 		e->active_since = now;
 		e->usage_turn_of = (1u << SRP_REPLICA__N) - 1;
 		for (int i = 0; i < SRP_REPLICA__N; i++)
@@ -193,8 +195,9 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 	ecs_holds_clear(e);
 	ecs_wheel_stop(e->wheel, now);
 	e->active = false;
+	e->trimming = false;
 	e->purging = true;
-	e->purge_at = 0;
+	e->walk_at = 0;
 }
 
 void ecs_engine_flush(struct ecs_engine *e, struct srp_time now)
@@ -455,16 +458,38 @@ static void purge_session(struct ecs_engine *e, struct ecs_session *s, struct sr
 static bool purge(struct ecs_engine *e, struct srp_time now, size_t budget)
 {
 	for (; e->purging && budget > 0; budget--) {
-		struct ecs_session *s = ecs_session_next(e, e->purge_at);
+		struct ecs_session *s = ecs_session_next(e, e->walk_at);
 
 		if (!s) {
 			e->purging = false;
 			break;
 		}
-		e->purge_at = s->spec.callid;
+		e->walk_at = s->spec.callid;
 		purge_session(e, s, now);
 	}
 	return e->purging;
+}
+
+/* What the peer's higher limit has brought is not recovered: the flows that came last. */
+static bool trim(struct ecs_engine *e, struct srp_time now, size_t budget)
+{
+	uint32_t limit = ecs_service_flow_chkpt_limit(e->conf.service);
+
+	for (; e->trimming && budget > 0; budget--) {
+		struct ecs_session *s = ecs_session_next(e, e->walk_at);
+		struct srp_list *l, *next;
+
+		if (!s) {
+			e->trimming = false;
+			break;
+		}
+		e->walk_at = s->spec.callid;
+		for (l = s->flows.prev; s->slots > limit && l != &s->flows; l = next) {
+			next = l->prev;
+			(void)ecs_flow_adopt(e, ECS_CONTAINER(l, struct ecs_flow, in_session), now);
+		}
+	}
+	return e->trimming;
 }
 
 bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
@@ -476,6 +501,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 		return purge(e, now, budget) || more;
 	}
 	more = ecs_wheel_run(e->wheel, now, budget, on_timer, e) == budget;
+	if (trim(e, now, budget))
+		more = true;
 	if (ecs_usage_step(e, now, budget))
 		more = true;
 	if (ecs_police_turn(e, false, now, budget))

@@ -150,7 +150,8 @@ struct ecs_engine {
 	bool tracing;                  /**< the packets of somebody, into @ref trace */
 	bool known_only; /**< flows are on their way here: none begins */
 	bool purging; /**< a new standby is dropping flows that were never replicated */
-	uint32_t purge_at;             /**< call-id after which that walk goes on */
+	bool trimming; /**< a new active ends flows beyond its limit of calls */
+	uint32_t walk_at; /**< call-id after which either walk goes on */
 	struct srp_time active_since;
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
 	struct srp_time next_limits;   /**< of the turn of limiters */
@@ -323,8 +324,9 @@ void ecs_flow_verdict(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, ui
 void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f);
 /** Ends the analysis of a flow; its application stays with the flow. */
 void ecs_flow_unanalyze(struct ecs_engine *e, struct ecs_flow *f);
-/** A flow of a former generation is touched for the first time: it is marked recovered. False: it
- *  was never replicated, so the other chassis did not know it, and it has been dropped. */
+/** A flow of a former generation is touched for the first time: it is marked recovered. False: it has
+ *  been dropped, as it was never replicated, so that the other chassis did not know it; or as it is
+ *  beyond the limit of its call. */
 bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /** True when the peer cannot have it: it has no slot. */
 static inline bool ecs_flow_local(const struct ecs_flow *f)
@@ -385,9 +387,11 @@ void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tel
 bool ecs_recoverable_flush(struct ecs_engine *e, struct srp_time now, size_t budget);
 /** A session has ended: its slots go to calls that wait for one of the instance. */
 void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now);
+/** Whether a flow came with more than the call may have here: the peer's limit was another. */
+bool ecs_recoverable_beyond(const struct ecs_engine *e, const struct ecs_flow *f);
 /** Judges all flows of a session anew, after a commit: rules that are no longer eligible or gone
  *  give their slots back, flows whose rule is eligible now, or again, ask for one, those whose delay is
- *  over or was taken away are told. */
+ *  over or was taken away are told, and what is beyond a lower limit gives its slot back. */
 void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 
 /* --- rules (ruleref.c) ------------------------------------------------------------------------ */

@@ -208,6 +208,11 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 		ecs_flow_drop(e, f, ECS_TELL_LISTS, now);
 		return false;
 	}
+	if (e->trimming && ecs_recoverable_beyond(e, f)) {
+		e->conf.counters->limit_call++;
+		ecs_flow_drop(e, f, ECS_TELL, now);
+		return false;
+	}
 	ecs_flow_unanalyze(e, f);
 	ecs_alias_drop(e, f);
 	if (!ecs_parent_kept(f))

@@ -324,6 +324,35 @@ bool ecs_recoverable_flush(struct ecs_engine *e, struct srp_time now, size_t bud
 	return !ecs_list_empty(&e->delays);
 }
 
+/* Under a lower limit the flows that came last give their slots back, and wait before all others. */
+static void shrink(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	uint32_t limit = ecs_service_flow_chkpt_limit(e->conf.service);
+
+	for (struct srp_list *l = s->flows.prev; s->slots > limit && l != &s->flows; l = l->prev) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
+			continue;
+		give_slot(e, f, now);
+		f->flags |= ECS_FLOW_F_WAITING;
+		ecs_list_add_head(&s->waiting, &f->waiting);
+		e->conf.counters->limit_call++;
+	}
+}
+
+bool ecs_recoverable_beyond(const struct ecs_engine *e, const struct ecs_flow *f)
+{
+	uint32_t limit = ecs_service_flow_chkpt_limit(e->conf.service), n = 0;
+	const struct ecs_session *s = f->session;
+
+	if (s->slots <= limit)
+		return false;
+	for (struct srp_list *l = s->flows.next; l != &f->in_session; l = l->next)
+		n += ECS_CONTAINER(l, struct ecs_flow, in_session)->flags & ECS_FLOW_F_CHECKPOINT ? 1 : 0;
+	return n >= limit;
+}
+
 void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
 	struct srp_list *l, *next;
@@ -337,5 +366,6 @@ void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct
 		if (ecs_flow_adopt(e, f, now))
 			ecs_recoverable_rule(e, f, f->ref, now);
 	}
+	shrink(e, s, now);
 	hand_over(e, s, now);
 }

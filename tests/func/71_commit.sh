@@ -215,9 +215,11 @@ t.equal(len(t.flows("b", rule="third")), 10, "FR-123: 10 of 12 by default")
 t.check(both("system-limit flow-chkpt-per-call 12"), "FR-123: raised to 12")
 t.becomes(lambda: len(t.flows("b", rule="third")), 12, "FR-123: who waited is served")
 t.check(both("system-limit flow-chkpt-per-call 3"), "FR-123: lowered to 3")
+t.becomes(lambda: sorted(f["subscriber_port"] for f in t.flows("b", rule="third")), [20003, 22000, 22001],
+          "FR-123: those that began first keep theirs, the others' are deleted")
 once(7003, 22100, user=2)
 t.quiet()
-t.equal(len(t.flows("b", rule="third")), 12, "FR-123: what is checkpointed stays, nothing comes to it")
+t.equal(len(t.flows("b", rule="third")), 3, "FR-123: nothing comes to them")
 t.balanced("a", "b")
 
 t.say("A charging-action that changes under its flows")

@@ -507,6 +507,71 @@ static void test_commit_scheme(void)
 	ecs_service_free(on);
 }
 
+/* FR-123: a lower limit takes from those that came last, who are the first to get it back. */
+static void test_commit_lower(void)
+{
+	struct ecs_service *low = kit_service(0, 2), *three = kit_service(0, 3);
+	struct ecs_flow *f[6];
+	struct ecs_session *s;
+	struct kit a;
+
+	kit_init_with(&a, 0, true, 0, 5);
+	s = kit_session(&a, 7, 1, false);
+	for (uint16_t i = 0; i < 6; i++)
+		f[i] = kit_flow(&a, s, (uint16_t)(1000 + i), false, "web");
+	CU_ASSERT_TRUE(has(f[5], ECS_FLOW_F_WAITING));
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(a.e, low, a.now), 0);
+	CU_ASSERT_EQUAL(a.rec.told[210], 3);
+	CU_ASSERT_EQUAL(s->slots, 2);
+	CU_ASSERT_TRUE(has(f[0], ECS_FLOW_F_CHECKPOINT) && has(f[1], ECS_FLOW_F_CHECKPOINT));
+	CU_ASSERT_TRUE(has(f[2], ECS_FLOW_F_WAITING) && has(f[4], ECS_FLOW_F_WAITING));
+	CU_ASSERT_EQUAL(a.ctr.limit_call, 4);
+	CU_ASSERT_EQUAL(a.rec.changed[210], 5);
+	CU_ASSERT_EQUAL(ecs_engine_reconfigure(a.e, three, a.now), 0);
+	CU_ASSERT_TRUE(has(f[2], ECS_FLOW_F_CHECKPOINT) && has(f[3], ECS_FLOW_F_WAITING));
+	CU_ASSERT_EQUAL(a.rec.changed[210], 6);
+	ecs_flow_drop(a.e, f[3], ECS_TELL, a.now);
+	ecs_flow_drop(a.e, f[0], ECS_TELL, a.now);
+	CU_ASSERT_TRUE(has(f[4], ECS_FLOW_F_CHECKPOINT) && has(f[5], ECS_FLOW_F_WAITING));
+	kit_fini(&a);
+	ecs_service_free(low);
+	ecs_service_free(three);
+}
+
+/* The peer's limit was higher: no more are recovered than the own one says, by the walk after the takeover
+ * or at a packet before it. */
+static void test_takeover_lower(void)
+{
+	struct ecs_session *s, *t;
+	struct ecs_flow *f[5];
+	struct kit a, b;
+
+	for (int walk = 0; walk < 2; walk++) {
+		kit_init_with(&a, 0, true, 0, 5);
+		kit_init_with(&b, 1, false, 0, 2);
+		s = kit_session(&a, 7, 1, false);
+		for (uint16_t i = 0; i < 5; i++)
+			f[i] = kit_flow(&a, s, (uint16_t)(1000 + i), false, "web");
+		CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
+		t = ecs_session_find(b.e, 7);
+		CU_ASSERT_EQUAL(t->nflows, 5);
+		ecs_engine_active(b.e, true, b.now);
+		for (uint16_t i = 0; !walk && i < 5; i++) {
+			struct ecs_flow *g = ecs_flow_find_id(b.e->flows, 7, f[i]->id);
+
+			CU_ASSERT_EQUAL(ecs_flow_adopt(b.e, g, b.now), i < 2);
+		}
+		wait_ms(&b, 100);
+		CU_ASSERT_EQUAL(t->nflows, 2);
+		CU_ASSERT_EQUAL(t->slots, 2);
+		CU_ASSERT_PTR_NOT_NULL(ecs_flow_find_id(b.e->flows, 7, f[1]->id));
+		CU_ASSERT_EQUAL(b.rec.told[210], 3);
+		CU_ASSERT_EQUAL(b.ctr.limit_call, 3);
+		kit_fini(&a);
+		kit_fini(&b);
+	}
+}
+
 /* After a takeover the limits go on from what was applied, and its flows hand their slots on. */
 static void test_after_takeover(void)
 {
@@ -549,6 +614,8 @@ CU_TestInfo ecs_recoverable_tests[] = {
 	{"eligible again", test_commit_again},
 	{"the rule comes back", test_commit_rule_back},
 	{"the scheme comes back", test_commit_scheme},
+	{"a lower limit", test_commit_lower},
+	{"a lower limit takes over", test_takeover_lower},
 	{"after a takeover", test_after_takeover},
 	CU_TEST_INFO_NULL,
 };
