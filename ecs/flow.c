@@ -293,9 +293,10 @@ uint32_t ecs_flow_timeout(struct ecs_engine *e, const struct ecs_flow *f)
 	}
 }
 
-static bool lingers(const struct ecs_engine *e, const struct ecs_flow *f)
+/* Closed by both sides before any recovery: FINs that come after one do not end a flow. */
+static bool lingers(const struct ecs_flow *f)
 {
-	return (f->flags & BOTH_FINS) == BOTH_FINS && !ecs_flow_recovered(e, f);
+	return (f->flags & BOTH_FINS) == BOTH_FINS;
 }
 
 /* Seconds without a packet after which the flow ends in its present state; 0 never. */
@@ -315,9 +316,18 @@ static uint32_t linger_ms(const struct ecs_engine *e, const struct ecs_flow *f)
 	return rb ? rb->tcp_linger_s * 1000 : ECS_LINGER_MS;
 }
 
+/* Arms the end of a closed connection, of which @p age_ms have gone. */
+static void linger(struct ecs_engine *e, struct ecs_flow *f, uint64_t age_ms)
+{
+	uint64_t ms = linger_ms(e, f) ? linger_ms(e, f) : ECS_LINGER_MS;
+
+	f->flags |= ECS_FLOW_F_LINGER;
+	ecs_wheel_arm(e->wheel, &f->idle, ms > age_ms ? ms - age_ms : 0);
+}
+
 void ecs_flow_closed(struct ecs_engine *e, struct ecs_flow *f)
 {
-	if (lingers(e, f) && linger_ms(e, f) == 0)
+	if (lingers(f) && linger_ms(e, f) == 0)
 		ecs_wheel_arm(e->wheel, &f->idle, 0);
 }
 
@@ -326,10 +336,8 @@ void ecs_flow_rearm(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	uint64_t us = SRP_SEC(limit(e, f)), idle = srp_time_since(f->last, now);
 
 	f->flags &= (uint16_t)~ECS_FLOW_F_LINGER;
-	if (lingers(e, f)) {
-		f->flags |= ECS_FLOW_F_LINGER;
-		ecs_wheel_arm(e->wheel, &f->idle,
-		              linger_ms(e, f) ? linger_ms(e, f) : ECS_LINGER_MS);
+	if (lingers(f)) {
+		linger(e, f, 0);
 	} else if (us == 0) {
 		ecs_wheel_disarm(e->wheel, &f->idle);
 	} else {
@@ -345,7 +353,9 @@ void ecs_flow_arm(struct ecs_engine *e, struct ecs_flow *f, uint64_t age_ms, str
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	f->last.us = now.us / 1000 > age_ms ? now.us - age_ms * 1000 : 1;
 	ms = (uint64_t)limit(e, f) * 1000;
-	if (ms == 0)
+	if (lingers(f))
+		linger(e, f, age_ms);
+	else if (ms == 0)
 		ecs_wheel_disarm(e->wheel, &f->idle);
 	else
 		ecs_wheel_arm(e->wheel, &f->idle, ms > age_ms ? ms - age_ms : 0);
@@ -357,8 +367,7 @@ uint64_t ecs_flow_idle_ms(const struct ecs_engine *e, const struct ecs_flow *f, 
 
 	if (e->active && f->last.us >= e->active_since.us)
 		return srp_time_since(f->last, now) / 1000;
-	/* closed here, then lost: the timer is still that of the end, and what is silence begins anew
-	 * when we are active again */
+	/* the timer is that of the end, and what is silence begins anew when we are active */
 	if (f->flags & ECS_FLOW_F_LINGER)
 		return e->active ? srp_time_since(e->active_since, now) / 1000 : 0;
 	if (!ecs_wheel_armed(&f->idle) || ms == 0)
@@ -371,20 +380,13 @@ void ecs_flow_expire(struct ecs_engine *e, struct ecs_flow *f, struct srp_time n
 {
 	uint64_t us = SRP_SEC(limit(e, f)), idle = srp_time_since(f->last, now);
 
-	if (lingers(e, f)) {
+	if (lingers(f)) {
 		e->conf.counters->flows_fin++;
 		ecs_flow_over(e, f, ECS_FLOW_END_NORMAL, now);
 		return;
 	}
 	if (us == 0)
 		return;
-	/* closed here, then taken over by the peer, then by us: recovered, it ends by silence
-	 * alone */
-	if (f->flags & ECS_FLOW_F_LINGER) {
-		f->flags &= (uint16_t)~ECS_FLOW_F_LINGER;
-		ecs_wheel_arm(e->wheel, &f->idle, us / 1000);
-		return;
-	}
 	/* packets do not move the timer: it looks here when the last one was. Where none came since
 	 * takeover, what was left then is what counts. */
 	if (f->last.us >= e->active_since.us && idle < us) {

@@ -32,7 +32,7 @@ bool ecs_flow_key_equal(const struct ecs_flow_key *a, const struct ecs_flow_key 
 
 #define ECS_FLOW_F_RECOVERED   0x01u /**< came by checkpoint and was taken over: keeps its rule */
 #define ECS_FLOW_F_FINAL       0x02u /**< the verdict is cached: no matching any more */
-#define ECS_FLOW_F_FIN_UP      0x04u
+#define ECS_FLOW_F_FIN_UP      0x04u /**< a FIN was seen, this way, while the flow was no recovered one */
 #define ECS_FLOW_F_FIN_DOWN    0x08u
 #define ECS_FLOW_F_FIRST_UP    0x10u /**< the first packet was uplink */
 #define ECS_FLOW_F_ELIGIBLE    0x20u /**< its rule is eligible for flow recovery */

@@ -319,8 +319,8 @@ static void set_timeout(struct ecs_engine *e, struct ecs_flow *f, const struct i
 	uint64_t limit = (uint64_t)m->idle_timeout * 1000;
 
 	f->idle_timeout = m->idle_timeout;
-	if (ecs_tcp_half_open(f->tcp_state))
-		return; /* armed for the handshake */
+	if (ecs_tcp_half_open(f->tcp_state) || (f->flags & ECS_FLOW_F_LINGER))
+		return; /* armed for the handshake, or for the end */
 	if (limit == 0)
 		ecs_wheel_disarm(e->wheel, &f->idle);
 	else

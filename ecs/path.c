@@ -45,7 +45,7 @@ static bool reopens(const struct ecs_engine *e, const struct ecs_flow *f,
 {
 	if (f->key.proto != PROTO_TCP || !is_syn(p) || (f->isn && f->isn == p->tcp_seq))
 		return false;
-	if ((f->flags & BOTH_FINS) == BOTH_FINS)
+	if ((f->flags & BOTH_FINS) == BOTH_FINS || ecs_tcp_closed(f->tcp_state))
 		return true;
 	return !ecs_flow_recovered(e, f) && (f->flags & ECS_FLOW_F_MID);
 }
@@ -172,9 +172,10 @@ static bool track_tcp(struct ecs_engine *e, struct ecs_way *w)
 	struct ecs_flow *f = w->f;
 	enum ecs_tcp_state st;
 	uint16_t was = f->flags;
+	bool ends = !ecs_flow_recovered(e, f) || (f->flags & ECS_FLOW_F_FRESH);
 
 	st = ecs_tcp_step(f->tcp_state, w->p->dir, ecs_flow_opener_dir(f), w->p->tcp_flags);
-	if ((w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) == ECS_TCP_FIN)
+	if (ends && (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) == ECS_TCP_FIN)
 		f->flags |= w->p->dir == ECS_UPLINK ? ECS_FLOW_F_FIN_UP : ECS_FLOW_F_FIN_DOWN;
 	if ((was & BOTH_FINS) == BOTH_FINS && !(w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_SYN)))
 		ecs_flow_closed(e, f);

@@ -84,6 +84,12 @@ bool ecs_tcp_half_open(enum ecs_tcp_state st)
 	return st == ECS_TCP_ST_SYN_SENT || st == ECS_TCP_ST_SYN_RECEIVED;
 }
 
+bool ecs_tcp_closed(enum ecs_tcp_state st)
+{
+	return st == ECS_TCP_ST_CLOSING || st == ECS_TCP_ST_LAST_ACK || st == ECS_TCP_ST_TIME_WAIT ||
+	       st == ECS_TCP_ST_CLOSE;
+}
+
 const char *ecs_tcp_state_text(enum ecs_tcp_state st)
 {
 	return st < ECS_TCP_ST__N ? state_text[st] : state_text[0];

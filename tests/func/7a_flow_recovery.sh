@@ -403,6 +403,11 @@ t.check(t.volumes(active, callid=calls["gold"])["other"][1] > volumes["other"][1
 
 t.say("the link is cut before the second rule's checkpoint")
 http(GOLD, 20017, "www.test")
+http(GOLD, 20019, "www.test")
+t.check(gold("tcp 2msl-timeout 6"), "2MSL is 6 seconds")
+t.quiet(active, standby())
+for end in conns.pop((GOLD, 20019)):
+    end.close()
 t.quiet(active, standby())
 t.sh(active, "ip", "link", "set", "srp0", "down")
 request(GOLD, 20017, "other.test")
@@ -410,5 +415,7 @@ t.equal(at(active, GOLD, 20017), ("other", False), "the active has moved it")
 t.takeover(active, standby(), 20)
 active = standby()
 t.equal(at(active, GOLD, 20017), ("web", True), "FR-053: it has the rule whose checkpoint was successful")
+t.becomes(lambda: at(active, GOLD, 20019), None, "FR-025: one that was closed before the recovery ends with 2MSL", 8)
+t.check(t.counter(active, "flows_fin") >= 1, "FR-025: by its FINs")
 t.end()
 END

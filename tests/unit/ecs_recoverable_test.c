@@ -538,6 +538,41 @@ static void test_commit_lower(void)
 	ecs_service_free(three);
 }
 
+/* A connection that was closed inside its 2MSL when the peer died: recovered, it ends, and its place is
+ * free; one that was half closed stays. */
+static void test_takeover_closed(void)
+{
+	struct ecs_session *s, *t;
+	struct ecs_flow *f, *g;
+	struct kit a, b;
+
+	kit_init_with(&a, 0, true, 0, 2);
+	kit_init_with(&b, 1, false, 0, 2);
+	s = kit_session(&a, 7, 1, false);
+	f = kit_flow(&a, s, 1000, false, "web");
+	g = kit_flow(&a, s, 1001, false, "web");
+	f->flags |= ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN;
+	f->tcp_state = ECS_TCP_ST_TIME_WAIT;
+	f->idle_timeout = 77; /* another than the rule's: it is said, and is not what ends the flow */
+	g->flags |= ECS_FLOW_F_FIN_UP;
+	g->tcp_state = ECS_TCP_ST_FIN_WAIT1;
+	a.now = srp_time_add(a.now, SRP_MS(500));
+	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
+	ecs_engine_active(b.e, true, b.now);
+	t = ecs_session_find(b.e, 7);
+	CU_ASSERT_EQUAL(t->slots, 2);
+	wait_ms(&b, 1000);
+	CU_ASSERT_EQUAL(t->slots, 2);
+	wait_ms(&b, 1300);
+	CU_ASSERT_EQUAL(t->slots, 1);
+	CU_ASSERT_PTR_NULL(ecs_flow_find_id(b.e->flows, 7, f->id));
+	CU_ASSERT_PTR_NOT_NULL(ecs_flow_find_id(b.e->flows, 7, g->id));
+	CU_ASSERT_EQUAL(b.ctr.flows_fin, 1);
+	CU_ASSERT_EQUAL(b.rec.told[210], 1);
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
 /* The peer's limit was higher: no more are recovered than the own one says, by the walk after the takeover
  * or at a packet before it. */
 static void test_takeover_lower(void)
@@ -614,6 +649,7 @@ CU_TestInfo ecs_recoverable_tests[] = {
 	{"eligible again", test_commit_again},
 	{"the rule comes back", test_commit_rule_back},
 	{"the scheme comes back", test_commit_scheme},
+	{"a closed connection is taken over", test_takeover_closed},
 	{"a lower limit", test_commit_lower},
 	{"a lower limit takes over", test_takeover_lower},
 	{"after a takeover", test_after_takeover},
