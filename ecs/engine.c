@@ -15,6 +15,7 @@
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
 #include "ecs/path.h"
+#include "ecs/record_copy.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
 
@@ -57,7 +58,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 			calloc(ECS_LIMIT_STATS_MAX, sizeof(*e->own_limits));
 	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->kpi || !e->flows || !e->wheel ||
 	    !e->conf.limit_stats || ecs_limiters_init(e) != 0 ||
-	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0) {
+	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0 || ecs_copies_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
 	}
@@ -107,6 +108,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_chain_fini(&e->usages);
 	ecs_chain_fini(&e->limiters);
 	ecs_chain_fini(&e->aliases);
+	ecs_copies_fini(e);
 	ecs_ledger_close(e->ledger);
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
@@ -187,6 +189,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		return;
 	}
 	ecs_usage_turn(e, now);
+	ecs_records_forget(e, NULL, NULL, now);
 	if (e->frags)
 		ecs_frags_clear(e->frags);
 	ecs_redirect_clear(e);

@@ -7,6 +7,7 @@
 #include "ecs/analyze.h"
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
+#include "ecs/record_copy.h"
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
@@ -54,7 +55,6 @@ void ecs_record_make(struct ecs_engine *e, enum ecs_record_stream stream, const 
 	struct ecs_record rec = {.stream = stream, .format = format, .flow_id = in->flow_id,
 	                         .callid = in->s->spec.callid, .last = last};
 
-	(void)now;
 	if (!format[0] || !r || !e->conf.ops || !e->conf.ops->record)
 		return;
 	if (!e->record_text)
@@ -72,7 +72,7 @@ void ecs_record_make(struct ecs_engine *e, enum ecs_record_stream stream, const 
 		e->conf.counters->records_too_long++;
 		return;
 	}
-	if (e->conf.ops->record(e->conf.owner, &rec))
+	if (ecs_record_give(e, &rec, now))
 		e->conf.counters->records_made++;
 	else
 		e->conf.counters->records_refused++;

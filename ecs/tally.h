@@ -33,6 +33,7 @@ struct ecs_record {
 	uint32_t callid, flow_id;     /**< flow_id 0: of a session */
 	bool last;                    /**< nothing of this flow or session comes after it in this stream */
 };
+#define ECS_RECORD_NOWHERE UINT64_MAX /**< place of a record that nobody is told of */
 
 /** What of a packet is known at once, and not any more when it is charged later. */
 void ecs_tally_layers(struct ecs_engine *e, const struct ecs_way *w);

@@ -424,6 +424,7 @@ static void stop(struct chassis_task_ctx *ctx)
 	struct sessmgr *s = ctx->priv;
 
 	sessmgr_tun_reading(s, false);
+	sessmgr_records_stop(s);
 	sessmgr_sr_stop(s);
 	chassis_icap_free(s->icap);
 	chassis_peer_free(s->peer);

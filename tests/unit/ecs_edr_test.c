@@ -22,11 +22,11 @@ static struct made made[MADE_MAX];
 static unsigned nmade, nrefuse;
 static uint32_t before_callid, before_flow = UINT32_MAX; /* of a record of a predecessor */
 
-static bool on_record(void *owner, const struct ecs_record *r)
+static bool on_record(void *owner, const struct ecs_record *r, uint64_t *place)
 {
 	struct made *m = &made[nmade];
 
-	(void)owner;
+	(void)owner, (void)place;
 	if (nrefuse) {
 		nrefuse--;
 		return false;
