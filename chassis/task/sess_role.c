@@ -6,6 +6,19 @@
 
 #include "srp/err.h"
 
+bool sessmgr_stood_still(struct sessmgr *s, struct srp_time now)
+{
+	if (!s->dead_us || s->stale || srp_time_since(s->alive, now) <= s->dead_us)
+		return s->stale;
+	s->stale = true;
+	s->ctx->slab->task_ctr.stood_still++;
+	chassis_log(LOG_WARNING, "stood still for %llu ms, waiting for vpnmgr before going on",
+	            (unsigned long long)(srp_time_since(s->alive, now) / 1000));
+	sessmgr_tun_reading(s, false);
+	sessmgr_tell_vpnmgr(s);
+	return true;
+}
+
 void sessmgr_known_only(struct sessmgr *s)
 {
 	ecs_engine_known_only(s->engine, s->sr.refill && sessmgr_pulls(s));

@@ -249,6 +249,9 @@ void sessmgr_records_take(struct sessmgr *s, enum srp_role before, enum srp_swit
 void sessmgr_records_stop(struct sessmgr *s);
 
 /* sess_role.c: its role, and whether it is complete. */
+/** True while this task must hear its role again before it does anything: it has stood still for a dead
+ *  interval, and may have been succeeded (R4). Noticed here; the alive timer would have run else. */
+bool sessmgr_stood_still(struct sessmgr *s, struct srp_time now);
 /** ROLE: [role, term, reason, somebody else holds our state, relay ms]. */
 int sessmgr_role_rx(struct sessmgr *s, struct srp_mp_r *r);
 void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c);

@@ -112,5 +112,28 @@ for n, delay in enumerate((0, 0.02, 0.1)):
     old, new = new, old
 t.check(sum(told) > 0, "what the lost chassis had not written was taken over", told)
 
+# --- all of it stands still -----------------------------------------------------------------------
+talk(old, 7)
+talk(old, 8, FLOWS // 2)
+talk(old, 8, FLOWS // 2, 7004)
+t.quiet(old, new)
+t.ctl(old, f"clear active-charging flows callid {calls[7]}")
+pids = t.bed.chassis_pids(old)
+died = time.time()
+for p in pids:
+    os.kill(p, signal.SIGSTOP)
+wait_for("the other takes over", 15, lambda: t.state(new) == "active", 0.05)
+t.becomes(lambda: t.flows(new, rule="idles"), [], "flows idle out on who has taken over", 10)
+for p in pids:
+    os.kill(p, signal.SIGCONT)
+t.synchronised(new, old)
+t.equal(t.bed.chassis_pids(old), pids, "who had stood still follows, with all its tasks")
+for i in (7, 8):
+    t.ctl(new, f"session delete callid {calls[i]}")
+for c in "ab":
+    drained(c)
+judge("stood still, flows cleared before", old, new, 7, {"edr": FLOWS, "fdr": FLOWS, "udr": 1}, died)
+judge("stood still, flows that idled out meanwhile", old, new, 8, {"fdr": FLOWS, "udr": 2}, died)
+t.equal(of(old, 8, "fdr") + of(old, 8, "edr"), [], "who had stood still wrote nothing of them")
 t.end()
 END
