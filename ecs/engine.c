@@ -139,7 +139,7 @@ void ecs_engine_env(struct ecs_engine *e, const struct ecs_edr_env *env)
 
 void ecs_engine_handed_over(struct ecs_engine *e)
 {
-	e->hagr = !e->active;
+	e->hagr = e->gave = !e->active;
 	e->hagr_at = 0;
 }
 
@@ -190,6 +190,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 	}
 	ecs_usage_turn(e, now);
 	ecs_records_forget(e, NULL, NULL, now);
+	e->gave = e->lost.on = false;
 	if (e->frags)
 		ecs_frags_clear(e->frags);
 	ecs_redirect_clear(e);
@@ -466,6 +467,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	if (ecs_usage_step(e, now, budget))
 		more = true;
 	if (ecs_police_turn(e, false, now, budget))
+		more = true;
+	if (ecs_lost_turn(e, now, budget))
 		more = true;
 	if (e->frags && ecs_frags_expire(e->frags, now, budget) == budget)
 		more = true;

@@ -155,6 +155,11 @@ struct ecs_engine {
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
 	struct srp_time next_limits;   /**< of the turn of limiters */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
+	bool gave;                     /**< the role was given to the peer, in order */
+	struct {                       /**< what is in no EDR is being counted (lost.c) */
+		bool on, all;
+		uint32_t at;           /**< call-id up to which it was */
+	} lost;
 	struct {                       /**< of records (record_copy.h) */
 		struct ecs_chain by_key;
 		struct srp_list own, held; /**< own: the oldest first; held: the peer's */

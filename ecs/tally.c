@@ -145,11 +145,11 @@ static bool is_zero(const struct ecs_volume *v)
 
 /* The next record tells of what comes from here on. */
 static void begin_anew(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_volume *told,
-                       struct srp_time now)
+                       bool keep, struct srp_time now)
 {
 	struct ecs_tally *t = f->tally;
 
-	if (e->active && (f->session->records & ECS_RECORDS_WHOLE))
+	if (e->active && keep)
 		for (int d = 0; d < 2; d++)
 			if (told->pkts[d])
 				ecs_usage_charge(e, f->session, 0, ECS_USAGE_RECORDED, f->id, 0,
@@ -160,6 +160,14 @@ static void begin_anew(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 	memset(&t->tcp, 0, sizeof(t->tcp));
 	memset(t->charged, 0, sizeof(t->charged));
 	t->first = t->last = (struct srp_time){0};
+}
+
+/* Whether the volumes of the flow are kept with its session. */
+static bool keeps(const struct ecs_engine *e, const struct ecs_flow *f)
+{
+	const struct ecs_session *s = f->session;
+
+	return s->nusages < ECS_FLOW_USAGES_MAX || ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, f->id);
 }
 
 /* An EDR in each of the formats that are asked for; nothing where there is nothing to tell. */
@@ -192,7 +200,10 @@ static bool edr(struct ecs_engine *e, struct ecs_flow *f, const char *charging,
 		ecs_record_make(e, ECS_STREAM_EDR, charging, &in, last, now);
 	if (reporting[0])
 		ecs_record_make(e, ECS_STREAM_REPORTING, reporting, &in, last, now);
-	begin_anew(e, f, &in.ip, now);
+	/* what of the flow is in EDRs is known over recoveries: whole ones tell of the rest, else the rest is
+	 * known to be lost */
+	begin_anew(e, f, &in.ip, whole || (!last && (f->session->records & ECS_RECORDS_KEPT) && keeps(e, f)),
+	           now);
 	return true;
 }
 
@@ -238,14 +249,6 @@ static uint64_t volume_of(const struct ecs_charging_action *a, const struct ecs_
 	if (a->volume_unit == ECS_VOLUME_PACKETS)
 		return w->pkts;
 	return w->bytes - (ip_header < w->bytes ? ip_header : w->bytes);
-}
-
-/* Whether the volumes of the flow are kept with its session. */
-static bool keeps(const struct ecs_engine *e, const struct ecs_flow *f)
-{
-	const struct ecs_session *s = f->session;
-
-	return s->nusages < ECS_FLOW_USAGES_MAX || ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, f->id);
 }
 
 /* The EDR of a rule that a flow has begun to be charged by. */
@@ -462,11 +465,15 @@ static bool made_before(struct ecs_engine *e, uint32_t callid, uint32_t id)
 	return true;
 }
 
-/* What was counted here before another chassis took the flow over, and told nobody of. */
+/* What was counted here before another chassis took the flow over, and told nobody of. Where the role was
+ * not given to it, that chassis has counted it (lost.c). */
 static void lose(struct ecs_engine *e, struct ecs_flow *f)
 {
-	if (f->tally && !is_zero(&f->tally->ip) && !(f->session->records & ECS_RECORDS_WHOLE))
+	if (e->gave && f->tally && !is_zero(&f->tally->ip) &&
+	    !(f->session->records & ECS_RECORDS_WHOLE)) {
 		e->conf.counters->records_lost++;
+		e->conf.counters->records_lost_bytes += f->tally->ip.bytes[0] + f->tally->ip.bytes[1];
+	}
 	ecs_tally_free(e, f);
 }
 
@@ -494,6 +501,8 @@ static void end(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
 
 	if (f->gen != e->gen)
 		lose(e, f);
+	if (!again)
+		ecs_lost_flow(e, s, f->id, now);
 	if (!again || f->tally)
 		edrs_at(e, f, why, true, now);
 	if (s->records & ECS_RECORDS_FDR)
@@ -532,6 +541,7 @@ static void remains(struct ecs_engine *e, struct ecs_session *s, const struct ec
 
 	if (!c || made_before(e, s->spec.callid, (uint32_t)u->id))
 		return;
+	ecs_lost_flow(e, s, (uint32_t)u->id, now);
 	if (s->records & ECS_RECORDS_FDR)
 		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
 	for (int d = 0; r && d < 2; d++) {

@@ -185,6 +185,10 @@ void sessmgr_records_take(struct sessmgr *s, enum srp_role before, enum srp_swit
 {
 	if (s->role != SRP_ROLE_ACTIVE || makes(before))
 		return;
+	if (was_lost(why) || why == SRP_SWITCH_PEER_SHUTDOWN)
+		ecs_records_recovered(s->engine, true);
+	if (!s->rec.ring)
+		return;
 	s->rec.taking = true;
 	s->rec.peer_lost = was_lost(why);
 	sessmgr_records_turn(s);

@@ -203,6 +203,8 @@ talk(1, 50011, 1, 7004)
 was = lived("a")
 time.sleep(1.5)
 t.equal({c: len(records(c)) for c in "ab"}, before, "FR-084: no EDR at session recovery")
+t.becomes(lambda: look("a")["records_lost_bytes"], lambda n: n >= (8 + 5 + 2 + 2) * 206,
+          "and what was counted of flows since their last EDR is counted as lost")
 t.becomes(lambda: [f for f in t.flows("a", rule="r4")], [], "recovered flows idle out", 8)
 t.equal(lived("a") - was, 1, "FR-087: a lifetime counts with a packet after the recovery, not without one")
 talk(1, 50001, 2)

@@ -127,6 +127,8 @@ t.becomes(lambda: t.flows(new, rule="idles"), [], "flows idle out on who has tak
 for p in pids:
     os.kill(p, signal.SIGCONT)
 t.synchronised(new, old)
+t.equal((look(new)["records_lost"], look(new)["records_lost_bytes"]), (FLOWS, FLOWS * 100),
+        "who has taken over counts what of its flows is in no EDR")
 t.equal(t.bed.chassis_pids(old), pids, "who had stood still follows, with all its tasks")
 for i in (7, 8):
     t.ctl(new, f"session delete callid {calls[i]}")
