@@ -27,6 +27,7 @@ struct cdrmod {
 	struct chassis_background thread;
 	ev_timer turn;
 	bool stopping, last, warned;
+	bool renewed;                    /* the configuration: the next turn obeys it */
 	struct srp_time stop_at;
 	struct srp_time turned;          /* the timer's last run */
 	struct srp_time wait_until;
@@ -97,12 +98,27 @@ static bool must_wait(struct cdrmod *c, struct srp_time now)
 	return srp_time_since(now, c->wait_until) > 0;
 }
 
+/* When files are complete is as what runs says; the thread reads it. */
+static void renew(struct cdrmod *c)
+{
+	for (unsigned i = 0; c->renewed && i < CHASSIS_RECORDS__N; i++) {
+		const struct chassis_record_conf *now = &c->ctx->shared->config->records[i];
+
+		c->conf[i].rotate_records = now->rotate_records;
+		c->conf[i].rotate_s = now->rotate_s;
+		c->conf[i].rotate_bytes = now->rotate_bytes;
+	}
+	c->renewed = false;
+}
+
 static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct cdrmod *c = w->data;
 
 	(void)loop;
 	(void)revents;
+	if (!c->thread.on)
+		renew(c);
 	if ((must_wait(c, chassis_now()) && !c->stopping) || c->thread.on)
 		return;
 	c->last = is_last(c);
@@ -150,6 +166,13 @@ static int start(struct chassis_task_ctx *ctx)
 	return SRP_OK;
 }
 
+static void reconfigured(struct chassis_task_ctx *ctx)
+{
+	struct cdrmod *c = ctx->priv;
+
+	c->renewed = true;
+}
+
 static void stop(struct chassis_task_ctx *ctx)
 {
 	struct cdrmod *c = ctx->priv;
@@ -170,6 +193,8 @@ const struct chassis_task_row chassis_task_cdrmod = {
 	.task = CHASSIS_TASK_CDRMOD,
 	.name = "cdrmod",
 	.own_uid = true,
+	.config_use = CHASSIS_CONFIG_WHOLE,
+	.reconfigured = reconfigured,
 	.start = start,
 	.stop = stop,
 	.rx = rx,

@@ -155,6 +155,22 @@ if immutable:
     ids = [r["sn-flow-id"] for r in records("a", "edr") if r["sn-flow-id"].startswith(calls[2])]
     t.check(len(ids) == 110 and len(set(ids)) == 110, "then they are written, each once", len(ids))
 
+# --- when a file is complete, changed at run time -------------------------------------------------
+def rotation(what):
+    out, good = t.configure("a", "context gateway", "edr-module active-charging-service", f"file rotation {what}")
+    t.check(good and "runs" in out and "reload" not in out, f"file rotation {what}: it acts at once", out)
+
+
+rotation("num-records 5")
+before = set(files("a"))
+for s in range(12):
+    talk(2, 31100 + s)
+clear("a", 2)
+drained("a")
+counts = sorted(sum(1 for _ in open(f, encoding="utf-8")) - 1 for f in set(files("a")) - before)
+t.check(sum(counts) == 24 and max(counts) == 5, "files have as many records as it says now", counts)
+rotation("num-records 1024")
+
 # --- quota ----------------------------------------------------------------------------------------
 def quota(c):
     return [(q["granted_bytes"], q["used_bytes"], q["left_bytes"]) for q in sorted(

@@ -140,13 +140,11 @@ static void test_ring_withdraw(void)
 	void *mem = memory(RING_LEN);
 	struct chassis_ring *r = chassis_ring_open(mem, RING_LEN);
 	struct chassis_ring_record got;
-	struct ecs_record rec = record("f", "0", 1);
+	char line[2] = "0";
+	struct ecs_record rec = record("f", line, 1);
 	uint64_t at[8], next;
 
 	for (unsigned round = 0; round < 300; round++) { /* over the end, too */
-		char line[2] = "0";
-
-		rec.line = line;
 		for (unsigned i = 0; i < 8; i++) {
 			line[0] = (char)('0' + i);
 			at[i] = chassis_ring_head(r);
