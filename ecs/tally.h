@@ -14,7 +14,9 @@
 #include "ecs/path.h"
 
 #define ECS_SAIDS_MAX 262144u /**< flows of an engine whose analyzers' words are kept for records */
-#define ECS_FLOW_USAGES_MAX 4096u /**< volumes of a call up to which those of its flows are kept */
+#define ECS_FLOW_USAGES_MAX 4096u /**< volumes of a call up to which those of its flows are kept, each
+                                       for itself; what flows have beyond is kept together */
+#define ECS_FLOW_REST UINT32_MAX  /**< in place of a flow's number: these together */
 
 /** Of one flow, since the last record that told of it. */
 struct ecs_tally {

@@ -18,7 +18,7 @@ static const struct {
 	ROW(records_empty, "EDRs without volume, not made"),
 	ROW(records_lost, "Flows with a part in no EDR"),
 	ROW(records_lost_bytes, "Bytes of such parts"),
-	ROW(records_unkept, "Packets of volumes not kept"),
+	ROW(records_unkept, "Packets of flows with one FDR"),
 	ROW(records_again, "Not made twice"),
 	ROW(records_taken_over, "Taken over from a lost peer"),
 	ROW(records_not_taken, "Of such, lost"),
