@@ -1,10 +1,12 @@
 #include "config.h"
 #include "chassis/registry.h"
 
+#include "ecs/record_copy.h"
 #include "ecs/session.h"
 
 const struct srp_ckpt_kind *const chassis_kinds[] = {
 	&ecs_kind_rule_map,
+	&ecs_kind_record,
 	&ecs_kind_full,
 	&ecs_kind_call,
 	&ecs_kind_bearer,

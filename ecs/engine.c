@@ -15,6 +15,7 @@
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
 #include "ecs/path.h"
+#include "ecs/record_copy.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
 
@@ -57,7 +58,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 			calloc(ECS_LIMIT_STATS_MAX, sizeof(*e->own_limits));
 	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->kpi || !e->flows || !e->wheel ||
 	    !e->conf.limit_stats || ecs_limiters_init(e) != 0 ||
-	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0) {
+	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0 || ecs_copies_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
 	}
@@ -107,6 +108,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_chain_fini(&e->usages);
 	ecs_chain_fini(&e->limiters);
 	ecs_chain_fini(&e->aliases);
+	ecs_copies_fini(e);
 	ecs_ledger_close(e->ledger);
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
@@ -137,7 +139,7 @@ void ecs_engine_env(struct ecs_engine *e, const struct ecs_edr_env *env)
 
 void ecs_engine_handed_over(struct ecs_engine *e)
 {
-	e->hagr = !e->active;
+	e->hagr = e->gave = !e->active;
 	e->hagr_at = 0;
 }
 
@@ -189,6 +191,8 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		return;
 	}
 	ecs_usage_turn(e, now);
+	ecs_records_forget(e, NULL, NULL, now);
+	e->gave = e->lost.on = false;
 	if (e->frags)
 		ecs_frags_clear(e->frags);
 	ecs_redirect_clear(e);
@@ -506,6 +510,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	if (ecs_usage_step(e, now, budget))
 		more = true;
 	if (ecs_police_turn(e, false, now, budget))
+		more = true;
+	if (ecs_lost_turn(e, now, budget))
 		more = true;
 	if (e->frags && ecs_frags_expire(e->frags, now, budget) == budget)
 		more = true;

@@ -84,8 +84,10 @@ struct ecs_engine_ops {
 	int (*rate)(void *owner, const struct ecs_rate_ask *q);
 	/** A packet that was held is forwarded, as after ecs_engine_forward(). */
 	void (*release)(void *owner, struct ecs_raw *r, enum ecs_dir dir);
-	/** A record was made (tally.h). False: it could not be taken, and is lost. NULL: none are. */
-	bool (*record)(void *owner, const struct ecs_record *r);
+	/** A record was made (tally.h). False: it could not be taken, and is lost. @p place, where the peer
+	 *  is to hold a copy until it is in a file: where it waits, a number that rises; else it is left
+	 *  (record_copy.h). NULL: none are made. */
+	bool (*record)(void *owner, const struct ecs_record *r, uint64_t *place);
 	/** Whether the last record of a flow (0: of the session) was made by a predecessor of this
 	 *  process. Asked at the end of what was recovered. NULL: there was none. */
 	bool (*recorded)(void *owner, uint32_t callid, uint32_t flow_id);

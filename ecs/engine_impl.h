@@ -156,6 +156,17 @@ struct ecs_engine {
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
 	struct srp_time next_limits;   /**< of the turn of limiters */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
+	bool gave;                     /**< the role was given to the peer, in order */
+	struct {                       /**< what is in no EDR is being counted (lost.c) */
+		bool on, all;
+		uint32_t at;           /**< call-id up to which it was */
+	} lost;
+	struct {                       /**< of records (record_copy.h) */
+		struct ecs_chain by_key;
+		struct srp_list own, held; /**< own: the oldest first; held: the peer's */
+		struct srp_list *open; /**< the first of own that the peer has not answered; own: none */
+		size_t bytes, nheld;
+	} copies;
 	struct ecs_edr_env env;
 	char *record_text;             /**< of the record that is made; NULL until the first */
 	size_t nsaids;                 /**< flows with an ecs_said */
@@ -187,6 +198,12 @@ static inline void ecs_obj_anew(struct srp_ckpt_obj *o)
 	for (int i = 0; i < SRP_REPLICA__N; i++)
 		o->link[i] = (struct srp_ckpt_link){0};
 }
+
+/** Copies of records (record_copy.c); 0 or SRP_ENOMEM. */
+int ecs_copies_init(struct ecs_engine *e);
+void ecs_copies_fini(struct ecs_engine *e);
+/** The peer has answered one of them. */
+void ecs_copies_answered(struct ecs_engine *e);
 
 /** Makes now what the service's analyzers need at their first use (reserve.c). */
 void ecs_engine_warm(struct ecs_engine *e);

@@ -7,11 +7,13 @@
 #include "ecs/analyze.h"
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
+#include "ecs/record_copy.h"
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 #define DNS_PORT  53u
 #define NO_HIT    UINT32_MAX
+#define HIT_THEN  (UINT32_MAX - 1) /* of a recovered flow: its rule was hit before */
 
 static const struct ecs_rulebase_conf *conf_of(const struct ecs_engine *e,
                                                const struct ecs_session *s)
@@ -25,7 +27,8 @@ static struct ecs_tally *tally_of(struct ecs_engine *e, struct ecs_flow *f)
 		return f->tally;
 	f->tally = ecs_pool_get(&e->tally_pool);
 	if (f->tally)
-		f->tally->hit = NO_HIT;
+		f->tally->hit = ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH) ? HIT_THEN
+		                                                                           : NO_HIT;
 	else
 		e->conf.counters->records_no_memory++;
 	return f->tally;
@@ -54,7 +57,6 @@ void ecs_record_make(struct ecs_engine *e, enum ecs_record_stream stream, const 
 	struct ecs_record rec = {.stream = stream, .format = format, .flow_id = in->flow_id,
 	                         .callid = in->s->spec.callid, .last = last};
 
-	(void)now;
 	if (!format[0] || !r || !e->conf.ops || !e->conf.ops->record)
 		return;
 	if (!e->record_text)
@@ -72,7 +74,7 @@ void ecs_record_make(struct ecs_engine *e, enum ecs_record_stream stream, const 
 		e->conf.counters->records_too_long++;
 		return;
 	}
-	if (e->conf.ops->record(e->conf.owner, &rec))
+	if (ecs_record_give(e, &rec, now))
 		e->conf.counters->records_made++;
 	else
 		e->conf.counters->records_refused++;
@@ -143,16 +145,25 @@ static bool is_zero(const struct ecs_volume *v)
 	return !(v->pkts[0] | v->pkts[1] | v->bytes[0] | v->bytes[1]);
 }
 
+/* Under which number volumes of the flow are kept with its session. */
+static uint32_t kept_as(const struct ecs_engine *e, const struct ecs_flow *f)
+{
+	const struct ecs_session *s = f->session;
+
+	return s->nusages < ECS_FLOW_USAGES_MAX || ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, f->id)
+		? f->id : ECS_FLOW_REST;
+}
+
 /* The next record tells of what comes from here on. */
 static void begin_anew(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_volume *told,
-                       struct srp_time now)
+                       bool keep, struct srp_time now)
 {
 	struct ecs_tally *t = f->tally;
 
-	if (e->active && (f->session->records & ECS_RECORDS_WHOLE))
+	if (e->active && keep)
 		for (int d = 0; d < 2; d++)
 			if (told->pkts[d])
-				ecs_usage_charge(e, f->session, 0, ECS_USAGE_RECORDED, f->id, 0,
+				ecs_usage_charge(e, f->session, 0, ECS_USAGE_RECORDED, kept_as(e, f), 0,
 				                 (enum ecs_dir)d, told->pkts[d], told->bytes[d], now);
 	if (!t)
 		return;
@@ -192,7 +203,10 @@ static bool edr(struct ecs_engine *e, struct ecs_flow *f, const char *charging,
 		ecs_record_make(e, ECS_STREAM_EDR, charging, &in, last, now);
 	if (reporting[0])
 		ecs_record_make(e, ECS_STREAM_REPORTING, reporting, &in, last, now);
-	begin_anew(e, f, &in.ip, now);
+	/* what of the flow is in EDRs is known over recoveries: whole ones tell of the rest, else the rest is
+	 * known to be lost */
+	begin_anew(e, f, &in.ip, whole || ((f->session->records & ECS_RECORDS_KEPT) &&
+	                                   (!last || kept_as(e, f) == ECS_FLOW_REST)), now);
 	return true;
 }
 
@@ -240,20 +254,17 @@ static uint64_t volume_of(const struct ecs_charging_action *a, const struct ecs_
 	return w->bytes - (ip_header < w->bytes ? ip_header : w->bytes);
 }
 
-/* Whether the volumes of the flow are kept with its session. */
-static bool keeps(const struct ecs_engine *e, const struct ecs_flow *f)
-{
-	const struct ecs_session *s = f->session;
-
-	return s->nusages < ECS_FLOW_USAGES_MAX || ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, f->id);
-}
-
 /* The EDR of a rule that a flow has begun to be charged by. */
 static void hit(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a)
 {
 	struct ecs_tally *t = w->f->tally;
 	uint32_t at = w->dyn ? 0x10000u | w->ref : w->line;
 
+	/* what a recovered flow is charged by while control is pending it has not hit */
+	if (w->s->pending && ecs_flow_recovered(e, w->f))
+		return;
+	if (t->hit == HIT_THEN)
+		t->hit = at;
 	if (!a || a->edr_at_end || t->hit == at || (!a->charging_edr[0] && !a->reporting_edr[0]))
 		return;
 	t->hit = at;
@@ -291,10 +302,10 @@ void ecs_tally_charge(struct ecs_engine *e, struct ecs_way *w, const struct ecs_
 	if (!t->first.us)
 		t->first = w->now;
 	if (w->s->records & ECS_RECORDS_KEPT) {
-		if (keeps(e, f))
-			ecs_usage_charge(e, w->s, 0, ECS_USAGE_FLOW, f->id, 0, dir, w->pkts,
-			                 w->bytes, w->now);
-		else
+		uint32_t as = kept_as(e, f);
+
+		ecs_usage_charge(e, w->s, 0, ECS_USAGE_FLOW, as, 0, dir, w->pkts, w->bytes, w->now);
+		if (as == ECS_FLOW_REST)
 			e->conf.counters->records_unkept += w->pkts;
 	}
 	hit(e, w, a);
@@ -432,9 +443,10 @@ static void unkeep(struct ecs_engine *e, struct ecs_session *s, uint32_t id, enu
 		ecs_ledger_prune(e->ledger, s->spec.callid);
 }
 
-/* The record of the whole flow. */
-static void fdr(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why, bool again,
-                struct srp_time now)
+/* The record of the whole flow; of what came since the one that a predecessor has made, where @p since is
+ * that. What is kept with that of others has one with them, when the session ends. */
+static void fdr(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
+                const struct ecs_volume *since, struct srp_time now)
 {
 	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
 	struct ecs_edr_in in;
@@ -443,13 +455,9 @@ static void fdr(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
 		return;
 	in = in_of(e, f, f->tally, closure[why]);
 	in.unknown = false; /* which side began is in the checkpoint, and the record is of all of it */
-	in.ip = sum_of(e, f, ECS_USAGE_FLOW);
-	if (again || is_zero(&in.ip)) {
-		if (!f->tally || is_zero(&f->tally->ip))
-			return;
-		in.ip = f->tally->ip; /* of what is not in the record that there is */
-	}
-	ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
+	in.ip = since ? *since : sum_of(e, f, ECS_USAGE_FLOW);
+	if (!is_zero(&in.ip))
+		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
 }
 
 /* A flow that was recovered by the store of a session manager: its predecessor may have made its last
@@ -462,11 +470,15 @@ static bool made_before(struct ecs_engine *e, uint32_t callid, uint32_t id)
 	return true;
 }
 
-/* What was counted here before another chassis took the flow over, and told nobody of. */
+/* What was counted here before another chassis took the flow over, and told nobody of. Where the role was
+ * not given to it, that chassis has counted it (lost.c). */
 static void lose(struct ecs_engine *e, struct ecs_flow *f)
 {
-	if (f->tally && !is_zero(&f->tally->ip) && !(f->session->records & ECS_RECORDS_WHOLE))
+	if (e->gave && f->tally && !is_zero(&f->tally->ip) &&
+	    !(f->session->records & ECS_RECORDS_WHOLE)) {
 		e->conf.counters->records_lost++;
+		e->conf.counters->records_lost_bytes += f->tally->ip.bytes[0] + f->tally->ip.bytes[1];
+	}
 	ecs_tally_free(e, f);
 }
 
@@ -491,13 +503,18 @@ static void end(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
 {
 	struct ecs_session *s = f->session;
 	bool again = ecs_flow_recovered(e, f) && made_before(e, s->spec.callid, f->id);
+	struct ecs_volume since = {{0}, {0}};
 
 	if (f->gen != e->gen)
 		lose(e, f);
+	if (!again)
+		ecs_lost_flow(e, s, f->id, now);
+	if (f->tally)
+		since = f->tally->ip;
 	if (!again || f->tally)
 		edrs_at(e, f, why, true, now);
 	if (s->records & ECS_RECORDS_FDR)
-		fdr(e, f, why, again, now);
+		fdr(e, f, why, again ? &since : NULL, now);
 	ecs_tally_free(e, f);
 	if (s->records & ECS_RECORDS_KEPT)
 		unkeep(e, s, f->id, tell, now);
@@ -532,6 +549,7 @@ static void remains(struct ecs_engine *e, struct ecs_session *s, const struct ec
 
 	if (!c || made_before(e, s->spec.callid, (uint32_t)u->id))
 		return;
+	ecs_lost_flow(e, s, (uint32_t)u->id, now);
 	if (s->records & ECS_RECORDS_FDR)
 		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
 	for (int d = 0; r && d < 2; d++) {

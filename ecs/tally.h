@@ -14,7 +14,9 @@
 #include "ecs/path.h"
 
 #define ECS_SAIDS_MAX 262144u /**< flows of an engine whose analyzers' words are kept for records */
-#define ECS_FLOW_USAGES_MAX 4096u /**< volumes of a call up to which those of its flows are kept */
+#define ECS_FLOW_USAGES_MAX 4096u /**< volumes of a call up to which those of its flows are kept, each
+                                       for itself; what flows have beyond is kept together */
+#define ECS_FLOW_REST UINT32_MAX  /**< in place of a flow's number: these together */
 
 /** Of one flow, since the last record that told of it. */
 struct ecs_tally {
@@ -33,6 +35,7 @@ struct ecs_record {
 	uint32_t callid, flow_id;     /**< flow_id 0: of a session */
 	bool last;                    /**< nothing of this flow or session comes after it in this stream */
 };
+#define ECS_RECORD_NOWHERE UINT64_MAX /**< place of a record that nobody is told of */
 
 /** What of a packet is known at once, and not any more when it is charged later. */
 void ecs_tally_layers(struct ecs_engine *e, const struct ecs_way *w);
@@ -54,6 +57,15 @@ void ecs_record_make(struct ecs_engine *e, enum ecs_record_stream stream, const 
                      const struct ecs_edr_in *in, bool last, struct srp_time now);
 /** The role was given to the peer, which goes on with the flow: its EDR of what was counted here. */
 void ecs_records_hagr(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
+/**
+ * Sessions were recovered, and nobody made EDRs of them before: what was counted before and is in none is
+ * counted as lost, in turns. @p all: all that will come back is there; else of what ends until then.
+ */
+void ecs_records_recovered(struct ecs_engine *e, bool all);
+/** A flow ends, or its volume goes; before its last EDR is made (lost.c). */
+void ecs_lost_flow(struct ecs_engine *e, struct ecs_session *s, uint32_t id, struct srp_time now);
+/** At most @p budget steps of that; true: call again. */
+bool ecs_lost_turn(struct ecs_engine *e, struct srp_time now, size_t budget);
 /** Frees what a flow has; what no record tells of is counted as lost. */
 void ecs_tally_drop(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /** The same, uncounted: the engine ends. */

@@ -38,12 +38,18 @@ static void meet_tomb(struct recovery_replica *r, struct recovery_kind *rk, stru
 	recovery_tomb_drop(r, t);
 }
 
+/* Some of what the peer holds is none of the mirror's. */
+static bool holds(const struct recovery_replica *r, const struct recovery_kind *rk)
+{
+	return !rk->k->peer_only || r->conf.id == SRP_REPLICA_GR;
+}
+
 void recovery_adopt(struct recovery_replica *r, struct srp_ckpt_obj *o)
 {
 	struct recovery_kind *rk = recovery_kind_of(r, o);
 	struct srp_ckpt_link *l = &o->link[r->slot];
 
-	if (l->state == SRP_LINK_DIRTY)
+	if (l->state == SRP_LINK_DIRTY || !holds(r, rk))
 		return;
 	recovery_link_leave(r, rk, l);
 	if (recovery_is_source(r)) {
@@ -110,6 +116,8 @@ void recovery_changed(struct recovery_replica *r, struct srp_ckpt_obj *o, struct
 	struct srp_ckpt_link *l = &o->link[r->slot];
 	enum srp_gate gate;
 
+	if (!holds(r, rk))
+		return;
 	row->changes++;
 	if (recovery_invalidated(l)) {
 		row->gate_invalidate++; /* it is being freed: on no list any more */

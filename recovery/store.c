@@ -55,7 +55,7 @@ uint64_t recovery_registry_hash(const struct srp_ckpt_kind *const *rows, size_t 
 int recovery_root_kind(const struct srp_ckpt_kind *const *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!rows[i]->parent && rows[i]->rank)
+		if (!rows[i]->parent && rows[i]->rank && !rows[i]->peer_only)
 			return (int)i;
 	return -1;
 }

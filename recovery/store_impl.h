@@ -124,7 +124,7 @@ struct recovery_view {
 /** False where @p cap is out of range. */
 bool recovery_areas_of(size_t cap, struct recovery_areas *out);
 uint64_t recovery_registry_hash(const struct srp_ckpt_kind *const *rows, size_t n);
-/** The kind without a parent that is not a rule; -1 none. */
+/** The kind without a parent that is not a rule, nor the peer's only; -1 none. */
 int recovery_root_kind(const struct srp_ckpt_kind *const *rows, size_t n);
 
 static inline uint64_t recovery_mix(uint64_t a, uint64_t b)

@@ -119,6 +119,7 @@ struct srp_ckpt_kind {
 	const char *del_name;     /**< NULL where del_id is 0 */
 	uint8_t rank;             /**< 0 first: rules, then control, usage, flows */
 	bool limited;             /**< the rate limiter acts on it (the flow kinds only) */
+	bool peer_only;           /**< the mirror on the same chassis does not hold it */
 	uint8_t nkey;             /**< how many of key.k[] are written, 1 to 3 */
 	uint8_t nfields;          /**< fields after version, in ver_max */
 	uint8_t ver_min, ver_max;

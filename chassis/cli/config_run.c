@@ -36,6 +36,16 @@ static void apns_live(struct chassis_config *m, const struct chassis_config *run
 	}
 }
 
+/* When files are complete; where they are, and how they are called, is so from the start. */
+static void records_live(struct chassis_record_conf *r, const struct chassis_record_conf *next)
+{
+	if (!r->present || !next->present)
+		return;
+	r->rotate_records = next->rotate_records;
+	r->rotate_s = next->rotate_s;
+	r->rotate_bytes = next->rotate_bytes;
+}
+
 /* To be printed, no more: it owns nothing. */
 static struct chassis_config mixed(const struct chassis_config *running,
                                    const struct chassis_config *next)
@@ -48,6 +58,8 @@ static struct chassis_config mixed(const struct chassis_config *running,
 	m.bulk = next->bulk;
 	apns_live(&m, running, next);
 	srp_live(&m.srp, &next->srp);
+	for (size_t i = 0; i < CHASSIS_RECORDS__N; i++)
+		records_live(&m.records[i], &next->records[i]);
 	return m;
 }
 

@@ -17,8 +17,13 @@ static const struct {
 	ROW(records_no_memory, "Not told of, no memory"),
 	ROW(records_empty, "EDRs without volume, not made"),
 	ROW(records_lost, "Flows with a part in no EDR"),
-	ROW(records_unkept, "Packets of volumes not kept"),
+	ROW(records_lost_bytes, "Bytes of such parts"),
+	ROW(records_unkept, "Packets of flows with one FDR"),
 	ROW(records_again, "Not made twice"),
+	ROW(records_taken_over, "Taken over from a lost peer"),
+	ROW(records_not_taken, "Of such, lost"),
+	ROW(records_untold, "Without a copy at the peer"),
+	ROW(records_unheld, "Copies of the peer's refused"),
 	ROW(drop_quota, "Packets dropped, no quota"),
 #undef ROW
 };
@@ -35,7 +40,8 @@ static void module(struct stats_doc *d, const struct chassis_record_conf *c, con
 
 void chassis_show_records(const struct chassis_view *v, struct stats_doc *d)
 {
-	uint64_t sum[sizeof(made) / sizeof(made[0])] = {0}, held = 0, waiting = 0, unconfirmed = 0;
+	uint64_t sum[sizeof(made) / sizeof(made[0])] = {0}, held = 0, waiting = 0, unconfirmed = 0,
+	         copies = 0, withdrawn = 0;
 	const struct chassis_slab *s;
 
 	for (unsigned i = 1; i <= v->nsessmgr; i++) {
@@ -46,7 +52,9 @@ void chassis_show_records(const struct chassis_view *v, struct stats_doc *d)
 			sum[k] += *(const uint64_t *)(const void *)((const char *)&s->ecs + made[k].at);
 		held += s->records_held;
 		waiting += s->records_waiting;
+		copies += s->records_copies;
 		unconfirmed += s->task_ctr.cdr_unconfirmed;
+		withdrawn += s->task_ctr.cdr_withdrawn;
 	}
 	stats_doc_open(d, "records", "Records:");
 	module(d, &v->config->records[CHASSIS_RECORDS_EDR], "edr", "Files of EDRs and FDRs");
@@ -56,6 +64,8 @@ void chassis_show_records(const struct chassis_view *v, struct stats_doc *d)
 	stats_doc_item(d, "held_bytes", "Bytes that wait for the peer", stats_uint(held));
 	stats_doc_item(d, "waiting_bytes", "Bytes that wait for a file", stats_uint(waiting));
 	stats_doc_item(d, "unconfirmed", "Released unconfirmed", stats_uint(unconfirmed));
+	stats_doc_item(d, "withdrawn", "Withdrawn, the peer has the role", stats_uint(withdrawn));
+	stats_doc_item(d, "copies", "Copies of the peer's", stats_uint(copies));
 	s = v->slab(v->arg, CHASSIS_TASK_CDRMOD, 0);
 	if (s) {
 		stats_doc_item(d, "written", "Records written", stats_uint(s->task_ctr.cdr_records));

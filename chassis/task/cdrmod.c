@@ -16,6 +16,7 @@
 
 #define TURN_S 0.2
 #define LAST_S 2   /* that session managers may still give records when all ends */
+#define HEAR_S 2   /* that they may take to hear who has the role, after a time in which nobody ran */
 
 struct cdrmod {
 	struct chassis_task_ctx *ctx;
@@ -26,7 +27,10 @@ struct cdrmod {
 	struct chassis_background thread;
 	ev_timer turn;
 	bool stopping, last, warned;
+	bool renewed;                    /* the configuration: the next turn obeys it */
 	struct srp_time stop_at;
+	struct srp_time turned;          /* the timer's last run */
+	struct srp_time wait_until;
 };
 
 static void publish(struct cdrmod *c)
@@ -81,13 +85,41 @@ static bool is_last(const struct cdrmod *c)
 	return true;
 }
 
+/* All of the chassis may have stood still, and have been succeeded: then what is in the queues is withdrawn,
+ * by those who hear it. */
+static bool must_wait(struct cdrmod *c, struct srp_time now)
+{
+	const struct chassis_config *conf = c->ctx->shared->config;
+
+	if (conf->srp.present && c->turned.us &&
+	    srp_time_since(c->turned, now) > SRP_MS(conf->srp.dead_ms))
+		c->wait_until = srp_time_add(now, SRP_SEC(HEAR_S));
+	c->turned = now;
+	return srp_time_since(now, c->wait_until) > 0;
+}
+
+/* When files are complete is as what runs says; the thread reads it. */
+static void renew(struct cdrmod *c)
+{
+	for (unsigned i = 0; c->renewed && i < CHASSIS_RECORDS__N; i++) {
+		const struct chassis_record_conf *now = &c->ctx->shared->config->records[i];
+
+		c->conf[i].rotate_records = now->rotate_records;
+		c->conf[i].rotate_s = now->rotate_s;
+		c->conf[i].rotate_bytes = now->rotate_bytes;
+	}
+	c->renewed = false;
+}
+
 static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct cdrmod *c = w->data;
 
 	(void)loop;
 	(void)revents;
-	if (c->thread.on)
+	if (!c->thread.on)
+		renew(c);
+	if ((must_wait(c, chassis_now()) && !c->stopping) || c->thread.on)
 		return;
 	c->last = is_last(c);
 	if (chassis_background_start(&c->thread, c->ctx->loop, work, done, c) < 0) {
@@ -134,6 +166,13 @@ static int start(struct chassis_task_ctx *ctx)
 	return SRP_OK;
 }
 
+static void reconfigured(struct chassis_task_ctx *ctx)
+{
+	struct cdrmod *c = ctx->priv;
+
+	c->renewed = true;
+}
+
 static void stop(struct chassis_task_ctx *ctx)
 {
 	struct cdrmod *c = ctx->priv;
@@ -154,6 +193,8 @@ const struct chassis_task_row chassis_task_cdrmod = {
 	.task = CHASSIS_TASK_CDRMOD,
 	.name = "cdrmod",
 	.own_uid = true,
+	.config_use = CHASSIS_CONFIG_WHOLE,
+	.reconfigured = reconfigured,
 	.start = start,
 	.stop = stop,
 	.rx = rx,

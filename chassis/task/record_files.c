@@ -448,8 +448,10 @@ static bool drain(struct chassis_files *f, size_t q, int64_t wall_s, unsigned *l
 	while (*left > 0) {
 		int got = chassis_ring_read(f->ring[q], f->now.tail[q], &r), i;
 
-		if (got == 0)
+		if (got == 0) {
+			f->now.tail[q] = r.next;
 			return true;
+		}
 		if (got < 0) {
 			f->st.broken++;
 			f->now.tail[q] = r.next;

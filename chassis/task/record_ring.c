@@ -13,7 +13,8 @@
 struct head {
 	uint64_t magic, layout, size;
 	uint64_t nkeys;      /* ever; the last CHASSIS_RECORD_KEYS are there */
-	uint64_t unused[4];
+	uint64_t paused;     /* the writer's: nothing is to be read now */
+	uint64_t unused[3];
 	uint64_t head, released;
 	uint64_t unused2[6];
 	uint64_t tail;       /* the reader's */
@@ -27,7 +28,7 @@ struct item {
 	uint8_t stream, format_len;
 	uint16_t header_len;
 	uint32_t line_len;
-	uint32_t zero;
+	uint32_t withdrawn;  /* the reader passes it by */
 };
 
 struct chassis_ring {
@@ -63,7 +64,7 @@ struct chassis_ring *chassis_ring_open(void *mem, size_t len)
 	r->size = (len - sizeof(*h)) / ALIGN * ALIGN;
 	if (!readable(h, r->size)) {
 		h->magic = 0;
-		h->nkeys = h->head = h->released = h->tail = 0;
+		h->nkeys = h->head = h->released = h->tail = h->paused = 0;
 		h->layout = LAYOUT;
 		h->size = r->size;
 		PUT(h->magic, MAGIC);
@@ -147,6 +148,48 @@ void chassis_ring_release(struct chassis_ring *r, uint64_t upto)
 		PUT(r->h->released, upto);
 }
 
+/* Where the item is that begins at @p at, or behind what is skipped there. */
+static uint64_t begins(const struct chassis_ring *r, uint64_t at)
+{
+	uint64_t end = r->size - at % r->size;
+
+	return end < sizeof(struct item) || item_at(r, at)->stream == SKIP ? at + end : at;
+}
+
+bool chassis_ring_withdraw(struct chassis_ring *r, uint64_t at)
+{
+	at = begins(r, at);
+	if (at < GET(r->h->tail) || at >= r->h->head)
+		return false;
+	PUT(item_at(r, at)->withdrawn, 1u);
+	return true;
+}
+
+size_t chassis_ring_withdraw_held(struct chassis_ring *r)
+{
+	uint64_t at = r->h->released;
+	size_t n = 0;
+
+	while (at < r->h->head) {
+		at = begins(r, at);
+		n += chassis_ring_withdraw(r, at);
+		at += item_at(r, at)->len;
+	}
+	return n;
+}
+
+void chassis_ring_pause(struct chassis_ring *r, bool on)
+{
+	if (r->h->paused != on)
+		PUT(r->h->paused, (uint64_t)on);
+}
+
+void chassis_ring_keys_forget(struct chassis_ring *r)
+{
+	PUT(r->h->nkeys, 0u);
+	chassis_ring_keys_read(r);
+}
+
 static int by_key(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -206,26 +249,46 @@ static bool is_text(const char *s, size_t n, bool seq)
 	return true;
 }
 
+/* The item at @p at, or the first one behind it that is wanted: 1, 0 or -1 as chassis_ring_read(). */
+static int next_item(const struct chassis_ring *r, uint64_t released, uint64_t *at, struct item *i)
+{
+	while (*at < released) {
+		uint64_t end = r->size - *at % r->size, left = released - *at;
+
+		if (left > r->size || *at % ALIGN)
+			return -1;
+		if (end < sizeof(*i)) {
+			*at += end;
+			continue;
+		}
+		memcpy(i, item_at(r, *at), sizeof(*i)); /* it may change under us */
+		if (i->stream == SKIP && i->len == end && end <= left) {
+			*at += end;
+			continue;
+		}
+		if (!takes(i, end, left))
+			return -1;
+		if (!i->withdrawn)
+			return 1;
+		*at += i->len;
+	}
+	return *at == released ? 0 : -1;
+}
+
 int chassis_ring_read(const struct chassis_ring *r, uint64_t at, struct chassis_ring_record *out)
 {
-	uint64_t released = GET(r->h->released), end = r->size - at % r->size;
+	uint64_t released = GET(r->h->released);
 	struct item i;
 	const char *p;
+	int rc;
 
+	out->next = at;
+	if (GET(r->h->paused))
+		return 0;
+	rc = next_item(r, released, &at, &i);
 	out->next = released;
-	if (at >= released)
-		return at == released ? 0 : -1;
-	if (released - at > r->size || at % ALIGN)
-		return -1;
-	if (end < sizeof(i)) {
-		out->next = at + end;
-		return chassis_ring_read(r, at + end, out);
-	}
-	memcpy(&i, item_at(r, at), sizeof(i)); /* it may change under us */
-	if (i.stream == SKIP && i.len == end && end <= released - at)
-		return chassis_ring_read(r, at + end, out);
-	if (!takes(&i, end, released - at))
-		return -1;
+	if (rc <= 0)
+		return rc;
 	p = r->data + at % r->size + sizeof(i);
 	out->stream = (enum ecs_record_stream)i.stream;
 	memcpy(out->format, p, i.format_len);

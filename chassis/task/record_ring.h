@@ -39,6 +39,15 @@ uint64_t chassis_ring_head(const struct chassis_ring *r);
 void chassis_ring_release(struct chassis_ring *r, uint64_t upto);
 /** Whether the last record of a flow, or of a session (0), was put in, as far as it is remembered. */
 bool chassis_ring_has_key(struct chassis_ring *r, uint32_t callid, uint32_t flow_id);
+/** A record that is not in a file, by chassis_ring_head() before it was put in: it is not wanted any more.
+ *  False: it is in a file already, or on its way there. */
+bool chassis_ring_withdraw(struct chassis_ring *r, uint64_t at);
+/** The same of all that is held; returns how many. */
+size_t chassis_ring_withdraw_held(struct chassis_ring *r);
+/** While it is on the reader finds nothing. */
+void chassis_ring_pause(struct chassis_ring *r, bool on);
+/** What was ended is remembered no more. */
+void chassis_ring_keys_forget(struct chassis_ring *r);
 /** From here on it is looked up in all that is remembered now. */
 void chassis_ring_keys_read(struct chassis_ring *r);
 
@@ -52,8 +61,8 @@ struct chassis_ring_record {
 	size_t header_len, line_len;
 	uint64_t next;      /**< where the one behind it is */
 };
-/** The record at @p at: 1; 0 there is none yet; -1: what is there cannot be read, @p out->next is where to
- *  go on. */
+/** The record at @p at: 1; 0 there is none yet; -1: what is there cannot be read. In any case @p out->next is
+ *  where to go on. */
 int chassis_ring_read(const struct chassis_ring *r, uint64_t at, struct chassis_ring_record *out);
 /** All before this is in files. */
 uint64_t chassis_ring_tail(const struct chassis_ring *r);

@@ -1,6 +1,6 @@
 /* sess_record: records that the engine makes go into the queue to cdrmod. They are held there until the
- * peer chassis has confirmed that what they end is over: were this chassis lost before that, the peer would
- * make them, and nobody has them twice. */
+ * peer chassis has a copy of them: were this chassis lost before they are in a file, the peer writes them.
+ * When they are in one, the peer is told to forget its copies. */
 #include "config.h"
 #include "chassis/task/sessmgr.h"
 
@@ -10,12 +10,19 @@
 #include <time.h>
 
 #include "chassis/task/record_ring.h"
+#include "ecs/record_copy.h"
 #include "srp/err.h"
 
 #define HOLD_S 2 /* at most: a peer that confirms nothing must not keep records for ever */
 #define ENV_S  1
+#define TAKE_TURN 4000u /* records of a lost peer that are written in one turn */
 
-bool sessmgr_record(void *owner, const struct ecs_record *r)
+static bool makes(enum srp_role role)
+{
+	return role == SRP_ROLE_ACTIVE || role == SRP_ROLE_PENDING_STANDBY;
+}
+
+bool sessmgr_record(void *owner, const struct ecs_record *r, uint64_t *place)
 {
 	struct sessmgr *s = owner;
 	unsigned module = r->stream == ECS_STREAM_UDR ? CHASSIS_RECORDS_UDR : CHASSIS_RECORDS_EDR;
@@ -23,6 +30,8 @@ bool sessmgr_record(void *owner, const struct ecs_record *r)
 
 	if (!s->rec.ring || !c->present || !c->directory[0])
 		return false;
+	if (s->gr && makes(s->role))
+		*place = chassis_ring_head(s->rec.ring);
 	if (chassis_ring_put(s->rec.ring, r))
 		return true;
 	if (!s->rec.full) {
@@ -67,66 +76,128 @@ static void tell_env(struct sessmgr *s, struct srp_time now)
 	s->rec.env_at = now;
 }
 
-/* What the peer must have confirmed before records up to a mark may go. */
-static void mark(struct sessmgr *s, const struct recovery_status *st, struct srp_time now)
+/* Gives cdrmod what the peer has a copy of; what it does not confirm, when it has had time enough. */
+static void release(struct sessmgr *s, const struct chassis_ring_look *look, struct srp_time now)
 {
-	s->rec.mark = chassis_ring_head(s->rec.ring);
-	s->rec.mark_seq = st->sent_seq;
-	s->rec.mark_all = st->dirty + st->tombs > 0;
-	s->rec.mark_at = now;
-	s->rec.marked = true;
-}
+	uint64_t head = chassis_ring_head(s->rec.ring), upto = ecs_records_confirmed(s->engine);
 
-/* All that was changed before the mark has been confirmed. */
-static bool confirmed(const struct sessmgr *s, const struct recovery_status *st)
-{
-	if (!s->rec.mark_all)
-		return st->acked_seq >= s->rec.mark_seq;
-	return st->dirty + st->tombs + st->inflight == 0;
+	if (upto > head)
+		upto = head;
+	if (!look->held || upto > head - look->held) {
+		s->rec.stuck_at = now;
+	} else if (srp_time_since(s->rec.stuck_at, now) >= SRP_SEC(HOLD_S)) {
+		s->rec.stuck_at = now;
+		s->ctx->slab->task_ctr.cdr_unconfirmed++;
+		upto = head;
+	}
+	chassis_ring_release(s->rec.ring, upto);
 }
 
 void sessmgr_records_turn(struct sessmgr *s)
 {
 	struct srp_time now = chassis_now();
 	struct chassis_ring_look look;
-	struct recovery_status st;
 
 	if (!s->rec.ring)
 		return;
+	/* who has stood still may have been succeeded: then these are not his to write */
+	chassis_ring_pause(s->rec.ring, s->stale);
+	if (s->stale)
+		return;
 	if (srp_time_since(s->rec.env_at, now) >= SRP_SEC(ENV_S))
 		tell_env(s, now);
+	if (s->rec.taking) {
+		s->rec.keys_stale = true;
+		s->rec.taking = ecs_records_take_over(s->engine, s->rec.peer_lost, TAKE_TURN, now);
+	}
+	if (!s->frozen) /* nothing may follow what ends the stream */
+		ecs_records_written(s->engine, chassis_ring_tail(s->rec.ring), now);
 	look = chassis_ring_look(s->rec.ring);
 	s->ctx->slab->records_held = look.held;
 	s->ctx->slab->records_waiting = look.waiting;
+	s->ctx->slab->records_copies = ecs_records_held(s->engine);
 	if (look.held + look.waiting < look.room / 2)
 		s->rec.full = false;
-	if (!look.held)
-		return;
-	if (s->gr)
-		recovery_replica_status(s->gr, &st);
-	if (!s->gr || st.link != RECOVERY_LINK_READY || s->role != SRP_ROLE_ACTIVE) {
-		/* there is nobody who could confirm: what is here is all there is */
-		chassis_ring_release(s->rec.ring, chassis_ring_head(s->rec.ring));
-		s->ctx->slab->task_ctr.cdr_unconfirmed += s->gr != NULL && s->role == SRP_ROLE_ACTIVE;
-		s->rec.marked = false;
+	if (s->gr && makes(s->role) && recovery_replica_link(s->gr) == RECOVERY_LINK_READY) {
+		release(s, &look, now);
 		return;
 	}
-	if (!s->rec.marked) {
-		mark(s, &st, now);
-		return;
-	}
-	if (!confirmed(s, &st)) {
-		if (srp_time_since(s->rec.mark_at, now) < SRP_SEC(HOLD_S))
-			return;
-		s->ctx->slab->task_ctr.cdr_unconfirmed++;
-	}
-	chassis_ring_release(s->rec.ring, s->rec.mark);
-	s->rec.marked = false;
+	/* there is nobody who could confirm: what is here is all there is */
+	s->ctx->slab->task_ctr.cdr_unconfirmed += look.held && s->gr && s->role == SRP_ROLE_ACTIVE;
+	chassis_ring_release(s->rec.ring, chassis_ring_head(s->rec.ring));
+	s->rec.stuck_at = now;
 }
 
-void sessmgr_records_role(struct sessmgr *s)
+/* --- role ------------------------------------------------------------------------------------- */
+
+/* The peer did not give the role: what it had not written it may not write any more. */
+static bool was_lost(enum srp_switch_reason why)
 {
+	switch (why) {
+	case SRP_SWITCH_DUAL_ACTIVE:
+	case SRP_SWITCH_DUAL_STANDBY:
+	case SRP_SWITCH_DEAD_TIMER:
+	case SRP_SWITCH_START:
+	case SRP_SWITCH_PEER_GONE:
+	case SRP_SWITCH_PEER_RESTARTED:
+	case SRP_SWITCH_PEER_GAVE_UP:
+	case SRP_SWITCH_UNANSWERED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void withdraw(void *arg, uint64_t place, bool peer_has)
+{
+	struct sessmgr *s = arg;
+
+	if (peer_has)
+		s->ctx->slab->task_ctr.cdr_withdrawn += chassis_ring_withdraw(s->rec.ring, place);
+}
+
+/* Another chassis has the role, and nobody gave it: it writes what it has copies of, and goes on with what
+ * it was not told the end of. What it has not, and is on its way to a file, stays. */
+static void lose(struct sessmgr *s, bool given, struct srp_time now)
+{
+	ecs_records_forget(s->engine, given ? NULL : withdraw, s, now);
+	if (!given)
+		s->ctx->slab->task_ctr.cdr_withdrawn += chassis_ring_withdraw_held(s->rec.ring);
+	chassis_ring_release(s->rec.ring, chassis_ring_head(s->rec.ring));
+	chassis_ring_keys_forget(s->rec.ring);
+}
+
+void sessmgr_records_leave(struct sessmgr *s, enum srp_role role, enum srp_switch_reason why,
+                           struct srp_time now)
+{
+	bool given = why == SRP_SWITCH_SHUTDOWN ||
+	             (s->role == SRP_ROLE_PENDING_STANDBY && why != SRP_SWITCH_STALE &&
+	              why != SRP_SWITCH_DUAL_ACTIVE);
+
+	if (!s->rec.ring || role == s->role)
+		return;
 	s->rec.keys_stale = true;
+	if (makes(s->role) && !makes(role) && role != SRP_ROLE_PENDING_ACTIVE)
+		lose(s, given, now);
+}
+
+void sessmgr_records_take(struct sessmgr *s, enum srp_role before, enum srp_switch_reason why)
+{
+	if (s->role != SRP_ROLE_ACTIVE || makes(before))
+		return;
+	if (was_lost(why) || why == SRP_SWITCH_PEER_SHUTDOWN)
+		ecs_records_recovered(s->engine, true);
+	if (!s->rec.ring)
+		return;
+	s->rec.taking = true;
+	s->rec.peer_lost = was_lost(why);
+	sessmgr_records_turn(s);
+}
+
+void sessmgr_records_stop(struct sessmgr *s)
+{
+	if (s->rec.ring && !s->stale)
+		chassis_ring_release(s->rec.ring, chassis_ring_head(s->rec.ring));
 }
 
 void sessmgr_records_start(struct sessmgr *s)
@@ -144,6 +215,7 @@ void sessmgr_records_start(struct sessmgr *s)
 		munmap(p, CHASSIS_RECORDS_BYTES);
 		return;
 	}
+	chassis_ring_pause(s->rec.ring, false);
 	/* what a predecessor has made is here, and what it ended is known here */
 	chassis_ring_release(s->rec.ring, chassis_ring_head(s->rec.ring));
 	s->rec.keys_stale = true;

@@ -218,6 +218,7 @@ static int fill_begin(struct sessmgr *s)
 	if (!sr->fill)
 		return SRP_ENOMEM;
 	sr->phase = SESSMGR_FILLS;
+	ecs_records_recovered(s->engine, false);
 	ev_timer_stop(s->ctx->loop, &sr->wait);
 	ev_prepare_start(s->ctx->loop, &sr->step);
 	ev_idle_start(s->ctx->loop, &sr->awake);
@@ -333,6 +334,8 @@ void sessmgr_recover_sweep(struct sessmgr *s)
 	if (ecs_ledger_sweep(s->engine, SWEEP_SLOTS, chassis_now(), &lost))
 		return;
 	s->sr.sweep = false;
+	if (srp_role_permit[s->role].forwards)
+		ecs_records_recovered(s->engine, true);
 	ctr(s)->sr_lost_bytes += lost.volume.bytes[ECS_UPLINK] + lost.volume.bytes[ECS_DOWNLINK];
 	if (!lost.sessions && !lost.volumes)
 		return;

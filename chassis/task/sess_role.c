@@ -6,6 +6,19 @@
 
 #include "srp/err.h"
 
+bool sessmgr_stood_still(struct sessmgr *s, struct srp_time now)
+{
+	if (!s->dead_us || s->stale || srp_time_since(s->alive, now) <= s->dead_us)
+		return s->stale;
+	s->stale = true;
+	s->ctx->slab->task_ctr.stood_still++;
+	chassis_log(LOG_WARNING, "stood still for %llu ms, waiting for vpnmgr before going on",
+	            (unsigned long long)(srp_time_since(s->alive, now) / 1000));
+	sessmgr_tun_reading(s, false);
+	sessmgr_tell_vpnmgr(s);
+	return true;
+}
+
 void sessmgr_known_only(struct sessmgr *s)
 {
 	ecs_engine_known_only(s->engine, s->sr.refill && sessmgr_pulls(s));
@@ -73,13 +86,14 @@ void sessmgr_judge(struct sessmgr *s, struct srp_time now)
 int sessmgr_role_rx(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 8);
-	enum srp_role role = (enum srp_role)srp_mp_uint(r, SRP_ROLE__N - 1);
+	enum srp_role role = (enum srp_role)srp_mp_uint(r, SRP_ROLE__N - 1), before = s->role;
 	uint32_t term = (uint32_t)srp_mp_uint(r, UINT32_MAX);
+	enum srp_switch_reason why;
 	bool elsewhere;
 	uint64_t relay;
 	struct srp_time now = chassis_now();
 
-	(void)srp_mp_uint(r, UINT32_MAX);
+	why = (enum srp_switch_reason)srp_mp_uint(r, SRP_SWITCH__N - 1);
 	elsewhere = srp_mp_bool(r);
 	relay = srp_mp_uint(r, UINT32_MAX);
 	if (n < 5 || r->err)
@@ -92,11 +106,10 @@ int sessmgr_role_rx(struct sessmgr *s, struct srp_mp_r *r)
 	note_owner(s, role, elsewhere);
 	if (role != s->role)
 		chassis_log(LOG_INFO, "role %s, term %u.%u", srp_role_name(role), term >> 1, term & 1);
+	sessmgr_records_leave(s, role, why, now);
 	if (srp_role_permit[role].forwards != srp_role_permit[s->role].forwards ||
 	    s->role == SRP_ROLE_INIT)
 		ecs_engine_active(s->engine, srp_role_permit[role].forwards, now);
-	if (role != s->role)
-		sessmgr_records_role(s);
 	if (s->role == SRP_ROLE_PENDING_STANDBY && role == SRP_ROLE_STANDBY)
 		ecs_engine_handed_over(s->engine);
 	s->role = role;
@@ -108,6 +121,7 @@ int sessmgr_role_rx(struct sessmgr *s, struct srp_mp_r *r)
 			recovery_replica_flush(s->gr, false);
 	}
 	sessmgr_link_role(s);
+	sessmgr_records_take(s, before, why);
 	sessmgr_recover_advance(s);
 	sessmgr_tun_reading(s, true);
 	sessmgr_tell_vpnmgr(s);

@@ -220,21 +220,6 @@ void sessmgr_tun_held(struct sessmgr *s)
 	}
 }
 
-/* A task that stood still for a dead interval may have been succeeded: it must hear its role again
- * before it forwards (R4). The alive timer would have run if we had not stood still. */
-static bool stood_still(struct sessmgr *s, struct srp_time now)
-{
-	if (!s->dead_us || s->stale || srp_time_since(s->alive, now) <= s->dead_us)
-		return s->stale;
-	s->stale = true;
-	s->ctx->slab->task_ctr.stood_still++;
-	chassis_log(LOG_WARNING, "stood still for %llu ms, waiting for vpnmgr before going on",
-	            (unsigned long long)(srp_time_since(s->alive, now) / 1000));
-	sessmgr_tun_reading(s, false);
-	sessmgr_tell_vpnmgr(s);
-	return true;
-}
-
 /* vpnmgr's decision is in its slab before it announces the addresses, and its message comes after that:
  * the packets that the announcements draw here wait in the device until this task is in its role. */
 static bool role_comes(const struct sessmgr *s)
@@ -252,7 +237,7 @@ static void on_tun(struct ev_loop *loop, ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (stood_still(s, now))
+	if (sessmgr_stood_still(s, now))
 		return;
 	if (role_comes(s)) {
 		sessmgr_tun_reading(s, false);

@@ -56,6 +56,13 @@ void sessmgr_tell_vpnmgr(struct sessmgr *s)
 	chassis_task_send(s->ctx, CHASSIS_TASK_VPNMGR, 0, CHASSIS_IPC_INSTANCE, &w, -1);
 }
 
+/* False after a gap: timers and orders wait until the role is settled. Without packets a gap does no harm, but
+ * must be told all the same. */
+static bool serves_still(struct sessmgr *s, struct srp_time now)
+{
+	return !srp_role_permit[s->role].forwards || !sessmgr_stood_still(s, now);
+}
+
 static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned instance,
               const struct srp_frame_hdr *h, const uint8_t *body, int fd)
 {
@@ -65,6 +72,8 @@ static int rx(struct chassis_task_ctx *ctx, enum chassis_task from, unsigned ins
 	(void)instance;
 	if (fd >= 0)
 		close(fd);
+	if (h->type != CHASSIS_IPC_ROLE)
+		(void)serves_still(s, chassis_now());
 	if (from == CHASSIS_TASK_AAAMGR && h->type != CHASSIS_IPC_SR_STORE)
 		return SRP_ETYPE;
 	switch (h->type) {
@@ -112,6 +121,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	(void)serves_still(s, chassis_now());
 	/* On a standby the wheel stands still: a turn only drops what was never replicated. */
 	if (!s->stale && !s->frozen)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
@@ -134,14 +144,7 @@ static void on_alive(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	/* A gap is for sess_tun.c to find; without packets it does no harm but must be told all the same. */
-	if (s->dead_us && !s->stale && srp_time_since(s->alive, now) > s->dead_us &&
-	    srp_role_permit[s->role].forwards) {
-		s->stale = true;
-		s->ctx->slab->task_ctr.stood_still++;
-		sessmgr_tun_reading(s, false);
-		sessmgr_tell_vpnmgr(s);
-	}
+	(void)serves_still(s, now);
 	s->alive = now;
 }
 
@@ -424,6 +427,7 @@ static void stop(struct chassis_task_ctx *ctx)
 	struct sessmgr *s = ctx->priv;
 
 	sessmgr_tun_reading(s, false);
+	sessmgr_records_stop(s);
 	sessmgr_sr_stop(s);
 	chassis_icap_free(s->icap);
 	chassis_peer_free(s->peer);

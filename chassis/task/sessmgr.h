@@ -16,6 +16,7 @@
 #include "chassis/task/task.h"
 #include "recovery/fill.h"
 #include "recovery/replica.h"
+#include "srp/role_machine.h"
 
 /** Where a session manager that took a dead one's place is with its sessions. */
 enum sessmgr_phase {
@@ -106,9 +107,8 @@ struct sessmgr {
 		struct srp_time env_at;    /* the engine was told the time of day */
 		bool full;                 /* said so */
 		bool keys_stale;           /* what was ended before is to be read anew */
-		bool marked, mark_all;     /* records up to mark wait for the peer */
-		uint64_t mark, mark_seq;
-		struct srp_time mark_at;
+		struct srp_time stuck_at;  /* the peer has confirmed nothing since */
+		bool taking, peer_lost;    /* the peer's records are dealt with; it was lost */
 	} rec;
 	uint64_t wall_ahead;         /* of the time of day before the time of rows of the trace, us */
 	struct sessmgr_debug *debug; /* shows that wait for the other copy of a call; NULL: none yet */
@@ -234,16 +234,24 @@ void sessmgr_rules_note(struct chassis_slab *slab, const struct ecs_service *svc
 void sessmgr_rules_align(struct chassis_slab *slab, const struct ecs_service *svc);
 
 /* sess_record.c */
-bool sessmgr_record(void *owner, const struct ecs_record *r);
+bool sessmgr_record(void *owner, const struct ecs_record *r, uint64_t *place);
 bool sessmgr_recorded(void *owner, uint32_t callid, uint32_t flow_id);
 /** Opens the queue of the instance; nothing where there are no files of records. */
 void sessmgr_records_start(struct sessmgr *s);
-/** Lets go what the peer has confirmed; at each tick. */
+/** Lets go what the peer has confirmed, and copies of what is in files; at each tick. */
 void sessmgr_records_turn(struct sessmgr *s);
-/** The role is another. */
-void sessmgr_records_role(struct sessmgr *s);
+/** The role will be @p role, for this reason: before the engine knows. */
+void sessmgr_records_leave(struct sessmgr *s, enum srp_role role, enum srp_switch_reason why,
+                           struct srp_time now);
+/** The role is another than @p before: copies of a lost peer's records are written. */
+void sessmgr_records_take(struct sessmgr *s, enum srp_role before, enum srp_switch_reason why);
+/** The process ends: nothing is held any more. */
+void sessmgr_records_stop(struct sessmgr *s);
 
 /* sess_role.c: its role, and whether it is complete. */
+/** True while this task must hear its role again before it does anything: it has stood still for a dead
+ *  interval, and may have been succeeded (R4). Noticed here; the alive timer would have run else. */
+bool sessmgr_stood_still(struct sessmgr *s, struct srp_time now);
 /** ROLE: [role, term, reason, somebody else holds our state, relay ms]. */
 int sessmgr_role_rx(struct sessmgr *s, struct srp_mp_r *r);
 void sessmgr_set_complete(struct sessmgr *s, enum chassis_complete c);

@@ -130,6 +130,7 @@ struct chassis_slab {
 	uint64_t sessions, flows, recoverable;
 	/* records, written by a sessmgr: its queue; by cdrmod: what is open, and why it cannot go on */
 	uint64_t records_held, records_waiting, records_open;
+	uint64_t records_copies;  /**< a sessmgr: of its peer's records */
 	char records_why[128];
 	struct ecs_trace_kept trace;      /**< a sessmgr: whose packets it traces, and where its trace is */
 	/* instance link, written by sessmgr, read by vpnmgr and sct */

@@ -4,34 +4,12 @@
 # rating groups; charging methods that are not provided.
 export BED_SR=yes
 . "${0%/*}/lib/traffic.sh"
+. "${0%/*}/lib/records.sh"
 t_begin curl
 
-# What the bed says, and in its context the files.
-eval "$(declare -f bed_config | sed '1s/bed_config/bed_config_plain/')"
-bed_config() {
-	bed_config_plain "$1" || return
-	mkdir -p "$BED/$1.rec" || return
-	awk -v dir="$BED/$1.rec" '{ print } /^ *context gateway/ {
-		printf "    edr-module active-charging-service\n      file directory %s\n", dir
-		printf "      file rotation time 1\n      file name cdr\n    #exit\n"
-		printf "    udr-module active-charging-service\n      file directory %s\n", dir
-		printf "      file rotation time 1\n      file name cdr\n    #exit\n" }' \
-		"$BED/$1.cfg" >"$BED/$1.cfg.new" && mv "$BED/$1.cfg.new" "$BED/$1.cfg"
-}
-
 bed_config_charging() {
-	local n=0 a format
 	printf '  active-charging service ecs\n    idle-timeout udp 600\n    system-limit flow-chkpt-per-call 300\n'
-	for format in edr-format\ e1 udr-format\ u1; do
-		echo "    $format"
-		for a in sn-flow-id sn-direction sn-closure-reason sn-ruledef-name sn-content-id sn-rating-group \
-			'sn-volume-amt ip bytes uplink' 'sn-volume-amt ip bytes downlink' \
-			'sn-volume-amt ip pkts uplink' 'sn-volume-amt ip pkts downlink' sn-sequence-no; do
-			n=$((n + 1))
-			echo "      attribute $a priority $n"
-		done
-		printf '      rule-variable ip subscriber-ip-address priority 90\n    #exit\n'
-	done
+	records_formats
 	cat <<-CONF
 		    ruledef web
 		      tcp either-port = 8080
@@ -80,12 +58,10 @@ bed_config_charging() {
 }
 t_pair
 t_python <<'END'
-import csv
-import glob
 import re
 import signal
 
-from traffic import *
+from records import *
 
 tap = t.tap("ue", "ue0")
 calls = {i: t.add("a", i) for i in (1, 2, 3)}
@@ -108,31 +84,6 @@ def outside(peer, **want):
     return volume(tap.packets(peer=peer, **want), [v4(20), v4(10)])
 
 
-def files(c, module="edr"):
-    return [f for f in glob.glob(t.bed.path(f"{c}.rec/{module}/*"))
-            if not os.path.basename(f).startswith("curr_")]
-
-
-def records(c, stream="edr"):
-    """All records of a stream in complete files; a file that is not whole fails the test."""
-    out = []
-    for f in sorted(files(c, "udr" if stream == "udr" else "edr")):
-        with open(f, encoding="utf-8", newline="") as x:
-            text = x.read()
-        if not text.endswith("\n") or not text.startswith("#"):
-            t.check(False, f"{f} is whole", text[-80:])
-        rows_ = list(csv.reader(text.splitlines()))
-        for k, r in enumerate(rows_[1:]):
-            d = dict(zip([rows_[0][0][1:], *rows_[0][1:]], r))
-            if len(r) != len(rows_[0]) or d["sn-sequence-no"] != str(k + 1):
-                t.check(False, f"{f}: record {k + 1} is whole", r)
-            d["vol"] = tuple(int(d[f"sn-volume-amt-ip-{u}-{w}"]) for w in ("uplink", "downlink")
-                             for u in ("pkts", "bytes"))
-            if f"_{stream}_" in f:
-                out.append(d)
-    return out
-
-
 def of_flow(c, callid, flow_id, stream="edr"):
     return [(r["sn-direction"], r["sn-closure-reason"], r["vol"]) for r in records(c, stream)
             if r["sn-flow-id"] == f"{callid}-{flow_id}"]
@@ -142,27 +93,8 @@ def flow_id(c, i, sport):
     return t.flow(c, subscriber=sub4(i), subscriber_port=sport)["flow_id"]
 
 
-def look(c):
-    return t.bed.show(c, "show active-charging records", "records_made", "written")[0]
-
-
-def written(c):
-    r = look(c)
-    return r["held_bytes"] == 0 and r["waiting_bytes"] == 0 and r["open"] == 0
-
-
-def drained(c):
-    time.sleep(0.3)  # what was made is counted
-    wait_for(f"chassis {c}: all records are in files", 10, lambda: written(c), 0.1, lambda: look(c))
-
-
 def clear(c, i):
     t.ctl(c, f"clear active-charging flows callid {calls[i]}")
-
-
-def pid_of(c, task, instance=0):
-    return next(r["pid"] for r in t.bed.show(c, "show task resources", "task", "pid")
-                if r["task"] == task and r["instance"] == instance)
 
 
 # --- real traffic ---------------------------------------------------------------------------------
@@ -223,6 +155,22 @@ if immutable:
     ids = [r["sn-flow-id"] for r in records("a", "edr") if r["sn-flow-id"].startswith(calls[2])]
     t.check(len(ids) == 110 and len(set(ids)) == 110, "then they are written, each once", len(ids))
 
+# --- when a file is complete, changed at run time -------------------------------------------------
+def rotation(what):
+    out, good = t.configure("a", "context gateway", "edr-module active-charging-service", f"file rotation {what}")
+    t.check(good and "runs" in out and "reload" not in out, f"file rotation {what}: it acts at once", out)
+
+
+rotation("num-records 5")
+before = set(files("a"))
+for s in range(12):
+    talk(2, 31100 + s)
+clear("a", 2)
+drained("a")
+counts = sorted(sum(1 for _ in open(f, encoding="utf-8")) - 1 for f in set(files("a")) - before)
+t.check(sum(counts) == 24 and max(counts) == 5, "files have as many records as it says now", counts)
+rotation("num-records 1024")
+
 # --- quota ----------------------------------------------------------------------------------------
 def quota(c):
     return [(q["granted_bytes"], q["used_bytes"], q["left_bytes"]) for q in sorted(
@@ -271,6 +219,8 @@ talk(1, 50011, 1, 7004)
 was = lived("a")
 time.sleep(1.5)
 t.equal({c: len(records(c)) for c in "ab"}, before, "FR-084: no EDR at session recovery")
+t.becomes(lambda: look("a")["records_lost_bytes"], lambda n: n >= (8 + 5 + 2 + 2) * 206,
+          "and what was counted of flows since their last EDR is counted as lost")
 t.becomes(lambda: [f for f in t.flows("a", rule="r4")], [], "recovered flows idle out", 8)
 t.equal(lived("a") - was, 1, "FR-087: a lifetime counts with a packet after the recovery, not without one")
 talk(1, 50001, 2)

@@ -134,6 +134,60 @@ static void test_ring_broken(void)
 	free(copy);
 }
 
+/* What is withdrawn is passed by; what is in a file cannot be. */
+static void test_ring_withdraw(void)
+{
+	void *mem = memory(RING_LEN);
+	struct chassis_ring *r = chassis_ring_open(mem, RING_LEN);
+	struct chassis_ring_record got;
+	char line[2] = "0";
+	struct ecs_record rec = record("f", line, 1);
+	uint64_t at[8], next;
+
+	for (unsigned round = 0; round < 300; round++) { /* over the end, too */
+		for (unsigned i = 0; i < 8; i++) {
+			line[0] = (char)('0' + i);
+			at[i] = chassis_ring_head(r);
+			CU_ASSERT_TRUE(chassis_ring_put(r, &rec));
+			if (i == 4)
+				chassis_ring_release(r, chassis_ring_head(r));
+		}
+		next = chassis_ring_tail(r);
+		CU_ASSERT_EQUAL(chassis_ring_read(r, next, &got), 1);
+		CU_ASSERT_EQUAL(got.line[0], '0');
+		chassis_ring_done(r, got.next);
+		CU_ASSERT_FALSE(chassis_ring_withdraw(r, at[0])); /* it is in a file */
+		CU_ASSERT_TRUE(chassis_ring_withdraw(r, at[1]));
+		CU_ASSERT_TRUE(chassis_ring_withdraw(r, at[2]));
+		CU_ASSERT_TRUE(chassis_ring_withdraw(r, at[4]));
+		CU_ASSERT_EQUAL(chassis_ring_read(r, chassis_ring_tail(r), &got), 1);
+		CU_ASSERT_EQUAL(got.line[0], '3');
+		next = got.next;
+		CU_ASSERT_EQUAL(chassis_ring_read(r, next, &got), 0); /* 4 is not wanted, 5 is held */
+		CU_ASSERT_TRUE(got.next > next);
+		CU_ASSERT_EQUAL(chassis_ring_withdraw_held(r), 3);
+		chassis_ring_release(r, chassis_ring_head(r));
+		CU_ASSERT_EQUAL(chassis_ring_read(r, got.next, &got), 0);
+		chassis_ring_done(r, got.next);
+		CU_ASSERT_EQUAL(chassis_ring_tail(r), chassis_ring_head(r));
+	}
+	CU_ASSERT_FALSE(chassis_ring_withdraw(r, chassis_ring_head(r))); /* nothing is there */
+	/* paused: nothing is to be read, and nothing is lost of it */
+	CU_ASSERT_TRUE(chassis_ring_put(r, &rec));
+	chassis_ring_release(r, chassis_ring_head(r));
+	chassis_ring_pause(r, true);
+	CU_ASSERT_EQUAL(chassis_ring_read(r, chassis_ring_tail(r), &got), 0);
+	CU_ASSERT_EQUAL(got.next, chassis_ring_tail(r));
+	chassis_ring_pause(r, false);
+	CU_ASSERT_EQUAL(chassis_ring_read(r, chassis_ring_tail(r), &got), 1);
+	chassis_ring_keys_read(r);
+	CU_ASSERT_TRUE(chassis_ring_has_key(r, 7, 1));
+	chassis_ring_keys_forget(r);
+	CU_ASSERT_FALSE(chassis_ring_has_key(r, 7, 1));
+	chassis_ring_close(r);
+	free(mem);
+}
+
 /* --- files ---------------------------------------------------------------------------------- */
 
 struct bed {
@@ -430,6 +484,7 @@ static void test_taken_away(void)
 CU_TestInfo chassis_record_tests[] = {
 	{"the queue, round and round", test_ring},
 	{"a queue with any bytes", test_ring_broken},
+	{"a queue: what is withdrawn", test_ring_withdraw},
 	{"files: by records, bytes, time", test_rotation},
 	{"files: the writer dies", test_deaths},
 	{"files of another life", test_another_life},

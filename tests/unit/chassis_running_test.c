@@ -148,24 +148,30 @@ static void what_acts_at_once(void)
 		"configure\n  system hostname one\n  context local\n    apn internet\n"
 		"      active-charging rulebase rb\n    #exit\n"
 		"    ip pool p 10.0.0.0/16 first-packet apn internet\n"
+		"    edr-module active-charging-service\n      file directory /one\n      file rotation time 7\n"
+		"    #exit\n"
 		"    service-redundancy-protocol\n      port 5000\n      control-pending timeout 60\n"
 		"    #exit\n  #exit\n" SERVICE("1", "10");
 	static const char entered[] =
 		"configure\n  system hostname two\n  context local\n    apn other\n"
 		"      active-charging rulebase rb\n    #exit\n"
+		"    edr-module active-charging-service\n      file directory /two\n      file rotation num-records 9\n"
+		"    #exit\n    udr-module active-charging-service\n      file directory /two\n    #exit\n"
 		"    service-redundancy-protocol\n      port 6000\n      control-pending timeout 90\n"
 		"      checkpoint rate-limit 7 burst 9\n    #exit\n  #exit\n" SERVICE("2", "20");
 	struct chassis_config *a = parse(was), *b = parse(entered);
 	char *text = print(a, b), *same = print(a, a), *own = print(a, NULL);
 
-	for (size_t i = 0; i < 9; i++) {
+	for (size_t i = 0; i < 11; i++) {
 		static const char *const there[] = {
 			"hostname one", "port 5000", "timeout 90", "rate-limit 7 burst 9", "content-id 2",
-			"per-call 20", "apn other", "apn internet\n", "ip pool p 10.0.0.0/16"};
+			"per-call 20", "apn other", "apn internet\n", "ip pool p 10.0.0.0/16",
+			"/one", "file rotation num-records 9"};
 
 		CU_ASSERT(strstr(text, there[i]) != NULL);
 	}
 	CU_ASSERT(!strstr(text, "two") && !strstr(text, "port 6000") && !strstr(text, "content-id 1\n"));
+	CU_ASSERT(!strstr(text, "rotation time 7") && !strstr(text, "/two"));
 	CU_ASSERT_STRING_EQUAL(same, own);
 	CU_ASSERT_EQUAL(chassis_config_digest_running(a, a), chassis_config_digest(a));
 	free(text);

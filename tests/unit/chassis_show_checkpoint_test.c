@@ -81,7 +81,7 @@ static void test_instance(void)
 		b.slab[i].applied_role = SRP_ROLE_STANDBY;
 		b.slab[i].link = i == 1 ? RECOVERY_LINK_READY : RECOVERY_LINK_SYNC;
 		b.slab[i].sessions = 100 * i;
-		b.slab[i].kind[SRP_REPLICA_GR][recovery_row(1, false)].received = 7 * i;
+		b.slab[i].kind[SRP_REPLICA_GR][recovery_row(2, false)].received = 7 * i;
 	}
 	stats_doc_begin(&d, STATS_DOC_TEXT, put, &o);
 	chassis_show_checkpoint(&b.view, &d, 2, true);
@@ -96,7 +96,7 @@ static void test_instance(void)
 /* Of the mirror: sent as session managers say, received as their aaamgrs say, and nothing of the peer. */
 static void test_sr_checkpoint(void)
 {
-	const size_t row = recovery_row(1, false);
+	const size_t row = recovery_row(2, false);
 	struct out o = {0};
 	struct stats_doc d;
 	struct bed b;

@@ -118,6 +118,40 @@ static void both_replicas(void)
 	trio_fini(&t);
 }
 
+/* A kind that is the peer's only: the store hears nothing of it, whichever end of it this is. */
+static void peer_only(void)
+{
+	static struct srp_ckpt_kind child;
+	struct trio t = {.gr = {.id = SRP_REPLICA_GR}};
+	struct kit *k = &t.gr;
+
+	child = *toy_kinds[TOY_CHILD];
+	child.peer_only = true;
+	trio_init(&t);
+	t.sr->kind[TOY_CHILD].k = &child;
+	kit_role(k, 0, SRP_ROLE_STANDBY, 2, false);
+	recovery_replica_role(t.sr, SRP_ROLE_STANDBY, 2, false, k->now);
+	kit_role(k, 1, SRP_ROLE_ACTIVE, 5, true);
+	kit_connect(k);
+	recovery_replica_up(t.sr, k->now);
+	recovery_replica_up(t.store.r, k->now);
+	fill(&t, &k->s[1].toy);
+	kit_exchange(k);
+	CU_ASSERT(same(&k->s[0].toy, &k->s[1].toy));
+	kit_down(k);
+	kit_role(k, 0, SRP_ROLE_ACTIVE, 8, true);
+	recovery_replica_role(t.sr, SRP_ROLE_ACTIVE, 8, true, k->now);
+	sr_exchange(&t);
+	CU_ASSERT_EQUAL(toy_count(&t.store.toy), TOY_RULES + 10); /* what was there, but the children */
+	toy_set_child(&k->s[0].toy, 3, 1, 33, 1, k->now);
+	toy_del_child(&k->s[0].toy, 4, 1, k->now);
+	sr_exchange(&t);
+	CU_ASSERT_EQUAL(toy_count(&t.store.toy), TOY_RULES + 10);
+	CU_ASSERT_EQUAL(t.sr_rows[recovery_row(TOY_CHILD, false)].changes +
+	                t.sr_rows[recovery_row(TOY_CHILD, true)].changes, 0);
+	trio_fini(&t);
+}
+
 /* The standby's store replica is silent; at takeover all goes there, though nothing has changed. */
 static void takeover_starts_the_store(void)
 {
@@ -250,6 +284,7 @@ static void made_late(void)
 CU_TestInfo recovery_sink_tests[] = {
 	{"one change, both replicas", both_replicas},
 	{"takeover starts the store", takeover_starts_the_store},
+	{"what is the peer's only", peer_only},
 	{"refilled from store and peer", refilled_from_both},
 	{"a replica made late", made_late},
 	CU_TEST_INFO_NULL,
