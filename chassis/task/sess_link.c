@@ -248,8 +248,7 @@ static void beat_fill(void *owner, struct srp_beat *out)
 	out->role = s->role;
 	out->term = s->term;
 	out->incarnation = s->ctx->shared->incarnation;
-	out->backlog_objects = s->ctx->slab->backlog_objects;
-	out->backlog_bytes = s->ctx->slab->backlog_bytes;
+	chassis_backlog(s->ctx->slab, &out->backlog);
 }
 
 static void beat_heard(void *owner, const struct srp_beat *beat)

@@ -22,8 +22,10 @@ struct vpn_loss {
 	enum srp_switch_reason reason;
 	uint64_t start_wall_ms, duration_us;
 	uint64_t sessions_before, sessions_after, flows_before, flows_after;
-	uint64_t objects_at_most, bytes_at_most; /* not acknowledged when last heard of */
-	uint64_t figure_age_ms;
+	uint64_t objects_at_most, record_bytes_at_most; /* not acknowledged when last heard of */
+	uint64_t octets_at_most; /* of traffic, with what may have come to it since then */
+	uint64_t octets_per_s;   /* at which that was counted */
+	uint64_t figure_age_ms;  /* UINT32_MAX: nothing was ever heard */
 	uint32_t term;
 };
 
@@ -69,8 +71,7 @@ struct vpnmgr {
 	struct srp_time validate_at;
 	struct vpn_loss loss[VPN_LOSSES];
 	uint32_t nlosses;
-	uint64_t backlog_objects, backlog_bytes; /* of the peer, from its last hello or beat */
-	struct srp_time backlog_at;
+	struct srp_backlog backlog; /* of the peer, from its hellos and beats */
 };
 
 static inline unsigned vpn_instances(const struct vpnmgr *v)

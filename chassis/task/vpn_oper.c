@@ -87,6 +87,17 @@ void vpn_loss_begin(struct vpnmgr *v)
 	v->flows_seen = flows;
 }
 
+static void loss_figure(const struct vpnmgr *v, struct vpn_loss *l, struct srp_time now)
+{
+	const struct srp_backlog *b = &v->backlog;
+
+	l->objects_at_most = b->last.objects;
+	l->record_bytes_at_most = b->last.bytes;
+	l->octets_at_most = srp_backlog_at_most(b, now);
+	l->octets_per_s = srp_backlog_rate(b);
+	l->figure_age_ms = b->at.us ? srp_time_since(b->at, now) / 1000u : UINT32_MAX;
+}
+
 void vpn_loss_end(struct vpnmgr *v, bool planned, enum srp_switch_reason reason)
 {
 	struct vpn_loss *l = &v->loss[v->nlosses % VPN_LOSSES];
@@ -104,17 +115,15 @@ void vpn_loss_end(struct vpnmgr *v, bool planned, enum srp_switch_reason reason)
 	l->flows_before = v->flows_seen;
 	count_own(v, &l->sessions_after, &l->flows_after);
 	l->term = v->ctx->slab->role.term;
-	if (!planned && v->backlog_at.us) {
-		l->objects_at_most = v->backlog_objects;
-		l->bytes_at_most = v->backlog_bytes;
-		l->figure_age_ms = srp_time_since(v->backlog_at, now) / 1000u;
-	}
+	if (!planned)
+		loss_figure(v, l, now);
 	chassis_log(LOG_NOTICE, "switchover %u %s, reason %s: %llu us, sessions %llu -> %llu, checkpointed flows "
-	            "%llu -> %llu, not acknowledged at most %llu objects", l->number,
+	            "%llu -> %llu, not acknowledged at most %llu objects, %llu octets of traffic", l->number,
 	            planned ? "planned" : "unplanned", srp_switch_reason_name(reason),
 	            (unsigned long long)l->duration_us, (unsigned long long)l->sessions_before,
 	            (unsigned long long)l->sessions_after, (unsigned long long)l->flows_before,
-	            (unsigned long long)l->flows_after, (unsigned long long)l->objects_at_most);
+	            (unsigned long long)l->flows_after, (unsigned long long)l->objects_at_most,
+	            (unsigned long long)l->octets_at_most);
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------ */
@@ -227,7 +236,9 @@ static void loss_row(struct vpnmgr *v, uint32_t id, const struct vpn_loss *l)
 	srp_mp_w_uint(&w, l->flows_before);
 	srp_mp_w_uint(&w, l->flows_after);
 	srp_mp_w_uint(&w, l->objects_at_most);
-	srp_mp_w_uint(&w, l->bytes_at_most);
+	srp_mp_w_uint(&w, l->record_bytes_at_most);
+	srp_mp_w_uint(&w, l->octets_at_most);
+	srp_mp_w_uint(&w, l->octets_per_s);
 	srp_mp_w_uint(&w, l->figure_age_ms);
 	srp_mp_w_uint(&w, l->term);
 	chassis_task_send(v->ctx, CHASSIS_TASK_SCT, 0, CHASSIS_IPC_ROW, &w, -1);
