@@ -65,6 +65,12 @@ void sessmgr_step(struct sessmgr *s, enum chassis_step step)
 		sessmgr_tun_reading(s, true);
 		return;
 	}
+	if (step == CHASSIS_STEP_AUDIT) {
+		if (link_up(s))
+			recovery_replica_audit(s->gr, now);
+		sessmgr_link_kick(s);
+		return;
+	}
 	if (!link_up(s)) {
 		answer(s, step, SRP_ESTATE, "the instance is not connected to its peer");
 		return;

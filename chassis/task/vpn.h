@@ -36,6 +36,9 @@ struct vpn_step {
 	bool waits[CHASSIS_SESSMGRS_MAX + 1];
 };
 
+/** What waits for an audit: commands, by enum. */
+enum vpn_asked { VPN_ASKED_SWITCHOVER, VPN_ASKED_VALIDATE, VPN_ASKED__N };
+
 struct vpnmgr {
 	struct chassis_task_ctx *ctx;
 	const struct chassis_config *conf;
@@ -59,6 +62,10 @@ struct vpnmgr {
 	bool force;
 	uint32_t oper_id;            /* sct's request that waits for the switchover; 0 none */
 	uint32_t validate_id;        /* ... for a validation */
+	uint32_t asked[VPN_ASKED__N]; /* sct's requests that wait for an audit to find both sides equal; 0 none */
+	uint32_t asked_timeout_s;
+	struct srp_time audit_since;
+	ev_timer audit_timer;
 	uint32_t check_id;           /* of the CONFIG_CHECK under way */
 	bool stopping;
 	struct srp_time switch_start;
@@ -127,6 +134,8 @@ void vpn_dead_rearm(struct vpnmgr *v);
 /* vpn_act.c: what actions do. */
 void vpn_act(struct vpnmgr *v, const struct srp_role_step *st);
 void vpn_tell_role(struct vpnmgr *v);
+/** Asks every instance for an audit with its peer. */
+void vpn_audit(struct vpnmgr *v);
 /** The answer of an instance to a step. */
 void vpn_switched(struct vpnmgr *v, unsigned instance, enum chassis_step step, int status,
                   const char *text);

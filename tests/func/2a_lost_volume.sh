@@ -1,7 +1,8 @@
 #!/bin/bash
 # What a switchover loses of volumes, and what the survivor says of it: all that the server got and that no
 # volume has is within the octets of `show srp call-loss statistics`, and these are not far above it; with
-# volumes told each second, and each minute. A planned switchover loses nothing, and says so.
+# volumes told each second, and each minute. A planned switchover loses nothing, and says so; one that is asked
+# for when no audit was made yet has one made.
 BED_HELLO_MS=${BED_HELLO_MS:-20} BED_DEAD_MS=${BED_DEAD_MS:-900} # beats are sent below a second
 . "${0%/*}/lib/traffic.sh"
 t_begin
@@ -123,11 +124,14 @@ t.equal(received() - charged("a"), 0, "before: all is in the volumes")
 t.say("Volumes are told each second")
 killed("a", "b", 2.5, 0, 1.2)
 t.say("Planned")
-planned("b", "a")
+t.equal(t.refused("b", "srp initiate-switchover -noconfirm"), None,
+        "as soon as the standby is filled, before a digest is due: an audit is made first")
+t.synchronised("a", "b")
+planned("a", "b")
 t.say("Volumes are told each minute")
 t.both_charge("ab", "check-point accounting sync-timer icsr 60")
-t.quiet("a", "b")
-planned("a", "b")
-killed("b", "a", 3, 2, 4)
+t.quiet("b", "a")
+planned("b", "a")
+killed("a", "b", 3, 2, 4)
 t.end()
 END
