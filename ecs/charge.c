@@ -123,6 +123,7 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	hit(e, w, &r, dropped);
 	if (dropped)
 		return ECS_DROP;
+	e->conf.owed->charged += w->bytes;
 	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, dir, w->pkts, w->bytes, w->now);
 	ecs_usage_charge(e, w->s, bearer, ECS_USAGE_RULE, rule_id(e, w), stats, dir, w->pkts,
 	                 w->bytes, w->now);

@@ -48,6 +48,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	e->matcher = ecs_matcher_new(conf->service);
 	e->refs = ecs_ruleref_new(conf->service, conf->sink, e);
 	e->kpi = ecs_kpi_new();
+	ecs_owed_begin(e, conf->owed);
 	e->flows = ecs_flow_table_new(conf->flows_expected, conf->seed);
 	e->wheel = ecs_wheel_new(ECS_WHEEL_TICK_MS, now);
 	e->nobody = ecs_pool_get(&e->more_pool);
@@ -509,6 +510,7 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 		more = true;
 	if (ecs_usage_step(e, now, budget))
 		more = true;
+	ecs_owed_turn(e, now);
 	if (ecs_police_turn(e, false, now, budget))
 		more = true;
 	if (ecs_lost_turn(e, now, budget))

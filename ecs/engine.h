@@ -103,6 +103,7 @@ struct ecs_engine_config {
 	struct ecs_dyn_stats *dyn_stats;        /**< [ECS_DYN_STATS_MAX], there; NULL: the engine's own */
 	struct ecs_limit_stats *limit_stats;    /**< [ECS_LIMIT_STATS_MAX], there; likewise */
 	struct ecs_kpi *kpi;                    /**< [ECS_KPI_MAX], there (kpi.h); NULL: none is kept */
+	struct ecs_owed *owed;                  /**< there (usage.h); NULL: the engine's own */
 	uint64_t seed;                          /**< of the hash tables */
 	uint8_t chassis_bit;                    /**< 0 or 1: in call-ids, flow ids, volumes */
 	uint8_t instance;
@@ -139,6 +140,7 @@ struct ecs_engine_identity {
 	struct ecs_dyn_stats *dyn_stats;   /**< likewise; NULL: as it was */
 	struct ecs_limit_stats *limit_stats; /**< likewise; NULL: as it was */
 	struct ecs_kpi *kpi;               /**< likewise */
+	struct ecs_owed *owed;             /**< likewise; NULL: the engine's own */
 	uint32_t *handling;                /**< as in struct ecs_engine_config, like what follows */
 	void *ledger;
 	size_t ledger_len;

@@ -155,6 +155,9 @@ struct ecs_engine {
 	struct srp_time active_since;
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
 	struct srp_time next_limits;   /**< of the turn of limiters */
+	struct ecs_owed own_owed;      /**< where nobody looks */
+	uint64_t gone[2];              /**< owed by sessions that ended within a second, and before */
+	struct srp_time next_gone;
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
 	bool gave;                     /**< the role was given to the peer, in order */
 	struct {                       /**< what is in no EDR is being counted (lost.c) */
@@ -397,6 +400,21 @@ void ecs_usage_replace(struct ecs_engine *e, struct ecs_session *s);
  *  place in the ledger is killed: the caller prunes. */
 void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tell,
                     struct srp_time now);
+
+/* --- what the peer has not acknowledged of volumes (owed.c) ------------------------------------ */
+
+/** Counts in @p owed from now on, NULL: for itself; of what another process owed the ledger knows. */
+void ecs_owed_begin(struct ecs_engine *e, struct ecs_owed *owed);
+/** The own slot of @p u is what a ledger had. */
+void ecs_owed_found(struct ecs_engine *e, const struct ecs_usage *u);
+/** The peer has what was told of @p u. */
+void ecs_owed_acked(struct ecs_engine *e, const struct ecs_usage *u);
+/** So it has, as it came in a record; @p before: the own slot until then. */
+void ecs_owed_taken(struct ecs_engine *e, const struct ecs_usage *u, const struct ecs_volume *before);
+/** @p u is about to be freed. */
+void ecs_owed_ends(struct ecs_engine *e, const struct ecs_usage *u);
+/** What ended a while ago is owed no more. */
+void ecs_owed_turn(struct ecs_engine *e, struct srp_time now);
 
 /* --- which flows are checkpointed (recoverable.c) --------------------------------------------- */
 

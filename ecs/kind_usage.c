@@ -38,6 +38,15 @@ static bool usage_paced(const struct srp_ckpt_ctx *ctx)
 	return ecs_usage_paced(ctx->owner, ctx->replica);
 }
 
+static void usage_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
+                         const struct srp_ckpt_pass *p)
+{
+	/* what overtakes a record on its way is told of again, so what is told is what was sent */
+	if (o && p->what == SRP_CKPT_ACKED && p->replica == SRP_REPLICA_GR)
+		ecs_owed_acked(p->owner, of(o));
+	ecs_kind_passed(o, key, p);
+}
+
 static void write_slot(const struct ecs_volume *v, struct srp_mp_w *w)
 {
 	if (!(v->pkts[0] | v->pkts[1] | v->bytes[0] | v->bytes[1])) {
@@ -121,10 +130,12 @@ static void take(struct ecs_engine *e, struct ecs_usage *u, const struct ecs_vol
                  enum srp_replica_id from)
 {
 	unsigned mine = e->conf.chassis_bit & 1u;
+	const struct ecs_volume before = u->own[mine];
 
 	raise(&u->own[mine], &slot[mine]);
 	ecs_usage_keep(e, u);
 	u->told = slot[mine];
+	ecs_owed_taken(e, u, &before);
 	if (memcmp(&u->told, &u->own[mine], sizeof(u->told)) != 0) {
 		if (!ecs_list_on(&u->in_changed))
 			ecs_list_add_tail(&e->changed, &u->in_changed);
@@ -240,7 +251,7 @@ const struct srp_ckpt_kind ecs_kind_usage = {
 	.key = usage_key, .parent = usage_parent, .gate = ecs_kind_gate, .encode = usage_encode,
 	.paced = usage_paced,
 	.apply = usage_apply, .remove = usage_remove, .find = usage_find, .walk = usage_walk,
-	.passed = ecs_kind_passed,
+	.passed = usage_passed,
 };
 
 const struct srp_ckpt_kind ecs_kind_flow_usage = {

@@ -339,6 +339,7 @@ static void adopt_slot(struct ecs_engine *e, struct ecs_session *s, uint32_t pla
 		return;
 	}
 	u->own[e->conf.chassis_bit & 1] = t->v;
+	ecs_owed_found(e, u);
 	u->place = place;
 	if (!s->place || place < s->place)
 		s->place = place;

@@ -53,7 +53,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/kind_session.c	%D%/kind_usage.c	\
 	%D%/recoverable.c	%D%/recoverable.h	\
 	%D%/ruleref.c	%D%/ruleref.h	\
-	%D%/usage.c	%D%/usage.h	\
+	%D%/owed.c	%D%/usage.c	%D%/usage.h	\
 	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\
 	%D%/rule/action_own.c	%D%/rule/action_own.h	\
 	%D%/rule/action_qos.c		\

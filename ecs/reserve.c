@@ -71,6 +71,7 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
 	if (id->kpi)
 		e->conf.kpi = id->kpi;
 	ecs_kpi_bind(e);
+	ecs_owed_begin(e, id->owed);
 	e->conf.handling = id->handling;
 	e->conf.ledger = id->ledger;
 	e->conf.ledger_len = id->ledger_len;

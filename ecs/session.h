@@ -122,6 +122,7 @@ struct ecs_session {
 	uint32_t nlimiters;
 	uint32_t nanalyses;               /**< flows that are being analyzed */
 	uint32_t nusages;
+	uint64_t peer_has;                /**< octets of the own slot of its volume, as acknowledged */
 	struct srp_list limiters;         /**< ecs_limiter.in_session: rate limits */
 	struct srp_list dynrules;         /**< ecs_dynrule.in_session, by precedence */
 	uint64_t *active;                 /**< bits of the lines that are activated; NULL: none */

@@ -177,6 +177,8 @@ void ecs_usage_charge(struct ecs_engine *e, struct ecs_session *s, uint8_t beare
 	(void)now;
 	if (!u) {
 		e->conf.counters->usage_no_memory++;
+		if (of == ECS_USAGE_SESSION)
+			e->conf.owed->known += bytes; /* lost, but not with a switchover */
 		return;
 	}
 	u->stats = stats;
@@ -264,6 +266,7 @@ void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tel
                     struct srp_time now)
 {
 	ecs_tell_deleted(e, &u->ckpt, tell, now);
+	ecs_owed_ends(e, u);
 	if (u->place != 0 && u->place != ECS_LEDGER_NOWHERE)
 		ecs_ledger_kill(e->ledger, u->place);
 	ecs_list_del(&u->in_session);

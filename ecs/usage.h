@@ -16,6 +16,14 @@ struct ecs_volume {
 	uint64_t pkts[2], bytes[2]; /**< by enum ecs_dir */
 };
 
+/** Octets of the volumes of sessions that the peer chassis may not know: those charged, less those that
+ *  it has acknowledged, which ended with their session a while ago, or which it has told us itself. Both
+ *  only say something together. Written by one task, read by others at any time: charged last. */
+struct ecs_owed {
+	uint64_t charged; /**< only grows, also from one process to the next */
+	uint64_t known;
+};
+
 #define ECS_VOLUME_MAX ((uint64_t)1 << 60) /**< of one counter, as read from a peer */
 
 /** What a volume is of. Those of flows are a kind of their own (ACS_FLOW_USAGE_INFO), as they end before
@@ -50,6 +58,16 @@ struct ecs_usage {
 	struct ecs_usage *by_key;         /**< chain of the engine's index */
 	struct ecs_session *session;
 };
+
+/** What is in @c owed as octets, from another task. */
+static inline uint64_t ecs_owed_octets(const struct ecs_owed *owed, uint64_t *charged)
+{
+	/* in this order: what is charged meanwhile makes it more, never less */
+	uint64_t known = __atomic_load_n(&owed->known, __ATOMIC_ACQUIRE);
+
+	*charged = __atomic_load_n(&owed->charged, __ATOMIC_ACQUIRE);
+	return *charged - known;
+}
 
 /** Sum over the chassis. */
 struct ecs_volume ecs_usage_sum(const struct ecs_usage *u);

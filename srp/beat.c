@@ -45,8 +45,10 @@ int srp_beat_encode(const struct srp_beat *b, srp_mac_fn *mac, void *key,
 	put_be(out + 12, b->term, 4);
 	put_be(out + 16, b->seq, 8);
 	put_be(out + 24, b->incarnation, 8);
-	put_be(out + 32, b->backlog_objects, 8);
-	put_be(out + 40, b->backlog_bytes, 8);
+	put_be(out + 32, b->backlog.objects, 8);
+	put_be(out + 40, b->backlog.bytes, 8);
+	put_be(out + 48, b->backlog.octets, 8);
+	put_be(out + 56, b->backlog.charged, 8);
 	return mac(key, out, SIGNED, out + SIGNED);
 }
 
@@ -66,8 +68,9 @@ int srp_beat_decode(const void *buf, size_t len, srp_mac_fn *mac, void *key, str
 	*out = (struct srp_beat){
 		.bit = p[5], .role = (enum srp_role)p[6], .instance = (uint16_t)get_be(p + 8, 2),
 		.term = (uint32_t)get_be(p + 12, 4), .seq = get_be(p + 16, 8),
-		.incarnation = get_be(p + 24, 8), .backlog_objects = get_be(p + 32, 8),
-		.backlog_bytes = get_be(p + 40, 8)};
+		.incarnation = get_be(p + 24, 8),
+		.backlog = {.objects = get_be(p + 32, 8), .bytes = get_be(p + 40, 8),
+		            .octets = get_be(p + 48, 8), .charged = get_be(p + 56, 8)}};
 	return SRP_OK;
 }
 

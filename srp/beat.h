@@ -4,7 +4,8 @@
  *      8 instance u16 (0 control, i sessmgr i)  10 zero u16       12 term u32
  *     16 sequence u64       24 incarnation u64
  *     32 backlog objects u64                   40 backlog bytes u64
- *     48 MAC, 16 bytes: HMAC-SHA256 over bytes 0 to 47, cut to its first 16
+ *     48 octets u64                            56 charged u64
+ *     64 MAC, 16 bytes: HMAC-SHA256 over bytes 0 to 63, cut to its first 16
  *
  * The key comes from the TLS exporter of the sender's own connection (control, or of its
  * instance), label "EXPORTER-srp-beat", 32 bytes, so a new connection is a new key. A sequence
@@ -18,9 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "srp/backlog.h"
 #include "srp/role.h"
 
-#define SRP_BEAT_LEN     64u
+#define SRP_BEAT_LEN     80u
 #define SRP_BEAT_MAC_LEN 16u
 #define SRP_BEAT_VERSION 1u
 
@@ -31,8 +33,7 @@ struct srp_beat {
 	uint32_t term;
 	uint64_t seq;
 	uint64_t incarnation;
-	uint64_t backlog_objects; /**< of this instance; of all for 0 */
-	uint64_t backlog_bytes;
+	struct srp_backlog_figure backlog; /**< of this instance; of all for 0 */
 };
 
 /** Writes the MAC of @p len bytes at @p msg; 0 or a negative code. */

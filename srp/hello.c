@@ -5,7 +5,7 @@
 #include "srp/message.h"
 
 #define HELLO_FIELDS    20u
-#define INSTANCE_FIELDS 5u
+#define INSTANCE_FIELDS 7u
 
 enum { F_HANDED = 0x01, F_UNFIT = 0x02, F_STALE = 0x04 };
 
@@ -50,8 +50,10 @@ static void put_instances(struct srp_mp_w *w, const struct srp_hello *h)
 		srp_mp_w_bool(w, n->complete);
 		srp_mp_w_uint(w, n->link);
 		srp_mp_w_uint(w, n->sessions);
-		srp_mp_w_uint(w, n->backlog_objects);
-		srp_mp_w_uint(w, n->backlog_bytes);
+		srp_mp_w_uint(w, n->backlog.objects);
+		srp_mp_w_uint(w, n->backlog.bytes);
+		srp_mp_w_uint(w, n->backlog.octets);
+		srp_mp_w_uint(w, n->backlog.charged);
 	}
 }
 
@@ -128,8 +130,10 @@ static void get_instances(struct srp_mp_r *r, struct srp_hello *h)
 		n->complete = srp_mp_bool(r);
 		n->link = (uint8_t)srp_mp_uint(r, UINT8_MAX);
 		n->sessions = srp_mp_uint(r, UINT64_MAX);
-		n->backlog_objects = srp_mp_uint(r, UINT64_MAX);
-		n->backlog_bytes = srp_mp_uint(r, UINT64_MAX);
+		n->backlog.objects = srp_mp_uint(r, UINT64_MAX);
+		n->backlog.bytes = srp_mp_uint(r, UINT64_MAX);
+		n->backlog.octets = srp_mp_uint(r, UINT64_MAX);
+		n->backlog.charged = srp_mp_uint(r, UINT64_MAX);
 		srp_message_close(r, more);
 	}
 }

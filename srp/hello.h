@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "srp/backlog.h"
 #include "srp/election.h"
 
 #define SRP_HELLO_NAME_MAX      63u
@@ -26,8 +27,7 @@ struct srp_hello_instance {
 	bool complete;            /**< it holds a complete state */
 	uint8_t link;             /**< enum recovery_link: 0 down, 1 hello, 2 sync, 3 ready */
 	uint64_t sessions;
-	uint64_t backlog_objects; /**< not acknowledged by the peer */
-	uint64_t backlog_bytes;
+	struct srp_backlog_figure backlog; /**< not acknowledged by the peer */
 };
 
 enum srp_side { SRP_SIDE_ACCESS, SRP_SIDE_CORE, SRP_SIDE__N };

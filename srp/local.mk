@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libsrp.a
 %C%_libsrp_a_SOURCES = \
+	%D%/backlog.c	%D%/backlog.h	\
 	%D%/beat.c	%D%/beat.h	\
 	%D%/bucket.c	%D%/bucket.h	\
 	%D%/ckpt.c	%D%/ckpt.h	\

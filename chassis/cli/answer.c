@@ -185,8 +185,9 @@ static const struct stats_col loss_cols[] = {
 	{"sessions_after", "Calls-After", 11, false},
 	{"flows_before", "Flows-Before", 12, false},
 	{"flows_after", "Flows-After", 11, false},
-	{"objects_at_most", "Lost-At-Most", 12, false},
-	{"bytes_at_most", "Bytes-At-Most", 13, false},
+	{"octets_at_most", "Octets-At-Most", 14, false},
+	{"objects_at_most", "Objects-At-Most", 15, false},
+	{"record_bytes_at_most", "Record-Bytes", 12, false},
 	{"figure_age_ms", "Age(ms)", 8, false},
 	{"term", "Term", 6, false},
 };

@@ -35,6 +35,12 @@ bool chassis_beats_needed(const struct chassis_srp_config *srp)
 	return srp->present && srp->dead_ms < 1000;
 }
 
+void chassis_backlog(const struct chassis_slab *slab, struct srp_backlog_figure *out)
+{
+	*out = (struct srp_backlog_figure){.objects = slab->backlog_objects, .bytes = slab->backlog_bytes};
+	out->octets = ecs_owed_octets(&slab->owed, &out->charged);
+}
+
 static int mac(void *key, const uint8_t *msg, size_t len, uint8_t out[SRP_BEAT_MAC_LEN])
 {
 	uint8_t full[EVP_MAX_MD_SIZE];

@@ -27,6 +27,8 @@ struct chassis_beats_config {
 	void *owner;
 };
 
+/** What the instance of @p slab tells of its backlog. */
+void chassis_backlog(const struct chassis_slab *slab, struct srp_backlog_figure *out);
 /** True when the configured dead interval needs beats. */
 bool chassis_beats_needed(const struct chassis_srp_config *srp);
 /** Starts receiving; sending begins with a key. NULL without memory. */

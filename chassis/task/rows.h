@@ -117,7 +117,8 @@
 #define CHASSIS_ROW_LOSS(X) \
 	X(number, u) X(kind, s) X(reason, s) X(start_wall_ms, u) X(duration_us, u) \
 	X(sessions_before, u) X(sessions_after, u) X(flows_before, u) X(flows_after, u) \
-	X(objects_at_most, u) X(bytes_at_most, u) X(figure_age_ms, u) X(term, u)
+	X(objects_at_most, u) X(record_bytes_at_most, u) X(octets_at_most, u) \
+	X(octets_per_s, u) X(figure_age_ms, u) X(term, u)
 
 #define CHASSIS_QUERIES(X) \
 	X(FLOW, "flows", SESSMGR, CHASSIS_ROW_FLOW) \

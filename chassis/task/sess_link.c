@@ -65,6 +65,12 @@ void sessmgr_step(struct sessmgr *s, enum chassis_step step)
 		sessmgr_tun_reading(s, true);
 		return;
 	}
+	if (step == CHASSIS_STEP_AUDIT) {
+		if (link_up(s))
+			recovery_replica_audit(s->gr, now);
+		sessmgr_link_kick(s);
+		return;
+	}
 	if (!link_up(s)) {
 		answer(s, step, SRP_ESTATE, "the instance is not connected to its peer");
 		return;
@@ -248,8 +254,7 @@ static void beat_fill(void *owner, struct srp_beat *out)
 	out->role = s->role;
 	out->term = s->term;
 	out->incarnation = s->ctx->shared->incarnation;
-	out->backlog_objects = s->ctx->slab->backlog_objects;
-	out->backlog_bytes = s->ctx->slab->backlog_bytes;
+	chassis_backlog(s->ctx->slab, &out->backlog);
 }
 
 static void beat_heard(void *owner, const struct srp_beat *beat)

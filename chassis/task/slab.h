@@ -10,6 +10,7 @@
 #include "ecs/engine.h"
 #include "ecs/kpi.h"
 #include "ecs/trace.h"
+#include "ecs/usage.h"
 #include "recovery/counters.h"
 #include "srp/counters.h"
 #include "srp/role.h"
@@ -138,6 +139,7 @@ struct chassis_slab {
 	uint32_t complete;        /**< holds a complete state */
 	uint32_t applied_role;    /**< the role it acts in now */
 	uint64_t backlog_objects, backlog_bytes;
+	struct ecs_owed owed;     /**< as it is now: others may read it at any time */
 	uint64_t verified_us;     /**< last time the digests of both sides were equal */
 	uint64_t peer_rx_us;      /**< last time the peer's instance delivered anything */
 	uint64_t link_rx_bytes, link_tx_bytes;

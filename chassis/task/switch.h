@@ -5,7 +5,8 @@
 #define CHASSIS_STEPS(X)                                                                        \
 	X(FLUSH, "flush")   /* send all, without limiter, age or delay; answered when nearly empty */ \
 	X(FREEZE, "freeze") /* stop reading packets, send the rest and the end mark; answered when equal */ \
-	X(THAW, "thaw")     /* abort: go on as before; not answered */
+	X(THAW, "thaw")     /* abort: go on as before; not answered */                          \
+	X(AUDIT, "audit")   /* before it: compare anew with the peer; not answered, the slab tells */
 #define X(sym, text) CHASSIS_STEP_##sym,
 enum chassis_step { CHASSIS_STEPS(X) CHASSIS_STEP__N };
 #undef X

@@ -22,8 +22,10 @@ struct vpn_loss {
 	enum srp_switch_reason reason;
 	uint64_t start_wall_ms, duration_us;
 	uint64_t sessions_before, sessions_after, flows_before, flows_after;
-	uint64_t objects_at_most, bytes_at_most; /* not acknowledged when last heard of */
-	uint64_t figure_age_ms;
+	uint64_t objects_at_most, record_bytes_at_most; /* not acknowledged when last heard of */
+	uint64_t octets_at_most; /* of traffic, with what may have come to it since then */
+	uint64_t octets_per_s;   /* at which that was counted */
+	uint64_t figure_age_ms;  /* UINT32_MAX: nothing was ever heard */
 	uint32_t term;
 };
 
@@ -33,6 +35,9 @@ struct vpn_step {
 	enum chassis_step step;
 	bool waits[CHASSIS_SESSMGRS_MAX + 1];
 };
+
+/** What waits for an audit: commands, by enum. */
+enum vpn_asked { VPN_ASKED_SWITCHOVER, VPN_ASKED_VALIDATE, VPN_ASKED__N };
 
 struct vpnmgr {
 	struct chassis_task_ctx *ctx;
@@ -57,6 +62,10 @@ struct vpnmgr {
 	bool force;
 	uint32_t oper_id;            /* sct's request that waits for the switchover; 0 none */
 	uint32_t validate_id;        /* ... for a validation */
+	uint32_t asked[VPN_ASKED__N]; /* sct's requests that wait for an audit to find both sides equal; 0 none */
+	uint32_t asked_timeout_s;
+	struct srp_time audit_since;
+	ev_timer audit_timer;
 	uint32_t check_id;           /* of the CONFIG_CHECK under way */
 	bool stopping;
 	struct srp_time switch_start;
@@ -69,8 +78,7 @@ struct vpnmgr {
 	struct srp_time validate_at;
 	struct vpn_loss loss[VPN_LOSSES];
 	uint32_t nlosses;
-	uint64_t backlog_objects, backlog_bytes; /* of the peer, from its last hello or beat */
-	struct srp_time backlog_at;
+	struct srp_backlog backlog; /* of the peer, from its hellos and beats */
 };
 
 static inline unsigned vpn_instances(const struct vpnmgr *v)
@@ -126,6 +134,8 @@ void vpn_dead_rearm(struct vpnmgr *v);
 /* vpn_act.c: what actions do. */
 void vpn_act(struct vpnmgr *v, const struct srp_role_step *st);
 void vpn_tell_role(struct vpnmgr *v);
+/** Asks every instance for an audit with its peer. */
+void vpn_audit(struct vpnmgr *v);
 /** The answer of an instance to a step. */
 void vpn_switched(struct vpnmgr *v, unsigned instance, enum chassis_step step, int status,
                   const char *text);

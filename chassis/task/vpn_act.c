@@ -72,6 +72,12 @@ static void step_begin(struct vpnmgr *v, enum chassis_step step)
 	step_done(v);
 }
 
+void vpn_audit(struct vpnmgr *v)
+{
+	for (unsigned i = 1; i <= vpn_instances(v); i++)
+		step_send(v, CHASSIS_STEP_AUDIT, i);
+}
+
 static void thaw(struct vpnmgr *v)
 {
 	v->step.running = false;

@@ -37,7 +37,8 @@ static void fill_instances(const struct vpnmgr *v, struct srp_hello *h)
 		h->instance[i] = (struct srp_hello_instance){
 			.complete = !v->lost[i + 1] && has_state(s),
 			.link = (uint8_t)s->link, .sessions = s->sessions,
-			.backlog_objects = s->backlog_objects, .backlog_bytes = s->backlog_bytes};
+		};
+		chassis_backlog(s, &h->instance[i].backlog);
 	}
 }
 
@@ -127,6 +128,7 @@ static void note_peer(struct vpnmgr *v)
 {
 	struct chassis_role_slab *r = &v->ctx->slab->role;
 	const struct srp_hello *h = &v->hello;
+	struct srp_backlog_figure sum = {0};
 
 	r->peer_role = h->role;
 	r->peer_term = h->term;
@@ -137,14 +139,12 @@ static void note_peer(struct vpnmgr *v)
 	r->last_hello_us = chassis_now().us;
 	memcpy(r->peer_mac, h->mac, sizeof(r->peer_mac));
 	v->hello_wall = wall_us() / 1000000u;
-	v->backlog_objects = v->backlog_bytes = 0;
 	v->sessions_seen = 0;
 	for (uint32_t i = 0; i < h->ninstances; i++) {
-		v->backlog_objects += h->instance[i].backlog_objects;
-		v->backlog_bytes += h->instance[i].backlog_bytes;
+		srp_backlog_add(&sum, &h->instance[i].backlog);
 		v->sessions_seen += h->instance[i].sessions;
 	}
-	v->backlog_at = chassis_now();
+	srp_backlog_heard(&v->backlog, h->incarnation, &sum, chassis_now());
 	if (v->beats)
 		chassis_beats_peer(v->beats, h->incarnation);
 }

@@ -216,10 +216,10 @@ static void beat_fill(void *owner, struct srp_beat *out)
 	out->term = r->term;
 	out->incarnation = r->incarnation;
 	for (unsigned i = 1; i <= v->ctx->shared->nsessmgr; i++) {
-		const struct chassis_slab *s = v->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SESSMGR, i)];
+		struct srp_backlog_figure one;
 
-		out->backlog_objects += s->backlog_objects;
-		out->backlog_bytes += s->backlog_bytes;
+		chassis_backlog(vpn_instance_slab(v, i), &one);
+		srp_backlog_add(&out->backlog, &one);
 	}
 }
 
@@ -228,9 +228,7 @@ static void beat_heard(void *owner, const struct srp_beat *beat)
 	struct vpnmgr *v = owner;
 
 	v->silence.heard = chassis_now();
-	v->backlog_at = v->silence.heard;
-	v->backlog_objects = beat->backlog_objects;
-	v->backlog_bytes = beat->backlog_bytes;
+	srp_backlog_heard(&v->backlog, beat->incarnation, &beat->backlog, v->silence.heard);
 }
 
 int vpn_link_start(struct vpnmgr *v)

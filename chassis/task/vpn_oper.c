@@ -12,6 +12,8 @@
 #include "srp/err.h"
 
 #define AUDIT_AGE_S 60 /* a planned switchover wants digests that were equal within this time */
+#define AUDIT_MS 1000  /* or an audit that finds them so within this one */
+#define AUDIT_LOOK_S 0.01
 
 static const struct chassis_slab *instance_slab(const struct vpnmgr *v, unsigned i)
 {
@@ -43,7 +45,8 @@ static uint32_t verified_age(const struct vpnmgr *v)
 	return (uint32_t)(age / 1000000u);
 }
 
-bool vpn_ready(const struct vpnmgr *v, char *why, size_t cap)
+/* All that a switchover needs but an audit. */
+static bool level(const struct vpnmgr *v, char *why, size_t cap)
 {
 	unsigned n = (unsigned)v->ctx->shared->nsessmgr, c = connected(v);
 
@@ -55,11 +58,24 @@ bool vpn_ready(const struct vpnmgr *v, char *why, size_t cap)
 		snprintf(why, cap, "the configurations differ");
 	else if (c < n)
 		snprintf(why, cap, "%u session manager%s not connected to the peer", n - c, n - c == 1 ? " is" : "s are");
-	else if (v->role.phase == SRP_PHASE_ACTIVE && verified_age(v) > AUDIT_AGE_S)
-		snprintf(why, cap, "the last audit that found both sides equal is older than %d seconds",
-		         AUDIT_AGE_S);
 	else
 		return true;
+	return false;
+}
+
+bool vpn_ready(const struct vpnmgr *v, char *why, size_t cap)
+{
+	uint32_t age = verified_age(v);
+
+	if (!level(v, why, cap))
+		return false;
+	if (v->role.phase != SRP_PHASE_ACTIVE || age <= AUDIT_AGE_S)
+		return true;
+	if (age == UINT32_MAX)
+		snprintf(why, cap, "no audit has found both sides equal yet");
+	else
+		snprintf(why, cap, "the last audit that found both sides equal is older than %d seconds",
+		         AUDIT_AGE_S);
 	return false;
 }
 
@@ -87,6 +103,17 @@ void vpn_loss_begin(struct vpnmgr *v)
 	v->flows_seen = flows;
 }
 
+static void loss_figure(const struct vpnmgr *v, struct vpn_loss *l, struct srp_time now)
+{
+	const struct srp_backlog *b = &v->backlog;
+
+	l->objects_at_most = b->last.objects;
+	l->record_bytes_at_most = b->last.bytes;
+	l->octets_at_most = srp_backlog_at_most(b, now);
+	l->octets_per_s = srp_backlog_rate(b);
+	l->figure_age_ms = b->at.us ? srp_time_since(b->at, now) / 1000u : UINT32_MAX;
+}
+
 void vpn_loss_end(struct vpnmgr *v, bool planned, enum srp_switch_reason reason)
 {
 	struct vpn_loss *l = &v->loss[v->nlosses % VPN_LOSSES];
@@ -104,17 +131,15 @@ void vpn_loss_end(struct vpnmgr *v, bool planned, enum srp_switch_reason reason)
 	l->flows_before = v->flows_seen;
 	count_own(v, &l->sessions_after, &l->flows_after);
 	l->term = v->ctx->slab->role.term;
-	if (!planned && v->backlog_at.us) {
-		l->objects_at_most = v->backlog_objects;
-		l->bytes_at_most = v->backlog_bytes;
-		l->figure_age_ms = srp_time_since(v->backlog_at, now) / 1000u;
-	}
+	if (!planned)
+		loss_figure(v, l, now);
 	chassis_log(LOG_NOTICE, "switchover %u %s, reason %s: %llu us, sessions %llu -> %llu, checkpointed flows "
-	            "%llu -> %llu, not acknowledged at most %llu objects", l->number,
+	            "%llu -> %llu, not acknowledged at most %llu objects, %llu octets of traffic", l->number,
 	            planned ? "planned" : "unplanned", srp_switch_reason_name(reason),
 	            (unsigned long long)l->duration_us, (unsigned long long)l->sessions_before,
 	            (unsigned long long)l->sessions_after, (unsigned long long)l->flows_before,
-	            (unsigned long long)l->flows_after, (unsigned long long)l->objects_at_most);
+	            (unsigned long long)l->flows_after, (unsigned long long)l->objects_at_most,
+	            (unsigned long long)l->octets_at_most);
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------ */
@@ -227,7 +252,9 @@ static void loss_row(struct vpnmgr *v, uint32_t id, const struct vpn_loss *l)
 	srp_mp_w_uint(&w, l->flows_before);
 	srp_mp_w_uint(&w, l->flows_after);
 	srp_mp_w_uint(&w, l->objects_at_most);
-	srp_mp_w_uint(&w, l->bytes_at_most);
+	srp_mp_w_uint(&w, l->record_bytes_at_most);
+	srp_mp_w_uint(&w, l->octets_at_most);
+	srp_mp_w_uint(&w, l->octets_per_s);
 	srp_mp_w_uint(&w, l->figure_age_ms);
 	srp_mp_w_uint(&w, l->term);
 	chassis_task_send(v->ctx, CHASSIS_TASK_SCT, 0, CHASSIS_IPC_ROW, &w, -1);
@@ -256,6 +283,85 @@ int vpn_query(struct vpnmgr *v, struct srp_mp_r *r)
 
 static void switchover(struct vpnmgr *v, uint32_t id, bool force, uint32_t timeout_s)
 {
+	v->oper_id = id;
+	v->force = force;
+	v->flush_ms = (timeout_s ? timeout_s : 300) * 1000u;
+	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_MANUAL);
+}
+
+static void validate(struct vpnmgr *v, uint32_t id)
+{
+	vpn_reply(v, &v->validate_id, SRP_EBUSY, "another validation has begun");
+	if (vpn_config_check(v) < 0)
+		done(v, id, SRP_ENOENT, "the peer chassis is not connected");
+	else
+		v->validate_id = id;
+}
+
+static void not_valid(struct vpnmgr *v, uint32_t id, const char *why)
+{
+	snprintf(v->validate_status, sizeof(v->validate_status), "Local Chassis - %.70s", why);
+	v->validate_at = chassis_now();
+	done(v, id, SRP_ESTATE, why);
+}
+
+/* --- an audit first ----------------------------------------------------------------------------------------- */
+
+static bool audited(const struct vpnmgr *v)
+{
+	for (unsigned i = 1; i <= vpn_instances(v); i++)
+		if (vpn_instance_slab(v, i)->verified_us < v->audit_since.us)
+			return false;
+	return true;
+}
+
+/* Goes on with what waited: the audit has come to an end, its time is over, or it is in vain. */
+static void on_audit(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct vpnmgr *v = w->data;
+	uint32_t asked[VPN_ASKED__N];
+	char why[160] = "this chassis is not active";
+	bool ready;
+
+	(void)revents;
+	if (v->role.phase == SRP_PHASE_ACTIVE && !audited(v) && level(v, why, sizeof(why)) &&
+	    srp_time_since(v->audit_since, chassis_now()) < SRP_MS(AUDIT_MS))
+		return;
+	ev_timer_stop(loop, w);
+	memcpy(asked, v->asked, sizeof(asked));
+	memset(v->asked, 0, sizeof(v->asked));
+	ready = v->role.phase == SRP_PHASE_ACTIVE && vpn_ready(v, why, sizeof(why));
+	if (asked[VPN_ASKED_VALIDATE] && ready)
+		validate(v, asked[VPN_ASKED_VALIDATE]);
+	else if (asked[VPN_ASKED_VALIDATE])
+		not_valid(v, asked[VPN_ASKED_VALIDATE], why);
+	if (asked[VPN_ASKED_SWITCHOVER] && ready)
+		switchover(v, asked[VPN_ASKED_SWITCHOVER], false, v->asked_timeout_s);
+	else if (asked[VPN_ASKED_SWITCHOVER])
+		done(v, asked[VPN_ASKED_SWITCHOVER], SRP_ESTATE, why);
+}
+
+/* Where nothing but a recent audit is missing, one is made, and the request waits for it. */
+static bool audit_first(struct vpnmgr *v, enum vpn_asked what, uint32_t id)
+{
+	char why[160];
+
+	if (v->role.phase != SRP_PHASE_ACTIVE || !level(v, why, sizeof(why)))
+		return false;
+	vpn_reply(v, &v->asked[what], SRP_EBUSY, "the same was asked for again");
+	v->asked[what] = id;
+	if (ev_is_active(&v->audit_timer))
+		return true;
+	v->audit_since = chassis_now();
+	ev_timer_init(&v->audit_timer, on_audit, AUDIT_LOOK_S, AUDIT_LOOK_S);
+	v->audit_timer.data = v;
+	ev_timer_start(v->ctx->loop, &v->audit_timer);
+	vpn_audit(v);
+	return true;
+}
+
+static void ask_switchover(struct vpnmgr *v, uint32_t id, bool force, uint32_t timeout_s)
+{
 	char why[160];
 
 	if (v->role.phase != SRP_PHASE_ACTIVE) {
@@ -263,31 +369,24 @@ static void switchover(struct vpnmgr *v, uint32_t id, bool force, uint32_t timeo
 			? "a switchover is under way" : "this chassis is not active");
 		return;
 	}
-	if (!vpn_ready(v, why, sizeof(why)) && (!force || v->conn.state < SRP_CONN_SYNC)) {
-		done(v, id, SRP_ESTATE, why);
+	if (vpn_ready(v, why, sizeof(why)) || (force && v->conn.state >= SRP_CONN_SYNC)) {
+		switchover(v, id, force, timeout_s);
 		return;
 	}
-	v->oper_id = id;
-	v->force = force;
-	v->flush_ms = (timeout_s ? timeout_s : 300) * 1000u;
-	vpn_event(v, SRP_ROLE_EV_SWITCH, SRP_SWITCH_MANUAL);
+	if (audit_first(v, VPN_ASKED_SWITCHOVER, id))
+		v->asked_timeout_s = timeout_s;
+	else
+		done(v, id, SRP_ESTATE, why);
 }
 
-static void validate(struct vpnmgr *v, uint32_t id, bool config_only)
+static void ask_validate(struct vpnmgr *v, uint32_t id)
 {
 	char why[160];
 
-	if (!config_only && !vpn_ready(v, why, sizeof(why))) {
-		snprintf(v->validate_status, sizeof(v->validate_status), "Local Chassis - %.70s", why);
-		v->validate_at = chassis_now();
-		done(v, id, SRP_ESTATE, why);
-		return;
-	}
-	vpn_reply(v, &v->validate_id, SRP_EBUSY, "another validation has begun");
-	if (vpn_config_check(v) < 0)
-		done(v, id, SRP_ENOENT, "the peer chassis is not connected");
-	else
-		v->validate_id = id;
+	if (vpn_ready(v, why, sizeof(why)))
+		validate(v, id);
+	else if (!audit_first(v, VPN_ASKED_VALIDATE, id))
+		not_valid(v, id, why);
 }
 
 int vpn_command(struct vpnmgr *v, struct srp_mp_r *r)
@@ -301,13 +400,13 @@ int vpn_command(struct vpnmgr *v, struct srp_mp_r *r)
 	switch (cmd) {
 	case CHASSIS_CMD_SWITCHOVER:
 		force = srp_mp_bool(r);
-		switchover(v, id, force, (uint32_t)srp_mp_uint(r, 65535));
+		ask_switchover(v, id, force, (uint32_t)srp_mp_uint(r, 65535));
 		return r->err;
 	case CHASSIS_CMD_VALIDATE:
-		validate(v, id, false);
+		ask_validate(v, id);
 		return SRP_OK;
 	case CHASSIS_CMD_VALIDATE_CONFIG:
-		validate(v, id, true);
+		validate(v, id);
 		return SRP_OK;
 	}
 	done(v, id, SRP_ETYPE, "not a command of vpnmgr");

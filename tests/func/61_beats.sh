@@ -21,7 +21,7 @@ pids=$(bed_chassis_pids a)
 bad=$(counter a beat_bad)
 auth=$(counter a beat_auth)
 head=$(tr -d ' ' <<<'53525042 01010100 00000000 00000002 00ffffffffffffff 0000000000001267')
-head=$head$(printf '0%.0s' {1..32})
+head=$head$(printf '0%.0s' {1..64})
 zeros=00000000000000000000000000000000
 send 10.3.0.3 00 53 53525042 "$head" "$head$zeros$zeros" ffffffffffffffffffffffffffffffff "$head$zeros"
 bed_in b ip addr add 10.3.0.9/24 dev srp0

@@ -25,6 +25,7 @@ EXTRA_DIST += %D%/lib/packets.py \
 	%D%/25_crash_loop.sh \
 	%D%/26_switchover.sh \
 	%D%/27_killed.sh \
+	%D%/2a_lost_volume.sh \
 	%D%/28_link_cut.sh \
 	%D%/29_host_gone.sh \
 	%D%/30_power_cycle.sh \

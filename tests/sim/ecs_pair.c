@@ -123,6 +123,7 @@ void pair_start(struct pair *p, int i)
 	ec.service = p->svc;
 	ec.sink = &c->sink.sink;
 	ec.counters = &c->ctr;
+	ec.owed = &c->owed;
 	ec.rule_stats = c->stats;
 	ec.seed = pair_random(p);
 	ec.chassis_bit = c->bit;

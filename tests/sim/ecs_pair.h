@@ -36,6 +36,7 @@ struct pair_chassis {
 	struct recovery_sink sink;
 	struct recovery_replica *gr;
 	struct ecs_counters ctr;
+	struct ecs_owed owed;
 	struct ecs_rule_stats *stats;
 	struct recovery_kind_counters kinds[2 * PAIR_KINDS_MAX];
 	struct recovery_counters totals;

@@ -54,6 +54,8 @@ struct world {
 	struct talk talk[FLOWS];
 	struct note note[NOTED];
 	size_t notes;
+	bool told;            /* whether the one that went had said what it owed: */
+	uint64_t owed, live[CALLS]; /* that, and the volumes of its sessions */
 	uint32_t *dead;  /* call-ids whose deletion was acknowledged */
 	size_t ndead, cap_dead, sure_dead;
 	uint32_t next_call;
@@ -61,6 +63,7 @@ struct world {
 	uint64_t packets, recovered, middle, pending; /* of packets */
 	uint64_t fresh, notes_seen; /* flows taken over before they began; objects compared */
 	uint64_t planned, unplanned, isolated, cuts;
+	uint64_t lost, lost_at_most; /* octets, by deaths */
 };
 
 /* --- what the engines say --------------------------------------------------------------------- */
@@ -351,6 +354,48 @@ static void note_all(struct world *w)
 		w->sure_dead = w->ndead;
 }
 
+static uint64_t owed(struct world *w)
+{
+	uint64_t charged;
+
+	return ecs_owed_octets(&w->p.c[w->p.active].owed, &charged);
+}
+
+/* What the one in service would have said in a beat, before it goes: true of a level peer. */
+static void note_owed(struct world *w)
+{
+	struct recovery_status st;
+
+	recovery_replica_status(w->p.c[w->p.active].gr, &st);
+	w->told = st.link == RECOVERY_LINK_READY;
+	w->owed = owed(w);
+	for (int i = 0; i < CALLS; i++) {
+		const struct ecs_session *s =
+		        w->call[i].callid ? ecs_session_find(active(w), w->call[i].callid) : NULL;
+
+		w->live[i] = s ? volume(w, s) : 0;
+	}
+}
+
+/* No more was lost of volumes than it owed. */
+static void check_owed(struct world *w)
+{
+	uint64_t lost = 0;
+
+	for (int i = 0; i < CALLS; i++) {
+		const struct ecs_session *s =
+		        w->call[i].callid ? ecs_session_find(active(w), w->call[i].callid) : NULL;
+		uint64_t v = s ? volume(w, s) : 0;
+
+		lost += w->live[i] > v ? w->live[i] - v : 0;
+	}
+	if (!w->told)
+		return;
+	PAIR_CHECK(&w->p, lost <= w->owed);
+	w->lost += lost;
+	w->lost_at_most += w->owed;
+}
+
 /* Invariants 2 and 3, at the one that has taken over. */
 static void check_survivors(struct world *w)
 {
@@ -506,10 +551,12 @@ static void death(struct world *w)
 
 	w->p.doing = "death of the active";
 	note_all(w);
+	note_owed(w);
 	pair_kill(&w->p, from);
 	pair_take_over(&w->p, !from);
 	w->unplanned++;
 	check_survivors(w);
+	check_owed(w);
 	adopt(w, false);
 	busy(w, pair_pick(&w->p, 1000));
 	w->p.doing = "return of an empty one";
@@ -573,16 +620,20 @@ static void one(uint64_t seed, unsigned rounds, struct ecs_service *svc)
 	}
 	quiet(w);
 	w->p.doing = "end";
+	pair_run(&w->p, 3000); /* what ended is forgotten as well */
+	PAIR_CHECK(&w->p, owed(w) == 0);
 	printf("seed %llu: %llu packets (%llu of recovered flows, %llu of them pending, %llu in "
 	       "mid-stream; %llu flows had not begun), %zu sessions, %zu flows; %llu planned, "
-	       "%llu deaths, %llu isolations, %llu cuts; %llu objects survived\n",
+	       "%llu deaths, %llu isolations, %llu cuts; %llu objects survived; "
+	       "%llu octets lost of %llu at most\n",
 	       (unsigned long long)seed, (unsigned long long)w->packets,
 	       (unsigned long long)w->recovered, (unsigned long long)w->pending,
 	       (unsigned long long)w->middle, (unsigned long long)w->fresh,
 	       ecs_engine_sessions(active(w)),
 	       ecs_engine_recoverable(active(w)), (unsigned long long)w->planned,
 	       (unsigned long long)w->unplanned, (unsigned long long)w->isolated,
-	       (unsigned long long)w->cuts, (unsigned long long)w->notes_seen);
+	       (unsigned long long)w->cuts, (unsigned long long)w->notes_seen,
+	       (unsigned long long)w->lost, (unsigned long long)w->lost_at_most);
 	pair_fini(&w->p);
 	free(w->dead);
 	free(w);

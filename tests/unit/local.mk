@@ -15,6 +15,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 %C%_stats_LDADD = $(STATS_LIBS) $(CUNIT_LIBS)
 
 %C%_srp_SOURCES = $(UNIT_MAIN) %D%/srp.def \
+	%D%/srp_backlog_test.c \
 	%D%/srp_beat_test.c \
 	%D%/srp_bucket_test.c \
 	%D%/srp_ckpt_test.c \
@@ -57,7 +58,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_kind_flow_test.c %D%/ecs_kind_flow_more_test.c \
 	%D%/ecs_kpi_test.c \
 	%D%/ecs_kind_session_test.c \
-	%D%/ecs_kind_usage_test.c \
+	%D%/ecs_kind_usage_test.c %D%/ecs_owed_test.c \
 	%D%/ecs_kit.h \
 	%D%/ecs_ledger_test.c \
 	%D%/ecs_packet_test.c \

@@ -20,13 +20,14 @@ static int mac(void *key, const uint8_t *msg, size_t len, uint8_t out[SRP_BEAT_M
 static const struct srp_beat sample = {
 	.bit = 1, .role = SRP_ROLE_ACTIVE, .instance = 0x0203, .term = 0x04050607,
 	.seq = 0x08090a0b0c0d0e0f, .incarnation = 0x1011121314151617,
-	.backlog_objects = 0x18191a1b1c1d1e1f, .backlog_bytes = 0x2021222324252627};
+	.backlog = {0x18191a1b1c1d1e1f, 0x2021222324252627, 0x28292a2b2c2d2e2f, 0x3031323334353637}};
 
 static void test_layout(void)
 {
 	static const uint8_t want[] = {'S', 'R', 'P', 'B', 1, 1, SRP_ROLE_ACTIVE, 0, 2, 3, 0, 0, 4, 5,
 		6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
-		29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39};
+		29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
+		51, 52, 53, 54, 55};
 	uint8_t b[SRP_BEAT_LEN];
 	uint64_t key = 7;
 	struct srp_beat out;
@@ -38,8 +39,7 @@ static void test_layout(void)
 	CU_ASSERT_TRUE(out.bit == 1 && out.role == SRP_ROLE_ACTIVE && out.instance == 0x0203 &&
 		out.term == sample.term && out.seq == sample.seq &&
 		out.incarnation == sample.incarnation &&
-		out.backlog_objects == sample.backlog_objects &&
-		out.backlog_bytes == sample.backlog_bytes);
+		memcmp(&out.backlog, &sample.backlog, sizeof(out.backlog)) == 0);
 }
 
 static void test_refusals(void)

@@ -17,7 +17,7 @@ static struct srp_hello sample(void)
 		.role = SRP_ROLE_STANDBY, .term = 10, .highest = 5, .mode = SRP_MODE_BACKUP,
 		.priority = 125, .mac = {0x02, 0x08, 0x25, 0xb9, 0x89, 0xbe}, .bit = 1,
 		.route_modifier = 16, .config_digest = 0x0102030405060708, .ninstances = 2,
-		.instance = {{true, 3, 1000, 0, 0}, {false, 2, 0, 300, 12000}},
+		.instance = {{true, 3, 1000, {0}}, {false, 2, 0, {300, 12000, 100, 1000}}},
 		.hello_ms = 10000, .dead_ms = 30000,
 		.addr = {{.has4 = true, .v4 = {192, 0, 2, 1}}, {.has4 = true, .has6 = true,
 			.v4 = {198, 51, 100, 1}, .v6 = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}}},
@@ -33,8 +33,8 @@ static const uint8_t example[] = {
 	0x92, 0x92, 0xc4, 0x04, 0xc0, 0x00, 0x02, 0x01, 0xc4, 0x00,
 	0x92, 0xc4, 0x04, 0xc6, 0x33, 0x64, 0x01,
 	0xc4, 0x10, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01,
-	0x92, 0x95, 0xc3, 0x03, 0xcd, 0x03, 0xe8, 0x00, 0x00,
-	0x95, 0xc2, 0x02, 0x00, 0xcd, 0x01, 0x2c, 0xcd, 0x2e, 0xe0,
+	0x92, 0x97, 0xc3, 0x03, 0xcd, 0x03, 0xe8, 0x00, 0x00, 0x00, 0x00,
+	0x97, 0xc2, 0x02, 0x00, 0xcd, 0x01, 0x2c, 0xcd, 0x2e, 0xe0, 0x64, 0xcd, 0x03, 0xe8,
 };
 
 static bool same(const struct srp_hello *a, const struct srp_hello *b)
@@ -63,7 +63,8 @@ static void test_worked_example(void)
 	CU_ASSERT_EQUAL(out.wall_us, h.wall_us);
 	CU_ASSERT_TRUE(out.addr[0].has4 && !out.addr[0].has6 && out.addr[1].has6);
 	CU_ASSERT_TRUE(out.ninstances == 2 && out.instance[0].complete && !out.instance[1].complete);
-	CU_ASSERT_TRUE(out.instance[1].link == 2 && out.instance[1].backlog_bytes == 12000);
+	CU_ASSERT_TRUE(out.instance[1].link == 2 && out.instance[1].backlog.bytes == 12000 &&
+		out.instance[1].backlog.octets == 100 && out.instance[1].backlog.charged == 1000);
 	CU_ASSERT_TRUE(same(&h, &out));
 }
 
@@ -101,7 +102,8 @@ static void test_largest_fits_its_row(void)
 	memset(h.name, 'n', SRP_HELLO_NAME_MAX);
 	h.ninstances = SRP_HELLO_INSTANCES_MAX;
 	for (unsigned i = 0; i < h.ninstances; i++)
-		h.instance[i] = (struct srp_hello_instance){true, 255, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+		h.instance[i] = (struct srp_hello_instance){true, 255, UINT64_MAX,
+			{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 	h.ver_max = UINT16_MAX;
 	h.term = UINT32_MAX;
 	h.highest = SRP_TERM_NUMBER_MAX;
@@ -194,8 +196,8 @@ static void test_decoder_limits(void)
 	CU_ASSERT_EQUAL(decode_with(62, 6, "\xc4\x03\1\2\3", 5), SRP_ERANGE); /* IPv4 of 3 bytes */
 	CU_ASSERT_EQUAL(decode_with(60, 1, "\x91", 1), SRP_ESHORT);         /* a side is missing */
 	CU_ASSERT_EQUAL(decode_with(95, 1, "\x90", 1), SRP_EFORMAT);        /* no instance, bytes left */
-	CU_ASSERT_EQUAL(decode_with(95, 19, "\x90", 1), SRP_ERANGE);        /* no instance */
-	CU_ASSERT_EQUAL(decode_with(96, 1, "\x94", 1), SRP_ESHORT);        /* an instance too short */
+	CU_ASSERT_EQUAL(decode_with(95, 25, "\x90", 1), SRP_ERANGE);        /* no instance */
+	CU_ASSERT_EQUAL(decode_with(96, 1, "\x96", 1), SRP_ESHORT);        /* an instance too short */
 	CU_ASSERT_EQUAL(decode_with(95, 1, "\xdc\0\x21", 3), SRP_ERANGE);   /* 33 instances */
 }
 
@@ -215,8 +217,8 @@ static void test_newer_peer(void)
 		CU_ASSERT_NOT_EQUAL(srp_hello_decode(buf, cut, &out), 0);
 	buf[2] = 0x13; /* one less than we need */
 	CU_ASSERT_EQUAL(srp_hello_decode(buf, n, &out), SRP_ESHORT);
-	CU_ASSERT_EQUAL(decode_with(96, 1, "\x96", 1), SRP_ESHORT); /* takes the next instance for a field */
-	CU_ASSERT_EQUAL(decode_with(96, 8, "\x97\xc3\x03\xcd\x03\xe8\x00\x00\x91\xc0\x05", 11), 0);
+	CU_ASSERT_EQUAL(decode_with(96, 1, "\x98", 1), SRP_ESHORT); /* takes the next instance for a field */
+	CU_ASSERT_EQUAL(decode_with(96, 10, "\x99\xc3\x03\xcd\x03\xe8\x00\x00\x00\x00\x91\xc0\x05", 13), 0);
 	CU_ASSERT_EQUAL(decode_with(60, 1, "\x93", 1), SRP_ESHORT); /* a third side: no instances left */
 	buf[2] = 65; /* more fields than anybody will ever append */
 	memset(buf + n, 0, 100);

@@ -161,7 +161,7 @@ class Peer:
 
     def control_hello(self, **changed):
         me = dict(self.me, **changed)
-        instances = [[bool(me["complete"]), 3, 1, 0, 0]] * me["instances"]
+        instances = [[bool(me["complete"]), 3, 1, 0, 0, 0, 0]] * me["instances"]
         highest = me["term"] >> 1 if me["highest"] is None else me["highest"]
         side = [b"", b""]
         body = pack([1, 1, "liar", me["incarnation"], me["role"], 0, me["term"], highest, 0, 200,
