@@ -17,6 +17,7 @@
 #include "ecs/path.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
+#include "ecs/unsent.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -42,6 +43,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->young);
 	ecs_list_init(&e->starved);
 	ecs_list_init(&e->held);
+	ecs_list_init(&e->unsent);
 	e->streams.held_max = ECS_STREAMS_BYTES_MAX;
 	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
 	e->matcher = ecs_matcher_new(conf->service);
@@ -87,6 +89,7 @@ static void session_fini(struct ecs_engine *e, struct ecs_session *s)
 		if (b)
 			free(b->tft);
 	}
+	ecs_unsent_free(s);
 	free(s->dedicated);
 	free(s->active);
 	free(s->kin);
@@ -204,6 +207,7 @@ void ecs_engine_flush(struct ecs_engine *e, struct srp_time now)
 			e, ECS_CONTAINER(e->young.next, struct ecs_session, in_young), now);
 	while (ecs_recoverable_flush(e, now, SIZE_MAX))
 		;
+	(void)ecs_unsent_turn(e, true, now, SIZE_MAX);
 	ecs_usage_turn(e, now);
 }
 
@@ -463,6 +467,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	if (ecs_usage_step(e, now, budget))
 		more = true;
 	if (ecs_police_turn(e, false, now, budget))
+		more = true;
+	if (ecs_unsent_turn(e, false, now, budget))
 		more = true;
 	if (e->frags && ecs_frags_expire(e->frags, now, budget) == budget)
 		more = true;

@@ -133,6 +133,7 @@ struct ecs_engine {
 	struct srp_list unfull_turning; /**< the same: of the turn that goes on */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
+	struct srp_list unsent;        /**< ecs_session.in_unsent: their turn is to come */
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 #define X(pool, type) struct ecs_pool pool;
@@ -154,6 +155,8 @@ struct ecs_engine {
 	struct srp_time active_since;
 	struct srp_time next_usage[SRP_REPLICA__N]; /**< of the usage turn */
 	struct srp_time next_limits;   /**< of the turn of limiters */
+	struct srp_time unsent_at;     /**< last turn of flows that are not checkpointed */
+	bool unsent_turning;           /**< it goes on */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
 	struct ecs_edr_env env;
 	char *record_text;             /**< of the record that is made; NULL until the first */

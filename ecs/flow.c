@@ -11,6 +11,7 @@
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
 #include "ecs/tcp.h"
+#include "ecs/unsent.h"
 
 #define PROTO_ICMP   1u
 #define PROTO_TCP    6u
@@ -209,6 +210,8 @@ int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds)
 	d->node.what = ECS_TIMER_DELAY;
 	f->delay = &d->node;
 	ecs_list_add_tail(&e->delays, &d->in_engine);
+	f->session->ndelays++;
+	ecs_unsent_touch(e, f->session);
 	ecs_wheel_arm(e->wheel, &d->node, (uint64_t)seconds * 1000);
 	return 0;
 }
@@ -224,6 +227,8 @@ void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f)
 	ecs_list_del(&d->in_engine);
 	ecs_pool_put(&e->delay_pool, d);
 	f->delay = NULL;
+	f->session->ndelays--;
+	ecs_unsent_touch(e, f->session);
 }
 
 /* --- timers ----------------------------------------------------------------------------------- */

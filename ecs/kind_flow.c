@@ -9,10 +9,6 @@
 #include "ecs/parent.h"
 #include "ecs/tcp.h"
 
-/* The 5-tuple is one byte string: protocol, ports, server; the subscriber's address is its
- * session's (IPv6: the lower half follows). */
-#define KEY4_LEN  9u
-#define KEY6_LEN  29u
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 
@@ -26,7 +22,7 @@
 #define WIRE_UNDECIDED 0x40u /* of TCP: in the middle of an analysis */
 #define WIRE_ALL       0x7fu
 
-#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18 + ECS_SHIFT_WIRE)
+#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + ECS_KIND_KEY_MAX + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18 + ECS_SHIFT_WIRE)
 
 static const struct {
 	uint16_t flag;
@@ -73,34 +69,6 @@ static struct srp_ckpt_obj *flow_parent(const struct srp_ckpt_obj *o)
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void write_key(const struct ecs_flow_key *k, struct srp_mp_w *w)
-{
-	uint8_t b[KEY6_LEN];
-
-	b[0] = k->proto;
-	put16(b + 1, k->subscriber_port);
-	put16(b + 3, k->server_port);
-	if (ecs_addr_is4(&k->server)) {
-		memcpy(b + 5, k->server.b + 12, 4);
-		srp_mp_w_bin(w, b, KEY4_LEN);
-	} else {
-		memcpy(b + 5, k->server.b, 16);
-		memcpy(b + 21, k->subscriber.b + 8, 8);
-		srp_mp_w_bin(w, b, KEY6_LEN);
-	}
-}
 
 /* One rule; or two, where packets against the first direction have another. */
 static void write_rule(struct ecs_engine *e, const struct ecs_flow *f,
@@ -161,7 +129,7 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 
 	if (!ref || !ecs_kind_owns(f->session, &f->key.subscriber))
 		return SRP_ESTATE;
-	write_key(&f->key, w);
+	ecs_kind_write_key(&f->key, w);
 	write_rule(e, f, ref, w);
 	srp_mp_w_uint(w, f->bearer);
 	write_flags(f, w);
@@ -179,32 +147,6 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-static void read_key(struct srp_mp_r *r, const struct ecs_session *s, struct ecs_flow_key *k)
-{
-	size_t n;
-	const uint8_t *p = srp_mp_bin(r, KEY4_LEN, KEY6_LEN, &n);
-
-	if (!p)
-		return;
-	k->proto = p[0];
-	k->subscriber_port = get16(p + 1);
-	k->server_port = get16(p + 3);
-	if (n == KEY4_LEN && s->spec.has4) {
-		k->subscriber = s->spec.v4;
-		k->server.b[10] = k->server.b[11] = 0xff;
-		memcpy(k->server.b + 12, p + 5, 4);
-	} else if (n == KEY6_LEN && s->spec.has6) {
-		memcpy(k->server.b, p + 5, 16);
-		memcpy(k->subscriber.b, s->spec.v6.b, 8);
-		memcpy(k->subscriber.b + 8, p + 21, 8);
-		if (ecs_addr_is4(&k->server))
-			srp_mp_fail(r, SRP_EINVAL);
-	} else {
-		/* neither length, or a family that the session has not */
-		srp_mp_fail(r, SRP_EINVAL);
-	}
-}
 
 /* Refs of the rule, or of both; ECS_REF_NONE for `(no rule)` is possible for the second only. */
 static int read_rule(const struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
@@ -262,7 +204,7 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	uint8_t wire;
 	int rule;
 
-	read_key(r, m->session, &m->key);
+	ecs_kind_read_key(r, m->session, &m->key);
 	ecs_flow_expect_key(e->flows, &m->key);
 	rule = read_rule(e, r, m);
 	m->bearer = (uint8_t)srp_mp_uint(r, 15);

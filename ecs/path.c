@@ -50,7 +50,8 @@ static bool reopens(const struct ecs_engine *e, const struct ecs_flow *f,
 	return !ecs_flow_recovered(e, f) && (f->flags & ECS_FLOW_F_MID);
 }
 
-static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_packet *p)
+static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_packet *p,
+                       struct srp_time now)
 {
 	bool up = p->dir == ECS_UPLINK;
 
@@ -61,7 +62,7 @@ static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 			up = !up;
 		f->isn = p->tcp_flags & ECS_TCP_ACK ? p->tcp_ack - 1 : p->tcp_seq;
 		f->flags |= ECS_FLOW_F_FRESH;
-	} else if (f->key.proto == PROTO_TCP) {
+	} else if (f->key.proto == PROTO_TCP || ecs_recoverable_goes_on(e, f, now)) {
 		f->flags |= ECS_FLOW_F_MID | ECS_FLOW_F_L34;
 		e->conf.counters->flows_mid_stream++;
 	} else {
@@ -99,10 +100,10 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		return 0;
 	}
 	e->conf.counters->flows_created++;
-	set_opener(e, f, w->p);
+	set_opener(e, f, w->p, w->now);
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	w->f = f;
-	if (f->flags & ECS_FLOW_F_MID)
+	if ((f->flags & ECS_FLOW_F_MID) && k->proto == PROTO_TCP)
 		ecs_classify_mid(e, w);
 	if (w->s->kin)
 		ecs_parent_seek(e, f, w->now);

@@ -11,6 +11,7 @@
 #include "ecs/ledger.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
+#include "ecs/unsent.h"
 
 #define DEFAULT_RULEBASE "default" /* serves subscribers without one */
 
@@ -317,6 +318,7 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	e->nsessions--;
 	ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
 	ecs_call_forget(e, s);
+	ecs_unsent_free(s);
 	free(s->dedicated);
 	free(s->active);
 	free(s->kin);
