@@ -59,7 +59,8 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 			calloc(ECS_LIMIT_STATS_MAX, sizeof(*e->own_limits));
 	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->kpi || !e->flows || !e->wheel ||
 	    !e->conf.limit_stats || ecs_limiters_init(e) != 0 ||
-	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0) {
+	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0 ||
+	    ecs_shifts_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
 	}
@@ -89,6 +90,9 @@ static void session_fini(struct ecs_engine *e, struct ecs_session *s)
 		if (b)
 			free(b->tft);
 	}
+	while (!ecs_list_empty(&s->shifts))
+		ecs_shift_drop(e, ECS_CONTAINER(s->shifts.next, struct ecs_shift, in_session), ECS_TELL_NOT,
+		               (struct srp_time){0});
 	ecs_unsent_free(s);
 	free(s->dedicated);
 	free(s->active);
@@ -110,6 +114,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_chain_fini(&e->usages);
 	ecs_chain_fini(&e->limiters);
 	ecs_chain_fini(&e->aliases);
+	ecs_chain_fini(&e->shifts);
 	ecs_ledger_close(e->ledger);
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
@@ -419,6 +424,9 @@ static void on_timer(void *owner, struct ecs_wheel_node *n, struct srp_time now)
 		break;
 	case ECS_TIMER_PENDING:
 		ecs_session_pending_timeout(e, ECS_CONTAINER(n, struct ecs_session, pend), now);
+		break;
+	case ECS_TIMER_SHIFT:
+		ecs_shift_expire(e, ECS_CONTAINER(n, struct ecs_shift, wait), now);
 		break;
 	}
 }

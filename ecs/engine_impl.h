@@ -74,7 +74,8 @@ enum ecs_timer {
 	ECS_TIMER_SESSION, /**< ecs_session.idle */
 	ECS_TIMER_READY,   /**< ecs_session.ready: checkpoint session duration */
 	ECS_TIMER_REORDER, /**< ecs_analysis.wait: a missing segment */
-	ECS_TIMER_PENDING  /**< ecs_session.pend: control-pending timeout */
+	ECS_TIMER_PENDING, /**< ecs_session.pend: control-pending timeout */
+	ECS_TIMER_SHIFT    /**< ecs_shift.wait: for its flow */
 };
 
 /** A running delay of a first checkpoint; ecs_flow.delay points at its node. */
@@ -125,6 +126,7 @@ struct ecs_engine {
 	struct ecs_chain by_callid, by_v4, by_v6;
 	struct ecs_chain usages;       /**< by key */
 	struct ecs_chain limiters;     /**< by key */
+	struct ecs_chain shifts;       /**< by call-id and id */
 	struct ecs_chain aliases;      /**< ecs_flow_more of flows with another server */
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */

@@ -106,6 +106,8 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 		ecs_parent_ends(e, f, now);
 	if (s->redirects)
 		ecs_redirect_end(e, f);
+	if (tell == ECS_TELL)
+		ecs_shift_end(e, f, now);
 	ecs_flow_more_drop(e, f);
 	if (f->tally)
 		ecs_tally_drop(e, f, now);
@@ -173,6 +175,8 @@ void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref)
 
 bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
+	struct ecs_shift *t;
+
 	if (f->gen == e->gen)
 		return true;
 	if (ecs_flow_local(f)) {
@@ -190,6 +194,11 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	f->tethered = f->tether_judged = false;
 	f->flags |= ECS_FLOW_F_RECOVERED;
 	f->flags &= (uint16_t)~ECS_FLOW_F_SEEN;
+	t = f->more && f->more->shift ? NULL : ecs_shift_waits(f->session, &f->key);
+	if (t && ecs_shift_attach(e, t, f) != 0) {
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, now); /* no packet goes on with other numbers */
+		return false;
+	}
 	return true;
 }
 

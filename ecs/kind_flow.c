@@ -22,7 +22,7 @@
 #define WIRE_UNDECIDED 0x40u /* of TCP: in the middle of an analysis */
 #define WIRE_ALL       0x7fu
 
-#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + ECS_KIND_KEY_MAX + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18 + ECS_SHIFT_WIRE)
+#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + ECS_KIND_KEY_MAX + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18)
 
 static const struct {
 	uint16_t flag;
@@ -46,7 +46,6 @@ struct image {
 	uint16_t ref, back, flags, app, app_master;
 	uint8_t bearer, tcp_state;
 	uint64_t age_ms, idle_ms;
-	struct ecs_shift_image shift;
 	uint32_t parent;
 };
 
@@ -104,19 +103,15 @@ static void write_flags(const struct ecs_flow *f, struct srp_mp_w *w)
 	}
 }
 
-/* State of the connection; and, where bytes were inserted into it, what of that is to go on. UDP has
- * none: where the number of its parent is kept, that stands beside it. */
+/* State of the connection. UDP has none: where the number of its parent is kept, that stands beside it. */
 static void write_state(const struct ecs_flow *f, struct srp_mp_w *w)
 {
-	bool two = f->more && f->more->shift;
 	uint32_t parent = ecs_parent_kept(f);
 
-	if (two || parent)
+	if (parent)
 		srp_mp_w_array(w, 2);
 	srp_mp_w_uint(w, f->tcp_state);
-	if (two)
-		ecs_shift_encode(f, w);
-	else if (parent)
+	if (parent)
 		srp_mp_w_uint(w, parent);
 }
 
@@ -190,12 +185,11 @@ static void read_state(struct srp_mp_r *r, struct image *m)
 	if (two)
 		(void)srp_mp_array(r, 2);
 	m->tcp_state = (uint8_t)srp_mp_uint(r, ECS_TCP_ST__N - 1);
-	if (two && m->key.proto == PROTO_UDP) {
+	if (two) {
 		m->parent = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-		if (m->parent == 0 || m->parent == m->id || m->parent >> 1 >= ECS_FLOW_COUNTER_MAX)
+		if (m->key.proto != PROTO_UDP || m->parent == 0 || m->parent == m->id ||
+		    m->parent >> 1 >= ECS_FLOW_COUNTER_MAX)
 			srp_mp_fail(r, SRP_EINVAL);
-	} else if (two) {
-		ecs_shift_read(r, &m->shift);
 	}
 }
 
@@ -221,8 +215,6 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 		return r->err;
 	if (m->bearer < 5)
 		return SRP_ERANGE;
-	if (m->shift.there && m->key.proto != PROTO_TCP)
-		return SRP_EINVAL;
 	if (m->key.proto != PROTO_TCP &&
 	    (m->tcp_state != ECS_TCP_ST_NONE || (wire & (WIRE_FIN_UP | WIRE_FIN_DOWN))))
 		return SRP_EINVAL;
@@ -279,7 +271,6 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 	/* what was found out here of a flow of this name is of another life of it */
 	ecs_flow_unanalyze(e, f);
 	ecs_alias_drop(e, f);
-	ecs_shift_apply(e, f, &m->shift);
 	ecs_parent_apply(e, f, m->parent);
 	for (size_t i = 0; i < FLAGS_N; i++)
 		keep &= (uint16_t)~flag_map[i].flag;
@@ -314,6 +305,7 @@ static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	struct ecs_engine *e = ctx->owner;
 	struct image m = {.id = (uint32_t)key->k[1]};
 	struct ecs_flow *f, *held;
+	struct ecs_shift *t;
 	int rc = flow_ids(ctx, key, &m.session);
 
 	if (rc)
@@ -348,6 +340,11 @@ static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	if (m.id >> 1 > m.session->next_flow)
 		m.session->next_flow = m.id >> 1;
 	set(e, f, &m, ctx->now);
+	t = e->active ? ecs_shift_waits(m.session, &m.key) : NULL;
+	if (t && ecs_shift_attach(e, t, f) != 0) {
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, ctx->now);
+		return SRP_ENOMEM;
+	}
 	ecs_kind_judge(e, m.session, f, ctx->now);
 	*out = &f->ckpt;
 	return 0;

@@ -72,17 +72,29 @@ static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 		f->flags |= ECS_FLOW_F_OPENER_UP;
 }
 
+/* A packet of a connection into which bytes were inserted does not go on with the numbers that it has. */
+static int lost(struct ecs_engine *e, const struct ecs_way *w)
+{
+	e->conf.counters->drop_shift += w->pkts;
+	return SRP_EFULL;
+}
+
 /* Makes the flow of a packet; NULL without an error: charged without one. */
 static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_flow_key *k)
 {
+	struct ecs_shift *t = ecs_shift_waits(w->s, k);
 	struct ecs_flow *f;
 	int err;
 
-	if (k->proto == PROTO_TCP && (w->p->tcp_flags & ECS_TCP_RST))
+	if (t && (w->p->tcp_flags & ECS_TCP_SYN)) {
+		ecs_shift_drop(e, t, ECS_TELL, w->now); /* of an older connection */
+		t = NULL;
+	}
+	if (k->proto == PROTO_TCP && (w->p->tcp_flags & ECS_TCP_RST) && !t)
 		return 0;
 	if (w->s->nflows >= ECS_SESSION_FLOWS_MAX || ecs_flow_count(e->flows) >= ECS_FLOWS_MAX) {
 		e->conf.counters->flows_refused += w->pkts;
-		return 0;
+		return t ? lost(e, w) : 0;
 	}
 	if (ecs_flows_full(e)) {
 		e->conf.counters->drop_l4_flows += w->pkts;
@@ -97,7 +109,11 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		return err;
 	if (err) {
 		e->conf.counters->flows_refused += w->pkts;
-		return 0;
+		return t ? lost(e, w) : 0;
+	}
+	if (t && ecs_shift_attach(e, t, f) != 0) {
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, w->now);
+		return lost(e, w);
 	}
 	e->conf.counters->flows_created++;
 	set_opener(e, f, w->p, w->now);
@@ -287,7 +303,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 		ecs_inspect_names(e, w);
 	if (f->more) {
 		ecs_alias_show(w);
-		ecs_shift_show(w);
+		ecs_shift_show(e, w);
 	}
 	if (w->s->tether)
 		ecs_tether_look(e, w);
