@@ -3,6 +3,7 @@
 
 #include "ecs/record_copy.h"
 #include "ecs/session.h"
+#include "ecs/shift.h"
 
 const struct srp_ckpt_kind *const chassis_kinds[] = {
 	&ecs_kind_rule_map,
@@ -12,6 +13,7 @@ const struct srp_ckpt_kind *const chassis_kinds[] = {
 	&ecs_kind_bearer,
 	&ecs_kind_dynrule,
 	&ecs_kind_clp,
+	&ecs_kind_shift,
 	&ecs_kind_qos,
 	&ecs_kind_usage,
 	&ecs_kind_limit,

@@ -402,7 +402,7 @@ void ecs_classify_mid(struct ecs_engine *e, const struct ecs_way *w)
 		return;
 	h = match(e, w, w->p, NULL, true);
 	l7 = match(e, w, w->p, &unknown, true);
-	ecs_recoverable_mid(e, w->s, ref_of(e, &h, w->now), l7.maybe);
+	ecs_recoverable_mid(e, w->f, ref_of(e, &h, w->now), l7.maybe);
 }
 
 void ecs_classify(struct ecs_engine *e, struct ecs_way *w, bool whole, bool moved)

@@ -100,7 +100,7 @@ void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f)
 	ecs_alias_drop(e, f);
 	ecs_parent_leave(f);
 	ecs_hold_drop(e, m);
-	ecs_shift_free(m);
+	ecs_shift_detach(e, f);
 	f->more = NULL;
 	e->nmores--;
 	ecs_pool_put(&e->flow_more_pool, m);

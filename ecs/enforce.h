@@ -4,7 +4,7 @@
 #define ECS_ENFORCE_H
 
 #include "ecs/path.h"
-#include "srp/mp.h"
+#include "ecs/shift.h"
 
 /** What a stage did. */
 enum ecs_stage_did {
@@ -42,7 +42,7 @@ struct ecs_flow_more {
 	struct ecs_hold *hold;        /**< of packets that wait for a verdict; NULL: none */
 	bool blocked;                 /**< what the subscriber sends is dropped from here on */
 	/* shift.c */
-	struct ecs_shift *shift;      /**< bytes inserted into it; NULL: none */
+	struct ecs_shift *shift;      /**< bytes inserted into it (shift.h); NULL: none */
 	/* parent.c */
 	uint32_t parent;              /**< number of the flow that has set it up; 0: none */
 	bool parent_kept;             /**< its checkpoint says so */
@@ -97,41 +97,5 @@ const struct ecs_flow_key *ecs_alias_of(const struct ecs_flow *f);
 void ecs_alias_drop(struct ecs_engine *e, struct ecs_flow *f);
 /** Shows a packet of the other server as one of the server that the subscriber knows. */
 void ecs_alias_show(struct ecs_way *w);
-
-/* --- shift.c: bytes inserted into a TCP connection, from the subscriber to the server ------------ */
-
-#define ECS_SHIFT_PIECES 4u   /**< insertions that the server has not acknowledged yet */
-#define ECS_SHIFT_BYTES  512u /**< of one of them */
-
-/** A sequence number of the subscriber, as the server counts. */
-uint32_t ecs_shift_seq(const struct ecs_flow *f, uint32_t seq);
-/** Shows what a packet of the server acknowledges as the subscriber counts. */
-void ecs_shift_show(struct ecs_way *w);
-/**
- * Inserts bytes before the byte of the subscriber with number @p at: into the packet that has it, now
- * and whenever it is sent again.
- * @return 0, SRP_EFULL, SRP_ENOMEM
- */
-int ecs_shift_add(struct ecs_engine *e, struct ecs_flow *f, uint32_t at, const uint8_t *bytes,
-                  size_t n);
-void ecs_shift_free(struct ecs_flow_more *m);
-/** What is checkpointed of it, where there is something: [base, at, bytes...]. */
-void ecs_shift_encode(const struct ecs_flow *f, struct srp_mp_w *w);
-#define ECS_SHIFT_WIRE (1 + 1 + 5 + ECS_SHIFT_PIECES * (1 + 5 + 3 + ECS_SHIFT_BYTES))
-
-/** A shift as a record says it. */
-struct ecs_shift_image {
-	bool there;
-	uint32_t base;
-	size_t n;
-	struct {
-		uint32_t at;
-		const uint8_t *bytes;
-		size_t len;
-	} piece[ECS_SHIFT_PIECES];
-};
-void ecs_shift_read(struct srp_mp_r *r, struct ecs_shift_image *out);
-/** Takes it over in place of what the flow has. */
-void ecs_shift_apply(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_shift_image *m);
 
 #endif

@@ -18,6 +18,7 @@
 #include "ecs/record_copy.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
+#include "ecs/unsent.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -43,6 +44,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->young);
 	ecs_list_init(&e->starved);
 	ecs_list_init(&e->held);
+	ecs_list_init(&e->unsent);
 	e->streams.held_max = ECS_STREAMS_BYTES_MAX;
 	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
 	e->matcher = ecs_matcher_new(conf->service);
@@ -59,7 +61,8 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 			calloc(ECS_LIMIT_STATS_MAX, sizeof(*e->own_limits));
 	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->kpi || !e->flows || !e->wheel ||
 	    !e->conf.limit_stats || ecs_limiters_init(e) != 0 ||
-	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0 || ecs_copies_init(e) != 0) {
+	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0 ||
+	    ecs_shifts_init(e) != 0 || ecs_copies_init(e) != 0) {
 		ecs_engine_free(e);
 		return NULL;
 	}
@@ -89,6 +92,10 @@ static void session_fini(struct ecs_engine *e, struct ecs_session *s)
 		if (b)
 			free(b->tft);
 	}
+	while (!ecs_list_empty(&s->shifts))
+		ecs_shift_drop(e, ECS_CONTAINER(s->shifts.next, struct ecs_shift, in_session), ECS_TELL_NOT,
+		               (struct srp_time){0});
+	ecs_unsent_free(s);
 	free(s->dedicated);
 	free(s->active);
 	free(s->kin);
@@ -110,6 +117,7 @@ void ecs_engine_free(struct ecs_engine *e)
 	ecs_chain_fini(&e->limiters);
 	ecs_chain_fini(&e->aliases);
 	ecs_copies_fini(e);
+	ecs_chain_fini(&e->shifts);
 	ecs_ledger_close(e->ledger);
 	ecs_flow_table_free(e->flows);
 	ecs_wheel_free(e->wheel);
@@ -212,6 +220,7 @@ void ecs_engine_flush(struct ecs_engine *e, struct srp_time now)
 			e, ECS_CONTAINER(e->young.next, struct ecs_session, in_young), now);
 	while (ecs_recoverable_flush(e, now, SIZE_MAX))
 		;
+	(void)ecs_unsent_turn(e, true, now, SIZE_MAX);
 	ecs_usage_turn(e, now);
 }
 
@@ -441,6 +450,9 @@ static void on_timer(void *owner, struct ecs_wheel_node *n, struct srp_time now)
 	case ECS_TIMER_PENDING:
 		ecs_session_pending_timeout(e, ECS_CONTAINER(n, struct ecs_session, pend), now);
 		break;
+	case ECS_TIMER_SHIFT:
+		ecs_shift_expire(e, ECS_CONTAINER(n, struct ecs_shift, wait), now);
+		break;
 	}
 }
 
@@ -514,6 +526,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	if (ecs_police_turn(e, false, now, budget))
 		more = true;
 	if (ecs_lost_turn(e, now, budget))
+		more = true;
+	if (ecs_unsent_turn(e, false, now, budget))
 		more = true;
 	if (e->frags && ecs_frags_expire(e->frags, now, budget) == budget)
 		more = true;

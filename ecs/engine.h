@@ -30,6 +30,8 @@ struct ecs_raw {
 	bool partial;      /**< its transport checksum is that of the pseudo header alone; whoever sends
 	                        it completes it */
 	/* what becomes of it */
+	bool confirm;      /**< it leaves only when what the sink was told until now (of kinds that are
+	                        prompt) is with the peer, if there is one */
 	bool remade;       /**< gso_size and partial are others now: l4 and hdr_len go with them */
 	size_t l4, hdr_len;
 	const struct ecs_addr *nexthop; /**< where it is sent instead of by the routes; NULL: nowhere

@@ -74,7 +74,8 @@ enum ecs_timer {
 	ECS_TIMER_SESSION, /**< ecs_session.idle */
 	ECS_TIMER_READY,   /**< ecs_session.ready: checkpoint session duration */
 	ECS_TIMER_REORDER, /**< ecs_analysis.wait: a missing segment */
-	ECS_TIMER_PENDING  /**< ecs_session.pend: control-pending timeout */
+	ECS_TIMER_PENDING, /**< ecs_session.pend: control-pending timeout */
+	ECS_TIMER_SHIFT    /**< ecs_shift.wait: for its flow */
 };
 
 /** A running delay of a first checkpoint; ecs_flow.delay points at its node. */
@@ -125,6 +126,7 @@ struct ecs_engine {
 	struct ecs_chain by_callid, by_v4, by_v6;
 	struct ecs_chain usages;       /**< by key */
 	struct ecs_chain limiters;     /**< by key */
+	struct ecs_chain shifts;       /**< by call-id and id */
 	struct ecs_chain aliases;      /**< ecs_flow_more of flows with another server */
 	struct srp_list all;           /**< sessions, oldest first */
 	struct srp_list changed;       /**< ecs_usage.in_changed: since the last usage turn */
@@ -133,6 +135,7 @@ struct ecs_engine {
 	struct srp_list unfull_turning; /**< the same: of the turn that goes on */
 	struct srp_list delays;        /**< ecs_delay.in_engine */
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
+	struct srp_list unsent;        /**< ecs_session.in_unsent: their turn is to come */
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 #define X(pool, type) struct ecs_pool pool;
@@ -158,6 +161,8 @@ struct ecs_engine {
 	struct ecs_owed own_owed;      /**< where nobody looks */
 	uint64_t gone[2];              /**< owed by sessions that ended within a second, and before */
 	struct srp_time next_gone;
+	struct srp_time unsent_at;     /**< last turn of flows that are not checkpointed */
+	bool unsent_turning;           /**< it goes on */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
 	bool gave;                     /**< the role was given to the peer, in order */
 	struct {                       /**< what is in no EDR is being counted (lost.c) */

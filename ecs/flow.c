@@ -11,6 +11,7 @@
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
 #include "ecs/tcp.h"
+#include "ecs/unsent.h"
 
 #define PROTO_ICMP   1u
 #define PROTO_TCP    6u
@@ -106,6 +107,8 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 		ecs_parent_ends(e, f, now);
 	if (s->redirects)
 		ecs_redirect_end(e, f);
+	if (tell == ECS_TELL)
+		ecs_shift_end(e, f, now);
 	ecs_flow_more_drop(e, f);
 	if (f->tally)
 		ecs_tally_drop(e, f, now);
@@ -201,6 +204,8 @@ void ecs_flow_known(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint
 
 bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
+	struct ecs_shift *t;
+
 	if (f->gen == e->gen)
 		return true;
 	if (ecs_flow_local(f)) {
@@ -225,6 +230,11 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	f->tethered = f->tether_judged = false;
 	f->flags |= ECS_FLOW_F_RECOVERED;
 	f->flags &= (uint16_t)~ECS_FLOW_F_SEEN;
+	t = f->more && f->more->shift ? NULL : ecs_shift_waits(f->session, &f->key);
+	if (t && ecs_shift_attach(e, t, f) != 0) {
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, now); /* no packet goes on with other numbers */
+		return false;
+	}
 	return true;
 }
 
@@ -245,6 +255,8 @@ int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds)
 	d->node.what = ECS_TIMER_DELAY;
 	f->delay = &d->node;
 	ecs_list_add_tail(&e->delays, &d->in_engine);
+	f->session->ndelays++;
+	ecs_unsent_touch(e, f->session);
 	ecs_wheel_arm(e->wheel, &d->node, (uint64_t)seconds * 1000);
 	return 0;
 }
@@ -260,6 +272,8 @@ void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f)
 	ecs_list_del(&d->in_engine);
 	ecs_pool_put(&e->delay_pool, d);
 	f->delay = NULL;
+	f->session->ndelays--;
+	ecs_unsent_touch(e, f->session);
 }
 
 /* --- timers ----------------------------------------------------------------------------------- */

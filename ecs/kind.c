@@ -6,6 +6,66 @@
 
 #include "ecs/call.h"
 
+#define KEY4_LEN 9u
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+size_t ecs_kind_key_bytes(const struct ecs_flow_key *k, uint8_t out[ECS_KIND_KEY_MAX])
+{
+	out[0] = k->proto;
+	put16(out + 1, k->subscriber_port);
+	put16(out + 3, k->server_port);
+	if (ecs_addr_is4(&k->server)) {
+		memcpy(out + 5, k->server.b + 12, 4);
+		return KEY4_LEN;
+	}
+	memcpy(out + 5, k->server.b, 16);
+	memcpy(out + 21, k->subscriber.b + 8, 8);
+	return ECS_KIND_KEY_MAX;
+}
+
+void ecs_kind_write_key(const struct ecs_flow_key *k, struct srp_mp_w *w)
+{
+	uint8_t b[ECS_KIND_KEY_MAX];
+
+	srp_mp_w_bin(w, b, ecs_kind_key_bytes(k, b));
+}
+
+void ecs_kind_read_key(struct srp_mp_r *r, const struct ecs_session *s, struct ecs_flow_key *k)
+{
+	size_t n;
+	const uint8_t *p = srp_mp_bin(r, KEY4_LEN, ECS_KIND_KEY_MAX, &n);
+
+	if (!p)
+		return;
+	k->proto = p[0];
+	k->subscriber_port = get16(p + 1);
+	k->server_port = get16(p + 3);
+	if (n == KEY4_LEN && s->spec.has4) {
+		k->subscriber = s->spec.v4;
+		k->server.b[10] = k->server.b[11] = 0xff;
+		memcpy(k->server.b + 12, p + 5, 4);
+	} else if (n == ECS_KIND_KEY_MAX && s->spec.has6) {
+		memcpy(k->server.b, p + 5, 16);
+		memcpy(k->subscriber.b, s->spec.v6.b, 8);
+		memcpy(k->subscriber.b + 8, p + 21, 8);
+		if (ecs_addr_is4(&k->server))
+			srp_mp_fail(r, SRP_EINVAL);
+	} else {
+		/* neither length, or a family that the session has not */
+		srp_mp_fail(r, SRP_EINVAL);
+	}
+}
+
 uint64_t ecs_kind_age(const struct srp_ckpt_ctx *ctx, struct srp_time from)
 {
 	uint64_t ms = srp_time_since(from, ctx->now) / 1000;

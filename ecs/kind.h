@@ -63,6 +63,13 @@ void ecs_kind_walk_list(const struct srp_ckpt_ctx *ctx, const struct ecs_kind_li
 void ecs_kind_walk_bearers(const struct srp_ckpt_ctx *ctx, size_t member,
                            bool (*told)(const struct srp_ckpt_obj *o), srp_ckpt_walk_fn *fn,
                            void *arg);
+#define ECS_KIND_KEY_MAX 29u /**< a 5-tuple as it travels */
+/** A 5-tuple as one byte string: protocol, ports, server; the subscriber's address is its session's (IPv6:
+ *  the lower half follows). @return its length */
+size_t ecs_kind_key_bytes(const struct ecs_flow_key *k, uint8_t out[ECS_KIND_KEY_MAX]);
+void ecs_kind_write_key(const struct ecs_flow_key *k, struct srp_mp_w *w);
+/** Reads one of a flow of @p s. */
+void ecs_kind_read_key(struct srp_mp_r *r, const struct ecs_session *s, struct ecs_flow_key *k);
 /** True when the flow's subscriber address is one of the session's. */
 bool ecs_kind_owns(const struct ecs_session *s, const struct ecs_addr *a);
 

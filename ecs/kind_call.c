@@ -5,10 +5,11 @@
 
 #include "ecs/call.h"
 #include "ecs/kind.h"
+#include "ecs/unsent.h"
 
 #define IDS_AT_ONCE 64u
 
-#define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5 + 1 + 1 + 5 * ECS_REDIRECTED_MAX)
+#define CALL_LEN   (ECS_KIND_HEAD_MAX(1) + 2 + 5 + 1 + 1 + 5 * ECS_REDIRECTED_MAX + ECS_UNSENT_WIRE)
 #define BEARER_LEN (ECS_KIND_HEAD_MAX(2) + 4 + 10 + 3 + ECS_SDFS_MAX * ECS_SDF_LEN)
 #define CLP_LEN    (ECS_KIND_HEAD_MAX(1) + 18)
 
@@ -63,6 +64,7 @@ static int call_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 	srp_mp_w_array(w, n);
 	for (uint32_t i = 0; i < n; i++)
 		srp_mp_w_uint(w, s->redirected[i]);
+	ecs_unsent_write(s, w);
 	return w->err;
 }
 
@@ -78,6 +80,7 @@ static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
                       struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
 	uint32_t ids, n, redirected[ECS_REDIRECTED_MAX] = {0};
+	struct ecs_unsent_image unsent;
 	uint8_t pending, rat;
 	struct ecs_session *s;
 	int rc = ecs_kind_session(ctx, key, &s);
@@ -95,8 +98,12 @@ static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 		if (!redirected[i])
 			srp_mp_fail(r, SRP_EINVAL);
 	}
+	ecs_unsent_read(r, &unsent);
 	if (r->err)
 		return r->err;
+	rc = ecs_unsent_apply(ctx->owner, s, &unsent);
+	if (rc)
+		return rc;
 	if (pending != (s->pending & ECS_PENDING_HANDOFF))
 		ecs_session_pending(ctx->owner, s, pending,
 		                    (uint8_t)(ECS_PENDING_HANDOFF & ~pending), ctx->now);
@@ -121,6 +128,7 @@ static int call_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	ecs_tell_deleted(ctx->owner, &s->call, ECS_TELL_LISTS, ctx->now);
 	ecs_obj_anew(&s->call);
 	memset(s->redirected, 0, sizeof(s->redirected));
+	ecs_unsent_free(s);
 	ecs_session_pending(ctx->owner, s, 0, ECS_PENDING_HANDOFF, ctx->now);
 	return 0;
 }
@@ -315,7 +323,7 @@ static void clp_walk(const struct srp_ckpt_ctx *ctx, srp_ckpt_walk_fn *fn, void 
 
 const struct srp_ckpt_kind ecs_kind_call = {
 	.id = 179, .del_id = 188, .name = "ACS_CALL_INFO", .del_name = "DEL_ACS_CALL_INFO",
-	.rank = 1, .nkey = 1, .nfields = 4, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
+	.rank = 1, .nkey = 1, .nfields = 5, .ver_min = 1, .ver_max = 1, .max_len = CALL_LEN,
 	.key = call_key, .parent = call_parent, .gate = ecs_kind_gate, .encode = call_encode,
 	.apply = call_apply, .remove = call_remove, .find = call_find, .walk = call_walk,
 	.passed = ecs_kind_passed,

@@ -9,10 +9,6 @@
 #include "ecs/parent.h"
 #include "ecs/tcp.h"
 
-/* The 5-tuple is one byte string: protocol, ports, server; the subscriber's address is its
- * session's (IPv6: the lower half follows). */
-#define KEY4_LEN  9u
-#define KEY6_LEN  29u
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 
@@ -26,7 +22,7 @@
 #define WIRE_UNDECIDED 0x40u /* of TCP: in the middle of an analysis */
 #define WIRE_ALL       0x7fu
 
-#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + KEY6_LEN + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18 + ECS_SHIFT_WIRE)
+#define FLOW_LEN (ECS_KIND_HEAD_MAX(2) + 2 + ECS_KIND_KEY_MAX + 19 + 1 + (1 + 1 + 5) + 1 + 5 + 3 + 3 + 18)
 
 static const struct {
 	uint16_t flag;
@@ -50,7 +46,6 @@ struct image {
 	uint16_t ref, back, flags, app, app_master;
 	uint8_t bearer, tcp_state;
 	uint64_t age_ms, idle_ms;
-	struct ecs_shift_image shift;
 	uint32_t parent;
 };
 
@@ -73,34 +68,6 @@ static struct srp_ckpt_obj *flow_parent(const struct srp_ckpt_obj *o)
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void write_key(const struct ecs_flow_key *k, struct srp_mp_w *w)
-{
-	uint8_t b[KEY6_LEN];
-
-	b[0] = k->proto;
-	put16(b + 1, k->subscriber_port);
-	put16(b + 3, k->server_port);
-	if (ecs_addr_is4(&k->server)) {
-		memcpy(b + 5, k->server.b + 12, 4);
-		srp_mp_w_bin(w, b, KEY4_LEN);
-	} else {
-		memcpy(b + 5, k->server.b, 16);
-		memcpy(b + 21, k->subscriber.b + 8, 8);
-		srp_mp_w_bin(w, b, KEY6_LEN);
-	}
-}
 
 /* One rule; or two, where packets against the first direction have another. */
 static void write_rule(struct ecs_engine *e, const struct ecs_flow *f,
@@ -136,19 +103,15 @@ static void write_flags(const struct ecs_flow *f, struct srp_mp_w *w)
 	}
 }
 
-/* State of the connection; and, where bytes were inserted into it, what of that is to go on. UDP has
- * none: where the number of its parent is kept, that stands beside it. */
+/* State of the connection. UDP has none: where the number of its parent is kept, that stands beside it. */
 static void write_state(const struct ecs_flow *f, struct srp_mp_w *w)
 {
-	bool two = f->more && f->more->shift;
 	uint32_t parent = ecs_parent_kept(f);
 
-	if (two || parent)
+	if (parent)
 		srp_mp_w_array(w, 2);
 	srp_mp_w_uint(w, f->tcp_state);
-	if (two)
-		ecs_shift_encode(f, w);
-	else if (parent)
+	if (parent)
 		srp_mp_w_uint(w, parent);
 }
 
@@ -161,7 +124,7 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 
 	if (!ref || !ecs_kind_owns(f->session, &f->key.subscriber))
 		return SRP_ESTATE;
-	write_key(&f->key, w);
+	ecs_kind_write_key(&f->key, w);
 	write_rule(e, f, ref, w);
 	srp_mp_w_uint(w, f->bearer);
 	write_flags(f, w);
@@ -179,32 +142,6 @@ static int flow_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-static void read_key(struct srp_mp_r *r, const struct ecs_session *s, struct ecs_flow_key *k)
-{
-	size_t n;
-	const uint8_t *p = srp_mp_bin(r, KEY4_LEN, KEY6_LEN, &n);
-
-	if (!p)
-		return;
-	k->proto = p[0];
-	k->subscriber_port = get16(p + 1);
-	k->server_port = get16(p + 3);
-	if (n == KEY4_LEN && s->spec.has4) {
-		k->subscriber = s->spec.v4;
-		k->server.b[10] = k->server.b[11] = 0xff;
-		memcpy(k->server.b + 12, p + 5, 4);
-	} else if (n == KEY6_LEN && s->spec.has6) {
-		memcpy(k->server.b, p + 5, 16);
-		memcpy(k->subscriber.b, s->spec.v6.b, 8);
-		memcpy(k->subscriber.b + 8, p + 21, 8);
-		if (ecs_addr_is4(&k->server))
-			srp_mp_fail(r, SRP_EINVAL);
-	} else {
-		/* neither length, or a family that the session has not */
-		srp_mp_fail(r, SRP_EINVAL);
-	}
-}
 
 /* Refs of the rule, or of both; ECS_REF_NONE for `(no rule)` is possible for the second only. */
 static int read_rule(const struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
@@ -248,12 +185,11 @@ static void read_state(struct srp_mp_r *r, struct image *m)
 	if (two)
 		(void)srp_mp_array(r, 2);
 	m->tcp_state = (uint8_t)srp_mp_uint(r, ECS_TCP_ST__N - 1);
-	if (two && m->key.proto == PROTO_UDP) {
+	if (two) {
 		m->parent = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-		if (m->parent == 0 || m->parent == m->id || m->parent >> 1 >= ECS_FLOW_COUNTER_MAX)
+		if (m->key.proto != PROTO_UDP || m->parent == 0 || m->parent == m->id ||
+		    m->parent >> 1 >= ECS_FLOW_COUNTER_MAX)
 			srp_mp_fail(r, SRP_EINVAL);
-	} else if (two) {
-		ecs_shift_read(r, &m->shift);
 	}
 }
 
@@ -262,7 +198,7 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 	uint8_t wire;
 	int rule;
 
-	read_key(r, m->session, &m->key);
+	ecs_kind_read_key(r, m->session, &m->key);
 	ecs_flow_expect_key(e->flows, &m->key);
 	rule = read_rule(e, r, m);
 	m->bearer = (uint8_t)srp_mp_uint(r, 15);
@@ -279,8 +215,6 @@ static int read_image(struct ecs_engine *e, struct srp_mp_r *r, struct image *m)
 		return r->err;
 	if (m->bearer < 5)
 		return SRP_ERANGE;
-	if (m->shift.there && m->key.proto != PROTO_TCP)
-		return SRP_EINVAL;
 	if (m->key.proto != PROTO_TCP &&
 	    (m->tcp_state != ECS_TCP_ST_NONE || (wire & (WIRE_FIN_UP | WIRE_FIN_DOWN))))
 		return SRP_EINVAL;
@@ -337,7 +271,6 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 	/* what was found out here of a flow of this name is of another life of it */
 	ecs_flow_unanalyze(e, f);
 	ecs_alias_drop(e, f);
-	ecs_shift_apply(e, f, &m->shift);
 	ecs_parent_apply(e, f, m->parent);
 	for (size_t i = 0; i < FLAGS_N; i++)
 		keep &= (uint16_t)~flag_map[i].flag;
@@ -374,6 +307,7 @@ static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	struct ecs_engine *e = ctx->owner;
 	struct image m = {.id = (uint32_t)key->k[1]};
 	struct ecs_flow *f, *held;
+	struct ecs_shift *t;
 	int rc = flow_ids(ctx, key, &m.session);
 
 	if (rc)
@@ -408,6 +342,11 @@ static int flow_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	if (m.id >> 1 > m.session->next_flow)
 		m.session->next_flow = m.id >> 1;
 	set(e, f, &m, ctx->now);
+	t = e->active ? ecs_shift_waits(m.session, &m.key) : NULL;
+	if (t && ecs_shift_attach(e, t, f) != 0) {
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, ctx->now);
+		return SRP_ENOMEM;
+	}
 	ecs_kind_judge(e, m.session, f, ctx->now);
 	*out = &f->ckpt;
 	return 0;

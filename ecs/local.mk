@@ -52,6 +52,8 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/kind_call.c	%D%/kind_flow.c	%D%/kind_rules.c	\
 	%D%/kind_session.c	%D%/kind_usage.c	\
 	%D%/recoverable.c	%D%/recoverable.h	\
+	%D%/unsent.c	%D%/unsent.h	\
+	%D%/shift.h	%D%/shifts.c	\
 	%D%/ruleref.c	%D%/ruleref.h	\
 	%D%/owed.c	%D%/usage.c	%D%/usage.h	\
 	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\

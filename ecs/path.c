@@ -50,7 +50,8 @@ static bool reopens(const struct ecs_engine *e, const struct ecs_flow *f,
 	return !ecs_flow_recovered(e, f) && (f->flags & ECS_FLOW_F_MID);
 }
 
-static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_packet *p)
+static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_packet *p,
+                       struct srp_time now)
 {
 	bool up = p->dir == ECS_UPLINK;
 
@@ -61,7 +62,7 @@ static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 			up = !up;
 		f->isn = p->tcp_flags & ECS_TCP_ACK ? p->tcp_ack - 1 : p->tcp_seq;
 		f->flags |= ECS_FLOW_F_FRESH;
-	} else if (f->key.proto == PROTO_TCP) {
+	} else if (f->key.proto == PROTO_TCP || ecs_recoverable_goes_on(e, f, now)) {
 		f->flags |= ECS_FLOW_F_MID | ECS_FLOW_F_L34;
 		e->conf.counters->flows_mid_stream++;
 	} else {
@@ -71,17 +72,29 @@ static void set_opener(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 		f->flags |= ECS_FLOW_F_OPENER_UP;
 }
 
+/* A packet of a connection into which bytes were inserted does not go on with the numbers that it has. */
+static int lost(struct ecs_engine *e, const struct ecs_way *w)
+{
+	e->conf.counters->drop_shift += w->pkts;
+	return SRP_EFULL;
+}
+
 /* Makes the flow of a packet; NULL without an error: charged without one. */
 static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_flow_key *k)
 {
+	struct ecs_shift *t = ecs_shift_waits(w->s, k);
 	struct ecs_flow *f;
 	int err;
 
-	if (k->proto == PROTO_TCP && (w->p->tcp_flags & ECS_TCP_RST))
+	if (t && (w->p->tcp_flags & ECS_TCP_SYN)) {
+		ecs_shift_drop(e, t, ECS_TELL, w->now); /* of an older connection */
+		t = NULL;
+	}
+	if (k->proto == PROTO_TCP && (w->p->tcp_flags & ECS_TCP_RST) && !t)
 		return 0;
 	if (w->s->nflows >= ECS_SESSION_FLOWS_MAX || ecs_flow_count(e->flows) >= ECS_FLOWS_MAX) {
 		e->conf.counters->flows_refused += w->pkts;
-		return 0;
+		return t ? lost(e, w) : 0;
 	}
 	if (ecs_flows_full(e)) {
 		e->conf.counters->drop_l4_flows += w->pkts;
@@ -96,13 +109,17 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		return err;
 	if (err) {
 		e->conf.counters->flows_refused += w->pkts;
-		return 0;
+		return t ? lost(e, w) : 0;
+	}
+	if (t && ecs_shift_attach(e, t, f) != 0) {
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, w->now);
+		return lost(e, w);
 	}
 	e->conf.counters->flows_created++;
-	set_opener(e, f, w->p);
+	set_opener(e, f, w->p, w->now);
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	w->f = f;
-	if (f->flags & ECS_FLOW_F_MID)
+	if ((f->flags & ECS_FLOW_F_MID) && k->proto == PROTO_TCP)
 		ecs_classify_mid(e, w);
 	if (w->s->kin)
 		ecs_parent_seek(e, f, w->now);
@@ -287,7 +304,7 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 		ecs_inspect_names(e, w);
 	if (f->more) {
 		ecs_alias_show(w);
-		ecs_shift_show(w);
+		ecs_shift_show(e, w);
 	}
 	if (w->s->tether)
 		ecs_tether_look(e, w);

@@ -3,6 +3,7 @@
 
 #include "ecs/app.h"
 #include "ecs/engine_impl.h"
+#include "ecs/unsent.h"
 
 enum { L7_INELIGIBLE = 1, L7_ELIGIBLE }; /* of ecs_session.l7_eligible */
 
@@ -93,6 +94,7 @@ static void wait_for_slot(struct ecs_engine *e, struct ecs_flow *f)
 	else
 		e->conf.counters->limit_sessmgr++;
 	starve(e, f->session);
+	ecs_unsent_touch(e, f->session);
 }
 
 static void stop_waiting(struct ecs_engine *e, struct ecs_flow *f)
@@ -100,6 +102,7 @@ static void stop_waiting(struct ecs_engine *e, struct ecs_flow *f)
 	f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
 	ecs_list_del(&f->waiting);
 	starve(e, f->session);
+	ecs_unsent_touch(e, f->session);
 }
 
 /* --- the first send --------------------------------------------------------------------------- */
@@ -144,6 +147,7 @@ static void serve_one(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 
 	ecs_list_del(&f->waiting);
 	f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
+	ecs_unsent_touch(e, s);
 	/* One that waited before this chassis lost its role and got it back was never told: it goes
 	 * with its next packet. */
 	if (f->gen != e->gen || !eligible(e, f, &delay))
@@ -289,20 +293,44 @@ static bool l7_eligible(struct ecs_engine *e, struct ecs_session *s)
 	return s->l7_eligible == L7_ELIGIBLE;
 }
 
-void ecs_recoverable_mid(struct ecs_engine *e, struct ecs_session *s, uint16_t ref, bool maybe)
+/* What the old active has told of the flow comes first. Of what it has not, only those flows had a rule that
+ * is eligible whose line of L3/L4 is: of one that an application could have matched, it would have been told,
+ * or its checkpoint would be here. */
+void ecs_recoverable_mid(struct ecs_engine *e, const struct ecs_flow *f, uint16_t ref, bool maybe)
 {
 	struct ecs_counters *c = e->conf.counters;
+	struct ecs_session *s = f->session;
+	enum ecs_unsent_why why;
 	uint32_t delay;
+	bool sure;
 
 	if (!ecs_session_recovered(e, s))
 		return;
 	note_full(e, s);
-	if (!rule_eligible(e, s, ref, &delay) && !(maybe && l7_eligible(e, s)))
+	sure = rule_eligible(e, s, ref, &delay);
+	why = ecs_unsent_why(e, s, &f->key, sure || (maybe && l7_eligible(e, s)));
+	if (why == ECS_UNSENT_NOT && !sure)
 		c->flows_mid_stream_ineligible++;
-	else if (s->full_then || instance_full(e))
+	else if (why == ECS_UNSENT_LIMIT ||
+	         (why == ECS_UNSENT_NOT && (s->full_then || instance_full(e))))
 		c->flows_mid_stream_limit++;
 	else
 		c->flows_mid_stream_unacknowledged++;
+}
+
+bool ecs_recoverable_goes_on(struct ecs_engine *e, const struct ecs_flow *f, struct srp_time now)
+{
+	uint32_t timeout = ecs_flow_timeout(e, f);
+	enum ecs_unsent_why why;
+
+	if (!f->session->unsent || !ecs_session_recovered(e, f->session))
+		return false;
+	if (timeout && srp_time_since(e->active_since, now) > SRP_SEC(timeout))
+		return false; /* it is another flow, of the same ports */
+	why = ecs_unsent_why(e, f->session, &f->key, false);
+	e->conf.counters->flows_mid_stream_limit += why == ECS_UNSENT_LIMIT;
+	e->conf.counters->flows_mid_stream_unacknowledged += why == ECS_UNSENT_LATE;
+	return why != ECS_UNSENT_NOT;
 }
 
 void ecs_recoverable_freed(struct ecs_engine *e, struct srp_time now)

@@ -26,13 +26,15 @@ void ecs_recoverable_end(struct ecs_engine *e, struct ecs_flow *f, struct srp_ti
 /** The delay of @p f has run out: it takes a slot, or waits for one. */
 void ecs_recoverable_delay(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /**
- * A flow of TCP begins in mid-stream: counts why it was not recovered, where its session was, as far as
- * can be told from here.
+ * A flow of TCP begins in mid-stream: counts why it was not recovered, where its session was.
  *
  * @param ref    the rule that its packet matches by L3/L4
  * @param maybe  an L7 line could have matched once its application was known
  */
-void ecs_recoverable_mid(struct ecs_engine *e, struct ecs_session *s, uint16_t ref, bool maybe);
+void ecs_recoverable_mid(struct ecs_engine *e, const struct ecs_flow *f, uint16_t ref, bool maybe);
+/** Whether a flow without a connection that begins here was there before its session was taken over, as the
+ *  peer has told; then it is counted as above. */
+bool ecs_recoverable_goes_on(struct ecs_engine *e, const struct ecs_flow *f, struct srp_time now);
 /** The application of @p f is known, or another than before: some rules are checkpointed but for those
  *  that share files. */
 void ecs_recoverable_app(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);

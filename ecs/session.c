@@ -10,7 +10,9 @@
 #include "ecs/engine_impl.h"
 #include "ecs/ledger.h"
 #include "ecs/redirect.h"
+#include "ecs/shift.h"
 #include "ecs/tally.h"
+#include "ecs/unsent.h"
 
 #define DEFAULT_RULEBASE "default" /* serves subscribers without one */
 
@@ -113,6 +115,7 @@ static struct ecs_session *session_new(struct ecs_engine *e, const struct ecs_se
 	ecs_list_init(&s->usages);
 	ecs_list_init(&s->limiters);
 	ecs_list_init(&s->dynrules);
+	ecs_list_init(&s->shifts);
 	return s;
 }
 
@@ -269,6 +272,9 @@ static void drop_children(struct ecs_engine *e, struct ecs_session *s, struct sr
 			ecs_tell_changed(e, &u->ckpt, now);
 		ecs_usage_drop(e, u, ECS_TELL_LISTS, now);
 	}
+	while (!ecs_list_empty(&s->shifts))
+		ecs_shift_drop(e, ECS_CONTAINER(s->shifts.next, struct ecs_shift, in_session),
+		               ECS_TELL_LISTS, now);
 	while (!ecs_list_empty(&s->limiters))
 		ecs_limiter_drop(e, ECS_CONTAINER(s->limiters.next, struct ecs_limiter, in_session),
 		                 now);
@@ -317,6 +323,7 @@ void ecs_session_drop(struct ecs_engine *e, struct ecs_session *s, enum ecs_sess
 	e->nsessions--;
 	ecs_call_step(e, s, ECS_CALL_EV_CALL_CLEARED);
 	ecs_call_forget(e, s);
+	ecs_unsent_free(s);
 	free(s->dedicated);
 	free(s->active);
 	free(s->kin);
@@ -352,6 +359,8 @@ void ecs_session_make_ready(struct ecs_engine *e, struct ecs_session *s, struct 
 	ecs_session_tell(e, s, now);
 	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next)
 		ecs_tell_changed(e, &ECS_CONTAINER(l, struct ecs_usage, in_session)->ckpt, now);
+	for (struct srp_list *l = s->shifts.next; l != &s->shifts; l = l->next)
+		ecs_tell_changed(e, &ECS_CONTAINER(l, struct ecs_shift, in_session)->ckpt, now);
 	for (struct srp_list *l = s->limiters.next; l != &s->limiters; l = l->next)
 		ecs_tell_changed(e, &ECS_CONTAINER(l, struct ecs_limiter, in_session)->ckpt, now);
 	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {

@@ -72,6 +72,7 @@ struct ecs_call_figure {
 
 struct ecs_call_more;
 struct ecs_kin;
+struct ecs_unsent;
 
 #define ECS_REDIRECTED_MAX 4u /**< `first-request-only` actions that a session knows of */
 
@@ -137,6 +138,11 @@ struct ecs_session {
 	struct srp_time pending_since;
 	struct ecs_call_machine machine;
 	struct ecs_call_more *more;       /**< counted aside; NULL: nothing was */
+	struct ecs_unsent *unsent;        /**< flows that are not checkpointed (unsent.h); NULL: none */
+	struct srp_list in_unsent;        /**< of the engine: they may be others */
+	uint32_t ndelays;                 /**< flows in the delay of their first checkpoint */
+	struct srp_list shifts;           /**< ecs_shift.in_session */
+	uint32_t nshifts, nloose;         /**< all; those whose flow is not here */
 	struct ecs_kin *kin;              /**< flows that others have set up (parent.h); NULL: none ever */
 };
 

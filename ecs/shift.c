@@ -1,16 +1,17 @@
-/* shift: bytes inserted into what the subscriber sends on a TCP connection. From their place on, the
- * server counts more than the subscriber; both directions are translated for the life of the flow,
- * on the other chassis and after a recovery as well: what this needs is in the flow's checkpoint.
+/* Bytes inserted into what the subscriber sends on a TCP connection. From their place on, the server
+ * counts more than the subscriber; both directions are translated for the life of the connection, on
+ * the other chassis and after a recovery as well.
  *
  * What is inserted before the subscriber's byte `at` travels with that byte: each packet that has the
  * byte gets it, so that a retransmission is what the first one was. That byte is shown as
  * acknowledged only when the insertion is, too. */
 #include "config.h"
-#include "ecs/enforce.h"
+#include "ecs/shift.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "ecs/enforce.h"
 #include "ecs/rewrite.h"
 #include "srp/err.h"
 
@@ -19,18 +20,6 @@
 #define OPT_END   0u
 #define OPT_NOP   1u
 #define OPT_SACK  5u
-
-struct piece {
-	uint32_t at;
-	uint16_t len;
-	uint8_t *bytes;
-};
-
-struct ecs_shift {
-	uint32_t base; /* bytes of insertions that the server has acknowledged */
-	unsigned n;
-	struct piece piece[ECS_SHIFT_PIECES]; /* by place */
-};
 
 static int32_t diff(uint32_t a, uint32_t b)
 {
@@ -60,7 +49,7 @@ static uint32_t to_subscriber(const struct ecs_shift *t, uint32_t ack, bool behi
 	uint32_t by = t->base;
 
 	for (unsigned i = 0; i < t->n; i++) {
-		const struct piece *p = &t->piece[i];
+		const struct ecs_shift_piece *p = &t->piece[i];
 
 		if (diff(ack, p->at + by) <= 0)
 			break;
@@ -92,7 +81,7 @@ static bool settle(struct ecs_shift *t, uint32_t ack)
 	return n > 0;
 }
 
-void ecs_shift_show(struct ecs_way *w)
+void ecs_shift_show(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_shift *t = of(w->f);
 	struct ecs_packet *p = w->own;
@@ -101,7 +90,7 @@ void ecs_shift_show(struct ecs_way *w)
 	    p->frag == ECS_FRAG_LATER || !(p->tcp_flags & ECS_TCP_ACK))
 		return;
 	if (settle(t, p->tcp_ack))
-		w->changed = true;
+		ecs_tell_changed(e, &t->ckpt, w->now);
 	p->tcp_ack = to_subscriber(t, p->tcp_ack, false);
 }
 
@@ -109,14 +98,16 @@ void ecs_shift_show(struct ecs_way *w)
 
 static struct ecs_shift *make(struct ecs_engine *e, struct ecs_flow *f)
 {
-	struct ecs_flow_more *m = ecs_flow_more(e, f);
+	struct ecs_shift *t = of(f);
 
-	if (m && !m->shift) {
-		m->shift = calloc(1, sizeof(*m->shift));
-		if (m->shift)
-			m->stages |= ECS_STAGE_BIT(SHIFT);
+	if (t)
+		return t;
+	t = ecs_shift_build(e, f->session, &f->key, f->id);
+	if (t && ecs_shift_attach(e, t, f) != 0) {
+		ecs_shift_drop(e, t, ECS_TELL_LISTS, f->last);
+		t = NULL;
 	}
-	return m ? m->shift : NULL;
+	return t;
 }
 
 static bool add(struct ecs_shift *t, uint32_t at, const uint8_t *bytes, size_t n)
@@ -126,12 +117,12 @@ static bool add(struct ecs_shift *t, uint32_t at, const uint8_t *bytes, size_t n
 	if (!copy)
 		return false;
 	memcpy(copy, bytes, n);
-	t->piece[t->n++] = (struct piece){at, (uint16_t)n, copy};
+	t->piece[t->n++] = (struct ecs_shift_piece){at, (uint16_t)n, copy};
 	return true;
 }
 
 int ecs_shift_add(struct ecs_engine *e, struct ecs_flow *f, uint32_t at, const uint8_t *bytes,
-                  size_t n)
+                  size_t n, struct srp_time now)
 {
 	struct ecs_shift *t = of(f);
 
@@ -140,18 +131,18 @@ int ecs_shift_add(struct ecs_engine *e, struct ecs_flow *f, uint32_t at, const u
 	if (t && (t->n == ECS_SHIFT_PIECES || (t->n && diff(at, t->piece[t->n - 1].at) <= 0)))
 		return SRP_EFULL;
 	t = make(e, f);
-	return t && add(t, at, bytes, n) ? 0 : SRP_ENOMEM;
+	if (!t || !add(t, at, bytes, n))
+		return SRP_ENOMEM;
+	t->fresh = true;
+	ecs_tell_changed(e, &t->ckpt, now);
+	return 0;
 }
 
-void ecs_shift_free(struct ecs_flow_more *m)
+void ecs_shift_clear(struct ecs_shift *t)
 {
-	struct ecs_shift *t = m->shift;
-
-	for (unsigned i = 0; t && i < t->n; i++)
+	for (unsigned i = 0; i < t->n; i++)
 		free(t->piece[i].bytes);
-	free(t);
-	m->shift = NULL;
-	m->stages &= ~ECS_STAGE_BIT(SHIFT);
+	t->n = 0;
 }
 
 /* --- packets ---------------------------------------------------------------------------------- */
@@ -234,10 +225,19 @@ static enum ecs_stage_did insert(struct ecs_engine *e, struct ecs_way *w, const 
 	return ECS_STAGE_ACTED;
 }
 
+/* The numbers that the server is going to see must be known to the peer: else a successor would take those
+ * of the subscriber for them. What the server has acknowledged is no other number for anybody. */
+static bool unconfirmed(struct ecs_shift *t)
+{
+	if (t->fresh && (!t->session->ready_for_recovery || !srp_ckpt_waits(&t->ckpt, SRP_REPLICA_GR)))
+		t->fresh = false;
+	return t->fresh;
+}
+
 enum ecs_stage_did ecs_stage_shift(struct ecs_engine *e, struct ecs_way *w,
                                    const struct ecs_charging_action *a)
 {
-	const struct ecs_shift *t = w->f ? of(w->f) : NULL;
+	struct ecs_shift *t = w->f ? of(w->f) : NULL;
 	const struct ecs_packet *p = w->p;
 
 	(void)a;
@@ -252,15 +252,14 @@ enum ecs_stage_did ecs_stage_shift(struct ecs_engine *e, struct ecs_way *w,
 	if (p->tcp_flags & ECS_TCP_SYN)
 		return ECS_STAGE_PASSED;
 	set_number(w, 4, to_server(t, p->tcp_seq));
+	w->raw->confirm = unconfirmed(t);
 	return insert(e, w, t);
 }
 
 /* --- the checkpoint --------------------------------------------------------------------------- */
 
-void ecs_shift_encode(const struct ecs_flow *f, struct srp_mp_w *w)
+void ecs_shift_encode(const struct ecs_shift *t, struct srp_mp_w *w)
 {
-	const struct ecs_shift *t = of(f);
-
 	srp_mp_w_array(w, 1 + 2 * t->n);
 	srp_mp_w_uint(w, t->base);
 	for (unsigned i = 0; i < t->n; i++) {
@@ -273,7 +272,7 @@ void ecs_shift_read(struct srp_mp_r *r, struct ecs_shift_image *m)
 {
 	uint32_t n;
 
-	*m = (struct ecs_shift_image){.there = true};
+	*m = (struct ecs_shift_image){.n = 0};
 	n = srp_mp_array(r, 1 + 2 * ECS_SHIFT_PIECES);
 	if (!r->err && n % 2 == 0)
 		srp_mp_fail(r, SRP_EINVAL);
@@ -286,19 +285,18 @@ void ecs_shift_read(struct srp_mp_r *r, struct ecs_shift_image *m)
 	}
 }
 
-void ecs_shift_apply(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_shift_image *m)
+int ecs_shift_set(struct ecs_shift *t, const struct ecs_shift_image *m)
 {
-	struct ecs_shift *t;
+	struct ecs_shift is = {.base = m->base};
 
-	if (f->more)
-		ecs_shift_free(f->more);
-	if (!m->there)
-		return;
-	t = make(e, f);
-	if (!t)
-		return;
-	t->base = m->base;
 	for (size_t i = 0; i < m->n; i++)
-		if (!add(t, m->piece[i].at, m->piece[i].bytes, m->piece[i].len))
-			break;
+		if (!add(&is, m->piece[i].at, m->piece[i].bytes, m->piece[i].len)) {
+			ecs_shift_clear(&is);
+			return SRP_ENOMEM;
+		}
+	ecs_shift_clear(t);
+	t->base = is.base;
+	t->n = is.n;
+	memcpy(t->piece, is.piece, sizeof(t->piece));
+	return 0;
 }

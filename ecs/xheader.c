@@ -128,11 +128,10 @@ enum ecs_stage_did ecs_stage_xheader(struct ecs_engine *e, struct ecs_way *w,
 	if (n == 0)
 		return ECS_STAGE_PASSED;
 	if (n > sizeof(text) || !blank_line(w, &at) || !fits(w, n) ||
-	    ecs_shift_add(e, f, at, (const uint8_t *)text, n) != 0) {
+	    ecs_shift_add(e, f, at, (const uint8_t *)text, n, w->now) != 0) {
 		e->conf.counters->xheader_missed++;
 		return ECS_STAGE_PASSED;
 	}
 	e->conf.counters->xheader_bytes += n;
-	w->changed = true;
 	return ECS_STAGE_ACTED;
 }

@@ -185,7 +185,15 @@ size_t recovery_replica_tx(struct recovery_replica *r, uint8_t *buf, size_t cap,
  *  change finds the write list congested, and is held. */
 void recovery_replica_full(struct recovery_replica *r);
 
-/** True where changes of flows (kinds that are limited) wait for recovery_replica_tx, and the other side has
+/**
+ * Whether the other side has acknowledged what was told of kinds that are prompt until a moment.
+ *
+ * @param mark  of that moment: 0 at it; for the next calls
+ * @return true also where nobody can: the replica is not level
+ */
+bool recovery_replica_confirmed(const struct recovery_replica *r, uint64_t *mark);
+
+/** True where changes of flows (kinds that are limited, or prompt) wait for recovery_replica_tx, and the other side has
  *  all that was before them: whoever needs them to be there must not wait for its turn. */
 bool recovery_replica_flows_wait(const struct recovery_replica *r);
 

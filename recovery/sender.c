@@ -393,9 +393,22 @@ bool recovery_replica_flows_wait(const struct recovery_replica *r)
 	if (recovery_replica_link(r) != RECOVERY_LINK_READY)
 		return false;
 	for (uint32_t i = 0; i < r->conf.nkinds; i++)
-		if (r->kind[i].active && r->kind[i].k->limited && !recovery_list_empty(&r->kind[i].dirty))
+		if (r->kind[i].active && (r->kind[i].k->limited || r->kind[i].k->prompt) &&
+		    !recovery_list_empty(&r->kind[i].dirty))
 			return true;
 	return false;
+}
+
+bool recovery_replica_confirmed(const struct recovery_replica *r, uint64_t *mark)
+{
+	if (recovery_replica_link(r) != RECOVERY_LINK_READY)
+		return true;
+	for (uint32_t i = 0; !*mark && i < r->conf.nkinds; i++)
+		if (r->kind[i].active && r->kind[i].k->prompt && !recovery_list_empty(&r->kind[i].dirty))
+			return false;
+	if (!*mark)
+		*mark = r->sent;
+	return r->acked >= *mark;
 }
 
 bool recovery_send_pending(const struct recovery_replica *r)

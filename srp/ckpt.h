@@ -75,6 +75,12 @@ struct srp_ckpt_obj {
 	struct srp_ckpt_link link[SRP_REPLICA__N];
 };
 
+/** Whether the last change of an object was not acknowledged yet by a destination. */
+static inline bool srp_ckpt_waits(const struct srp_ckpt_obj *o, enum srp_replica_id id)
+{
+	return o->link[id].state == SRP_LINK_DIRTY || o->link[id].state == SRP_LINK_INFLIGHT;
+}
+
 /** Identity of an object on the wire; unused parts are 0. */
 struct srp_ckpt_key {
 	uint64_t k[3];
@@ -120,6 +126,7 @@ struct srp_ckpt_kind {
 	uint8_t rank;             /**< 0 first: rules, then control, usage, flows */
 	bool limited;             /**< the rate limiter acts on it (the flow kinds only) */
 	bool peer_only;           /**< the mirror on the same chassis does not hold it */
+	bool prompt;              /**< what it says must be elsewhere before packets rest on it */
 	uint8_t nkey;             /**< how many of key.k[] are written, 1 to 3 */
 	uint8_t nfields;          /**< fields after version, in ver_max */
 	uint8_t ver_min, ver_max;

@@ -10,15 +10,16 @@ void sess_held_init(struct sess_held *h)
 	h->n = h->bytes = 0;
 }
 
-bool sess_held_put(struct sess_held *h, enum ecs_dir dir, const struct chassis_tun_pkt *p)
+struct sess_held_pkt *sess_held_add(struct sess_held *h, enum ecs_dir dir,
+                                    const struct chassis_tun_pkt *p)
 {
 	struct sess_held_pkt *k;
 
 	if (h->n >= SESS_HELD_MAX || p->len > SESS_HELD_BYTES - h->bytes)
-		return false;
+		return NULL;
 	k = malloc(sizeof(*k) + p->len);
 	if (!k)
-		return false;
+		return NULL;
 	k->dir = dir;
 	k->p = *p;
 	k->p.ip = k->ip;
@@ -26,7 +27,17 @@ bool sess_held_put(struct sess_held *h, enum ecs_dir dir, const struct chassis_t
 	if (p->len)
 		memcpy(k->ip, p->ip, p->len);
 	sess_held_back(h, k);
-	return true;
+	return k;
+}
+
+bool sess_held_put(struct sess_held *h, enum ecs_dir dir, const struct chassis_tun_pkt *p)
+{
+	return sess_held_add(h, dir, p) != NULL;
+}
+
+struct sess_held_pkt *sess_held_first(struct sess_held *h)
+{
+	return STAILQ_FIRST(&h->head);
 }
 
 struct sess_held_pkt *sess_held_take(struct sess_held *h)

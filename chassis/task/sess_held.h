@@ -1,5 +1,6 @@
-/* sess_held: packets that came before their session: a session manager in the place of a dead one gets
- * its sessions from the peer, and forwards meanwhile what it can. In order, bounded. */
+/* sess_held: packets that wait, in order, bounded: those that came before their session, as a session manager
+ * in the place of a dead one gets its sessions from the peer, and forwards meanwhile what it can; and those
+ * that leave when the peer knows what they rest on. */
 #ifndef CHASSIS_TASK_SESS_HELD_H
 #define CHASSIS_TASK_SESS_HELD_H
 
@@ -8,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "chassis/io/tun.h"
+#include "srp/time.h"
 
 #define SESS_HELD_MAX   4096u              /**< packets */
 #define SESS_HELD_BYTES (8u * 1024 * 1024) /**< of them, together */
@@ -17,6 +19,10 @@ struct sess_held_pkt {
 	STAILQ_ENTRY(sess_held_pkt) link;
 	enum ecs_dir dir;
 	struct chassis_tun_pkt p; /**< its packet lies behind */
+	/* of those that wait for the peer */
+	int fd;                   /**< they are written there */
+	uint64_t mark;            /**< recovery_replica_confirmed() */
+	struct srp_time at;
 	uint8_t ip[];
 };
 
@@ -28,6 +34,11 @@ struct sess_held {
 void sess_held_init(struct sess_held *h);
 /** Keeps a copy behind all others; false where it is one too many, or there is no memory. */
 bool sess_held_put(struct sess_held *h, enum ecs_dir dir, const struct chassis_tun_pkt *p);
+/** The same, and gives it to be filled in; NULL where it is one too many. */
+struct sess_held_pkt *sess_held_add(struct sess_held *h, enum ecs_dir dir,
+                                    const struct chassis_tun_pkt *p);
+/** The first, to be looked at; NULL: there is none. */
+struct sess_held_pkt *sess_held_first(struct sess_held *h);
 /** Takes the first out, or NULL; the caller frees it, or puts it back. */
 struct sess_held_pkt *sess_held_take(struct sess_held *h);
 /** Puts one that was taken behind all others. */

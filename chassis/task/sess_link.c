@@ -156,6 +156,7 @@ static void after(struct sessmgr *s)
 		if (s->complete != CHASSIS_COMPLETE)
 			sessmgr_set_complete(s, CHASSIS_COMPLETE);
 	}
+	sessmgr_tun_confirmed(s);
 	sessmgr_publish(s);
 	due = recovery_replica_due(s->gr);
 	if (!due.us) {

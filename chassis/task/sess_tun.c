@@ -13,6 +13,7 @@
 #define UNKNOWN_PER_SEC  20000 /* packets of unknown subscribers handed to demuxmgr */
 #define TUN_HEAD           64 /* before a packet that is read */
 #define OWN_PACKET_MAX    1500 /* made by the engine */
+#define CONFIRM_US  SRP_SEC(1) /* a packet waits for the peer: one that says nothing stops no traffic */
 #define UNKNOWN_QUEUED   (1024u * 1024) /* bytes of them that may wait there */
 
 static void write_out(struct sessmgr *s, int fd, const struct chassis_tun_pkt *p)
@@ -44,6 +45,64 @@ void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir 
 	memcpy(copy, pkt, len);
 	write_out(s, queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK), &p);
 }
+
+/* --- what the peer is to know first ----------------------------------------------------------- */
+
+void sessmgr_tun_confirmed(struct sessmgr *s)
+{
+	struct srp_time now = chassis_now();
+	struct sess_held_pkt *k;
+
+	while ((k = sess_held_first(&s->confirm)) != NULL) {
+		bool stays = !srp_role_permit[s->role].forwards || s->stale;
+
+		if (!stays && !recovery_replica_confirmed(s->gr, &k->mark)) {
+			if (srp_time_since(k->at, now) < CONFIRM_US)
+				return;
+			s->ctx->slab->task_ctr.confirm_late++;
+		}
+		(void)sess_held_take(&s->confirm);
+		/* another chassis may forward by now, and does not know what this one rests on */
+		if (stays)
+			s->ctx->slab->task_ctr.confirm_dropped++;
+		else
+			write_out(s, k->fd, &k->p);
+		free(k);
+	}
+}
+
+/* Whether a packet waits for the peer, or is dropped; then the subscriber sends it again. */
+static bool waits(struct sessmgr *s, int fd, const struct chassis_tun_pkt *p)
+{
+	struct sess_held_pkt *k;
+	uint64_t mark = 0;
+
+	if (!s->gr)
+		return false;
+	sessmgr_tun_confirmed(s);
+	if (recovery_replica_confirmed(s->gr, &mark))
+		return false;
+	k = sess_held_add(&s->confirm, ECS_UPLINK, p);
+	if (!k) {
+		s->ctx->slab->task_ctr.confirm_dropped++;
+		return true;
+	}
+	k->fd = fd;
+	k->mark = mark;
+	k->at = chassis_now();
+	s->ctx->slab->task_ctr.confirm_held++;
+	return true;
+}
+
+/* A packet that was judged leaves. */
+static void leave(struct sessmgr *s, int fd, const struct chassis_tun_pkt *p, bool confirm)
+{
+	sessmgr_sr_commit(s);
+	if (!confirm || !waits(s, fd, p))
+		write_out(s, fd, p);
+}
+
+/* --- demuxmgr --------------------------------------------------------------------------------- */
 
 /* True when demuxmgr may be asked once more in this second. */
 static bool may_ask(struct sessmgr *s, struct srp_time now)
@@ -99,9 +158,15 @@ static int hop_fd(struct sessmgr *s, const struct ecs_addr *a, int otherwise)
 	return otherwise;
 }
 
-/* Judges a packet and changes it as the engine says; @p out: where it is written to. */
-static enum ecs_verdict forward(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p, int *out,
-                                struct srp_time now)
+/* How a packet leaves. */
+struct out {
+	int fd;
+	bool confirm;
+};
+
+/* Judges a packet and changes it as the engine says. */
+static enum ecs_verdict forward(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p,
+                                struct out *out, struct srp_time now)
 {
 	struct ecs_raw r = {.ip = p->ip, .len = p->len, .room = CHASSIS_TUN_PKT_MAX,
 	                    .gso_size = p->gso_size, .partial = chassis_tun_partial(p->vnet)};
@@ -116,7 +181,8 @@ static enum ecs_verdict forward(struct sessmgr *s, enum ecs_dir dir, struct chas
 	if (r.remade)
 		chassis_tun_remake(p, r.gso_size, r.l4, r.hdr_len);
 	if (r.nexthop)
-		*out = hop_fd(s, r.nexthop, *out);
+		out->fd = hop_fd(s, r.nexthop, out->fd);
+	out->confirm = r.confirm;
 	return v;
 }
 
@@ -131,13 +197,12 @@ void sessmgr_tun_release(void *owner, struct ecs_raw *r, enum ecs_dir dir)
 		chassis_tun_remake(&p, r->gso_size, r->l4, r->hdr_len);
 	if (r->nexthop)
 		out = hop_fd(s, r->nexthop, out);
-	sessmgr_sr_commit(s);
-	write_out(s, out, &p);
+	leave(s, out, &p, r->confirm);
 }
 
 /* A session that is not rebuilt yet is rebuilt now. */
-static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p, int *out,
-                              struct srp_time now)
+static enum ecs_verdict bring(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pkt *p,
+                              struct out *out, struct srp_time now)
 {
 	struct ecs_packet parsed;
 
@@ -152,7 +217,7 @@ static bool deal_with(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pk
                       struct srp_time now)
 {
 	enum ecs_verdict verdict;
-	int out = queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK);
+	struct out out = {.fd = queue_fd(s, dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK)};
 
 	if (!srp_role_permit[s->role].forwards) {
 		/* Late packets of a planned switchover go back where they came from: the routes of that
@@ -169,10 +234,8 @@ static bool deal_with(struct sessmgr *s, enum ecs_dir dir, struct chassis_tun_pk
 	if (verdict == ECS_NO_SESSION)
 		verdict = bring(s, dir, p, &out, now);
 	s->ctx->slab->handling = 0;
-	if (verdict == ECS_FORWARD) {
-		sessmgr_sr_commit(s);
-		write_out(s, out, p);
-	}
+	if (verdict == ECS_FORWARD)
+		leave(s, out.fd, p, out.confirm);
 	return verdict != ECS_NO_SESSION;
 }
 
@@ -291,6 +354,7 @@ void sessmgr_tun_reading(struct sessmgr *s, bool on)
 int sessmgr_tun_start(struct sessmgr *s)
 {
 	sess_held_init(&s->held);
+	sess_held_init(&s->confirm);
 	s->buf = malloc(TUN_HEAD + CHASSIS_TUN_PKT_MAX);
 	if (!s->buf)
 		return SRP_ENOMEM;

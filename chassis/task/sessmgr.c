@@ -127,6 +127,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
 	sessmgr_known_only(s);
 	sessmgr_tun_held(s);
+	sessmgr_tun_confirmed(s);
 	sessmgr_end_some(s);
 	sessmgr_clear_some(s);
 	sessmgr_recover_sweep(s);

@@ -81,6 +81,7 @@ struct sessmgr {
 	ev_timer due;             /* the replica's own time */
 	uint8_t *buf;             /* one packet */
 	struct sess_held held;    /* packets that came before their session, which is to come */
+	struct sess_held confirm; /* packets that leave when the peer knows what they rest on */
 	uint64_t unknown_tokens;  /* of the limit of unknown subscribers */
 	struct srp_time unknown_at;
 	uint8_t *news[2];         /* SESSION_UP, SESSION_DOWN being collected */
@@ -122,6 +123,8 @@ int sessmgr_tun_start(struct sessmgr *s);
 /** Looks whether the sessions of packets that wait for them have come. */
 void sessmgr_tun_held(struct sessmgr *s);
 void sessmgr_tun_reading(struct sessmgr *s, bool on);
+/** Lets go the packets that waited for the peer to know what they rest on, where it does. */
+void sessmgr_tun_confirmed(struct sessmgr *s);
 /** Writes a packet of the engine's own: ecs_engine_ops.send. */
 void sessmgr_tun_send(void *owner, const uint8_t *pkt, size_t len, enum ecs_dir dir);
 /** A packet that demuxmgr handed on: [dir, vnet, packet]. */

@@ -139,10 +139,24 @@ gre, gre_server = t.socket("ue", sub4(1), 0, socket.SOCK_RAW, 47), t.socket("srv
         socket.SOCK_RAW, 47)
 gre.sendto(bytes(40), (v4(40), 0))
 gre_server.recv(4000)
+connect("over", 80, 20008)  # the eleventh
+request("over", "www.test")
+users["dns2"] = t.socket("ue", sub4(1), 21005)
+users["dns2"].connect((v4(20), 53))
+
+
+def ask_over():
+    users["dns2"].send(question("first.test"))
+    servers["dns"].recv(4000)
+
+
+ask_over()
 EXPECT = {20001: "web", 20002: "web", 20003: "secure", 20005: "web", 20006: "web"}
 for port, rule in EXPECT.items():
     t.equal(on("a", port), (rule, False), f"A: TCP port {port} is on rule {rule}, not recovered")
 t.equal(on("a", 21002, 17), ("names", False), "A: DNS is on rule names")
+t.equal((on("a", 20008), on("a", 21005, 17)), (("web", False), ("names", False)),
+        "A: two eligible ones are beyond the limit of ten")
 t.equal(on("a", 20004), ("volatile", False), "A: one flow is on a rule that is not eligible")
 t.quiet()
 before = t.volumes("a", callid=call)
@@ -188,14 +202,27 @@ t.becomes(lambda: t.counter("b", "dns_queries"), queries + 1,
           "FR-052: a UDP analyzer looks at recovered flows that a route sends to it")
 t.equal(on("b", 21002, 17), ("names", True), "but does not move them")
 echo(six, six_server, b"voice goes on", (v6(20), 7001))
-mid, why = t.counter("b", "flows_mid_stream"), t.counter("b", "flows_mid_stream_limit")
+
+
+def why():
+    return [t.counter("b", "flows_mid_stream" + x) for x in ("", "_ineligible", "_limit", "_unacknowledged")]
+
+
+was = why()
 request("volatile", "volatile.test")
 t.equal(on("b", 20004), ("any", False),
         "FR-011: the flow that was not recovered goes by the L3/L4 rule, and is not called recovered")
-t.equal((t.counter("b", "flows_mid_stream"), t.counter("b", "flows_mid_stream_limit")), (mid + 1, why + 1),
-        "FR-011: counted as begun in mid-stream, by reason: the call had its ten checkpoints")
+t.equal(why(), [was[0] + 1, was[1] + 1, was[2], was[3]],
+        "FR-011: counted as begun in mid-stream, by reason: its rule was not eligible")
 push(*conns["plain"], b"goes on\n" * 100)
 t.equal(on("b", 20007), ("any", False), "so does one that has no application")
+t.equal(why(), [was[0] + 2, was[1] + 2, was[2], was[3]], "FR-011: which was not eligible either")
+request("over", "www.test")
+t.equal(on("b", 20008), ("any", False), "FR-011: and one that was beyond the limit")
+t.equal(why(), [was[0] + 3, was[1] + 2, was[2] + 1, was[3]], "FR-011: counted as that")
+ask_over()
+t.equal(on("b", 21005, 17), ("any", False), "FR-011: so was one of UDP: no rule of L7 for what is known to go on")
+t.equal(why(), [was[0] + 4, was[1] + 2, was[2] + 2, was[3]], "FR-011: counted as that")
 
 t.say("a new connection is matched as ever")
 connect("new", 80, 20010)

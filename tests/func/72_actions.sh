@@ -21,6 +21,9 @@ bed_config_charging() {
 		    ruledef header
 		      http host = header.test
 		    #exit
+		    ruledef unsaved
+		      http host = unsaved.test
+		    #exit
 		    ruledef away
 		      http host = away.test
 		    #exit
@@ -86,6 +89,7 @@ bed_config_charging() {
 		      action priority 8 ruledef later charging-action later
 		      action priority 9 ruledef game charging-action count
 		      action priority 10 ruledef header charging-action header
+		      action priority 9 ruledef unsaved charging-action header
 		      action priority 11 ruledef away charging-action away
 		      action priority 12 ruledef gone charging-action count
 		      action priority 20 ruledef web charging-action count
@@ -228,12 +232,12 @@ def by_router(what, name="hop"):
     t.equal(len(seen), 1, f"FR-066 {what}: {name}: once")
 
 
-def headers(what, name, six=False, sport=0):
+def headers(what, name, six=False, sport=0, host="header.test"):
     open_tcp(name, 80, sport, six)
-    got, back = request(name, "header.test")
-    t.check(got.endswith(b"Host: header.test\r\n" + HEADER) and back,
+    got, back = request(name, host)
+    t.check(got.endswith(f"Host: {host}\r\n".encode() + HEADER) and back,
             f"FR-046 {what}: {name}: the server sees the fields", got)
-    got, back = request(name, "header.test", b"A: " + b"b" * 1300 + b"\r\n")
+    got, back = request(name, host, b"A: " + b"b" * 1300 + b"\r\n")
     t.check(got.endswith(b"b\r\n" + HEADER) and back,
             f"FR-046 {what}: {name}: ... and of one that is too long then for a packet", got[-120:])
     whole(name, f"FR-046 {what}: {name}: the transfer is complete, both ways")
@@ -249,6 +253,7 @@ def fresh(what, base):
     by_router(what)
     headers(what, "header", sport=base + 3)
     headers(what, "header6", True, base + 3)
+    headers(what, "unsaved", sport=base + 12, host="unsaved.test")
     srv.forget()
     open_tcp("moved", 8001, base + 4, lands=(v4(20), 9001))
     push(*conns["moved"], b"to the other server")
@@ -286,10 +291,14 @@ def recovered(what):
     marked(what)
     dropped(what)
     by_router(what)
-    for name in ("header", "header6"):
-        got, back = request(name, "header.test")
-        t.check(got.endswith(b"Host: header.test\r\n\r\n") and back,
-                f"FR-047 {what}: {name}: a request arrives without the fields", got)
+    for name, host, is_there in (("header", "header.test", True), ("header6", "header.test", True),
+                                 ("unsaved", "unsaved.test", False)):
+        got, back = request(name, host)
+        t.equal((got, back), (f"GET /page HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), True),
+                f"FR-047 {what}: {name}: a request arrives as it is, without the fields")
+        f = t.flow(active, subscriber_port=conns[name][0].getsockname()[1], protocol=6,
+                   server=v6(10) if name == "header6" else S)
+        t.equal((f["rule"], f["recovered"]), ("header", True) if is_there else ("web", False), f"FR-047 {what}: {name}: its flow was recovered, or was not eligible")
         whole(name, f"FR-047 {what}: {name}: and the transfer is whole")
     srv.forget()
     udp["movedu"][0].send(b"where to")
@@ -381,9 +390,23 @@ redirected("session recovery")
 fresh("after session recovery", 22000)
 t.quiet("b", "a")
 
-t.say("B dies")
+t.say("B dies, and had no leave to send checkpoints of flows")
+was = counter("confirm_held")
+for c in "ab":
+    said, good = t.configure(c, "context gateway", "service-redundancy-protocol",
+                             "checkpoint rate-limit 1 burst 1")
+    t.check(good, f"chassis {c}: one flow a second", said)
+for n in range(4):
+    headers("behind the limiter", f"late{n}", sport=23000 + n)
+t.check(counter("confirm_held") > was, "FR-047: what rests on an insertion waits for the peer")
+t.equal(counter("confirm_late") + counter("confirm_dropped"), 0, "FR-047: ... which answers")
 t.takeover("b", "a")
 active, standby = "a", None
+for n in range(4):
+    got, back = request(f"late{n}", "header.test")
+    t.equal((got, back), (b"GET /page HTTP/1.1\r\nHost: header.test\r\n\r\n", True),
+            f"FR-047 takeover: late{n}: a request arrives as it is")
+    whole(f"late{n}", f"FR-047 takeover: late{n}: and the transfer is whole")
 recovered("takeover")
 redirected("takeover")
 

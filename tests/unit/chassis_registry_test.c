@@ -9,7 +9,7 @@
 static void test_check(void)
 {
 	CU_ASSERT_EQUAL(chassis_registry_check(), 0);
-	CU_ASSERT_EQUAL(chassis_nkinds, 13);
+	CU_ASSERT_EQUAL(chassis_nkinds, 14);
 }
 
 /* Ids are an interface: as published, or ours where none is. */
@@ -31,6 +31,7 @@ static void test_ids(void)
 		{216, 217, "ACS_FLOW_USAGE_INFO", "DEL_ACS_FLOW_USAGE_INFO"},
 		{218, 0, "ACS_QUOTA_INFO", NULL},
 		{219, 220, "ACS_RECORD_INFO", "DEL_ACS_RECORD_INFO"},
+		{221, 222, "ACS_SHIFT_INFO", "DEL_ACS_SHIFT_INFO"},
 		{241, 0, "RULE_MAP", NULL},
 	};
 

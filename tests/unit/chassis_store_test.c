@@ -4,6 +4,7 @@
 #include "suites.h"
 
 #include "chassis/registry.h"
+#include "ecs/shift.h"
 #include "ecs/quota.h"
 #include "ecs_rig.h"
 #include "recovery/fill.h"
@@ -184,6 +185,8 @@ static void bed_init(struct bed *b)
 	CU_ASSERT_EQUAL(ecs_quota_grant(b->r.e, 1, 77, 1000, b->r.now), 0);
 	ecs_usage_turn(b->r.e, b->r.now);
 	limits(&b->r);
+	CU_ASSERT_EQUAL(ecs_shift_add(b->r.e, ECS_CONTAINER(b->r.s->flows.next, struct ecs_flow, in_session),
+	                              5000, (const uint8_t *)"X-A: b", 6, b->r.now), 0);
 	b->mem = aligned_alloc(4096, CAP);
 	b->store = recovery_store_new(b->mem, CAP, chassis_kinds, chassis_nkinds, 3);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->store);

@@ -345,11 +345,11 @@ static void why_not_recovered(void)
 	handshake(&delayed);
 	ecs_engine_active(r.e, false, r.now);
 	ecs_engine_active(r.e, true, r.now);
-	say(&web, ECS_UPLINK, ACK, "x");
-	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 1);
+	say(&web, ECS_UPLINK, ACK, "x"); /* it had said nothing, so no rule of L7 was its own */
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible, 1);
 	say(&delayed, ECS_UPLINK, ACK, "x");
-	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 2);
-	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible + r.c.flows_mid_stream_limit, 0);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 1);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 0);
 	end(&r);
 
 	setup(&r, l34, 0);
@@ -386,6 +386,68 @@ static void why_not_recovered(void)
 	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 2);
 	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 1);
 	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 5);
+	end(&r);
+}
+
+/* The old active has told which flows have no checkpoint: of TCP and of what has no connection. */
+static void why_as_told(void)
+{
+	struct conn web[12], plain, asks;
+	uint8_t b[256];
+	struct rig r;
+
+	begin(&r);
+	for (uint16_t i = 0; i < 12; i++) {
+		web[i] = tcp(&r, (uint16_t)(100 + i), 80);
+		handshake(&web[i]);
+		say(&web[i], ECS_UPLINK, ACK, i == 11 ? GET("other.example") : GET("video.example"));
+	}
+	plain = tcp(&r, 300, 443);
+	handshake(&plain);
+	asks = tcp(&r, 400, 53);
+	asks.proto = 17;
+	say_n(&asks, ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_TRUE(flow_of(&asks)->flags & ECS_FLOW_F_WAITING);
+	wait_ms(&r, 1000);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now);
+	say(&web[0], ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 0);
+	say(&web[10], ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 1);
+	say(&web[11], ECS_UPLINK, ACK, "x");
+	say(&plain, ECS_UPLINK, ACK, "x");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible, 2);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 1);
+	/* it looks like a new one, but it is not */
+	say_n(&asks, ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_STRING_EQUAL(rule_of(&asks), "udp-any");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_limit, 2);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 4);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_unacknowledged, 0);
+	asks.sport = 401;
+	say_n(&asks, ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_STRING_EQUAL(rule_of(&asks), "names");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 4);
+	end(&r);
+
+	/* of what is silent for so long the flow is over */
+	begin(&r);
+	for (uint16_t i = 0; i < 10; i++) {
+		web[i] = tcp(&r, (uint16_t)(100 + i), 80);
+		handshake(&web[i]);
+		say(&web[i], ECS_UPLINK, ACK, GET("video.example"));
+	}
+	asks = tcp(&r, 400, 53);
+	asks.proto = 17;
+	say_n(&asks, ECS_UPLINK, 0, b, pk_dns("good", b));
+	wait_ms(&r, 1000);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now);
+	r.now.us += SRP_SEC(100000);
+	say_n(&asks, ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_STRING_EQUAL(rule_of(&asks), "names");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 0);
 	end(&r);
 }
 
@@ -441,6 +503,7 @@ CU_TestInfo ecs_flow_tests[] = {
 	{"a recovered UDP flow is analyzed", recovered_udp_is_analyzed},
 	{"control pending", control_pending},
 	{"why flows were not recovered", why_not_recovered},
+	{"why flows were not recovered, as told", why_as_told},
 	{"losing the role", losing_the_role},
 	CU_TEST_INFO_NULL,
 };

@@ -1,60 +1,9 @@
-/* What few flows have, in their records: inserted bytes, a parent. */
+/* What few flows have, in their records: a parent. */
 #include "config.h"
 #include "suites.h"
 
-#include "ecs/enforce.h"
 #include "ecs/parent.h"
 #include "ecs_kit.h"
-
-/* Bytes inserted into a connection travel with it, so that its numbers go on on the other side. */
-static void test_shift(void)
-{
-	struct srp_ckpt_obj *out;
-	struct ecs_session *s;
-	struct ecs_flow *f, *g;
-	struct kit a, b;
-	size_t len;
-
-	kit_init(&a, 0, true);
-	kit_init(&b, 1, false);
-	s = kit_session(&a, 7, 1, true);
-	f = kit_flow(&a, s, 1000, false, "web");
-	f->key.proto = 6;
-	kit_precede(&a, &b, f);
-	len = kit_record_len(&a, &f->ckpt);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	g = kit_flow_at(&b, 7, f->id);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5000);
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4000, (const uint8_t *)"abcde", 5), 0);
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4000, (const uint8_t *)"x", 1), SRP_EFULL);
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 4500, (const uint8_t *)"fgh", 3), 0);
-	CU_ASSERT_TRUE(kit_record_len(&a, &f->ckpt) > len);
-	CU_ASSERT_FALSE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 4000), 4000);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 4001), 4006);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5008);
-	kit_torture(&a, &b, &f->ckpt);
-	/* the most there can be */
-	for (unsigned i = 2; i < ECS_SHIFT_PIECES; i++) {
-		static const uint8_t most[ECS_SHIFT_BYTES + 1];
-
-		CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 5000 + i, most, sizeof(most)), SRP_EFULL);
-		CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 5000 + i, most, sizeof(most) - 1), 0);
-	}
-	CU_ASSERT_EQUAL(ecs_shift_add(a.e, f, 9000, (const uint8_t *)"x", 1), SRP_EFULL);
-	CU_ASSERT_TRUE(kit_record_len(&a, &f->ckpt) <= ecs_kind_flow.max_len);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	/* and none any more: of another life of this flow */
-	ecs_flow_more_drop(a.e, f);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &f->ckpt, &out), 0);
-	CU_ASSERT_EQUAL(ecs_shift_seq(g, 5000), 5000);
-	CU_ASSERT_TRUE(kit_same(&a, &f->ckpt, &b, &g->ckpt));
-	kit_fini(&a);
-	kit_fini(&b);
-}
 
 /* Which flow has set it up travels by its number, whichever of them comes first. */
 static void parent_and_child(bool child_first)
@@ -150,7 +99,6 @@ static void test_parent_refused(void)
 }
 
 CU_TestInfo ecs_kind_flow_more_tests[] = {
-	{"inserted bytes", test_shift},
 	{"the parent of a flow", test_parent},
 	{"parents that cannot be", test_parent_refused},
 	CU_TEST_INFO_NULL,

@@ -336,23 +336,23 @@ static void test_call(void)
 	buf[0] = ECS_PENDING_SWITCHOVER;
 	buf[1] = buf[2] = 0;
 	buf[3] = 0x90;
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 4, 4, &out),
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 4, 5, &out),
 	                SRP_ERANGE);
 	memcpy(buf, "\x00\xce\xff\xff\xff\xff\x00\x90", 8);
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 8, 4, &out),
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 8, 5, &out),
 	                SRP_ERANGE);
 	/* a radio access that there is not */
 	buf[0] = buf[1] = 0;
 	buf[2] = ECS_RAT__N;
 	buf[3] = 0x90;
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 4, 4, &out),
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 4, 5, &out),
 	                SRP_ERANGE);
 	/* redirections: none of them nothing, no more than there is room for */
 	memcpy(buf, "\x00\x00\x00\x92\x05\x00", 6);
-	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 6, 4, &out),
+	CU_ASSERT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 6, 5, &out),
 	                SRP_EINVAL);
 	memcpy(buf, "\x00\x00\x00\x95\x01\x02\x03\x04\x05", 9);
-	CU_ASSERT_NOT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 9, 4, &out),
+	CU_ASSERT_NOT_EQUAL(kit_apply(&b, &ecs_kind_call, &(struct srp_ckpt_key){{7}}, buf, 9, 5, &out),
 	                    0);
 	CU_ASSERT_EQUAL(t->next_flow, 500);
 	ecs_session_control(a.e, 7, true, a.now);

@@ -8,13 +8,14 @@
 
 #include "ecs/kind.h"
 #include "ecs/record_copy.h"
+#include "ecs/shift.h"
 
 #define KIT_RECORD 8192u
 
 static const struct srp_ckpt_kind *const kit_kinds[] = {
 	&ecs_kind_flow_usage, &ecs_kind_quota, &ecs_kind_record,
 	&ecs_kind_rule_map, &ecs_kind_full, &ecs_kind_call, &ecs_kind_bearer,
-	&ecs_kind_dynrule, &ecs_kind_clp, &ecs_kind_qos, &ecs_kind_usage, &ecs_kind_limit, &ecs_kind_flow,
+	&ecs_kind_shift, &ecs_kind_dynrule, &ecs_kind_clp, &ecs_kind_qos, &ecs_kind_usage, &ecs_kind_limit, &ecs_kind_flow,
 };
 #define KIT_KINDS (sizeof(kit_kinds) / sizeof(kit_kinds[0]))
 

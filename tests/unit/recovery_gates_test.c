@@ -368,6 +368,44 @@ static void flows_wait(void)
 	kit_fini(&k);
 }
 
+/* What packets wait for: until the other side has acknowledged what was told of a kind that is prompt. */
+static void confirmed(void)
+{
+	struct srp_ckpt_kind prompt = *toy_kinds[TOY_PARENT];
+	struct kit k = {0};
+	uint64_t first = 0, then = 0;
+
+	kit_level(&k, TOY_PARENTS);
+	prompt.prompt = true;
+	k.s[0].r->kind[TOY_PARENT].k = &prompt;
+	k.now.us += SRP_SEC(10);
+	kit_exchange(&k);
+	CU_ASSERT(recovery_replica_confirmed(k.s[0].r, &first));
+	CU_ASSERT_NOT_EQUAL(first, 0); /* all until now is there, whatever comes */
+	toy_set_child(&k.s[0].toy, 0, 1, 7, 1, k.now);
+	CU_ASSERT(recovery_replica_confirmed(k.s[0].r, &then)); /* of another kind */
+	then = 0;
+	toy_set_parent(&k.s[0].toy, 0, 5, k.now);
+	CU_ASSERT(recovery_replica_flows_wait(k.s[0].r));
+	CU_ASSERT(!recovery_replica_confirmed(k.s[0].r, &then));
+	CU_ASSERT_EQUAL(then, 0); /* it has no number yet */
+	CU_ASSERT(recovery_replica_confirmed(k.s[0].r, &first));
+	kit_send(&k, 0);
+	CU_ASSERT(!recovery_replica_flows_wait(k.s[0].r));
+	CU_ASSERT(!recovery_replica_confirmed(k.s[0].r, &then));
+	CU_ASSERT_NOT_EQUAL(then, 0);
+	toy_set_parent(&k.s[0].toy, 1, 6, k.now); /* of after that */
+	kit_send(&k, 1);
+	CU_ASSERT(recovery_replica_confirmed(k.s[0].r, &then));
+	then = 0;
+	CU_ASSERT(!recovery_replica_confirmed(k.s[0].r, &then));
+	kit_down(&k); /* nobody can */
+	CU_ASSERT(recovery_replica_confirmed(k.s[0].r, &then));
+	CU_ASSERT_EQUAL(then, 0);
+	k.s[0].r->kind[TOY_PARENT].k = toy_kinds[TOY_PARENT];
+	kit_fini(&k);
+}
+
 static void limiter_exempt(void)
 {
 	struct kit k = {.rate = 1, .burst = 1};
@@ -434,6 +472,7 @@ CU_TestInfo recovery_gates_tests[] = {
 	{"gone before it was wanted", gone},
 	{"rate limited", limiter},
 	{"changes of flows that wait", flows_wait},
+	{"what packets wait for", confirmed},
 	{"past the limiter", limiter_exempt},
 	{"same key under the limiter", same_key_under_the_limiter},
 	CU_TEST_INFO_NULL,
