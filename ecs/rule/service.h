@@ -54,6 +54,14 @@ enum ecs_field {
 };
 #undef ECS_FIELD
 
+/** Who says what rules of L7 ask for. */
+#define ECS_WHO_HTTP  1u
+#define ECS_WHO_TLS   2u
+#define ECS_WHO_QUIC  4u
+#define ECS_WHO_DNS   8u
+#define ECS_WHO_REPLY 16u
+#define ECS_WHO_ALL   31u
+
 /** What the analyzers have found out about a flow; grows during its life. */
 struct ecs_l7 {
 	const char *http_host, *http_url, *http_user_agent; /**< NULL until seen; borrowed */
@@ -70,6 +78,7 @@ struct ecs_l7 {
 	uint16_t app, app_master; /**< nDPI ids; 0 unknown */
 	uint8_t app_category;
 	bool final;               /**< analyzers will say nothing more */
+	uint8_t mute;             /**< ECS_WHO_*: who of them will say nothing more, before all are */
 };
 
 /** States of a TCP connection as `tcp state` names them; NONE for other protocols. */
