@@ -87,6 +87,7 @@ class Flow:
         self.recovered = False         # and so it is called, also when its rule was taken from it
         self.rests = False             # its last packet was of no application
         self.taken_up = False          # after a recovery it goes on as a new one: it had not begun
+        self.forgot = False            # it is matched anew, by what it says from now on
         self.listen()
 
     def proto(self):
@@ -346,6 +347,7 @@ class Oracle:
             j.rule, j.others = f.verdict[p.up], f.permitted.get(p.up, [])
             return
         news = f.begun and not f.l34 and f.hear(p)
+        f.forgot = f.forgot and not news
         moved = was != (f.state, f.fins)
         if f.final and news:
             f.final = False
@@ -368,7 +370,7 @@ class Oracle:
             f.taken_up = False
 
     def decide(self, j, f, p):
-        asked = (None, (), True) if f.l34 else (f.said, f.may, False)
+        asked = (None, (), True) if f.l34 else ({} if f.forgot else f.said, f.may, False)
         j.rule, maybe = f.find(p, *asked)
         other, maybe_back = f.find(p.mirrored(), *asked)
         f.final = f.state not in ("syn-sent", "syn-received") and not maybe and not maybe_back
@@ -385,10 +387,10 @@ class Oracle:
                 f.ears, f.again = False, True
         else:
             f.verdict.setdefault(not p.up, j.rule)
-            if f.banners:
-                # nor whether it is final then, so that the other direction has its verdict, too
-                f.permitted = {p.up: j.others, not p.up: [f.find(p.mirrored(), {
-                    **f.said, "p2p protocol": "ssh"}, f.may)[0]]}
+            if "app" in f.may:
+                # nor when nDPI has nothing more to say, so that the other direction has its verdict, too
+                ways = [f.said] + [{**f.said, "p2p protocol": "ssh"}] * bool(f.banners)
+                f.permitted = {p.up: j.others, not p.up: [f.find(p.mirrored(), x, f.may)[0] for x in ways]}
 
     def control_packet(self, j, f, p):
         """A packet without payload on a connection: of the application where its rulebase says so, else by what it
@@ -437,8 +439,7 @@ class Oracle:
                 f.verdict[f.first_up] = d
                 f.verdict[not f.first_up] = call.dynamic(f.key, not f.first_up) or f.verdict[not f.first_up]
         elif not f.ears and (own is None or own.l34()):
-            f.final = False
-            f.said = {}
+            f.final, f.forgot = False, True
 
     def recovery(self, hit, planned):
         """A switchover, or the death of a session manager, for these calls. Flows of eligible rules keep them;

@@ -257,10 +257,10 @@ class Pair:
 
     def settle(self):
         """Of what is permitted that is true which the chassis has."""
+        names = {(x["subscriber"], x["subscriber_port"]): x["rule"] for x in t.flows(self.active, protocol=6)}
         for f in self.oracle.undecided():
-            name = t.flow(self.active, subscriber=str(f.key[1]), subscriber_port=f.key[2])["rule"]
-            f.verdict[f.first_up] = next((x for x in f.permitted[f.first_up] if name_of(x) == name),
-                                         f.verdict[f.first_up])
+            f.verdict[f.first_up] = next((x for x in f.permitted[f.first_up] if name_of(x) == names.get(
+                (str(f.key[1]), f.key[2]))), f.verdict[f.first_up])
 
     def event(self, what):
         """Recovery of one kind; the rulebases of the sessions that it was for."""
