@@ -41,5 +41,10 @@ for what in events + [pair.r.choice(events[:2])]:
 rules = {n for _, n in pair.oracle.charged}
 t.check(len(rules) > 12 and pair.judged() > 1300,
         f"{pair.judged()} packets were charged to {len(rules)} rules, in {pair.rounds} rounds")
+t.say("ecsreplay of what was sent")
+if os.access(os.path.join(t.bed.build, "ecsreplay"), os.X_OK):
+    pair.replay()
+else:
+    t.say("it is not built")
 t.end()
 END

@@ -8,6 +8,7 @@ import time
 
 from traffic import parse, t, v4, v6
 from oracle import Oracle, name_of
+from oracle_rows import Rows, by_rule, compare, differs, replay, write_capture
 from oracle_rules import Call
 from oracle_talk import Talk
 from oracle_world import BASES, FIRST_SUB, LASTS, sub4, sub6
@@ -47,7 +48,7 @@ class Pair:
         self.sent = []               # every packet: (up, data, what was judged)
         self.through = {True: 0, False: 0}
         self.wrong = self.rounds = self.changes = self.mark = 0
-        self.seen, self.waits = {}, {}    # last rows read; packets of held rows
+        self.seen, self.rows = {}, Rows()    # numbers of the last rows read
         for chassis in "ab":
             self.trace(chassis)
 
@@ -116,7 +117,7 @@ class Pair:
         t.ctl(chassis, "active-charging packet-trace all")
         self.seen = {k: v for k, v in self.seen.items() if k[0] != chassis}
 
-    def rows(self, chassis):
+    def new_rows(self, chassis):
         """What was written since the last look."""
         found = []
         for n in (1, 2):
@@ -127,63 +128,29 @@ class Pair:
                 self.seen[chassis, n] = rows[-1]["seq"]
         return found
 
-    @staticmethod
-    def key(j):
-        """By what a row is known to be of a packet."""
-        p = j.p
-        _, subscriber, port, server, server_port = j.flow.key if j.flow else p.about or p.key()
-        return ("uplink" if p.up else "downlink", p.proto, str(subscriber), port, str(server), server_port, p.seq, p.ack, p.flags, len(p.payload),
-                p.crc, p.ip_id, p.frag)
-
-    @staticmethod
-    def row_key(x):
-        return tuple(x[k] for k in (
-            "direction", "protocol", "subscriber", "subscriber_port", "server", "server_port", "tcp_seq", "tcp_ack",
-            "tcp_flags", "payload_len", "payload_crc", "ip_id", "fragment"))
-
     def read_rows(self, chassis, last):
-        """A row of each of these packets, and of each that has waited until now; (packet, row), and rows of
-        neither."""
-        want = {self.key(j): j for _, _, j in last}
-        late = self.oracle.released
-        self.oracle.released = []
+        """A row of each of these packets, and of each that has waited until now: (packet, row); rows of neither, and
+        packets without."""
+        late, self.oracle.released = self.oracle.released, []
         pairs, others = [], []
+        for _, _, j in last:
+            self.rows.expect(j)
 
         def complete():
-            for x in self.rows(chassis):
-                j = self.waits.pop((chassis, x["instance"], x["packet"]), None) if x["late"] else \
-                    want.pop(self.row_key(x), None)
+            for x in self.new_rows(chassis):
+                j = self.rows.find(x, (chassis, x["instance"]))
                 if j is None:
                     others.append(x)
-                    continue
-                pairs.append((j, x))
-                if x["fate"] == "held":
-                    self.waits[chassis, x["instance"], x["seq"]] = j
-            return not want and all(any(j is q for q, x in pairs if x["late"]) for j in late)
+                else:
+                    pairs.append((j, x))
+            came = {id(j) for j, x in pairs if x["late"]}
+            return not self.rows.missing() and all(id(j) in came for j in late)
         end = time.monotonic() + 3
         while not complete() and time.monotonic() < end:
             time.sleep(0.01)
-        missing = [j for j in (*want.values(), *late) if not any(j is q and x["late"] == (j in late)
-                                                                 for q, x in pairs)]
+        missing = self.rows.missing() + [j for j in late if not any(j is q and x["late"] for q, x in pairs)]
+        self.rows.want.clear()
         return pairs, others, missing
-
-    @staticmethod
-    def differs(j, x):
-        """What of a row is not as the oracle says."""
-        if x["fate"] == "held" or x["late"]:
-            right = j.fate == "held" and (x["by"] == "handshaking" or x["late"])
-        else:
-            right = j.fate == x["fate"]
-        if x["fate"] != "held" and x["rule"] not in map(name_of, (j.rule, *j.others)):
-            return ["rule"]
-        wrong = [] if right else ["fate"]
-        if x["charged"] != (x["fate"] == "forwarded") or (x["packets"], x["bytes"]) != (1, j.p.size):
-            wrong.append("volume")
-        if x["bearer"] != j.bearer and not x["late"]:
-            wrong.append("bearer")
-        if x["recovered"] != j.recovered and not x["late"]:
-            wrong.append("recovered")
-        return wrong
 
     def charged(self):
         """By rulebase and rule: packets up, bytes up, packets down, bytes down; of all sessions."""
@@ -198,7 +165,7 @@ class Pair:
     def agree(self, last, text, chassis=None):
         """Each packet, and the sums."""
         pairs, others, missing = self.read_rows(chassis or self.active, last)
-        bad = [(j, f"chassis: {', '.join(w)}: {x}") for j, x in pairs for w in [self.differs(j, x)] if w]
+        bad = [(j, f"chassis: {', '.join(w)}: {x}") for j, x in pairs for w in [differs(j, x)] if w]
         bad += [(j, "chassis: nothing") for j in missing]
         for j, x in pairs:
             if x["rule"] in map(name_of, j.others) and j.charged:
@@ -301,4 +268,22 @@ class Pair:
                 f"chassis alone {sorted(got - want)[:5]}, oracle alone {sorted(want - got)[:5]}")
         # what has waited was charged by who was active
         self.agree([], f"volumes after {what}", ("b" if self.active == "a" else "a") if planned else None)
-        self.waits = {k: j for k, j in self.waits.items() if j.call not in calls}
+        self.rows.waits = {k: j for k, j in self.rows.waits.items() if j.call not in calls}
+
+    # --- the same packets through ecsreplay ---
+
+    def replay(self):
+        """Of what each rulebase was sent, without anything that calls were given: nothing recovers there."""
+        exe, path = os.path.join(t.bed.build, "ecsreplay"), t.bed.path("oracle.pcap")
+        for base in self.world.bases:
+            alone = Oracle({a: base for a, c in self.oracle.calls.items() if c.base is base}, set())
+            judged = [j for _, data, q in self.sent if q for j in [alone.packet(data)] if j]
+            write_capture(path, [data for _, data, q in self.sent if q and q.call.base is base])
+            how = ["-c", t.bed.path("a.cfg"), "--rulebase", base.name, "--subscriber", "10.45.0.0/16", "--subscriber",
+                   "2001:db8:45::/48", path]
+            got = replay(exe, *how, "--packets")
+            bad = compare(alone, judged, got["packets"])
+            t.check(not bad and judged, f"ecsreplay, rulebase {base.name}: {len(judged)} packets as the oracle",
+                    *bad[:3], got.get("error", ""))
+            t.equal(by_rule(replay(exe, *how, "--rules")["rules"]), {n: v for (_, n), v in alone.charged.items()},
+                    f"ecsreplay, rulebase {base.name}: and by rule")
