@@ -157,7 +157,9 @@ class Flow:
             self.hear_banner(p)
         if p.up == self.opener_up:
             self.read(self.there.push(p.seq, p.payload))
-        elif self.mode == "http" and "reply" in self.call.base.needs():
+        elif self.mode in ("", "http") and "reply" in self.call.base.needs():
+            # also where requests go another way; bytes of which nobody knows where they begin begin there
+            self.back.next = p.seq if self.back.next is None else self.back.next
             for code, kind in self.responses.feed(self.back.push(p.seq, p.payload), self.head):
                 self.said |= {"http reply code": code, "http content type": kind}
                 self.may.discard("reply")

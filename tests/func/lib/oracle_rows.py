@@ -12,7 +12,7 @@ def key(j):
     p = j.p
     _, subscriber, port, server, server_port = j.flow.key if j.flow else p.about or p.key()
     return ("uplink" if p.up else "downlink", p.proto, str(subscriber), port, str(server), server_port, p.seq, p.ack,
-            p.flags, len(p.payload), p.crc, p.ip_id, p.frag)
+            p.flags & 0x3f, len(p.payload), p.crc, p.ip_id, p.frag)  # ECE and CWR are not in rows
 
 
 def row_key(x):
