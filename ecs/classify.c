@@ -303,6 +303,7 @@ static void final_verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 		/* `tcp state` lines; what analyzers have said that have ended is not known */
 		if (!f->analysis)
 			f->flags |= ECS_FLOW_F_L34;
+		f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
 		if (f->known != ECS_REF_NONE || f->known_back != ECS_REF_NONE)
 			decide_anew(e, w);
 		else

@@ -188,6 +188,28 @@ static void states_beside_an_analyzer(void)
 }
 
 #undef LINES
+#define LINES LINE(5, "closing") LINE(20, "site") LINE(80, "tcp-any") " post-processing priority 1 ruledef after charging-action ca\n"
+
+/* A state by which the rule is open again, on a connection that is still listened to. */
+static void open_again(void)
+{
+	struct conn c;
+	struct rig r;
+
+	begin_with(&r, "ruledef after\n rule-application post-processing\n http any-match = TRUE\n#exit\n"
+	               RULES(WAIT("all-packets")));
+	c = tcp(&r, 4000, 80);
+	say(&c, ECS_UPLINK, SYN, NULL);
+	say(&c, ECS_UPLINK, ACK | FIN, NULL);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "closing");
+	CU_ASSERT_EQUAL(packets(&r, "closing"), 2);
+	say(&c, ECS_DOWNLINK, ACK, NULL);
+	CU_ASSERT_FALSE(flow_of(&c)->flags & ECS_FLOW_F_FINAL);
+	CU_ASSERT_EQUAL(packets(&r, "tcp-any"), 0); /* it waits */
+	end(&r);
+}
+
+#undef LINES
 #define LINES LINE(10, "site") LINE(20, "down")
 
 /* That a direction has no rule is known of it, too. */
@@ -242,6 +264,7 @@ CU_TestInfo ecs_handshake_tests[] = {
 	{"DNS has no response", dns_has_no_response},
 	{"the verdict that ends it", the_verdict_that_ends_it},
 	{"states beside an analyzer", states_beside_an_analyzer},
+	{"open again", open_again},
 	{"a direction without a rule", a_direction_without_a_rule},
 	{"a fragment after its rule", a_fragment_after_its_rule},
 	CU_TEST_INFO_NULL,

@@ -98,9 +98,12 @@ class Flow:
         needs = self.call.base.needs()
         self.said, self.spoken, self.mode = {}, False, ""
         self.again = False
-        if self.proto() == TCP:
+        dns = self.key[4] == 53 and "dns" in needs
+        if self.proto() == TCP and dns:
+            self.may, self.mode = {"dns"} | needs & {"app"}, "dns"
+        elif self.proto() == TCP:
             self.may = needs & {"http", "reply", "tls", "app"}
-        elif self.proto() == UDP and self.key[4] == 53 and "dns" in needs:
+        elif self.proto() == UDP and dns:
             self.may, self.mode = {"dns"}, "dns"
         else:
             self.may = needs & {"quic"} if self.proto() == UDP else set()
@@ -156,7 +159,7 @@ class Flow:
         if "app" in self.may:
             self.hear_banner(p)
         if p.up == self.opener_up:
-            self.read(self.there.push(p.seq, p.payload))
+            self.read(self.there.push((p.seq + bool(p.flags & SYN)) & 0xffffffff, p.payload))
         elif self.mode in ("", "http") and "reply" in self.call.base.needs():
             # also where requests go another way; bytes of which nobody knows where they begin begin there
             self.back.next = p.seq if self.back.next is None else self.back.next
@@ -187,6 +190,8 @@ class Flow:
             if self.mode not in self.may:
                 return self.nothing_more()
             self.may &= {self.mode, "app"} | ({"reply"} if self.mode == "http" else set())
+        if self.mode == "dns":
+            return self.read_questions()
         if self.mode == "tls":
             name = oracle_said.read_hello(self.request)
             if name is not None:
@@ -208,6 +213,16 @@ class Flow:
             self.may = (self.may - {"http"}) | (self.call.base.needs() & {"reply"})
             self.request = self.request[end + 4:]
         return None
+
+    def read_questions(self):
+        """Over TCP, each behind its length. What is known is the last one that is whole."""
+        while len(self.request) > 1 and len(self.request) >= 2 + int.from_bytes(self.request[:2], "big"):
+            size = int.from_bytes(self.request[:2], "big")
+            name = oracle_said.read_question(self.request[2:2 + size])
+            self.request = self.request[2 + size:]
+            if name is not None:
+                self.said, self.spoken = {"dns": True, "dns query-name": name}, True
+                self.may.discard("dns")
 
     def over(self, p):
         """A SYN begins another connection: after both FINs, or where only the middle of one was seen."""
@@ -233,8 +248,8 @@ class Judged:
     def __init__(self, p, call, flow):
         self.p, self.call, self.flow = p, call, flow
         self.rule, self.others, self.fate, self.bearer = None, [], "forwarded", 5
-        self.recovered = False
-        self.charged = False
+        self.recovered = self.pending = self.charged = False
+        self.resets = []         # where the chassis sends resets: whether that is uplink
 
 
 class Oracle:
@@ -303,6 +318,8 @@ class Oracle:
             j.rule = f.verdict[p.up]
         else:                    # its rule was taken from it
             j.rule = call.find(p, key, None, (), None, True)[0]
+        if f and f.kept and not whole and call.pending:
+            j.rule, j.pending = call.find(p, key, None, (), f.state, True, False)[0], True
         j.recovered = bool(f and f.recovered)
         j.bearer = call.carrier(j.rule, key, p.up)
         if j.fate == "held":
@@ -319,10 +336,18 @@ class Oracle:
         """A packet that is stopped is not charged."""
         l34 = f is None or f.kept or f.l34 or not whole
         post = j.call.find_post(j.p, f and f.said, (), f and f.state, l34)
-        if (j.rule and j.rule.stops(j.p.up)) or (post and post.stops(j.p.up)):
+        if j.call.stops(j.rule, j.p.up) or (post and post.stops(j.p.up)):
             j.fate = "stopped"
+            if f and whole and j.rule and j.rule.does == "end":
+                self.terminate(j, f)
         else:
             self.charge(j)
+
+    def terminate(self, j, f):
+        """The flow ends; both ends of a connection hear it, but who has not heard of it yet."""
+        self.end(f)
+        if j.p.proto == TCP and not j.p.flags & RST:
+            j.resets = [not j.p.up] + [j.p.up] * bool(j.p.flags & ACK)
 
     def flow_of(self, p, call):
         f = self.flows.get(p.key())
@@ -345,6 +370,10 @@ class Oracle:
             self.take_up(f, p)
         if p.proto == TCP and (p.payload or p.flags & FIN):
             f.fresh = False
+        if f.kept and j.call.pending:
+            # while control is pending by lines of L3 and L4; what the call was given is what is not known
+            j.rule, j.pending = f.call.find(p, f.key, None, (), f.state, True, False)[0], True
+            return
         if f.kept:
             j.rule, j.others = f.verdict[p.up], f.permitted.get(p.up, [])
             return
@@ -385,7 +414,7 @@ class Oracle:
             f.fresh = f.taken_up = False
             if not f.spoken and not f.call.base.post_l7():
                 f.ears, f.may = False, set()  # nobody had to speak: nobody is listened to
-            elif f.mode == "dns":
+            elif f.mode == "dns" and p.proto == UDP:
                 f.ears, f.again = False, True
         else:
             f.verdict.setdefault(not p.up, j.rule)
@@ -412,6 +441,11 @@ class Oracle:
     def undecided(self):
         """Flows that are matched by one of several rules, which only who did it knows."""
         return [f for f in self.flows.values() if f.permitted.get(f.first_up)]
+
+    def cleared(self, call):
+        """All flows of a call are ended."""
+        for f in [f for f in self.flows.values() if f.call is call]:
+            self.end(f)
 
     def changed(self, call):
         """The call was given rules or bearers, or lost some. A new rule takes the flows that it means at once, but

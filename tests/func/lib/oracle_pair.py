@@ -61,6 +61,8 @@ class Pair:
         self.raw["ue" if up else "srv", six].sendto(data, (dst, 0))
         j = self.oracle.packet(data)
         self.through[up] += j.fate != "stopped"
+        for side in j.resets:
+            self.through[side] += 1
         self.sent.append((up, data, j))
 
     def arrive(self):
@@ -90,9 +92,13 @@ class Pair:
         decided there depends on when that has nothing more to say."""
         base = self.world.bases[self.r.randrange(BASES - 2)]
         call = self.calls[base.name]
-        command = self.world.give(self.r, call, [a.priority for a in base.actions])
-        t.ctl(self.active, "session " + command.format(self.callids[base.name]))
-        self.oracle.changed(call)
+        if self.r.random() < 0.04:
+            command = "clear active-charging flows callid {}"
+            self.oracle.cleared(call)
+        else:
+            command = "session " + self.world.give(self.r, call, [a.priority for a in base.actions])
+            self.oracle.changed(call)
+        t.ctl(self.active, command.format(self.callids[base.name]))
         self.changes += 1
         self.sent.append((None, command.format(base.name), None))
 
@@ -201,7 +207,7 @@ class Pair:
             "said", "may", "ears", "begun", "state", "final", "kept", "l34", "fresh", "rests", "taken_up", "mode")),
             {("up" if k else "down"): name_of(v) for k, v in f.verdict.items()}, f"held {len(f.held)}")
         for i, (up, data, q) in enumerate(self.sent):
-            if q is None and data.split()[3] == j.call.base.name or i == self.mark:
+            if q is None and f" {j.call.base.name}" in data + " " or i == self.mark:
                 print(f"       - {data if q is None else 'the last recovery'}")
             if q and q.flow is f or q is j:
                 print(f"       - {'up' if up else 'down'} {q.p.flags:#x} seq {q.p.seq} {len(q.p.payload)}"

@@ -34,8 +34,7 @@ def differs(j, x):
         wrong.append("volume")
     if x["bearer"] != j.bearer and not x["late"]:
         wrong.append("bearer")
-    if x["recovered"] != j.recovered and not x["late"]:
-        wrong.append("recovered")
+    wrong += [k for k in ("recovered", "pending") if x[k] != getattr(j, k) and not x["late"]]
     return wrong
 
 

@@ -211,7 +211,7 @@ class Action:
         return self.rule.l34()
 
     def stops(self, up):
-        return self.does == "drop" or self.does == ("drop-up" if up else "drop-down")
+        return self.does in ("drop", "end", "drop-up" if up else "drop-down")
 
     def config(self, words="action priority"):
         what = "group-of-ruledefs" if isinstance(self.rule, Group) else "ruledef"
@@ -301,10 +301,11 @@ def passes(status, up):
 
 class Call:
     """A session: its rulebase, the rules it was given (by name), the predefined ones that are active (name:
-    bearer or None), its dedicated bearers (number: filters)."""
+    (bearer or None, flow status)), its dedicated bearers (number: filters); pending: a control transaction goes on."""
 
     def __init__(self, base):
         self.base, self.given, self.active, self.bearers = base, {}, {}, {}
+        self.pending = False
 
     def has_line(self, a):
         """Whether a line counts in this call."""
@@ -334,10 +335,10 @@ class Call:
                 return g
         return None
 
-    def find(self, p, key, said, may, state=None, l34=False):
+    def find(self, p, key, said, may, state=None, l34=False, dynamic=True):
         """The rule of a packet, or None, and whether another could still be found before it; l34: of those
         whose lines are all of L3 and L4."""
-        given = self.dynamic(key, p.up)
+        given = self.dynamic(key, p.up) if dynamic else None
         if given and not self.base.tied:
             return given, False
         maybe = False
@@ -358,8 +359,15 @@ class Call:
                 return a
         return None
 
+    def stops(self, rule, up):
+        """Whether a rule lets a packet go no further."""
+        if rule is None:
+            return False
+        status = "enabled" if isinstance(rule, Given) else self.active.get(rule.name, (None, "enabled"))[1]
+        return rule.stops(up) or not passes(status, up)
+
     def carrier(self, rule, key, up):
         """The bearer that carries a packet."""
         tft = self.tft(key, up)
-        bound = rule.bearer if isinstance(rule, Given) else self.active.get(rule.name) if rule else None
+        bound = rule.bearer if isinstance(rule, Given) else self.active.get(rule.name, (None,))[0] if rule else None
         return (tft or bound if up else bound or tft) or 5

@@ -9,7 +9,7 @@ from oracle_world import AGENTS, BASES, CLASSES, CODES, HOSTS, METHODS, NAMES, P
 from ruletable import checksum, hello, question
 
 KINDS = ["http"] * 7 + ["tls", "tls", "plain", "middle", "dns", "dns", "udp", "udp", "quic", "quic", "icmp", "proto",
-                        "fragments", "fragments"]
+                        "fragments", "fragments", "dns_tcp", "early"]
 SHELL = ["http"] * 3 + ["tls", "plain", "middle", "ssh", "ssh", "ssh"]  # where nDPI is asked
 
 
@@ -27,6 +27,7 @@ class Talk:
         self.server = server(r, self.six)
         self.kind = r.choice(KINDS if k < BASES - 2 else SHELL)
         self.seq = {True: r.getrandbits(32), False: r.getrandbits(32)}
+        self.turned = r.random() < 0.1  # TCP: opened by the other side, of a server at the subscriber
 
     def packets(self):
         """The conversation; some end before their end."""
@@ -36,7 +37,7 @@ class Talk:
             return
         for _, step in zip(range(self.r.randint(1, 9)), steps):
             yield step
-        if self.kind in ("http", "tls", "plain", "middle", "ssh"):
+        if self.kind in ("http", "tls", "plain", "middle", "ssh", "dns_tcp", "early"):
             yield from self.close()
 
     def ip(self, up, proto, data, more=None):
@@ -57,18 +58,18 @@ class Talk:
     # --- TCP ---
 
     def segment(self, up, flags, data=b"", seq=None):
-        ports = (self.sport, self.dport) if up else (self.dport, self.sport)
         at = self.seq[up] if seq is None else seq
         if seq is None:
             self.seq[up] = (at + len(data) + bool(flags & (SYN | FIN))) & 0xffffffff
         ack = self.seq[not up] if flags & ACK else 0
+        up = up != self.turned
+        ports = (self.sport, self.dport) if up else (self.dport, self.sport)
         return self.ip(up, 6, struct.pack("!HHIIBBHHH", *ports, at, ack, 0x50, flags, 8192, 0, 0) + data)
 
     def handshake(self):
         yield self.segment(True, SYN)
-        if self.r.random() < 0.05:
-            self.seq[True] = (self.seq[True] - 1) & 0xffffffff
-            yield self.segment(True, SYN)
+        if self.r.random() < 0.05:  # once more
+            yield self.segment(True, SYN, seq=(self.seq[True] - 1) & 0xffffffff)
         yield self.segment(False, SYN | ACK)
         yield self.segment(True, ACK)
 
@@ -132,7 +133,12 @@ class Talk:
         yield self.segment(first, FIN | ACK)
         yield self.segment(not first, ACK)
         yield self.segment(not first, FIN | ACK)
+        if self.r.random() < 0.2:  # once more
+            yield self.segment(not first, FIN | ACK, seq=(self.seq[not first] - 1) & 0xffffffff)
         yield self.segment(first, ACK)
+        if self.r.random() < 0.4:  # another connection on the same ports
+            self.seq = {True: self.r.getrandbits(32), False: self.r.getrandbits(32)}
+            yield from getattr(self, self.kind)()
 
     def http(self):
         self.dport = self.r.choice([80, 80, 8080, 7002])
@@ -159,6 +165,26 @@ class Talk:
         for up in (True, False, True):
             yield self.segment(up, PUSH | ACK, b"\0\1" + self.r.randbytes(self.r.randint(1, 300)))
             yield self.segment(not up, ACK)
+        yield from self.close()
+
+    def dns_tcp(self):
+        self.dport = 53
+        yield from self.handshake()
+        for _ in range(self.r.randint(1, 3)):
+            q = question(self.r.choice(NAMES))
+            yield from self.say(struct.pack("!H", len(q)) + q)
+            yield from self.say(struct.pack("!H", len(q)) + q[:2] + b"\x81\x83" + q[4:], False)
+        yield from self.close()
+
+    def early(self):
+        """Its request is in the SYN."""
+        self.dport, method = 80, self.r.choice(METHODS)
+        data = self.request(method)
+        yield self.segment(True, SYN, data[:30])
+        yield self.segment(False, SYN | ACK)
+        if data[30:]:
+            yield from self.say(data[30:])
+        yield from self.answer(method)
         yield from self.close()
 
     def ssh(self):

@@ -87,7 +87,7 @@ class World:
         return self.r.choices(["", "dynamic-only", "static-and-dynamic"], [80, 12, 8])[0]
 
     def does(self):
-        return self.r.choices(["count", "drop", "drop-up", "drop-down"], [88, 4, 4, 4])[0]
+        return self.r.choices(["count", "drop", "drop-up", "drop-down", "end"], [87, 4, 4, 3, 2])[0]
 
     # --- rules ---
 
@@ -202,13 +202,24 @@ class World:
         if call.active:
             choices += ["deactivate"]
         choices += ["bearer create"] if len(call.bearers) < 2 else ["bearer delete"]
+        choices += ["control", "control"] if call.pending else ["control"]
         return getattr(self, r.choice(choices).replace(" ", "_"))(r, call, bearer, predefined, priorities)
+
+    @staticmethod
+    def status(r):
+        return r.choices(["enabled", "disabled", "enabled-uplink", "enabled-downlink"], [85, 5, 5, 5])[0]
+
+    @staticmethod
+    def control(_, call, *__):
+        """A control transaction begins, or ends."""
+        call.pending = not call.pending
+        return f"control {'begin' if call.pending else 'end'} callid {{}}"
 
     def install(self, r, call, bearer, _, priorities):
         name = r.choice([n for n in GIVEN if n not in call.given])
         g = Given(name, r.choice([r.randint(1, 60000), r.choice(priorities)]),
                   [self.filter(r) for _ in range(r.choice([1, 1, 2, 3]))], bearer,
-                  r.choices(["enabled", "disabled", "enabled-uplink", "enabled-downlink"], [85, 5, 5, 5])[0])
+                  self.status(r))
         call.given[name] = g
         return f"rule install callid {{}} name {name} precedence {g.precedence} flow-status {g.status} " + \
             (f"bearer {bearer} " if bearer else "") + 'filters "' + "; ".join(f.config() for f in g.filters) + '"'
@@ -228,8 +239,9 @@ class World:
 
     def activate(self, r, call, bearer, predefined, _):
         name = r.choice([n for n in predefined if n not in call.active])
-        call.active[name] = bearer
-        return f"rule activate callid {{}} name {name}" + (f" bearer {bearer}" if bearer else "")
+        status = self.status(r)
+        call.active[name] = bearer, status
+        return f"rule activate callid {{}} name {name} flow-status {status}" + (f" bearer {bearer}" if bearer else "")
 
     def deactivate(self, r, call, *_):
         name = r.choice(sorted(call.active))
@@ -249,7 +261,7 @@ class World:
         n = r.choice(sorted(call.bearers))
         del call.bearers[n]
         call.given = {k: g for k, g in call.given.items() if g.bearer != n}
-        call.active = {k: b for k, b in call.active.items() if b != n}
+        call.active = {k: (b, s) for k, (b, s) in call.active.items() if b != n}
         return f"bearer delete callid {{}} id {n}"
 
     # --- configuration ---
@@ -259,7 +271,7 @@ class World:
                "    idle-timeout icmp 3600", "    system-limit flow-chkpt-per-call 300"]
         for name, lines in (("count", ["content-id 1"]), ("drop", ["flow action discard"]),
                             ("drop-up", ["flow action discard uplink"]),
-                            ("drop-down", ["flow action discard downlink"])):
+                            ("drop-down", ["flow action discard downlink"]), ("end", ["flow action terminate-flow"])):
             out += [f"    charging-action {name}"] + [f"      {x}" for x in lines] + ["    #exit"]
         for name, ranges in self.pools.items():
             ports = isinstance(ranges[0][0], int)
