@@ -257,7 +257,34 @@ static void a_fragment_after_its_rule(void)
 	end(&r);
 }
 
+#undef LINES
+#define LINES LINE(10, "up") LINE(20, "names") LINE(80, "udp-any")
+
+/* What an analyzer has said of one direction is not taken from it by a rule that means others. */
+static void a_rule_for_others(void)
+{
+	uint8_t b[1024];
+	size_t n = pk_dns("one.example", b);
+	struct conn c = {.proto = 17, .sport = 4000, .dport = 53};
+	struct ecs_dyn_spec d = {.name = "given", .precedence = 1};
+	struct rig r;
+	char why[100];
+
+	begin_with(&r, "ruledef names\n dns any-match = TRUE\n#exit\n"
+	               "ruledef up\n ip uplink = TRUE\n#exit\n" RULES(""));
+	c.r = &r;
+	say_n(&c, ECS_UPLINK, 0, b, n);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "up");
+	CU_ASSERT_EQUAL(ecs_sdfs_parse("tcp any", &d.filters, why, sizeof(why)), 0);
+	CU_ASSERT_EQUAL(ecs_rule_install(r.e, 1, &d, r.now), 0);
+	say_n(&c, ECS_DOWNLINK, 0, b, n);
+	CU_ASSERT_EQUAL(packets(&r, "names"), 1);
+	CU_ASSERT_EQUAL(packets(&r, "udp-any"), 0);
+	end(&r);
+}
+
 CU_TestInfo ecs_handshake_tests[] = {
+	{"a rule for others", a_rule_for_others},
 	{"between request and response", between_request_and_response},
 	{"half a request", half_a_request},
 	{"no hello comes", no_hello_comes},

@@ -466,15 +466,14 @@ class Oracle:
             (other is own or call.still_has(other, f.key, not f.first_up))
 
     def rejudge(self, f, call):
-        own = f.verdict[f.first_up]
-        d = call.dynamic(f.key, f.first_up)
-        if d and call.base.tied and isinstance(own, Action) and d.precedence > own.priority:
-            d = None
-        if d:
-            if d is not own:
-                f.verdict[f.first_up] = d
-                f.verdict[not f.first_up] = call.dynamic(f.key, not f.first_up) or f.verdict[not f.first_up]
-        elif not f.ears and (own is None or own.l34()):
+        given = {}
+        for up, own in f.verdict.items():
+            d = call.dynamic(f.key, up)
+            if d and not (call.base.tied and isinstance(own, Action) and d.precedence > own.priority):
+                given[up] = d
+        if any(f.verdict[up] is not d for up, d in given.items()):
+            f.verdict |= given
+        elif len(given) < 2 and not f.ears and all(r is None or r.l34() for r in f.verdict.values()):
             f.final, f.forgot = False, True
 
     def recovery(self, hit, planned):

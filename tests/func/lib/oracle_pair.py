@@ -97,7 +97,8 @@ class Pair:
             self.oracle.cleared(call)
         else:
             command = "session " + self.world.give(self.r, call, [a.priority for a in base.actions])
-            self.oracle.changed(call)
+            if "control" not in command:
+                self.oracle.changed(call)
         t.ctl(self.active, command.format(self.callids[base.name]))
         self.changes += 1
         self.sent.append((None, command.format(base.name), None))
