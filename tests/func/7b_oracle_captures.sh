@@ -194,7 +194,7 @@ for path in files:
                 print(f"ok   {name}, rulebase {base.name}: {len(judged)} packets, {len(want)} rules", flush=True)
             else:
                 failed += 1
-                print(f"FAIL {name}, rulebase {base.name}: {len(bad)} packets: {bad[:2]}, ecsreplay {sums}, oracle "
+                print(f"FAIL {name}, rulebase {base.name}: {len(bad)} packets: {[x for _, x in bad[:2]]}, ecsreplay {sums}, oracle "
                       f"{want} {got.get('error', '')}", flush=True)
     except (NotPlain, struct.error, IndexError, ValueError) as e:
         print(f"--   {name}: left out: {e}", flush=True)

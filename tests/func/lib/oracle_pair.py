@@ -196,7 +196,7 @@ class Pair:
         t.check(False, f"{text}, round {self.rounds}: oracle and chassis say the same of each packet")
         self.oracle.charged = got  # what comes next is judged by itself
 
-    def tell(self, j, seen=""):
+    def tell(self, j, seen="", sent=None):
         """A packet and what the oracle knows, for the reader of a failure."""
         p, f = j.p, j.flow
         print(f"     {'up' if p.up else 'down'} {p.src} {p.sport} {p.dst} {p.dport} protocol {p.proto} {p.frag} flags "
@@ -207,8 +207,8 @@ class Pair:
         print("       " + ", ".join(f"{k} {v}" for k, v in vars(f).items() if k in (
             "said", "may", "ears", "begun", "state", "final", "kept", "l34", "fresh", "rests", "taken_up", "mode")),
             {("up" if k else "down"): name_of(v) for k, v in f.verdict.items()}, f"held {len(f.held)}")
-        for i, (up, data, q) in enumerate(self.sent):
-            if q is None and f" {j.call.base.name}" in data + " " or i == self.mark:
+        for i, (up, data, q) in enumerate(sent or self.sent):
+            if q is None and f" {j.call.base.name}" in data + " " or i == self.mark and not sent:
                 print(f"       - {data if q is None else 'the last recovery'}")
             if q and q.flow is f or q is j:
                 print(f"       - {'up' if up else 'down'} {q.p.flags:#x} seq {q.p.seq} {len(q.p.payload)}"
@@ -291,6 +291,9 @@ class Pair:
             got = replay(exe, *how, "--packets")
             bad = compare(alone, judged, got["packets"])
             t.check(not bad and judged, f"ecsreplay, rulebase {base.name}: {len(judged)} packets as the oracle",
-                    *bad[:3], got.get("error", ""))
+                    *[x for _, x in bad[:3]], got.get("error", ""))
+            for j, seen in bad[:2]:
+                if j:
+                    self.tell(j, seen, [(q.p.up, b"", q) for q in judged])
             t.equal(by_rule(replay(exe, *how, "--rules")["rules"]), {n: v for (_, n), v in alone.charged.items()},
                     f"ecsreplay, rulebase {base.name}: and by rule")

@@ -80,7 +80,7 @@ def replay(exe, *arguments):
 
 
 def compare(oracle, judged, rows):
-    """Each packet with its row, of a capture that has ended. What differs, a text each."""
+    """Each packet with its row, of a capture that has ended. What differs: (packet or None, text)."""
     found, bad = Rows(), []
     for f in list(oracle.flows.values()):
         oracle.end(f)
@@ -89,14 +89,14 @@ def compare(oracle, judged, rows):
     for x in rows:
         j = found.find(x, ())
         if j is None:
-            bad.append(f"no such packet: {x}")
+            bad.append((None, f"no such packet: {x}"))
             continue
         wrong = differs(j, x)
         if wrong:
-            bad.append(f"{', '.join(wrong)}: oracle {name_of(j.rule)} {j.fate}, {x}")
+            bad.append((j, f"{', '.join(wrong)}: oracle {name_of(j.rule)} {j.fate}, {x}"))
         elif x["rule"] in map(name_of, j.others) and j.charged:
             oracle.settle(j, x["rule"])
-    return bad + [f"no row: {key(j)}" for j in (*found.missing(), *found.waits.values())]
+    return bad + [(j, f"no row: {key(j)}") for j in (*found.missing(), *found.waits.values())]
 
 
 def by_rule(rows):
