@@ -249,6 +249,7 @@ class Judged:
         self.p, self.call, self.flow = p, call, flow
         self.rule, self.others, self.fate, self.bearer = None, [], "forwarded", 5
         self.recovered = self.pending = self.charged = False
+        self.open = False        # another rule can still come before this one
         self.resets = []         # where the chassis sends resets: whether that is uplink
 
 
@@ -322,10 +323,9 @@ class Oracle:
             j.rule, j.pending = call.find(p, key, None, (), f.state, True, False)[0], True
         j.recovered = bool(f and f.recovered)
         j.bearer = call.carrier(j.rule, key, p.up)
+        self.enforce(j, f, whole)
         if j.fate == "held":
             f.held.append(j)
-        else:
-            self.enforce(j, f, whole)
         if f and f.final:
             self.release(f)
         if f and whole and p.proto == TCP and p.flags & RST:
@@ -333,14 +333,16 @@ class Oracle:
         return j
 
     def enforce(self, j, f, whole):
-        """A packet that is stopped is not charged."""
+        """A packet that is stopped is not charged. What waits is stopped as others are, but not by a rule before which
+        another can still come."""
         l34 = f is None or f.kept or f.l34 or not whole
         post = j.call.find_post(j.p, f and f.said, (), f and f.state, l34)
-        if j.call.stops(j.rule, j.p.up) or (post and post.stops(j.p.up)):
+        stops = j.call.stops(j.rule, j.p.up) and not (j.fate == "held" and j.open)
+        if stops or (post and post.stops(j.p.up)):
             j.fate = "stopped"
-            if f and whole and j.rule and j.rule.does == "end":
+            if f and whole and stops and j.rule.does == "end":
                 self.terminate(j, f)
-        else:
+        elif j.fate != "held":
             self.charge(j)
 
     def terminate(self, j, f):
@@ -403,6 +405,7 @@ class Oracle:
     def decide(self, j, f, p):
         asked = (None, (), True) if f.l34 else ({} if f.forgot else f.said, f.may, False)
         j.rule, maybe = f.find(p, *asked)
+        j.open = maybe
         other, maybe_back = f.find(p.mirrored(), *asked)
         f.final = f.state not in ("syn-sent", "syn-received") and not maybe and not maybe_back
         if len(f.banners) == 1:
