@@ -19,6 +19,7 @@
 #include "ecs/rule/limit.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
+#include "ecs/rule/who.h"
 
 #define ECS_RULEDEFS_MAX    2048
 #define ECS_GROUPS_MAX      128
@@ -53,14 +54,6 @@ enum ecs_field {
 	ECS_F__N
 };
 #undef ECS_FIELD
-
-/** Who says what rules of L7 ask for. */
-#define ECS_WHO_HTTP  1u
-#define ECS_WHO_TLS   2u
-#define ECS_WHO_QUIC  4u
-#define ECS_WHO_DNS   8u
-#define ECS_WHO_REPLY 16u
-#define ECS_WHO_ALL   31u
 
 /** What the analyzers have found out about a flow; grows during its life. */
 struct ecs_l7 {
