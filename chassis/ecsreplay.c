@@ -1,7 +1,6 @@
 /* ecsreplay: puts the packets of a capture through an engine, and says which rule charged what. */
 #include "config.h"
 
-#include <ctype.h>
 #include <getopt.h>
 #include <pcap/pcap.h>
 #include <stdarg.h>
@@ -13,28 +12,16 @@
 #include "chassis/cli/config.h"
 #include "chassis/cli/database.h"
 #include "chassis/io/quic_crypto.h"
+#include "chassis/packets.h"
+#include "chassis/sides.h"
 #include "ecs/app.h"
-#include "ecs/chain.h"
 #include "ecs/engine.h"
 #include "srp/err.h"
 
-#define SUBNETS_MAX 64
 #define SESSIONS_MAX 1000000u
 #define CONFIG_MAX (16u << 20)
 #define USAGE "usage: ecsreplay -c CONFIG [--rulebase NAME] [--subscriber CIDR]... " \
-              "[--flows | --rules] [--json] [-v] FILE\n"
-
-struct subnet {
-	struct ecs_addr addr;
-	unsigned len; /* of the 128 bits */
-};
-
-/* Two addresses that talk to each other: who spoke first is the subscriber. */
-struct pair {
-	struct pair *next;
-	struct ecs_addr a, b;
-	bool a_is_subscriber;
-};
+              "[--flows | --rules | --packets] [--json] [-v] FILE\n"
 
 /* A flow that has ended, as it is printed. */
 struct ended {
@@ -47,15 +34,16 @@ struct ended {
 };
 
 struct replay {
-	struct subnet subnet[SUBNETS_MAX];
-	size_t nsubnets;
+	struct chassis_sides sides;
 	const char *config, *rulebase, *file;
-	bool rules, json, verbose;
+	enum { PRINT_FLOWS, PRINT_RULES, PRINT_PACKETS } print;
+	bool json, verbose;
+	struct stats_doc doc; /* of packets */
+	struct chassis_packets rows;
 	struct chassis_config *conf;
 	struct ecs_engine *e;
 	struct ecs_counters counters;
 	struct ecs_rule_stats *stats;
-	struct ecs_chain pairs;
 	struct ended *ended;
 	size_t nended, cap;
 	uint32_t callid;
@@ -67,109 +55,6 @@ static void fatal(const char *what, const char *detail)
 {
 	fprintf(stderr, "ecsreplay: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
 	exit(EXIT_FAILURE);
-}
-
-/* --- direction -------------------------------------------------------------------------------- */
-
-static bool in_subnet(const struct subnet *n, const struct ecs_addr *a)
-{
-	unsigned bytes = n->len / 8, bits = n->len % 8;
-
-	if (memcmp(n->addr.b, a->b, bytes) != 0)
-		return false;
-	return bits == 0 || ((n->addr.b[bytes] ^ a->b[bytes]) >> (8 - bits)) == 0;
-}
-
-static bool is_subscriber(const struct replay *r, const struct ecs_addr *a)
-{
-	for (size_t i = 0; i < r->nsubnets; i++)
-		if (in_subnet(&r->subnet[i], a))
-			return true;
-	return false;
-}
-
-static int add_subnet(struct replay *r, const char *text)
-{
-	struct subnet *n = &r->subnet[r->nsubnets];
-	char addr[64], *slash, *end;
-	unsigned long len, max;
-
-	if (r->nsubnets == SUBNETS_MAX || strlen(text) >= sizeof(addr))
-		return SRP_EFULL;
-	strcpy(addr, text);
-	slash = strchr(addr, '/');
-	if (slash)
-		*slash = '\0';
-	if (ecs_addr_parse(addr, &n->addr) != 0)
-		return SRP_EFORMAT;
-	max = ecs_addr_is4(&n->addr) ? 32 : 128;
-	len = max;
-	if (slash) {
-		len = strtoul(slash + 1, &end, 10);
-		if (!isdigit((unsigned char)slash[1]) || *end || len > max)
-			return SRP_EFORMAT;
-	}
-	n->len = (unsigned)(len + 128 - max);
-	r->nsubnets++;
-	return 0;
-}
-
-/* The same for both orders of the addresses. */
-static uint64_t pair_hash(const struct ecs_addr *a, const struct ecs_addr *b)
-{
-	uint64_t w[4];
-
-	memcpy(w, a->b, 16);
-	memcpy(w + 2, b->b, 16);
-	return ecs_hash_mix(w[0] ^ ECS_HASH_K0, w[1] ^ ECS_HASH_K1) ^
-	       ecs_hash_mix(w[2] ^ ECS_HASH_K0, w[3] ^ ECS_HASH_K1);
-}
-
-static uint64_t pair_obj_hash(const void *obj, uint64_t seed)
-{
-	const struct pair *p = obj;
-
-	(void)seed;
-	return pair_hash(&p->a, &p->b);
-}
-
-static bool same(const struct ecs_addr *a, const struct ecs_addr *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static enum ecs_dir first_speaker(struct replay *r, const struct ecs_packet *p)
-{
-	struct pair *q = *ecs_chain_head(&r->pairs, pair_hash(&p->src, &p->dst));
-
-	for (; q; q = q->next) {
-		if (same(&q->a, &p->src) && same(&q->b, &p->dst))
-			return q->a_is_subscriber ? ECS_UPLINK : ECS_DOWNLINK;
-		if (same(&q->b, &p->src) && same(&q->a, &p->dst))
-			return q->a_is_subscriber ? ECS_DOWNLINK : ECS_UPLINK;
-	}
-	q = calloc(1, sizeof(*q));
-	if (!q)
-		fatal("out of memory", NULL);
-	q->a = p->src;
-	q->b = p->dst;
-	q->a_is_subscriber = true;
-	ecs_chain_insert(&r->pairs, q);
-	return ECS_UPLINK;
-}
-
-/* The direction of a packet; false: neither end is a subscriber. */
-static bool direction(struct replay *r, const struct ecs_packet *p, enum ecs_dir *dir)
-{
-	bool src = is_subscriber(r, &p->src), dst = is_subscriber(r, &p->dst);
-
-	if (src == dst && r->nsubnets && !src)
-		return false;
-	if (src == dst) /* no subnets given, or both ends within them */
-		*dir = first_speaker(r, p);
-	else
-		*dir = src ? ECS_UPLINK : ECS_DOWNLINK;
-	return true;
 }
 
 /* --- packets ---------------------------------------------------------------------------------- */
@@ -202,10 +87,14 @@ static void ip_packet(struct replay *r, const uint8_t *b, size_t len)
 {
 	enum ecs_dir dir = ECS_UPLINK;
 	struct ecs_packet p;
+	int rc;
 
 	/* only for its addresses; what is malformed is counted by the engine */
 	if (ecs_packet_parse(b, len, dir, &p) == 0) {
-		if (!direction(r, &p, &dir)) {
+		rc = chassis_sides_direction(&r->sides, &p, &dir);
+		if (rc == SRP_ENOMEM)
+			fatal("out of memory", NULL);
+		if (rc) {
 			r->no_direction++;
 			return;
 		}
@@ -237,6 +126,8 @@ static void frame(struct replay *r, int link, const struct pcap_pkthdr *h, const
 		r->no_ip++;
 	else
 		ip_packet(r, b + at, h->caplen - at);
+	if (r->print == PRINT_PACKETS)
+		chassis_packets_print(&r->rows, r->e);
 }
 
 /* --- results ---------------------------------------------------------------------------------- */
@@ -415,9 +306,40 @@ static void print_counters(const struct replay *r)
 	stats_walk(&g, count_text, NULL);
 }
 
+static void put(void *arg, const char *p, size_t n)
+{
+	(void)arg;
+	fwrite(p, 1, n, stdout);
+}
+
+static void begin_packets(struct replay *r)
+{
+	stats_doc_begin(&r->doc, r->json ? STATS_DOC_JSON : STATS_DOC_TEXT, put, NULL);
+	stats_doc_item(&r->doc, "file", NULL, stats_string(r->file));
+	if (chassis_packets_begin(&r->rows, r->e, &r->doc) != 0)
+		fatal("out of memory", NULL);
+}
+
+static void end_packets(struct replay *r)
+{
+	chassis_packets_print(&r->rows, r->e); /* of flows that have ended with the capture */
+	chassis_packets_end(&r->rows);
+	stats_doc_item(&r->doc, "frames", NULL, stats_uint(r->frames));
+	stats_doc_item(&r->doc, "no_ip", NULL, stats_uint(r->no_ip));
+	stats_doc_item(&r->doc, "malformed", NULL, stats_uint(r->counters.drop_malformed));
+	stats_doc_item(&r->doc, "sessions", NULL, stats_uint(ecs_engine_sessions(r->e)));
+	stats_doc_end(&r->doc);
+	if (r->verbose)
+		print_counters(r);
+}
+
 static void print_results(struct replay *r)
 {
 	ecs_flows_clear(r->e, 0, r->now);
+	if (r->print == PRINT_PACKETS) {
+		end_packets(r);
+		return;
+	}
 	if (r->nended)
 		qsort(r->ended, r->nended, sizeof(r->ended[0]), by_start);
 	if (r->json) {
@@ -427,9 +349,9 @@ static void print_results(struct replay *r)
 		       "\"sessions\": %zu, \"%s\": [", (unsigned long long)r->frames,
 		       (unsigned long long)r->no_ip,
 		       (unsigned long long)r->counters.drop_malformed, ecs_engine_sessions(r->e),
-		       r->rules ? "rules" : "flows");
+		       r->print == PRINT_RULES ? "rules" : "flows");
 	}
-	if (r->rules)
+	if (r->print == PRINT_RULES)
 		print_rules(r);
 	else
 		for (size_t i = 0; i < r->nended; i++) {
@@ -485,27 +407,12 @@ static void make_engine(struct replay *r)
 	                              .counters = &r->counters, .seed = 1, .pending_timeout = 60};
 
 	r->stats = calloc(ECS_STATS_MAX, sizeof(*r->stats));
-	if (!r->stats ||
-	    ecs_chain_init(&r->pairs, 1024, offsetof(struct pair, next), pair_obj_hash, 0) != 0)
+	if (!r->stats || chassis_sides_init(&r->sides) != 0)
 		fatal("out of memory", NULL);
 	c.rule_stats = r->stats;
 	r->e = ecs_engine_new(&c, r->now);
 	if (!r->e)
 		fatal("out of memory", NULL);
-}
-
-static void free_pairs(struct replay *r)
-{
-	/* at the end both arrays may hold chains: a growth that was not finished */
-	for (size_t i = 0; i <= r->pairs.mask; i++) {
-		struct pair *p;
-
-		while ((p = *ecs_chain_head(&r->pairs, i)) != NULL) {
-			ecs_chain_remove(&r->pairs, p);
-			free(p);
-		}
-	}
-	ecs_chain_fini(&r->pairs);
 }
 
 /* Reads the capture; false where it ended in an error. */
@@ -532,12 +439,13 @@ static bool run(struct replay *r)
 
 static bool options(struct replay *r, int argc, char **argv)
 {
-	enum { RULEBASE = 256, SUBSCRIBER, FLOWS, RULES, JSON, HELP };
+	enum { RULEBASE = 256, SUBSCRIBER, FLOWS, RULES, PACKETS, JSON, HELP };
 	static const struct option longs[] = {
 		{"rulebase", required_argument, NULL, RULEBASE},
 		{"subscriber", required_argument, NULL, SUBSCRIBER},
 		{"flows", no_argument, NULL, FLOWS}, {"rules", no_argument, NULL, RULES},
-		{"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP},
+		{"packets", no_argument, NULL, PACKETS}, {"json", no_argument, NULL, JSON},
+		{"help", no_argument, NULL, HELP},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -549,11 +457,11 @@ static bool options(struct replay *r, int argc, char **argv)
 			r->verbose = true;
 		else if (c == RULEBASE)
 			r->rulebase = optarg;
-		else if (c == FLOWS || c == RULES)
-			r->rules = c == RULES;
+		else if (c == FLOWS || c == RULES || c == PACKETS)
+			r->print = c == RULES ? PRINT_RULES : c == PACKETS ? PRINT_PACKETS : PRINT_FLOWS;
 		else if (c == JSON)
 			r->json = true;
-		else if (c != SUBSCRIBER || add_subnet(r, optarg) != 0)
+		else if (c != SUBSCRIBER || chassis_sides_add(&r->sides, optarg) != 0)
 			return false;
 	}
 	if (!r->config || optind + 1 != argc)
@@ -573,10 +481,12 @@ int main(int argc, char **argv)
 	}
 	read_config(&r);
 	make_engine(&r);
+	if (r.print == PRINT_PACKETS)
+		begin_packets(&r);
 	ok = run(&r);
 	print_results(&r);
 	ecs_engine_free(r.e);
-	free_pairs(&r);
+	chassis_sides_fini(&r.sides);
 	chassis_config_free(r.conf);
 	free(r.stats);
 	free(r.ended);

@@ -1,7 +1,8 @@
 
 noinst_LIBRARIES += %D%/libchassis.a
 %C%_libchassis_a_SOURCES = \
-	%D%/capture.c	%D%/capture.h	\
+	%D%/capture.c	%D%/capture.h	%D%/packets.c	%D%/packets.h	%D%/sides.c	%D%/sides.h	\
+	%D%/task/trace_row.c	%D%/task/trace_row.h	\
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
 	%D%/cli/show_content.c	%D%/cli/config_content.c	%D%/cli/database.c	%D%/cli/database.h	\

@@ -31,7 +31,14 @@ bool ecs_analysis_init(struct ecs_analysis *a, struct ecs_needs needs, uint8_t p
 	a->crypto = crypto;
 	a->http.want_headers = needs.headers;
 	a->http.every = needs.every;
-	a->replied = !needs.reply;
+	a->replied = !needs.reply || a->stage != ECS_STAGE_OPEN; /* only HTTP has responses */
+	if (a->stage == ECS_STAGE_OVER)
+		a->l7.mute = ECS_WHO_ALL;
+	else if (a->stage == ECS_STAGE_DNS)
+		a->l7.mute = ECS_WHO_ALL & ~ECS_WHO_DNS;
+	else
+		a->l7.mute = proto == PROTO_TCP ? ECS_WHO_DNS | ECS_WHO_QUIC
+		                                : ECS_WHO_ALL & ~ECS_WHO_QUIC;
 	if (needs.app)
 		a->app = ecs_app_flow_new();
 	if (needs.rtsp && proto == PROTO_TCP)
@@ -78,6 +85,7 @@ static void stage_over(struct ecs_analysis *a)
 		return;
 	forget(a);
 	a->stage = ECS_STAGE_OVER;
+	a->l7.mute = ECS_WHO_ALL;
 	a->news = true;
 }
 
@@ -133,7 +141,9 @@ static void feed_http(struct ecs_analysis *a, const uint8_t *data, size_t len)
 			a->l7.http_type = NULL;
 			a->response.head = a->http.is_head;
 			a->replied = false;
+			a->l7.mute &= (uint8_t)~ECS_WHO_REPLY;
 		}
+		a->l7.mute |= ECS_WHO_HTTP;
 		a->ctr->http_requests += n;
 		a->head_seen = a->http.behind <= len;
 		a->head_end = a->stream.next - (uint32_t)a->http.behind;
@@ -175,6 +185,7 @@ static void dns_message(struct ecs_analysis *a, const uint8_t *msg, size_t len)
 	if (ecs_dns_question(msg, len, name) != 0)
 		return;
 	a->ctr->dns_queries++;
+	a->l7.mute = ECS_WHO_ALL;
 	if (!a->l7.dns_query || strcmp(a->l7.dns_query, name) != 0)
 		a->l7.dns_query = keep_name(a, name);
 }
@@ -253,10 +264,13 @@ static void in_order(void *arg, const uint8_t *data, size_t len)
 	if (a->stage == ECS_STAGE_OPEN) {
 		enum ecs_analysis_stage st = data ? recognize(a, data[0]) : ECS_STAGE_OVER;
 
-		if (st == ECS_STAGE_OVER)
+		if (st == ECS_STAGE_OVER) {
 			stage_over(a);
-		else
+		} else {
 			a->stage = st;
+			a->l7.mute |= st == ECS_STAGE_TLS ? ECS_WHO_HTTP | ECS_WHO_REPLY
+			                                  : ECS_WHO_TLS;
+		}
 	}
 	switch (a->stage) {
 	case ECS_STAGE_HTTP:
@@ -288,6 +302,7 @@ static void in_order_back(void *arg, const uint8_t *data, size_t len)
 		a->l7.http_code = a->response.code;
 		a->l7.http_type = a->response.type[0] ? a->response.type : NULL;
 		a->replied = true;
+		a->l7.mute |= ECS_WHO_REPLY;
 		a->news = true;
 	}
 }
@@ -419,6 +434,7 @@ unsigned ecs_analyze(struct ecs_analysis *a, struct ecs_app *app, const struct e
 	if (p->payload_len && !is_final(a) && ++a->packets >= ECS_ANALYZE_PACKETS_MAX) {
 		ctr->analyses_given_up++;
 		a->replied = true;
+		a->l7.mute |= ECS_WHO_REPLY;
 		a->packets = 0;
 		if (!a->answered)
 			stage_over(a);

@@ -139,9 +139,13 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 
 bool ecs_charge_waits(const struct ecs_way *w)
 {
-	return w->f->analysis && (w->s->handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_INITIAL)) &&
-	       !(w->f->flags & ECS_FLOW_F_FINAL) && w->f->key.proto == PROTO_TCP &&
-	       !w->p->payload_len;
+	const struct ecs_analysis *a = w->f->analysis;
+	unsigned waits = ECS_HS_ALL_PACKETS;
+
+	if (a && !ecs_analysis_spoken(a))
+		waits |= ECS_HS_INITIAL; /* the set-up goes on until the application has spoken */
+	return a && (w->s->handshaking & waits) && !(w->f->flags & ECS_FLOW_F_FINAL) &&
+	       w->f->key.proto == PROTO_TCP && !w->p->payload_len;
 }
 
 enum ecs_verdict ecs_charge_hold(struct ecs_engine *e, struct ecs_way *w)

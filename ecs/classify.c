@@ -122,6 +122,7 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 	bool final, own = w->p->dir == ecs_flow_first_dir(f);
 	struct hit h = match(e, w, w->p, l7, true);
 	uint16_t other;
+	bool unheard = false;
 
 	w->line = h.line;
 	w->dyn = h.dyn;
@@ -143,15 +144,16 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 		f->stale = false;
 		ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 		/* a verdict for which nobody had to speak will not change by what is said later */
-		if (a && !ecs_analysis_spoken(a) && !a->rtsp && !w->s->post_l7 && !w->s->content &&
-		    !(w->s->records & ECS_RECORDS_L7))
-			ecs_flow_unanalyze(e, f);
-	} else if (f->ref == ECS_REF_NONE) {
-		other = w->ref;
+		unheard = a && !ecs_analysis_spoken(a) && !a->rtsp && !w->s->post_l7 &&
+		          !w->s->content && !(w->s->records & ECS_RECORDS_L7);
+	} else if (f->ref == ECS_REF_NONE && f->back == ECS_REF_NONE && !f->pkts[!w->p->dir]) {
+		other = w->ref; /* none has come of that direction */
 	} else {
 		other = own ? f->back : f->ref;
 	}
 	ecs_flow_verdict(e, f, own ? w->ref : other, own ? other : w->ref, w->now);
+	if (unheard) /* what was held is charged by it */
+		ecs_flow_unanalyze(e, f);
 }
 
 /* The verdict that the flow has for this direction; false: its rule is not bound here. */
@@ -297,11 +299,11 @@ static void final_verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 			ecs_flow_unanalyze(e, f);
 		}
 		decide_anew(e, w);
-	} else if (moved && (!f->analysis || w->s->content) && line_is_l34(e, w->line) &&
-	           back_is_l34(e, w)) {
-		/* `tcp state` lines; an L7 line could not have matched, so it cannot now */
+	} else if (moved && line_is_l34(e, w->line) && back_is_l34(e, w)) {
+		/* `tcp state` lines; what analyzers have said that have ended is not known */
 		if (!f->analysis)
 			f->flags |= ECS_FLOW_F_L34;
+		f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
 		if (f->known != ECS_REF_NONE || f->known_back != ECS_REF_NONE)
 			decide_anew(e, w);
 		else
@@ -345,14 +347,16 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 
 /* A packet of TCP without payload on a flow whose rule looks at L7: charged by that rule where
  * `flow control-handshaking charge-to-application` says so, else by what the packet matches itself.
- * What comes before the verdict is decided as ever, or held. */
+ * What comes before anybody has spoken is decided as ever, or held. */
 static void control_packet(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
 	bool closing = (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) || (f->flags & BOTH_FINS);
 	unsigned as = ECS_HS_ALL_PACKETS | (closing ? ECS_HS_TEAR_DOWN : ECS_HS_MID_SESSION);
-	bool rests = w->p->len <= w->p->hdr_len && (f->flags & ECS_FLOW_F_FINAL) &&
-	             !(w->s->handshaking & as) && !line_is_l34(e, w->line);
+	bool spoken = (f->flags & ECS_FLOW_F_FINAL) ||
+	              (f->analysis && ecs_analysis_spoken(f->analysis));
+	bool rests = w->p->len <= w->p->hdr_len && spoken && !(w->s->handshaking & as) &&
+	             !line_is_l34(e, w->line);
 
 	if (rests) {
 		ecs_classify_l34(e, w);
@@ -416,8 +420,9 @@ void ecs_classify(struct ecs_engine *e, struct ecs_way *w, bool whole, bool move
 		if (f->key.proto == PROTO_TCP)
 			control_packet(e, w);
 	} else {
-		/* neither a fragment nor an error tells more of the flow than is known */
-		w->bypassed = cached(e, w);
+		/* neither a fragment nor an error tells more of the flow than is known; nothing is, where
+		 * its rule was taken and no other packet has come since */
+		w->bypassed = cached(e, w) && (w->ref != ECS_REF_NONE || (f->flags & ECS_FLOW_F_FINAL));
 		w->open = !(f->flags & ECS_FLOW_F_FINAL);
 		if (!w->bypassed)
 			ecs_classify_l34(e, w);

@@ -228,6 +228,7 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	f->stale = false;
 	f->gen = e->gen;
 	f->tethered = f->tether_judged = false;
+	f->released = f->moved = false; /* when this chassis was active before */
 	f->flags |= ECS_FLOW_F_RECOVERED;
 	f->flags &= (uint16_t)~ECS_FLOW_F_SEEN;
 	t = f->more && f->more->shift ? NULL : ecs_shift_waits(f->session, &f->key);

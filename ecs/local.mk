@@ -89,7 +89,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/rulebase.c	%D%/rule/rulebase.def	%D%/rule/rulebase.h	\
 	%D%/rule/ruledef.c		\
 	%D%/rule/scheme.c		\
-	%D%/rule/service.c	%D%/rule/service.h	%D%/rule/service_impl.h	\
+	%D%/rule/service.c	%D%/rule/service.h	%D%/rule/who.h	%D%/rule/service_impl.h	\
 	%D%/rule/sets.c			\
 	%D%/rule/stages.c		\
 	%D%/rule/stringset.c		\

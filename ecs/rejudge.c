@@ -56,10 +56,11 @@ static uint16_t renewed(struct ecs_engine *e, const struct ecs_flow *f, uint16_t
 }
 
 /* The dynamic rule that a flow would begin with now in this direction, where it comes before what
- * the flow has. */
-static struct ecs_dynrule *better(struct ecs_engine *e, const struct ecs_flow *f, enum ecs_dir dir)
+ * the flow has there. */
+static struct ecs_dynrule *better(struct ecs_engine *e, const struct ecs_flow *f, uint16_t ref,
+                                  enum ecs_dir dir)
 {
-	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, ref);
 	struct ecs_session *s = f->session;
 	struct ecs_dynrule *d = ecs_dyn_match(s, &f->key, dir, ecs_tft_bearer(s, &f->key, dir, -1));
 
@@ -78,7 +79,8 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	bool lost = false, lost_back = false;
 	uint16_t ref = renewed(e, f, f->ref, first, now, &lost);
 	uint16_t back = f->back == f->ref ? ref : renewed(e, f, f->back, other, now, &lost_back);
-	struct ecs_dynrule *d;
+	struct ecs_dynrule *d, *b;
+	uint16_t now_ref, now_back;
 
 	if (lost || lost_back) {
 		lose(e, f, now);
@@ -88,12 +90,13 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 		ecs_flow_verdict(e, f, ref, back, now);
 	if (keeps || !(f->flags & ECS_FLOW_F_FINAL))
 		return;
-	d = better(e, f, first);
-	if (d && ecs_dyn_ref(e, d, now) != f->ref) {
-		struct ecs_dynrule *b = better(e, f, other);
-
-		ecs_flow_verdict(e, f, d->ref, b ? ecs_dyn_ref(e, b, now) : f->back, now);
-	} else if (!d) {
+	d = better(e, f, ref, first);
+	b = better(e, f, back, other);
+	now_ref = d ? ecs_dyn_ref(e, d, now) : ref;
+	now_back = b ? ecs_dyn_ref(e, b, now) : back;
+	if (now_ref != ref || now_back != back)
+		ecs_flow_verdict(e, f, now_ref, now_back, now);
+	else if (!(d && b))
 		f->stale = true; /* a line that was activated may come first, or be its own again */
 	}
 }

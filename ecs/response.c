@@ -7,6 +7,8 @@
 
 #define STATUS_LINE "HTTP/1."
 #define CODE_AT     9u  /* "HTTP/1.1 200" */
+#define CHUNK_DIGITS 15u /* of the size of a chunk */
+#define CRLF         2u  /* behind a chunk */
 
 void ecs_response_fini(struct ecs_response *r)
 {
@@ -75,6 +77,15 @@ static void header_line(struct ecs_response *r, struct fields *f, const char *p,
 		f->chunked = true;
 }
 
+/* The line with the size of a chunk comes (RFC 9112 7.1). */
+static void begin_chunk(struct ecs_response *r)
+{
+	r->state = ECS_RESPONSE_CHUNK;
+	r->body_left = 0;
+	r->line = 0;
+	r->extension = false;
+}
+
 /* What follows a header (RFC 9112 6.3). */
 static void body(struct ecs_response *r, const struct fields *f, bool whole, const uint8_t *b,
                  size_t n)
@@ -84,6 +95,8 @@ static void body(struct ecs_response *r, const struct fields *f, bool whole, con
 	r->body_left = none ? 0 : f->length;
 	if (r->code == 101) {
 		r->state = ECS_RESPONSE_OVER;
+	} else if (!none && f->chunked && whole) {
+		begin_chunk(r);
 	} else if (!none && (f->chunked || !f->has_length)) {
 		r->state = ECS_RESPONSE_RESYNC;
 	} else if (whole) {
@@ -145,6 +158,74 @@ static size_t skip_header(struct ecs_response *r, const uint8_t *data, size_t le
 	return n;
 }
 
+static int hex(uint8_t c)
+{
+	static const char digit[] = "0123456789abcdef";
+	const char *p = c ? strchr(digit, c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c) : NULL;
+
+	return p ? (int)(p - digit) : -1;
+}
+
+/* Reads the line with the size of a chunk; behind it comes the chunk with its line end, or, behind the last one,
+ * the trailer. */
+static size_t read_chunk(struct ecs_response *r, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		int d = hex(data[i]);
+
+		if (data[i] == '\n' && r->line) {
+			bool last = !r->body_left;
+
+			r->state = last ? ECS_RESPONSE_TRAILER : ECS_RESPONSE_CHUNK_BODY;
+			r->body_left += last ? 0 : CRLF;
+			r->line = 0;
+			return i + 1;
+		}
+		if (r->extension)
+			continue;
+		if (d >= 0 && r->line < CHUNK_DIGITS) {
+			r->body_left = r->body_left << 4 | (unsigned)d;
+			r->line++;
+		} else if (r->line && (data[i] == ';' || data[i] == ' ' || data[i] == '\r')) {
+			r->extension = true;
+		} else {
+			r->state = ECS_RESPONSE_RESYNC;
+			return len;
+		}
+	}
+	return len;
+}
+
+/* Its lines, up to an empty one. */
+static size_t skip_trailer(struct ecs_response *r, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == '\n' && !r->line) {
+			r->state = ECS_RESPONSE_START;
+			return i + 1;
+		}
+		if (data[i] == '\n')
+			r->line = 0;
+		else if (data[i] != '\r')
+			r->line = 1;
+	}
+	return len;
+}
+
+static size_t skip_body(struct ecs_response *r, size_t len)
+{
+	size_t n = r->body_left < len ? (size_t)r->body_left : len;
+
+	r->body_left -= n;
+	if (r->body_left)
+		return n;
+	if (r->state == ECS_RESPONSE_CHUNK_BODY)
+		begin_chunk(r);
+	else
+		r->state = ECS_RESPONSE_START;
+	return n;
+}
+
 unsigned ecs_response_feed(struct ecs_response *r, const uint8_t *data, size_t len)
 {
 	unsigned found = 0;
@@ -159,17 +240,24 @@ unsigned ecs_response_feed(struct ecs_response *r, const uint8_t *data, size_t l
 	if (r->state == ECS_RESPONSE_RESYNC && len > CODE_AT && may_be_status(data, len))
 		r->state = ECS_RESPONSE_START;
 	while (len && r->state != ECS_RESPONSE_OVER && r->state != ECS_RESPONSE_RESYNC) {
-		size_t n = len;
+		size_t n;
 
-		if (r->state == ECS_RESPONSE_START) {
+		switch (r->state) {
+		case ECS_RESPONSE_START:
 			n = gather(r, data, len, &found);
-		} else if (r->state == ECS_RESPONSE_SKIP) {
+			break;
+		case ECS_RESPONSE_SKIP:
 			n = skip_header(r, data, len);
-		} else {
-			n = r->body_left < len ? (size_t)r->body_left : len;
-			r->body_left -= n;
-			if (!r->body_left)
-				r->state = ECS_RESPONSE_START;
+			break;
+		case ECS_RESPONSE_CHUNK:
+			n = read_chunk(r, data, len);
+			break;
+		case ECS_RESPONSE_TRAILER:
+			n = skip_trailer(r, data, len);
+			break;
+		default:
+			n = skip_body(r, len);
+			break;
 		}
 		data += n;
 		len -= n;

@@ -14,6 +14,9 @@ enum ecs_response_state {
 	ECS_RESPONSE_START,  /**< a status line is expected, or is being gathered */
 	ECS_RESPONSE_SKIP,   /**< the rest of a header beyond the limit */
 	ECS_RESPONSE_BODY,
+	ECS_RESPONSE_CHUNK,  /**< the line with the size of a chunk */
+	ECS_RESPONSE_CHUNK_BODY,
+	ECS_RESPONSE_TRAILER, /**< behind the last chunk */
 	ECS_RESPONSE_RESYNC, /**< after a gap or a body without a length: looks for a status line */
 	ECS_RESPONSE_OVER    /**< not HTTP/1, or not any more */
 };
@@ -21,7 +24,9 @@ enum ecs_response_state {
 /** Zeroed: nothing seen. */
 struct ecs_response {
 	enum ecs_response_state state;
-	uint64_t body_left;
+	uint64_t body_left;  /**< of a chunk: also while its size is read */
+	uint8_t line;        /**< CHUNK: digits; TRAILER: 1 in a line that is not empty */
+	bool extension;      /**< CHUNK: behind the digits */
 	struct ecs_header gathered; /**< a header that is not whole yet */
 	bool head;           /**< the request was a HEAD: its answer has no body */
 	uint16_t code;       /**< of the last response; 0: none yet */

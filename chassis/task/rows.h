@@ -88,7 +88,7 @@
 	X(anew, b, "A request of a recovered flow, judged by itself (flow-recovery redirect)") \
 	X(ip_id, u, "Identification of IPv4, or of the fragment of IPv6, as it came") \
 	X(fragment, s, "first or later, of a fragment") \
-	X(tcp_flags, u, "As they came, 0 where there are none, like the next two") \
+	X(tcp_flags, u, "As they came, without ECE and CWR; 0 where there are none, like the next two") \
 	X(tcp_seq, u, "Sequence number as it came") \
 	X(tcp_ack, u, "Acknowledgement number as it came") \
 	X(payload_len, u, "Bytes behind the transport header as they came") \

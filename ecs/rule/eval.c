@@ -155,6 +155,12 @@ static bool seen(const struct ecs_l7 *l7, unsigned field)
 	}
 }
 
+/** Whether nothing more will be known of a field. */
+static bool is_final(const struct ecs_l7 *l7, unsigned field)
+{
+	return l7->final || (l7->mute & ecs_fields[field].who);
+}
+
 /** @p final: nothing more will be known of the field. */
 static enum verdict string_cond(const struct call *k, const struct cond *c, bool final)
 {
@@ -178,8 +184,9 @@ static enum verdict l7_cond(const struct call *k, const struct cond *c)
 		return NO;
 	switch (ecs_fields[c->field].type) {
 	case T_BOOL:
-		return seen(l7, c->field) || l7->final ? known(seen(l7, c->field) == c->want)
-		                                       : MAYBE;
+		return seen(l7, c->field) || is_final(l7, c->field)
+		               ? known(seen(l7, c->field) == c->want)
+		               : MAYBE;
 	case T_APP:
 		if ((l7->app && l7->app == c->lo) || (l7->app_master && l7->app_master == c->lo))
 			return YES;
@@ -189,9 +196,9 @@ static enum verdict l7_cond(const struct call *k, const struct cond *c)
 		v = ecs_field_number(k->in, c->field);
 		if (ecs_fields[c->field].reads_app && !l7->final)
 			return v && !c->neg && v == c->lo ? YES : MAYBE;
-		return v ? in_range(c, v) : l7->final ? NO : MAYBE;
+		return v ? in_range(c, v) : is_final(l7, c->field) ? NO : MAYBE;
 	default:
-		return string_cond(k, c, l7->final);
+		return string_cond(k, c, is_final(l7, c->field));
 	}
 }
 

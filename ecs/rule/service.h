@@ -19,6 +19,7 @@
 #include "ecs/rule/limit.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
+#include "ecs/rule/who.h"
 
 #define ECS_RULEDEFS_MAX    2048
 #define ECS_GROUPS_MAX      128
@@ -70,6 +71,7 @@ struct ecs_l7 {
 	uint16_t app, app_master; /**< nDPI ids; 0 unknown */
 	uint8_t app_category;
 	bool final;               /**< analyzers will say nothing more */
+	uint8_t mute;             /**< ECS_WHO_*: who of them will say nothing more, before all are */
 };
 
 /** States of a TCP connection as `tcp state` names them; NONE for other protocols. */

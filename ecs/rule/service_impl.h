@@ -32,6 +32,7 @@ struct ecs_field_row {
 	enum ecs_type type;
 	enum ecs_layer layer;
 	bool reads_app;        /**< nDPI may still say otherwise */
+	uint8_t who;           /**< ECS_WHO_* */
 };
 extern const struct ecs_field_row ecs_fields[ECS_F__N];
 extern const char *const ecs_op_text[ECS_OP__N];

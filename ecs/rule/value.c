@@ -22,8 +22,20 @@
 #define READS_APP_names   false
 #define READS_APP_app     true
 
+#define WHO_none    0
+#define WHO_http    ECS_WHO_HTTP
+#define WHO_rtsp    0
+#define WHO_headers ECS_WHO_HTTP
+#define WHO_reply   ECS_WHO_REPLY
+#define WHO_tls     ECS_WHO_TLS
+#define WHO_quic    ECS_WHO_QUIC
+#define WHO_dns     ECS_WHO_DNS
+#define WHO_names   0
+#define WHO_app     0
+
 const struct ecs_field_row ecs_fields[ECS_F__N] = {
-#define ECS_FIELD(sym, words, type, layer, reads, help) [ECS_F_##sym] = {words, T_##type, L_##layer, READS_APP_##reads},
+#define ECS_FIELD(sym, words, type, layer, reads, help) \
+	[ECS_F_##sym] = {words, T_##type, L_##layer, READS_APP_##reads, WHO_##reads},
 #include "ecs/rule/field.def"
 #undef ECS_FIELD
 };

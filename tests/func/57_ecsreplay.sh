@@ -119,6 +119,27 @@ t.equal(len(text.splitlines()), len(flows), "as text, and without a word: flows,
 t.check(all(" rule " in l and " up " in l and " down " in l for l in text.splitlines()),
         "with rule and volumes", text)
 
+t.say("packets")
+rc, out, err = replay("-c", CFG, *SUBS, "--rulebase", "gold", "--packets", "--json", one)
+doc = json.loads(out)
+charged = {}
+for x in doc["packets"]:
+    v = charged.setdefault(x["rule"], [0] * 4)
+    at = 0 if x["direction"] == "uplink" else 2
+    v[at] += x["packets"] * x["charged"]
+    v[at + 1] += x["bytes"] * x["charged"]
+t.equal({n: tuple(v) for n, v in charged.items() if any(v)}, seen, "what its rows charge is what the rules have")
+firsts = [x for x in doc["packets"] if not x["late"]]
+subscribers = {sub4(1), sub6(1)}
+ip = [i for i, f in enumerate(frames) for p in [parse(f)] if p and {p.src, p.dst} & subscribers]
+t.equal(doc["frames"], len(frames), "every frame was read")
+t.equal([x["wall_us"] for x in firsts], [1700000000000000 + i * 1000 for i in ip],
+        "a row for each packet, in their order, with the times of the capture")
+text = replay("-c", CFG, *SUBS, "--packets", one)[1].splitlines()
+t.check(text[0].split()[:4] == ["In", "Seq", "Time", "Callid"] and text[1].startswith("--"), "as text, with titles",
+        text[:2])
+t.equal(sum(" forwarded " in x for x in text), sum(x["charged"] for x in doc["packets"]), "and a line each")
+
 t.say("what is refused")
 for what, data in (("nothing", b""), ("a header alone that is cut", b"\xd4\xc3\xb2\xa1\x02"),
                    ("no capture", b"hello, world\n" * 10)):

@@ -53,5 +53,6 @@ EXTRA_DIST += %D%/62_configure.sh %D%/63_session_recovery.sh %D%/64_recovery_sta
 EXTRA_DIST += %D%/70_grammar.sh %D%/lib/grammar.py
 
 ## An oracle that classifies the same packets
-EXTRA_DIST += %D%/lib/oracle.py %D%/lib/oracle_talk.py %D%/79_oracle.sh %D%/7a_flow_recovery.sh \
+EXTRA_DIST += %D%/lib/oracle.py %D%/lib/oracle_packet.py %D%/lib/oracle_pair.py %D%/lib/oracle_rules.py \
+	%D%/lib/oracle_rows.py %D%/lib/oracle_said.py %D%/lib/oracle_talk.py %D%/lib/oracle_world.py %D%/79_oracle.sh %D%/7a_flow_recovery.sh \
 	%D%/7b_oracle_captures.sh %D%/7c_parent.sh %D%/7d_packet_trace.sh

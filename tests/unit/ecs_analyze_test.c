@@ -467,10 +467,13 @@ static void analysis_of_http(void)
 	struct flow f;
 
 	begin(&f, (struct ecs_needs){.http = true, .tls = true}, 6, 8000);
+	CU_ASSERT_EQUAL(f.a.l7.mute & (ECS_WHO_HTTP | ECS_WHO_TLS | ECS_WHO_DNS), ECS_WHO_DNS);
 	CU_ASSERT_EQUAL(say(&f, ECS_UPLINK, ECS_TCP_ACK, one, 10), 0);
 	CU_ASSERT_FALSE(f.a.l7.final);
+	CU_ASSERT_EQUAL(f.a.l7.mute & (ECS_WHO_HTTP | ECS_WHO_TLS), ECS_WHO_TLS);
 	CU_ASSERT_EQUAL(say(&f, ECS_UPLINK, ECS_TCP_ACK, one + 10, sizeof(one) - 11), ECS_AN_NEWS);
 	CU_ASSERT_TRUE(f.a.l7.final);
+	CU_ASSERT_TRUE(f.a.l7.mute & ECS_WHO_HTTP);
 	CU_ASSERT_TRUE(text_is(f.a.l7.http_url, "a/1"));
 	CU_ASSERT_EQUAL(say(&f, ECS_DOWNLINK, ECS_TCP_ACK, "HTTP/1.1 200\r\n\r\n", 16), 0);
 	CU_ASSERT_EQUAL(say(&f, ECS_UPLINK, ECS_TCP_ACK, two, sizeof(two) - 1), ECS_AN_NEWS);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "suites.h"
 
+#include "ecs/dynamic.h"
 #include "ecs/kind.h"
 #include "ecs_rig.h"
 
@@ -389,7 +390,37 @@ static void datagrams(void)
 	end_two(&t);
 }
 
+/* A flow whose rule was taken from its call goes on by another one, and is recovered with that, also where it
+ * began: it keeps it. */
+static void a_rule_that_was_taken(void)
+{
+	struct ecs_dyn_spec d = {.name = "given", .precedence = 1};
+	struct conn c = {.proto = 17, .sport = 4000, .dport = 5000};
+	struct two t;
+	char why[100];
+
+	begin_two(&t);
+	c.r = &t.a;
+	CU_ASSERT_EQUAL(ecs_sdfs_parse("udp any", &d.filters, why, sizeof(why)), 0);
+	CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+	say(&c, ECS_UPLINK, 0, "one");
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "given");
+	CU_ASSERT_EQUAL(ecs_rule_remove(t.a.e, 1, "given", t.a.now), 0);
+	say(&c, ECS_UPLINK, 0, "two");
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "udp-any");
+	CU_ASSERT_TRUE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+	ecs_engine_active(t.a.e, false, t.a.now);
+	ecs_engine_active(t.a.e, true, t.a.now);
+	say(&c, ECS_UPLINK, 0, "three");
+	CU_ASSERT_TRUE(ecs_flow_recovered(t.a.e, flow_of(&c)));
+	CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+	say(&c, ECS_UPLINK, 0, "four");
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "udp-any");
+	end_two(&t);
+}
+
 CU_TestInfo ecs_fresh_tests[] = {
+	{"a rule that was taken", a_rule_that_was_taken},
 	{"the request decides, after the takeover", the_request_decides},
 	{"the role goes over three times", twice_over},
 	{"it began unseen", begun_unseen},

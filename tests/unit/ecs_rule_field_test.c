@@ -467,6 +467,40 @@ static void test_responses(void)
 	}
 }
 
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define NEXT    "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
+
+static void test_chunks(void)
+{
+	static const char *const good[] = {
+		CHUNKED "0\r\n\r\n" NEXT,
+		CHUNKED "4\r\nbody\r\n0\r\n\r\n" NEXT,
+		CHUNKED "26;name=v\r\n" NEXT "\r\n00\r\nTrailer: x\r\nHTTP/1.1 500\r\n\r\n" NEXT,
+		CHUNKED "4\nbody\r\n10 \r\n0123456789abcdef\r\n0;last\n\n" NEXT,
+	};
+	static const char *const bad[] = {
+		CHUNKED "\r\n", CHUNKED "x\r\n", CHUNKED ";\r\n", CHUNKED "-1\r\n", CHUNKED "4x\r\n",
+		CHUNKED "1000000000000000\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		for (size_t cut = 1; cut <= strlen(good[i]); cut++) {
+			struct ecs_response r = {0};
+
+			CU_ASSERT_EQUAL(feed(&r, good[i], cut), 2);
+			CU_ASSERT_EQUAL(r.code, 404);
+			CU_ASSERT_EQUAL(r.state, ECS_RESPONSE_START);
+			ecs_response_fini(&r);
+		}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct ecs_response r = {0};
+
+		CU_ASSERT_EQUAL(feed(&r, bad[i], strlen(bad[i])), 1);
+		CU_ASSERT_EQUAL(r.state, ECS_RESPONSE_RESYNC);
+		ecs_response_fini(&r);
+	}
+}
+
 /* The answer that www.a.test is b.test, which has two addresses. */
 static const uint8_t answer[] =
 	"\x12\x34\x81\x80\0\1\0\3\0\0\0\0\3www\1a\4test\0\0\1\0\1"
@@ -543,7 +577,7 @@ CU_TestInfo ecs_rule_field_tests[] = {
 	{"P2P rules", test_p2p_rules},
 	{"lines are printed and read again", test_text},
 	{"digest of a pool", test_pool_digest},
-	{"HTTP responses", test_responses},
+	{"HTTP responses", test_responses}, {"chunks", test_chunks},
 	{"names of addresses", test_names},
 	{"limit of names", test_names_limit},
 	CU_TEST_INFO_NULL,

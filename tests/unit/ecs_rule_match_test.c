@@ -333,6 +333,22 @@ static void test_maybe(void)
 	l7.app = (uint16_t)ecs_app_by_name("TLS"); /* may still be refined */
 	knowledge("p2p protocol = Netflix", false, true);
 	knowledge("p2p protocol = TLS", true, false);
+	l7.mute = ECS_WHO_HTTP; /* the request has said all that it has */
+	knowledge("http user-agent = x", false, false);
+	knowledge("http user-agent !present", true, false);
+	knowledge("http x-header a = x", false, false);
+	knowledge("http reply code = 404", false, true);
+	knowledge("http content type !present", false, true);
+	knowledge("tls sni = a", false, true);
+	knowledge("p2p protocol = Netflix", false, true);
+	l7.mute = ECS_WHO_ALL & ~ECS_WHO_TLS;
+	knowledge("http reply code = 404", false, false);
+	knowledge("dns query-name = a", false, false);
+	knowledge("dns any-match = FALSE", true, false);
+	knowledge("secure-http any-match = TRUE", false, true);
+	knowledge("p2p app-identifier tls-sni = a", false, true);
+	knowledge("p2p app-identifier quic-sni = a", false, false);
+	l7.mute = 0;
 	l7.final = true;
 	knowledge("p2p protocol = Netflix", false, false);
 	knowledge("http user-agent = x", false, false);

@@ -46,6 +46,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_engine_test.c %D%/ecs_rig.h \
 	%D%/ecs_flow_test.c \
 	%D%/ecs_fresh_test.c \
+	%D%/ecs_handshake_test.c \
 	%D%/ecs_trace_test.c \
 	%D%/ecs_call_test.c \
 	%D%/ecs_reorder_test.c \

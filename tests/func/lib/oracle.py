@@ -1,317 +1,20 @@
-"""oracle: says of captured packets which rule charges each of them. Slow and plain: every line of every
-rule is looked at for every packet, texts are compared as texts, nothing is remembered but what a flow has
-said. Random rulebases (Rules) and random conversations (Talk) for it, and the classifier (Oracle), which
-reads frames and knows nothing of who made them."""
-import ipaddress
+"""oracle: says of each packet which rule charges it, and what becomes of it. Slow and plain: nothing is
+remembered but what a flow has said and by what it was matched. It reads packets and knows nothing of who made
+them. What it holds for right is in the manuals and in the chapter on flow recovery; where they leave a choice,
+a verdict names all that is permitted."""
 import re
-import struct
 
-TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
-FIN, SYN, RST, PUSH, ACK = 1, 2, 4, 8, 16
+import oracle_said
+from oracle_packet import ACK, FIN, ICMP, ICMP6, RST, SYN, TCP, UDP, Packet
+from oracle_rules import Action, Base, Call, Group, Line, Rule
+
+__all__ = ["ICMP", "ICMP6", "TCP", "UDP", "Action", "Base", "Call", "Group", "Line", "NO_RULE", "Oracle", "Packet",
+           "Rule"]
 NO_RULE = "(no rule)"
-MAYBE = None                     # neither True nor False, as long as not all is said
 
 
-# --- packets ---------------------------------------------------------------------------------------
-
-class Packet:
-    """An IP packet; up: from the subscriber."""
-
-    def __init__(self, data, is_subscriber):
-        self.six = data[0] >> 4 == 6
-        if self.six:
-            self.size = struct.unpack_from("!H", data, 4)[0] + 40
-            self.proto, rest = data[6], data[40:self.size]
-            src, dst = data[8:24], data[24:40]
-        else:
-            head = (data[0] & 15) * 4
-            self.size = struct.unpack_from("!H", data, 2)[0]
-            self.proto, rest = data[9], data[head:self.size]
-            src, dst = data[12:16], data[16:20]
-        self.src, self.dst = ipaddress.ip_address(src), ipaddress.ip_address(dst)
-        self.up = is_subscriber(self.src)
-        self.sport = self.dport = self.seq = self.ack = self.flags = 0
-        self.payload = b""
-        if self.proto == TCP:
-            self.sport, self.dport, self.seq, self.ack = struct.unpack_from("!HHII", rest)
-            self.flags = rest[13]
-            self.payload = rest[(rest[12] >> 4) * 4:]
-        elif self.proto == UDP:
-            self.sport, self.dport = struct.unpack_from("!HH", rest)
-            self.payload = rest[8:]
-        elif self.proto in (ICMP, ICMP6):
-            self.sport = self.dport = struct.unpack_from("!H", rest, 4)[0]  # of an echo
-
-    def key(self):
-        a, b = (self.src, self.sport), (self.dst, self.dport)
-        return (self.proto, *(a + b if self.up else b + a))
-
-
-# --- what lines say --------------------------------------------------------------------------------
-
-def number(op, value, a, b):
-    if op.endswith("range"):
-        return (a <= value <= b) == (op == "range")
-    return {"=": value == a, "!=": value != a, "<=": value <= a, ">=": value >= a}[op]
-
-
-def address(op, value, a, b):
-    """A prefix is all of its addresses; addresses of the other family are in nothing."""
-    net = ipaddress.ip_network(a, strict=False)
-    if value.version != net.version:
-        inside = False
-    elif b:
-        inside = ipaddress.ip_address(a) <= value <= ipaddress.ip_address(b)
-    elif op == "<=":
-        inside = value <= net[0]
-    elif op == ">=":
-        inside = value >= net[0]
-    else:
-        inside = value in net
-    return not inside if op.startswith("!") else inside
-
-
-def text(op, value, want, case):
-    """None: the field is not there."""
-    if op == "present":
-        return value is not None
-    if value is None:
-        return False
-    if not case:
-        value, want = value.lower(), want.lower()
-    name = op[1:] if op.startswith("!") and op != "!=" else op
-    hit = {"=": value == want, "!=": value != want, "contains": want in value,
-           "starts-with": value.startswith(want), "ends-with": value.endswith(want),
-           "regex": bool(re.search(want, value)) if name == "regex" else None}[name]
-    return not hit if name != op else hit
-
-
-class Line:
-    """field [key] [case-sensitive] op a [to b], or op pool NAME."""
-
-    def __init__(self, field, op, a="", b="", key="", case=False, pool=None):
-        self.field, self.op, self.a, self.b, self.key, self.case, self.pool = field, op, a, b, key, case, pool
-
-    def config(self):
-        words = [self.field, self.key, "case-sensitive" if self.case else "", self.op]
-        if self.pool:
-            words.append(("host-pool " if "address" in self.field else "port-map ") + self.pool)
-        elif self.a != "":
-            words.append(f'"{self.a}"' if self.is_text() else str(self.a))
-        if self.b != "":
-            words += ["to", str(self.b)]
-        return " ".join(w for w in words if w)
-
-    def is_text(self):
-        return self.field.split()[0] in ("http", "www", "tls", "dns") and "any-match" not in self.field \
-            and "method" not in self.field
-
-    def l34(self):
-        return self.field.split()[0] in ("ip", "tcp", "udp", "icmp")
-
-    def of_pool(self, pools, value):
-        if self.pool not in pools:
-            return False
-        if isinstance(value, int):
-            hit = any(lo <= value <= hi for lo, hi in pools[self.pool])
-        else:
-            hit = any(address("=", value, a, b) for a, b in pools[self.pool])
-        return not hit if self.op == "!range" else hit
-
-    def addr(self, pools, value):
-        return self.of_pool(pools, value) if self.pool else address(self.op, value, self.a, self.b)
-
-    def port(self, pools, values):
-        """either-port: one of them is it; what is denied is that."""
-        positive = Line(self.field, self.op.lstrip("!"), self.a, self.b, pool=self.pool)
-        hit = any(positive.of_pool(pools, v) if self.pool else
-                  number(positive.op, v, self.a, self.b) for v in values)
-        if self.pool and self.pool not in pools:
-            return False
-        return not hit if self.op.startswith("!") else hit
-
-    def l3(self, p, pools):
-        word = self.field.split()[1]
-        if word == "any-match":
-            return self.a == "TRUE"
-        if word == "version":
-            return number(self.op, 6 if p.six else 4, int(self.a[3]), None)
-        if word == "protocol":
-            return number(self.op, p.proto, self.a, None)
-        if word in ("uplink", "downlink"):
-            return (p.up == (word == "uplink")) == (self.a == "TRUE")
-        return self.addr(pools, {"src-address": p.src, "dst-address": p.dst,
-                                 "server-ip-address": p.dst if p.up else p.src,
-                                 "subscriber-ip-address": p.src if p.up else p.dst}[word])
-
-    def l4(self, p, pools):
-        proto, word = self.field.split()
-        mine = {"tcp": p.proto == TCP, "udp": p.proto == UDP, "icmp": p.proto in (ICMP, ICMP6)}[proto]
-        if word == "any-match":
-            return mine == (self.a == "TRUE")
-        return mine and self.port(pools, {"src-port": [p.sport], "dst-port": [p.dport],
-                                          "either-port": [p.sport, p.dport]}[word])
-
-    def l7(self, said):
-        """said: what the flow has said, by field; None: it is not to be asked. MAYBE: it may still be said."""
-        if said is None:
-            return False
-        if "any-match" in self.field:
-            value = said.get(self.field.split()[0])
-        else:
-            value = said.get(self.field.replace("www", "http"))
-        if self.key:
-            value = (value or {}).get(self.key.lower())
-        if value is None:
-            return False if said.get("all") else MAYBE
-        if "any-match" in self.field:
-            return True
-        if self.field == "http request method":
-            return (value == self.a) == (self.op == "=")
-        return text(self.op, value, self.a, self.case)
-
-    def match(self, p, said, pools):
-        if not self.l34():
-            return self.l7(said)
-        return self.l3(p, pools) if self.field.startswith("ip ") else self.l4(p, pools)
-
-
-class Rule:
-    def __init__(self, name, lines, any_line=False):
-        self.name, self.lines, self.any_line = name, lines, any_line
-
-    def l34(self):
-        return bool(self.lines) and all(x.l34() for x in self.lines)
-
-    def match(self, p, said, pools):
-        found = [x.match(p, said, pools) for x in self.lines]
-        decides = self.any_line  # the answer of a line that decides alone
-        if not found:
-            return False
-        if decides in found:
-            return decides
-        return MAYBE if MAYBE in found else not decides
-
-    def config(self):
-        return [f"    ruledef {self.name}"] + [f"      {x.config()}" for x in self.lines] + \
-            (["      multi-line-or all-lines"] if self.any_line else []) + ["    #exit"]
-
-
-class Group:
-    """members: (priority, rule)."""
-
-    def __init__(self, name, members):
-        self.name, self.members = name, members
-
-    def l34(self):
-        return bool(self.members) and all(r.l34() for _, r in self.members)
-
-    def match(self, p, said, pools):
-        found = [r.match(p, said, pools) for _, r in sorted(self.members, key=lambda m: m[0])]
-        return True if True in found else MAYBE if MAYBE in found else False
-
-    def config(self):
-        return [f"    group-of-ruledefs {self.name}"] + \
-            [f"      add-ruledef priority {n} ruledef {r.name}" for n, r in self.members] + ["    #exit"]
-
-
-class Base:
-    """A rulebase: (priority, rule or group); takes: which packets without payload are the application's."""
-
-    def __init__(self, name, actions, takes, pools):
-        self.name, self.actions, self.takes, self.pools = name, sorted(actions, key=lambda a: a[0]), takes, pools
-
-    def find(self, p, said, l34=False):
-        """The rule of a packet, or None, and whether another could still be found; l34: of those whose lines
-        are all of L3 and L4."""
-        maybe = False
-        for _, r in self.actions:
-            if l34 and not r.l34():
-                continue
-            found = r.match(p, None if l34 else said, self.pools)
-            if found:
-                return r, maybe
-            maybe = maybe or found is MAYBE
-        return None, maybe
-
-    def l7(self):
-        """Whether its rules ask what connections say."""
-        return not all(x.field.startswith("dns") or x.l34() for _, r in self.actions
-                       for m in (r.members if isinstance(r, Group) else [(0, r)]) for x in m[1].lines)
-
-    def config(self, entered):
-        return [f"    rulebase {self.name}"] + \
-            [f"      action priority {n} {'group-of-ruledefs' if isinstance(r, Group) else 'ruledef'} {r.name} "
-             f"charging-action count" for n, r in entered] + \
-            (["      flow control-handshaking charge-to-application " + " ".join(sorted(self.takes))]
-             if self.takes else []) + ["    #exit"]
-
-
-# --- what flows say --------------------------------------------------------------------------------
-
-METHODS = ("connect", "delete", "get", "head", "options", "patch", "post", "put", "trace")
-
-
-def read_request(head):
-    """The fields of a request by its header; None: it is none."""
-    lines = head.decode("latin-1").split("\r\n")
-    m = re.fullmatch(r"([!-~]+) (\S+) HTTP/1\.[01]", lines[0])
-    if not m:
-        return None
-    fields = {}
-    for x in lines[1:]:
-        name, colon, value = x.partition(":")
-        if colon:
-            fields.setdefault(name.lower(), value.strip())
-    host = fields.get("host", "").partition(":")[0] or None
-    path = m[2]
-    attributes = {}
-    for pair in path.partition("?")[2].partition("#")[0].split("&"):
-        name, _, value = pair.partition("=")
-        if name:
-            attributes.setdefault(name.lower(), value)
-    method = m[1].lower()
-    return {"http": True, "http host": host, "http url": (host or "") + path, "http uri": path,
-            "http user-agent": fields.get("user-agent"), "http x-header": fields,
-            "http attribute-in-url": attributes,
-            "http request method": method if method in METHODS else None,
-            "length": int(fields.get("content-length", "0"))}
-
-
-def read_hello(data):
-    """server_name of the ClientHello at the beginning of a stream, as soon as it is there; "" where it has
-    none; None: not yet."""
-    try:
-        size = struct.unpack_from("!H", data, 3)[0]
-        h = data[5:5 + size]
-        at = 38
-        at += 1 + h[at]
-        at += 2 + struct.unpack_from("!H", h, at)[0]
-        at += 1 + h[at]
-        end = at + 2 + struct.unpack_from("!H", h, at)[0]
-        at += 2
-        while at < end:
-            kind, n = struct.unpack_from("!HH", h, at)
-            if len(h) < at + 4 + n:
-                return None
-            if kind == 0:
-                n = struct.unpack_from("!H", h, at + 7)[0]
-                return h[at + 9:at + 9 + n].decode("latin-1")
-            at += 4 + n
-        return ""
-    except (struct.error, IndexError):
-        return None
-
-
-def read_question(data):
-    """The name that a DNS message is about: an answer has the question too."""
-    if len(data) < 12 or struct.unpack_from("!H", data, 4)[0] == 0:
-        return None
-    at, labels = 12, []
-    while data[at]:
-        labels.append(data[at + 1:at + 1 + data[at]].decode("latin-1"))
-        at += 1 + data[at]
-    return ".".join(labels)
+def name_of(rule):
+    return rule.name if rule else NO_RULE
 
 
 def ahead_of(seq, other):
@@ -319,173 +22,481 @@ def ahead_of(seq, other):
     return (seq - other + 2**31) % 2**32 - 2**31
 
 
+def tcp_state(state, p, opener_up):
+    """The state of a connection after a packet: opening is told from the side that sent the SYN, closing from the
+    subscriber's end. Acknowledgements are not compared with sequence numbers."""
+    if p.flags & RST:
+        return "close"
+    if p.flags & SYN:
+        began = "syn-received" if p.flags & ACK else "syn-sent"
+        return began if state is None or (state, began) == ("syn-sent", "syn-received") else state
+    if p.flags & FIN:
+        after = {None: "fin-wait1", "syn-sent": "fin-wait1", "syn-received": "fin-wait1",
+                 "established": "fin-wait1", "close-wait": "last-ack"} if p.up else \
+            {None: "close-wait", "syn-sent": "close-wait", "syn-received": "close-wait",
+             "established": "close-wait", "fin-wait1": "closing", "fin-wait2": "time-wait"}
+    elif state in ("syn-sent", "syn-received"):  # the third packet of the handshake is the opener's
+        after = {state: "established"} if p.up == opener_up else {}
+    else:
+        after = {None: "established", "closing": "time-wait"}
+        if not p.up:
+            after |= {"fin-wait1": "fin-wait2", "last-ack": "close"}
+    return after.get(state, state)
+
+
+class Stream:
+    """One direction of a connection: segments in their order, each byte once."""
+
+    def __init__(self, at=None):
+        self.next, self.segments = at, {}
+
+    def push(self, seq, data):
+        """A segment; the bytes that are in order now."""
+        if len(data) > len(self.segments.get(seq, b"")):
+            self.segments[seq] = data
+        whole = b""
+        for s in sorted(self.segments, key=lambda n: ahead_of(n, self.next)):
+            ahead = ahead_of(s, self.next)
+            if ahead > 0:
+                break
+            part = self.segments.pop(s)[-ahead:]
+            self.next = (self.next + len(part)) & 0xffffffff
+            whole += part
+        return whole
+
+
 class Flow:
     """What one flow has said, and how it stands."""
 
-    def __init__(self, p):
+    def __init__(self, p, call):
+        self.call, self.key = call, p.key()
         self.first_up = p.up
         self.begun = p.proto != TCP or bool(p.flags & SYN)  # seen from its beginning
-        self.open = not (p.proto == TCP and p.flags & SYN)  # the handshake is over
-        self.said = {}                # by field; "all": there will be no more of it
-        self.isn = p.seq
-        self.fins = set()             # directions that have ended
-        self.segments = {}            # of the opener, not read yet, by sequence number
+        self.l34 = not self.begun      # by lines of L3 and L4, from here on
         answer = p.proto == TCP and p.flags & (SYN | ACK) == SYN | ACK
         self.opener_up = p.up != answer
-        self.next = p.ack if answer else (p.seq + 1) & 0xffffffff  # of the opener
-        self.stream = b""             # as far as it is whole, not read yet
-        self.skip = 0                 # bytes of a request's body to come
-        self.plain = False            # it says nothing that is understood, or nothing more
-        self.data = False             # there was payload
-        self.closing = False
+        self.isn = (p.ack - 1) & 0xffffffff if answer else p.seq
+        self.state = None              # of TCP
+        self.fins = set()              # directions that have ended
+        self.fresh = self.begun        # nothing was said, and nothing decided
         self.final = False
-        self.held = []                # packets that wait for the application
-        self.verdict = {}             # by direction
-        self.kept = None              # after a recovery: rules by direction
-        self.rests = False            # its last packet was of no application
-        self.taken_up = False         # after a recovery it goes on as a new one: it had not begun
+        self.held = []                 # packets that wait for the application
+        self.verdict = {}              # by direction: the last rule that was matched
+        self.permitted = {}            # by direction: others that it may be
+        self.kept = False              # recovered: by these rules for its life
+        self.recovered = False         # and so it is called, also when its rule was taken from it
+        self.rests = False             # its last packet was of no application
+        self.taken_up = False          # after a recovery it goes on as a new one: it had not begun
+        self.forgot = False            # it is matched anew, by what it says from now on
+        self.listen()
+
+    def proto(self):
+        return self.key[0]
+
+    def listen(self):
+        """From its beginning."""
+        needs = self.call.base.needs()
+        self.said, self.spoken, self.mode = {}, False, ""
+        self.again = False
+        dns = self.key[4] == 53 and "dns" in needs
+        if self.proto() == TCP and dns:
+            self.may, self.mode = {"dns"} | needs & {"app"}, "dns"
+        elif self.proto() == TCP:
+            self.may = needs & {"http", "reply", "tls", "app"}
+        elif self.proto() == UDP and dns:
+            self.may, self.mode = {"dns"}, "dns"
+        else:
+            self.may = needs & {"quic"} if self.proto() == UDP else set()
+            self.may |= needs & {"app"}
+        if not self.begun or self.l34:
+            self.may = set()
+        self.ears = bool(self.may)     # somebody listens
+        self.there, self.back = Stream((self.isn + 1) & 0xffffffff), Stream()
+        self.request, self.skip = b"", 0
+        self.responses, self.head = oracle_said.Responses(), False
+        self.quic = oracle_said.Quic()
+        self.banners = set()
+
+    def known(self):
+        """All that may make a difference to what is matched."""
+        return self.spoken, str(sorted(self.said.items(), key=str)), frozenset(self.may)
+
+    def hear(self, p):
+        """Reads the payload of a packet; whether there is something new to know."""
+        if not (self.ears or self.again):
+            return False
+        before, question = self.known(), False
+        if self.proto() == TCP:
+            self.hear_tcp(p)
+        elif p.payload and p.up == self.opener_up:
+            question = self.hear_datagram(p)
+        return question or self.known() != before
+
+    def hear_datagram(self, p):
+        if self.mode == "dns":
+            name = oracle_said.read_question(p.payload)
+            if name is not None:
+                self.said, self.spoken = {"dns": True, "dns query-name": name}, True
+                self.may.discard("dns")
+                self.ears = True
+                return True
+        elif "quic" in self.may:
+            name = self.quic.feed(p.payload)
+            if name is not None:
+                self.may.discard("quic")
+                self.spoken = name is not False
+                self.said = {"p2p app-identifier quic-sni": name or None}
+                self.ears = "app" in self.may
+        return False
+
+    def hear_tcp(self, p):
+        if p.flags & SYN and p.up != self.opener_up:
+            self.back.next = (p.seq + 1) & 0xffffffff
+        elif p.up == self.opener_up and p.flags & ACK and self.back.next is None:
+            self.back.next = p.ack
+        if not p.payload:
+            return
+        if "app" in self.may:
+            self.hear_banner(p)
+        if p.up == self.opener_up:
+            self.read(self.there.push((p.seq + bool(p.flags & SYN)) & 0xffffffff, p.payload))
+        elif self.mode in ("", "http") and "reply" in self.call.base.needs():
+            # also where requests go another way; bytes of which nobody knows where they begin begin there
+            self.back.next = p.seq if self.back.next is None else self.back.next
+            for code, kind in self.responses.feed(self.back.push(p.seq, p.payload), self.head):
+                self.said |= {"http reply code": code, "http content type": kind}
+                self.may.discard("reply")
+
+    def hear_banner(self, p):
+        """nDPI knows SSH when both sides have said what they are; after the first it may."""
+        if p.payload.startswith(b"SSH-2.0-"):
+            self.banners.add(p.up)
+        if len(self.banners) == 2:
+            self.said["p2p protocol"], self.spoken = "ssh", True
+
+    def nothing_more(self):
+        self.may &= {"app"}
+        self.ears = bool(self.may)
+        self.mode = "over"
+
+    def read(self, data):
+        """The opener's bytes, in their order."""
+        if self.mode == "over" or not data:
+            return
+        self.request += data
+        if not self.mode:
+            first = self.request[:1]
+            self.mode = "tls" if first == b"\x16" else "http" if re.match(rb"[A-Z\r\n]", first) else "over"
+            if self.mode not in self.may:
+                return self.nothing_more()
+            self.may &= {self.mode, "app"} | ({"reply"} if self.mode == "http" else set())
+        if self.mode == "dns":
+            return self.read_questions()
+        if self.mode == "tls":
+            name = oracle_said.read_hello(self.request)
+            if name is not None:
+                self.spoken = True
+                self.said |= {"tls": True, "tls sni": name or None, "p2p app-identifier tls-sni": name or None}
+                self.nothing_more()
+            return None
+        while self.request:
+            n = min(self.skip, len(self.request))
+            self.request, self.skip = self.request[n:], self.skip - n
+            end = self.request.find(b"\r\n\r\n")
+            said = oracle_said.read_request(self.request[:end]) if end >= 0 else None
+            if self.request and (not re.match(rb"[A-Z]{1,16}( |$)", self.request) or (end >= 0 and not said)):
+                return self.nothing_more()
+            if not said:
+                break
+            self.said, self.skip, self.spoken = said, said["length"], True
+            self.head = said["http request method"] == "head"
+            self.may = (self.may - {"http"}) | (self.call.base.needs() & {"reply"})
+            self.request = self.request[end + 4:]
+        return None
+
+    def read_questions(self):
+        """Over TCP, each behind its length. What is known is the last one that is whole."""
+        while len(self.request) > 1 and len(self.request) >= 2 + int.from_bytes(self.request[:2], "big"):
+            size = int.from_bytes(self.request[:2], "big")
+            name = oracle_said.read_question(self.request[2:2 + size])
+            self.request = self.request[2 + size:]
+            if name is not None:
+                self.said, self.spoken = {"dns": True, "dns query-name": name}, True
+                self.may.discard("dns")
 
     def over(self, p):
         """A SYN begins another connection: after both FINs, or where only the middle of one was seen."""
         return p.proto == TCP and p.flags & (SYN | ACK | RST) == SYN and \
-            (len(self.fins) == 2 or (not self.begun and self.kept is None)) and \
+            (len(self.fins) == 2 or (not self.begun and not self.kept)) and \
             (not self.begun or ahead_of(p.seq, self.isn) != 0)
 
-    def hear(self, p):
-        """Reads the payload of a packet."""
-        if p.proto == UDP and p.up == self.opener_up and (p.dport if p.up else p.sport) == 53:
-            name = read_question(p.payload)
-            if name is not None:
-                self.said = {"dns": True, "dns query-name": name}
-        if p.proto != TCP:
-            self.said["all"] = True
-        elif p.payload:
-            self.data = True
-            if p.up == self.opener_up:
-                self.segments[p.seq] = p.payload
-                self.order()
+    def past_beginning(self, p):
+        """Whether a packet tells that the opener's first byte has gone by."""
+        if p.flags & (SYN | RST):
+            return False
+        return ahead_of(p.seq if p.up == self.opener_up else p.ack, (self.isn + 1) & 0xffffffff) > 0
 
-    def order(self):
-        """Puts segments into the stream; what was there before is left out."""
-        for seq in sorted(self.segments, key=lambda n: ahead_of(n, self.next)):
-            ahead = ahead_of(seq, self.next)
-            if ahead > 0:
-                break
-            data = self.segments.pop(seq)[-ahead:]
-            self.next = (self.next + len(data)) & 0xffffffff
-            self.stream += data
-        self.read()
+    def find(self, p, said, may, l34=False):
+        return self.call.find(p, self.key, said, may, self.state, l34)
 
-    def read(self):
-        if self.plain or not self.stream:
-            return
-        if self.stream[:1] == b"\x16" and not self.said:
-            name = read_hello(self.stream)
-            if name is not None:
-                self.said = {"secure-http": True, "tls sni": name or None, "all": True}
-                self.plain = True
-            return
-        while self.stream:
-            n = min(self.skip, len(self.stream))
-            self.skip -= n
-            self.stream = self.stream[n:]
-            end = self.stream.find(b"\r\n\r\n")
-            said = read_request(self.stream[:end]) if end >= 0 else None
-            if self.stream and (not re.match(rb"[A-Z]{1,16}( |$)", self.stream) or (end >= 0 and not said)):
-                self.plain = self.said["all"] = True
-            if not said:
-                return
-            self.said, self.skip = {**said, "all": True}, said["length"]
-            self.stream = self.stream[end + 4:]
+
+class Judged:
+    """What must become of a packet: rule; besides, others that are permitted; its fate (forwarded, held,
+    stopped); its bearer; flow: None where it belongs to none. first: of a held packet, whose rule is not known
+    yet, until it is."""
+
+    def __init__(self, p, call, flow):
+        self.p, self.call, self.flow = p, call, flow
+        self.rule, self.others, self.fate, self.bearer = None, [], "forwarded", 5
+        self.recovered = self.pending = self.charged = False
+        self.open = False        # another rule can still come before this one
+        self.resets = []         # where the chassis sends resets: whether that is uplink
 
 
 class Oracle:
-    """Classifies the packets of all subscribers. bases: rulebase by subscriber's address; eligible: names
-    of rules that recovery is for."""
+    """Classifies the packets of all subscribers. calls: by subscriber's address; eligible: names of rules that
+    recovery is for."""
 
-    def __init__(self, bases, eligible):
-        self.bases, self.eligible = bases, eligible
+    def __init__(self, calls, eligible):
+        self.calls = {a: c if isinstance(c, Call) else Call(c) for a, c in calls.items()}
+        self.eligible = eligible
         self.flows = {}
+        self.fragments = {}      # flow by datagram
         self.charged = {}        # by rulebase and rule: packets up, bytes up, packets down, bytes down
+        self.released = []       # packets that have waited, and were charged since the last look
 
-    def charge(self, base, rule, p):
-        v = self.charged.setdefault((base.name, rule.name if rule else NO_RULE), [0, 0, 0, 0])
-        v[0 if p.up else 2] += 1
-        v[1 if p.up else 3] += p.size
+    def charge(self, j):
+        v = self.charged.setdefault((j.call.base.name, name_of(j.rule)), [0, 0, 0, 0])
+        v[0 if j.p.up else 2] += 1
+        v[1 if j.p.up else 3] += j.p.size
+        j.charged = True
+
+    def settle(self, j, name):
+        """One of those that are permitted is what was done."""
+        rule = next(r for r in [j.rule, *j.others] if name_of(r) == name)
+        if rule is not j.rule:
+            v = self.charged[j.call.base.name, name_of(j.rule)]
+            v[0 if j.p.up else 2] -= 1
+            v[1 if j.p.up else 3] -= j.p.size
+            if not any(v):
+                del self.charged[j.call.base.name, name_of(j.rule)]
+            j.rule = j.flow.verdict[j.p.up] = rule
+            j.flow.said["p2p protocol"], j.flow.spoken = "ssh", True
+            self.charge(j)
+
+    def end(self, f):
+        """A flow ends: what waits is charged by what is known."""
+        self.flows.pop(f.key, None)
+        self.release(f)
+
+    def release(self, f):
+        for h in f.held:
+            h.rule = f.verdict[h.p.up] if h.p.up in f.verdict else f.find(h.p, None, (), True)[0]
+            self.charge(h)
+            self.released.append(h)
+        f.held = []
 
     def packet(self, data):
-        """Charges an IP packet; its flow, and the name of its rule, None while it waits."""
-        p = Packet(data, lambda a: a in self.bases)
-        base = self.bases.get(p.src if p.up else p.dst)
-        if base is None:
-            return None, None
+        """Judges an IP packet, and charges it; None where it is of no subscriber."""
+        p = Packet(data, lambda a: a in self.calls)
+        call = self.calls.get(p.src if p.up else p.dst)
+        if call is None:
+            return None
+        whole = p.frag != "later" and not p.about
+        f = self.flow_of(p, call) if whole else \
+            self.fragments.get(p.datagram()) if p.frag == "later" else self.flows.get(p.about)
+        if f and self.flows.get(f.key) is not f:
+            f = None
+        if p.frag == "first" and f:
+            self.fragments[p.datagram()] = f
+        j = Judged(p, call, f)
+        key = f.key if f else p.key()
+        if not f:
+            j.rule = call.find(p, key, None, (), None, True)[0]
+        elif whole:
+            self.judge(j, f, p)
+        elif p.up in f.verdict:
+            j.rule = f.verdict[p.up]
+        else:                    # its rule was taken from it
+            j.rule = call.find(p, key, None, (), None, True)[0]
+        if f and f.kept and not whole and call.pending:
+            j.rule, j.pending = call.find(p, key, None, (), f.state, True, False)[0], True
+        j.recovered = bool(f and f.recovered)
+        j.bearer = call.carrier(j.rule, key, p.up)
+        self.enforce(j, f, whole)
+        if j.fate == "held":
+            f.held.append(j)
+        if f and f.final:
+            self.release(f)
+        if f and whole and p.proto == TCP and p.flags & RST:
+            self.end(f)
+        return j
+
+    def enforce(self, j, f, whole):
+        """A packet that is stopped is not charged. What waits is stopped as others are, but not by a rule before which
+        another can still come."""
+        l34 = f is None or f.kept or f.l34 or not whole
+        post = j.call.find_post(j.p, f and f.said, (), f and f.state, l34)
+        stops = j.call.stops(j.rule, j.p.up) and not (j.fate == "held" and j.open)
+        if stops or (post and post.stops(j.p.up)):
+            j.fate = "stopped"
+            if f and whole and stops and j.rule.does == "end":
+                self.terminate(j, f)
+        elif j.fate != "held":
+            self.charge(j)
+
+    def terminate(self, j, f):
+        """The flow ends; both ends of a connection hear it, but who has not heard of it yet."""
+        self.end(f)
+        if j.p.proto == TCP and not j.p.flags & RST:
+            j.resets = [not j.p.up] + [j.p.up] * bool(j.p.flags & ACK)
+
+    def flow_of(self, p, call):
         f = self.flows.get(p.key())
-        if f is None or f.over(p):
-            f = self.flows[p.key()] = Flow(p)
-        rule, waits = self.rule_of(base, f, p)
-        f.closing = f.closing or (p.proto == TCP and bool(p.flags & (FIN | RST)))
-        if p.proto == TCP and p.flags & FIN:
-            f.fins.add(p.up)
-        if waits:
-            f.held.append(p)
-            return f, None
-        if f.final and f.held:
-            for h in f.held:
-                self.charge(base, f.verdict[h.up], h)
-            f.held = []
-        self.charge(base, rule, p)
-        if p.proto == TCP and p.flags & RST:
-            del self.flows[p.key()]
-        return f, rule.name if rule else NO_RULE
+        if f and f.over(p):
+            self.end(f)
+            f = None
+        if f is None and not (p.proto == TCP and p.flags & RST):
+            f = self.flows[p.key()] = Flow(p, call)
+        return f
 
-    def rule_of(self, base, f, p):
-        """The rule that a packet is charged to; or that it waits for what the application says."""
-        if f.taken_up and not p.flags & (SYN | RST):
-            # what is behind the beginning tells that this has gone by unseen
-            if ahead_of(p.seq if p.up == f.opener_up else p.ack, f.next) > 0:
-                f.kept = f.verdict
-            f.taken_up = not p.payload and not p.flags & FIN
-        if f.kept is not None:
-            return f.kept[p.up], False
-        f.open = f.open or (p.up == f.opener_up and p.flags & (SYN | ACK) == ACK)
-        if f.begun:
-            f.hear(p)
-        rule, maybe = base.find(p, f.said, not f.begun)
-        other, maybe_back = base.find(mirrored(p), f.said, not f.begun)
-        f.verdict = {p.up: rule, not p.up: other}
-        f.final = f.final or (f.open and not maybe and not maybe_back)
+    def judge(self, j, f, p):
+        """The rule of a packet of a flow, or that it waits for what the application says."""
+        was = f.state, set(f.fins)
         f.rests = False
-        if p.proto != TCP or p.payload or not f.begun:
-            return rule, False
-        if not f.final:
-            return rule, base.l7() and bool(base.takes & {"all-packets", "initial-packets"})
-        if rule is not None and not rule.l34() and "all-packets" not in base.takes and \
-                ("tear-down-packets" if f.closing or p.flags & (FIN | RST) else
-                 "mid-session-packets") not in base.takes:
-            rule = base.find(p, None, True)[0]
-            f.rests = rule is None or rule.name not in self.eligible
-        return rule, False
+        if p.proto == TCP:
+            f.state = tcp_state(f.state, p, f.opener_up)
+            if p.flags & (FIN | RST) == FIN:
+                f.fins.add(p.up)
+        if f.taken_up:
+            self.take_up(f, p)
+        if p.proto == TCP and (p.payload or p.flags & FIN):
+            f.fresh = False
+        if f.kept and j.call.pending:
+            # while control is pending by lines of L3 and L4; what the call was given is what is not known
+            j.rule, j.pending = f.call.find(p, f.key, None, (), f.state, True, False)[0], True
+            return
+        if f.kept:
+            j.rule, j.others = f.verdict[p.up], f.permitted.get(p.up, [])
+            return
+        news = f.begun and not f.l34 and f.hear(p)
+        f.forgot = f.forgot and not news
+        moved = was != (f.state, f.fins)
+        if f.final and news:
+            f.final = False
+        if f.final and moved and all(r is None or r.l34() for r in f.verdict.values()):
+            f.final, f.l34 = False, f.l34 or not f.ears
+        if f.final:
+            j.rule = f.verdict[p.up]
+        else:
+            self.decide(j, f, p)
+        if p.proto == TCP and not p.payload and f.begun:
+            self.control_packet(j, f, p)
 
-    def recovery(self):
-        """A switchover, or the death of a session manager. Flows of eligible rules keep them; of others
-        nobody knows any more. A connection in which nobody has spoken yet goes on as a new one. How many
-        flows are known still."""
-        kept = 0
-        for key, f in list(self.flows.items()):
-            own = f.verdict[f.first_up]
-            known = f.kept is not None or (own is not None and own.name in self.eligible and not f.rests)
-            kept += known
-            if not known:
-                del self.flows[key]
-            elif f.final or f.data:
-                f.kept = f.kept or f.verdict
+    def take_up(self, f, p):
+        """The first packets after a recovery of a flow that had not begun: it is read from its beginning. What is
+        behind the beginning tells that this has gone by unseen: then it keeps the rule it has."""
+        if p.proto == TCP and f.past_beginning(p):
+            f.kept, f.recovered, f.taken_up = True, True, False
+            self.release(f)
+        elif p.proto != TCP or p.payload or p.flags & FIN:
+            f.taken_up = False
+
+    def decide(self, j, f, p):
+        asked = (None, (), True) if f.l34 else ({} if f.forgot else f.said, f.may, False)
+        j.rule, maybe = f.find(p, *asked)
+        j.open = maybe
+        other, maybe_back = f.find(p.mirrored(), *asked)
+        f.final = f.state not in ("syn-sent", "syn-received") and not maybe and not maybe_back
+        if len(f.banners) == 1:
+            # SSH is known by one banner or by two: nobody promises when
+            j.others = [f.find(p, {**f.said, "p2p protocol": "ssh"}, f.may)[0]]
+        f.verdict[p.up] = j.rule
+        if f.final:
+            f.verdict[not p.up] = other
+            f.fresh = f.taken_up = False
+            if not f.spoken and not f.call.base.post_l7():
+                f.ears, f.may = False, set()  # nobody had to speak: nobody is listened to
+            elif f.mode == "dns" and p.proto == UDP:
+                f.ears, f.again = False, True
+        else:
+            f.verdict.setdefault(not p.up, j.rule)
+            if "app" in f.may:
+                # nor when nDPI has nothing more to say, so that the other direction has its verdict, too
+                ways = [f.said] + [{**f.said, "p2p protocol": "ssh"}] * bool(f.banners)
+                f.permitted = {p.up: j.others, not p.up: [f.find(p.mirrored(), x, f.may)[0] for x in ways]}
+
+    def control_packet(self, j, f, p):
+        """A packet without payload on a connection: of the application where its rulebase says so, else by what it
+        is itself, once somebody has spoken. Packets of the set-up, and with all-packets all of them, wait until the
+        rule is known."""
+        takes = f.call.base.takes
+        if not f.final and f.ears and ("all-packets" in takes or ("initial-packets" in takes and not f.spoken)):
+            j.fate = "held"
+            return
+        which = "tear-down-packets" if p.flags & (FIN | RST) or f.fins else "mid-session-packets"
+        if (f.final or f.spoken) and j.rule and not j.rule.l34() and not takes & {"all-packets", which}:
+            j.rule, j.others = f.find(p, None, (), True)[0], []
+            f.rests = name_of(j.rule) not in self.eligible
+
+    # --- what is not a packet ---
+
+    def undecided(self):
+        """Flows that are matched by one of several rules, which only who did it knows."""
+        return [f for f in self.flows.values() if f.permitted.get(f.first_up)]
+
+    def cleared(self, call):
+        """All flows of a call are ended."""
+        for f in [f for f in self.flows.values() if f.call is call]:
+            self.end(f)
+
+    def changed(self, call):
+        """The call was given rules or bearers, or lost some. A new rule takes the flows that it means at once, but
+        for recovered ones; of flows that an analyzer decided, only dynamic rules do. A flow whose rule is gone goes
+        on by lines of L3 and L4, unless it was not decided yet."""
+        for f in [f for f in self.flows.values() if f.call is call]:
+            if f.verdict and not self.has_rules(f, call):
+                if f.kept or f.final:
+                    f.l34, f.kept, f.final, f.fresh, f.again, f.ears = True, False, False, False, False, False
+                f.verdict = {}
+            elif f.final and not f.kept:
+                self.rejudge(f, call)
+
+    @staticmethod
+    def has_rules(f, call):
+        own, other = f.verdict[f.first_up], f.verdict[not f.first_up]
+        return call.still_has(own, f.key, f.first_up) and \
+            (other is own or call.still_has(other, f.key, not f.first_up))
+
+    def rejudge(self, f, call):
+        given = {}
+        for up, own in f.verdict.items():
+            d = call.dynamic(f.key, up)
+            if d and not (call.base.tied and isinstance(own, Action) and d.precedence > own.priority):
+                given[up] = d
+        if any(f.verdict[up] is not d for up, d in given.items()):
+            f.verdict |= given
+        elif len(given) < 2 and not f.ears and all(r is None or r.l34() for r in f.verdict.values()):
+            f.final, f.forgot = False, True
+
+    def recovery(self, hit, planned):
+        """A switchover, or the death of a session manager, for these calls. Flows of eligible rules keep them;
+        connections in which nobody has spoken yet go on as new ones; of others nobody knows any more. Packets that
+        wait are charged before a planned switchover, and lost where nobody had time to. The flows that are known."""
+        self.fragments = {d: f for d, f in self.fragments.items() if f.call not in hit}
+        known = []
+        for f in [f for f in self.flows.values() if f.call in hit]:
+            if planned:
+                self.release(f)
+            f.held = []
+            own = f.verdict.get(f.first_up)
+            if not f.kept and (own is None or own.name not in self.eligible or f.rests):
+                del self.flows[f.key]
+                continue
+            known.append(f)
+            if f.fresh and not f.kept:
+                f.taken_up, f.final = True, False
+                f.listen()
             else:
-                f.taken_up = True
-        return kept
-
-
-def mirrored(p):
-    """The same packet as if it went the other way."""
-    m = Packet.__new__(Packet)
-    m.__dict__.update(p.__dict__, src=p.dst, dst=p.src, sport=p.dport, dport=p.sport, up=not p.up)
-    return m
+                f.kept = f.recovered = True
+        return known

@@ -1,171 +1,21 @@
-"""oracle_talk: random rulebases, and random conversations between addresses that nobody has, packet by
-packet, for the oracle. The same seed gives the same. As a program it prints the active-charging service of
-a seed: oracle_talk.py SEED."""
+"""oracle_talk: random conversations between addresses that nobody has, packet by packet, for the oracle."""
 import ipaddress
-import random
 import struct
-import sys
 
-from oracle import ACK, FIN, PUSH, RST, SYN, Base, Group, Line, Rule
+import quic
+from oracle_packet import ACK, FIN, PUSH, RST, SYN
+from oracle_world import AGENTS, BASES, CLASSES, CODES, HOSTS, METHODS, NAMES, PATHS, PORTS, PROTOS, TYPES, server, \
+    sub4, sub6
 from ruletable import checksum, hello, question
 
-BASES = 8
-RULES = 44
-GROUPS = 6
-FIRST_SUB = 30               # of the bed's numbers: no host has these addresses
-HOSTS = ["www.shop.test", "shop.test", "video.example", "CDN.video.example", "a.test"]
-PATHS = ["/", "/catalogue/item-1", "/catalogue/item-22", "/clip.mp4", "/a?id=4711&x=1", "/a?id=11",
-         "/b/c?X=2&id=4712", "/Catalogue/"]
-AGENTS = ["curl/7.88", "Mozilla/5.0", "player 3"]
-CLASSES = ["gold", "silver", "Golden"]
-NAMES = ["cdn.video.example", "www.shop.test", "mail.a.test", "x.test"]
-METHODS = ["GET", "POST", "HEAD", "PUT"]
-PORTS = [53, 80, 443, 5060, 7001, 7002, 7010, 8080]
-PROTOS = [47, 50, 132]
-TAKES = [set(), set(), {"all-packets"}, {"initial-packets"}, {"mid-session-packets"},
-         {"mid-session-packets", "tear-down-packets"}, {"tear-down-packets"},
-         {"initial-packets", "mid-session-packets"}]
-LASTS = range(90, 97)        # of servers
+KINDS = ["http"] * 7 + ["tls", "tls", "plain", "middle", "dns", "dns", "udp", "udp", "quic", "quic", "icmp", "proto",
+                        "fragments", "fragments", "dns_tcp", "early"]
+SHELL = ["http"] * 3 + ["tls", "plain", "middle", "ssh", "ssh", "ssh"]  # where nDPI is asked
 
 
-def sub4(k):
-    return f"10.45.0.{FIRST_SUB + k}"
+def with_checksum(message, at=2):
+    return message[:at] + struct.pack("!H", checksum(message)) + message[at + 2:]
 
-
-def sub6(k):
-    return f"2001:db8:45:{FIRST_SUB + k:x}::1"
-
-
-def server(r, six):
-    return f"2001:db8:99::{r.choice(LASTS)}" if six else f"198.51.100.{r.choice(LASTS)}"
-
-
-class World:
-    """Everything that a seed gives: ruledefs, groups, rulebases, what is eligible."""
-
-    def __init__(self, seed):
-        r = self.r = random.Random(seed)
-        self.pools = {"near": [("198.51.100.90", "198.51.100.92"), ("2001:db8:99::90", "2001:db8:99::93")],
-                      "nets": [("198.51.100.94", "198.51.100.95"), ("10.45.0.30", "10.45.0.33")],
-                      "games": [(7001, 7001), (7005, 7011)], "web": [(80, 80), (8080, 8080), (443, 443)]}
-        self.rules = [self.rule(i) for i in range(RULES)]
-        self.any = Rule("everything", [Line("ip any-match", "=", "TRUE")])
-        self.groups = [Group(f"g{i}", list(enumerate(r.sample(self.rules, r.randint(1, 5)), 1)))
-                       for i in range(GROUPS)]
-        self.bases, self.entered = [], {}
-        for i in range(BASES):
-            picked = r.sample(self.rules, r.randint(8, 16)) + r.sample(self.groups, r.randint(0, 3))
-            r.shuffle(picked)
-            actions = list(zip(sorted(r.sample(range(1, 60000), len(picked))), picked))
-            if r.random() < 0.7:
-                actions.append((65000, self.any))
-            b = Base(f"base{i}", actions, TAKES[i % len(TAKES)], self.pools)
-            self.bases.append(b)
-            self.entered[b.name] = r.sample(actions, len(actions))
-        names = [x.name for x in self.rules + self.groups + [self.any]]
-        self.eligible = set(r.sample(names, len(names) * 7 // 10))
-
-    # --- rules ---
-
-    def string(self, field, values, key=""):
-        r = self.r
-        op = r.choice(["=", "=", "contains", "starts-with", "ends-with", "!=", "!contains", "!starts-with",
-                       "!ends-with", "regex", "present"])
-        v = r.choice(values)
-        i = r.randrange(len(v))
-        want = {"contains": v[i:i + 4], "!contains": v[i:i + 4], "starts-with": v[:i + 1],
-                "!starts-with": v[:i + 1], "ends-with": v[i:], "!ends-with": v[i:], "present": "",
-                "regex": r.choice(["^www", "[.]mp4$", "v.d", "(shop|clip)", "item-[0-9]+$"])}.get(op, v)
-        case = op != "present" and r.random() < 0.25
-        if not case and r.random() < 0.3 and op != "regex":
-            want = want.swapcase()
-        return Line(field, op, want, key=key, case=case)
-
-    def l7(self):
-        r, urls = self.r, [h + p for h in HOSTS for p in PATHS]
-        return r.choice([
-            lambda: self.string("http host", HOSTS), lambda: self.string("http url", urls),
-            lambda: self.string("http uri", PATHS), lambda: self.string("http user-agent", AGENTS),
-            lambda: self.string("www host", HOSTS), lambda: self.string("www url", urls),
-            lambda: Line("http request method", r.choice(["=", "!="]), r.choice(METHODS).lower()),
-            lambda: Line("http any-match", "=", "TRUE"),
-            lambda: self.string("http x-header", CLASSES, "X-Class"),
-            lambda: self.string("http attribute-in-url", ["4711", "11"], "id"),
-            lambda: self.string("tls sni", NAMES), lambda: Line("secure-http any-match", "=", "TRUE"),
-            lambda: self.string("dns query-name", NAMES), lambda: Line("dns any-match", "=", "TRUE")])()
-
-    def address(self):
-        r = self.r
-        field = "ip " + r.choice(["src-address", "dst-address", "server-ip-address", "subscriber-ip-address"])
-        if r.random() < 0.35:
-            return Line(field, r.choice(["range", "!range"]), pool=r.choice(["near", "nets", "nobody"]))
-        six = r.random() < 0.4
-        value = server(r, six) if r.random() < 0.7 else (sub6 if six else sub4)(r.randrange(BASES))
-        if r.random() < 0.4:
-            length = r.choice([48, 64, 126, 128] if six else [8, 24, 29, 30, 32])
-            value = str(ipaddress.ip_network(f"{value}/{length}", strict=False))
-            return Line(field, r.choice(["=", "!="]), value)
-        return Line(field, r.choice(["=", "!=", "<=", ">="]), value)
-
-    def port(self):
-        r = self.r
-        field = f"{r.choice(['tcp', 'udp'])} {r.choice(['src', 'dst', 'either', 'dst', 'either'])}-port"
-        kind = r.random()
-        if kind < 0.25:
-            return Line(field, r.choice(["range", "!range"]), pool=r.choice(["games", "web", "nobody"]))
-        if kind < 0.5:
-            a, b = sorted(r.sample(PORTS, 2))
-            return Line(field, r.choice(["range", "range", "!range"]), a, b)
-        return Line(field, r.choice(["=", "=", "=", "!=", "<=", ">="]), r.choice(PORTS))
-
-    def l34(self):
-        r = self.r
-        return r.choice([
-            self.address, self.port, self.port,
-            lambda: Line("ip protocol", r.choice(["=", "=", "!=", ">="]), r.choice([1, 6, 17, 58, *PROTOS])),
-            lambda: Line("ip version", r.choice(["=", "!="]), r.choice(["ipv4", "ipv6"])),
-            lambda: Line(r.choice(["ip uplink", "ip downlink"]), "=", "TRUE"),
-            lambda: Line(r.choice(["tcp", "udp", "icmp"]) + " any-match", "=", r.choice(["TRUE", "TRUE", "FALSE"]))])()
-
-    def rule(self, i):
-        r = self.r
-        any_line = r.random() < 0.3
-        lines = [self.l7() if r.random() < 0.6 else self.l34()
-                 for _ in range(r.randint(2, 4) if any_line else r.choice([1, 1, 2, 3]))]
-        return Rule(f"r{i}", lines, any_line)
-
-    # --- configuration ---
-
-    def config(self):
-        out = ["  active-charging service ecs", "    idle-timeout tcp 3600", "    idle-timeout udp 3600",
-               "    idle-timeout icmp 3600", "    system-limit flow-chkpt-per-call 300",
-               "    charging-action count", "      content-id 1", "    #exit"]
-        for name, ranges in self.pools.items():
-            ports = isinstance(ranges[0][0], int)
-            out.append(f"    {'port-map' if ports else 'host-pool'} {name}")
-            for a, b in ranges:
-                word = "port" if ports else "ip"
-                out.append(f"      {word} {a}" if a == b else f"      {word} range {a} to {b}")
-            out.append("    #exit")
-        for x in self.rules + [self.any] + self.groups:
-            out += x.config()
-        for b in self.bases:
-            base = b.config(self.entered[b.name])
-            out += base[:-1] + ["      tcp 2msl-timeout 20"] + base[-1:]
-        out += ["    rulebase gold", "    #exit", "    trigger-action recover", "      flow-recovery", "    #exit"]
-        names = sorted(self.eligible)
-        parts = [names[i:i + 15] for i in range(0, len(names), 15)]
-        for i, part in enumerate(parts):
-            out += [f"    trigger-condition part{i}"] + [f"      rule-name = {n}" for n in part] + ["    #exit"]
-        out += ["    service-scheme scheme", "      trigger flow-create"] + \
-            [f"        priority {i + 1} trigger-condition part{i} trigger-action recover"
-             for i in range(len(parts))] + ["      #exit", "    #exit"]
-        return "\n".join(out + [
-            "    subs-class everybody", "      any-match = TRUE", "    #exit", "    subscriber-base default",
-            "      priority 1 subs-class everybody bind service-scheme scheme", "    #exit", "  #exit", "end"]) + "\n"
-
-
-# --- packets ---------------------------------------------------------------------------------------
 
 class Talk:
     """A conversation of subscriber k: packets() gives (uplink, packet) one after the other."""
@@ -175,38 +25,59 @@ class Talk:
         self.six = r.random() < 0.4
         self.sub = sub6(k) if self.six else sub4(k)
         self.server = server(r, self.six)
-        self.kind = r.choice(["http"] * 6 + ["tls", "tls", "plain", "middle", "dns", "dns", "udp", "udp",
-                              "icmp", "proto"])
+        self.kind = r.choice(KINDS if k < BASES - 2 else SHELL)
         self.seq = {True: r.getrandbits(32), False: r.getrandbits(32)}
+        self.turned = r.random() < 0.1  # TCP: opened by the other side, of a server at the subscriber
 
-    def ip(self, up, proto, data):
+    def packets(self):
+        """The conversation; some end before their end."""
+        steps = getattr(self, self.kind)()
+        if self.r.random() > 0.12:
+            yield from steps
+            return
+        for _, step in zip(range(self.r.randint(1, 9)), steps):
+            yield step
+        if self.kind in ("http", "tls", "plain", "middle", "ssh", "dns_tcp", "early"):
+            yield from self.close()
+
+    def ip(self, up, proto, data, more=None):
+        """more: (offset, more fragments, identification)."""
         src, dst = (self.sub, self.server) if up else (self.server, self.sub)
         src, dst = ipaddress.ip_address(src).packed, ipaddress.ip_address(dst).packed
-        if self.six:
-            return up, struct.pack("!IHBB", 0x60000000, len(data), proto, 60) + src + dst + data
-        return up, struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(data), self.r.getrandbits(16), 0, 60, proto, 0) + \
-            src + dst + data
+        if not self.six:
+            offset, goes_on, number = more or (0, 0, self.r.randint(1, 65535))
+            return up, struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(data), number, goes_on << 13 | offset >> 3, 60,
+                                   proto, 0) + src + dst + data
+        if more:
+            data = struct.pack("!BBHI", proto, 0, more[0] | more[1], more[2]) + data
+            proto = 44
+        if self.r.random() < 0.1:  # destination options, of padding
+            data, proto = bytes([proto, 0, 1, 4, 0, 0, 0, 0]) + data, 60
+        return up, struct.pack("!IHBB", 0x60000000, len(data), proto, 60) + src + dst + data
 
     # --- TCP ---
 
     def segment(self, up, flags, data=b"", seq=None):
-        ports = (self.sport, self.dport) if up else (self.dport, self.sport)
         at = self.seq[up] if seq is None else seq
         if seq is None:
             self.seq[up] = (at + len(data) + bool(flags & (SYN | FIN))) & 0xffffffff
         ack = self.seq[not up] if flags & ACK else 0
+        up = up != self.turned
+        ports = (self.sport, self.dport) if up else (self.dport, self.sport)
         return self.ip(up, 6, struct.pack("!HHIIBBHHH", *ports, at, ack, 0x50, flags, 8192, 0, 0) + data)
 
     def handshake(self):
         yield self.segment(True, SYN)
+        if self.r.random() < 0.05:  # once more
+            yield self.segment(True, SYN, seq=(self.seq[True] - 1) & 0xffffffff)
         yield self.segment(False, SYN | ACK)
         yield self.segment(True, ACK)
 
-    def say(self, data):
-        """The client's bytes, in one segment or several, in order or not, once or twice."""
+    def say(self, data, up=True):
+        """Bytes of a side, in one segment or several, in order or not, once or twice."""
         cut = sorted(self.r.sample(range(1, len(data)), self.r.choice([0, 0, 1, 2]))) if len(data) > 3 else []
         parts = [data[a:b] for a, b in zip([0] + cut, cut + [len(data)])]
-        sent, at = [], self.seq[True]
+        sent, at = [], self.seq[up]
         for x in parts:
             sent.append((at, x))
             at = (at + len(x)) & 0xffffffff
@@ -215,19 +86,29 @@ class Talk:
         if self.r.random() < 0.15:
             sent.append(self.r.choice(sent))
         for seq, x in sent:
-            yield self.segment(True, PUSH | ACK, x, seq)
+            yield self.segment(up, PUSH | ACK, x, seq)
             if self.r.random() < 0.5:
-                yield self.segment(False, ACK)
-        self.seq[True] = at
+                yield self.segment(not up, ACK)
+        self.seq[up] = at
 
-    def answer(self):
-        yield self.segment(False, PUSH | ACK, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        if self.r.random() < 0.7:
+    def answer(self, method):
+        r = self.r
+        code = r.choice([200] * 3 + CODES)
+        body = b"" if code in (204, 304) else r.choice([b"", b"body", b"HTTP/1.1 404 Not Found\r\n\r\n"])
+        lines = [f"HTTP/1.1 {code} Said"]
+        if r.random() < 0.7:
+            lines.append("Content-Type: " + r.choice(TYPES) + r.choice(["", "; charset=utf-8"]))
+        if body and r.random() < 0.25:
+            lines.append("Transfer-Encoding: chunked")
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        elif code != 204:
+            lines.append(f"Content-Length: {len(body)}")
+        yield from self.say("\r\n".join(lines + ["", ""]).encode() + (b"" if method == "HEAD" else body), False)
+        if r.random() < 0.7:
             yield self.segment(True, ACK)
 
-    def request(self):
+    def request(self, method):
         r = self.r
-        method = r.choice(METHODS)
         lines = [f"{method} {r.choice(PATHS)} HTTP/1.1"]
         if r.random() < 0.9:
             lines.append(f"Host: {r.choice(HOSTS)}" + (":8080" if r.random() < 0.2 else ""))
@@ -252,14 +133,21 @@ class Talk:
         yield self.segment(first, FIN | ACK)
         yield self.segment(not first, ACK)
         yield self.segment(not first, FIN | ACK)
+        if self.r.random() < 0.2:  # once more
+            yield self.segment(not first, FIN | ACK, seq=(self.seq[not first] - 1) & 0xffffffff)
         yield self.segment(first, ACK)
+        if self.r.random() < 0.4:  # another connection on the same ports
+            self.seq = {True: self.r.getrandbits(32), False: self.r.getrandbits(32)}
+            yield from getattr(self, self.kind)()
 
     def http(self):
         self.dport = self.r.choice([80, 80, 8080, 7002])
         yield from self.handshake()
         for _ in range(self.r.randint(1, 4)):
-            yield from self.say(self.request())
-            yield from self.answer()
+            method = self.r.choice(METHODS)
+            yield from self.say(self.request(method))
+            if self.r.random() < 0.95:
+                yield from self.answer(method)
         yield from self.close()
 
     def tls(self):
@@ -279,10 +167,40 @@ class Talk:
             yield self.segment(not up, ACK)
         yield from self.close()
 
+    def dns_tcp(self):
+        self.dport = 53
+        yield from self.handshake()
+        for _ in range(self.r.randint(1, 3)):
+            q = question(self.r.choice(NAMES))
+            yield from self.say(struct.pack("!H", len(q)) + q)
+            yield from self.say(struct.pack("!H", len(q)) + q[:2] + b"\x81\x83" + q[4:], False)
+        yield from self.close()
+
+    def early(self):
+        """Its request is in the SYN."""
+        self.dport, method = 80, self.r.choice(METHODS)
+        data = self.request(method)
+        yield self.segment(True, SYN, data[:30])
+        yield self.segment(False, SYN | ACK)
+        if data[30:]:
+            yield from self.say(data[30:])
+        yield from self.answer(method)
+        yield from self.close()
+
+    def ssh(self):
+        self.dport = self.r.choice([5060, 7001, 7010])
+        yield from self.handshake()
+        for up in self.r.choice([(True, False), (False, True)]):
+            yield self.segment(up, PUSH | ACK, b"SSH-2.0-OpenSSH_9.2\r\n")
+            yield self.segment(not up, ACK)
+        for up in (True, False, True):
+            yield self.segment(up, PUSH | ACK, self.r.randbytes(self.r.randint(40, 300)))
+        yield from self.close()
+
     def middle(self):
         self.dport = self.r.choice([80, 443])
         for _ in range(3):
-            yield self.segment(True, PUSH | ACK, self.request())
+            yield self.segment(True, PUSH | ACK, self.request("GET"))
             yield self.segment(False, ACK)
         yield from self.close()
 
@@ -298,27 +216,71 @@ class Talk:
             yield self.datagram(True, q, 53)
             yield self.datagram(False, q[:2] + b"\x81\x83" + q[4:], 53)
 
+    def quic(self):
+        said, dcid = hello(self.r.choice(NAMES))[5:], self.r.randbytes(self.r.randint(8, 20))
+        first = [quic.initial(dcid, said)]
+        if self.r.random() < 0.5:
+            at = self.r.randint(1, len(said) - 1)
+            first = [quic.initial(dcid, said[:at]), quic.initial(dcid, said[at:], 1, at)]
+            self.r.shuffle(first)
+        for x in first:
+            yield self.datagram(True, x, 443)
+            if self.r.random() < 0.3:
+                yield self.datagram(False, b"\xe0" + self.r.randbytes(60), 443)
+        for _ in range(self.r.randint(1, 4)):
+            yield self.datagram(self.r.random() < 0.5, b"\x40" + self.r.randbytes(self.r.randint(30, 200)), 443)
+
     def udp(self):
         dport = self.r.choice([p for p in PORTS if p != 53])
         first = self.r.random() < 0.8
+        sent = None
         for i in range(self.r.randint(2, 8)):
             up = first if i == 0 else self.r.random() < 0.5
-            yield self.datagram(up, self.r.randbytes(self.r.randint(0, 400)), dport)
+            if sent and self.r.random() < 0.12:
+                yield self.error(*sent)
+            sent = self.datagram(up, b"\0" + self.r.randbytes(self.r.randint(0, 400)), dport)
+            yield sent
+            if self.r.random() < 0.1:
+                yield self.datagram(up, b"", dport)
+
+    def error(self, up, packet):
+        """The other side says that it could not have that packet, and quotes its beginning."""
+        kind = self.r.choice([(1, 4), (3, 0)] if self.six else [(3, 3), (11, 0)])
+        m = struct.pack("!BBHI", *kind, 0, 0) + packet[:(40 if self.six else 20) + 8]
+        return self.ip(not up, 58 if self.six else 1, with_checksum(m)) if packet[6] != 60 else (up, packet)
+
+    def echo(self, up, data):
+        kind = (128 if up else 129) if self.six else 8 if up else 0
+        return with_checksum(struct.pack("!BBHHH", kind, 0, 0, self.sport, 1) + data)
 
     def icmp(self):
-        kinds = (128, 129) if self.six else (8, 0)
         for i in range(self.r.randint(1, 4)):
-            m = struct.pack("!BBHHH", kinds[i % 2], 0, 0, self.sport, i) + self.r.randbytes(20)
-            yield self.ip(i % 2 == 0, 58 if self.six else 1, m[:2] + struct.pack("!H", checksum(m)) + m[4:])
+            yield self.ip(i % 2 == 0, 58 if self.six else 1, self.echo(i % 2 == 0, self.r.randbytes(20)))
 
     def proto(self):
         number = self.r.choice(PROTOS)
         for i in range(self.r.randint(1, 5)):
             yield self.ip(i == 0 or self.r.random() < 0.5, number, self.r.randbytes(40 + i))
 
-    def packets(self):
-        return getattr(self, self.kind)()
-
-
-if __name__ == "__main__":
-    sys.stdout.write(World(int(sys.argv[1])).config())
+    def fragments(self):
+        """Datagrams in pieces: in order, from the end, or without the first."""
+        dport = self.r.choice([p for p in PORTS if p != 53])
+        for i in range(self.r.randint(1, 3)):
+            up, data = i == 0 or self.r.random() < 0.6, b"\0" + self.r.randbytes(self.r.randint(40, 300))
+            if self.r.random() < 0.7:
+                ports = (self.sport, dport) if up else (dport, self.sport)
+                proto, data = 17, struct.pack("!HHHH", *ports, 8 + len(data), 0) + data
+            else:
+                proto, data = (58 if self.six else 1), self.echo(up, data)
+            number = self.r.randint(1, 65535)
+            cuts = [0, *sorted(self.r.sample(range(8, len(data) - 1, 8), self.r.choice([1, 2]))), len(data)]
+            parts = [(a, int(b < len(data)), data[a:b]) for a, b in zip(cuts, cuts[1:])]
+            way = self.r.random()
+            if way < 0.2:
+                parts.reverse()
+            elif way < 0.3:
+                parts = parts[1:]
+            for offset, goes_on, piece in parts:
+                yield self.ip(up, proto, piece, (offset, goes_on, number))
+            if self.r.random() < 0.5 and proto == 17:
+                yield self.datagram(up, b"\0whole", dport)

@@ -99,3 +99,37 @@ def initial(dcid, data, number=0, offset=0):
     mask = _aes(_expand(hp), sealed[:16])
     return bytes([head[0] ^ mask[0] & 0x0f]) + head[1:-4] + bytes(
         a ^ b for a, b in zip(head[-4:], mask[1:5])) + sealed
+
+
+def crypto(datagram, dcid):
+    """The reverse, for a client's Initial packet of version 1: (offset, bytes) of each of its CRYPTO frames. The
+    tag is not looked at."""
+    client = _label(hmac.new(SALT, dcid, hashlib.sha256).digest(), b"client in", 32)
+    key, iv, hp = _label(client, b"quic key", 16), _label(client, b"quic iv", 12), _label(client, b"quic hp", 16)
+    at = 6 + datagram[5]
+    at += 1 + datagram[at]
+    token, at = _varint(datagram, at)
+    length, at = _varint(datagram, at + token)
+    mask = _aes(_expand(hp), datagram[at + 4:at + 20])
+    size = ((datagram[0] ^ mask[0]) & 3) + 1
+    number = int.from_bytes(bytes(a ^ b for a, b in zip(datagram[at:at + size], mask[1:])), "big")
+    nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
+    keys, sealed = _expand(key), datagram[at + size:at + length - 16]
+    text = b"".join(bytes(a ^ b for a, b in zip(sealed[i:i + 16], _aes(
+        keys, nonce + (i // 16 + 2).to_bytes(4, "big")))) for i in range(0, len(sealed), 16))
+    found, at = [], 0
+    while at < len(text):
+        kind, at = text[at], at + 1
+        if kind == 6:
+            offset, at = _varint(text, at)
+            n, at = _varint(text, at)
+            found.append((offset, text[at:at + n]))
+            at += n
+        elif kind not in (0, 1):  # neither padding nor ping
+            break
+    return found
+
+
+def _varint(data, at):
+    n = 1 << (data[at] >> 6)
+    return int.from_bytes(data[at:at + n], "big") & (1 << (8 * n - 2)) - 1, at + n
