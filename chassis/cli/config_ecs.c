@@ -120,10 +120,12 @@ int cfg_ecs_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 int cfg_ecs_limit(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
+	uint32_t n = (uint32_t)chassis_match_num(m, "num", ECS_FLOW_CHKPT_DEFAULT);
+
 	(void)arg;
-	return cfg_told(c, ecs_service_flow_chkpt_per_call(service(c),
-	                                               (uint32_t)chassis_match_num(m, "num", 10),
-	                                               &c->why), "num");
+	if (n != ECS_FLOW_CHKPT_DEFAULT && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
+		return SRP_EINVAL;
+	return cfg_told(c, ecs_service_flow_chkpt_per_call(service(c), n, &c->why), "num");
 }
 
 int cfg_ecs_lifetimes(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -197,6 +199,8 @@ int cfg_ecs_recover(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	bool on = !no(m) && !chassis_match_has(m, "default");
 
+	if (on && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
+		return SRP_EINVAL;
 	return cfg_told(c, ecs_service_recover(service(c), (enum ecs_recover)arg, on, &c->why), NULL);
 }
 
@@ -206,6 +210,15 @@ int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 	return cfg_told(c, arg ? ecs_service_subs_or(service(c), cfg_name(c), on, &c->why)
 	                   : ecs_service_rule_or(service(c), cfg_name(c), on, &c->why), NULL);
+}
+
+/* Says what is so without it. */
+int cfg_ecs_as_it_is(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)c;
+	(void)m;
+	(void)arg;
+	return SRP_OK;
 }
 
 int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -232,6 +245,7 @@ static struct ecs_action_line line_of(const struct chassis_match *m)
 		.action = chassis_match_text(m, "action"),
 		.monitoring_key = (uint32_t)chassis_match_num(m, "key", 0),
 		.description = chassis_match_text(m, "text"),
+		.timedef = chassis_match_text(m, "times"),
 	};
 }
 
@@ -240,9 +254,6 @@ int cfg_ecs_action_line(struct cfg *c, const struct chassis_match *m, size_t arg
 	const struct ecs_action_line l = line_of(m);
 
 	(void)arg;
-	if (chassis_match_has(m, "timedef"))
-		return cfg_refuse(c, "times", "expected a line for all times: timedef is not "
-		                  "provided");
 	return cfg_told(c, ecs_service_rule_action(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 

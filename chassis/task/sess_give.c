@@ -70,7 +70,9 @@ static int give_rule(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, cha
 	default:
 		rc = ecs_rule_install(s->engine, callid, &spec, now);
 	}
-	if (rc == SRP_ENORULE)
+	if (rc == SRP_EINVAL && give == CHASSIS_GIVE_ADD && !spec.filters.n)
+		snprintf(text, cap, "expected filters: a dynamic rule has one at least");
+	else if (rc == SRP_ENORULE)
 		snprintf(text, cap, "the rulebase of the call has no line of %s that can be activated",
 		         spec.name);
 	else if (rc == SRP_EDUP)
@@ -104,6 +106,8 @@ static int give_bearer(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, c
 		rc = ecs_bearer_make(s->engine, callid, &spec, now);
 	if (rc == SRP_ENOENT)
 		snprintf(text, cap, "the call has no bearer %u", spec.id);
+	else if (rc == SRP_EDUP)
+		snprintf(text, cap, "the call has a bearer %u already", spec.id);
 	return rc;
 }
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define FLOW_CHKPT_MAX     300u
-#define FLOW_CHKPT_DEFAULT 10u
 #define L4_FLOWS_MAX       2147483647u
 #define LIFETIME_MAX       2592000u /* 30 days */
 #define SYNC_MIN_S         4u
@@ -189,7 +188,8 @@ int ecs_obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err 
 	if (*out)
 		return 0;
 	if (t->n >= t->max)
-		return ecs_refuse(e, SRP_EFULL, "expected at most %zu %ss", t->max, t->what);
+		return ecs_refuse(e, SRP_EFULL, "expected at most %zu %s%s", t->max, t->what,
+				  t->what[strlen(t->what) - 1] == 's' ? "" : "s");
 	if (t->n == t->cap && obj_grow(t))
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	o = calloc(1, t->size);
@@ -293,7 +293,7 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->host_pools = TABLE(pool, "host-pool", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->port_maps = TABLE(pool, "port-map", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->timeouts = ecs_timeouts_default;
-	s->flow_chkpt = FLOW_CHKPT_DEFAULT;
+	s->flow_chkpt = ECS_FLOW_CHKPT_DEFAULT;
 	memcpy(s->lifetimes, lifetimes_default, sizeof(s->lifetimes));
 	return s;
 }

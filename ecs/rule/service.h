@@ -339,6 +339,7 @@ int ecs_service_lifetimes(struct ecs_service *s, const uint32_t *from, struct ec
 const uint32_t *ecs_service_lifetimes_from(const struct ecs_service *s);
 /** True where they are the default. */
 bool ecs_service_lifetimes_default(const struct ecs_service *s);
+#define ECS_FLOW_CHKPT_DEFAULT 10u /**< flows of a call */
 /** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */
 int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ecs_err *e);
 uint32_t ecs_service_flow_chkpt_limit(const struct ecs_service *s);
@@ -486,6 +487,8 @@ uint16_t ecs_service_find_line(const struct ecs_service *s, int rulebase, const 
 /** Rule names with counters: index 0..n-1; index n is `(no rule)`. */
 size_t ecs_service_stats_count(const struct ecs_service *s);
 const char *ecs_service_stats_name(const struct ecs_service *s, size_t i);
+/** True where the name is that of a ruledef of application charging: not of another, nor of a group. */
+bool ecs_service_stats_charging(const struct ecs_service *s, size_t i);
 /** Writes the service as configuration lines through @p put; it parses back to itself. */
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg);
@@ -501,6 +504,9 @@ const char *ecs_service_condition_entry(const struct ecs_service *s, size_t i, s
                                         enum ecs_op *op);
 /** The i of a scheme is what ecs_service_find_scheme gives. */
 const char *ecs_service_scheme_at(const struct ecs_service *s, size_t i);
+/** Calls @p fn with the values of the `apn =` lines of all subs-classes. */
+void ecs_service_subs_apns(const struct ecs_service *s,
+                           void (*fn)(void *arg, const char *subs_class, const char *apn), void *arg);
 /** An operator as it is written; never NULL. */
 const char *ecs_op_name(enum ecs_op op);
 

@@ -167,6 +167,7 @@ struct action_line {
 	uint8_t analyzer;          /**< of a route */
 	bool advanced;
 	char rule[ECS_NAME_MAX + 1], action[ECS_NAME_MAX + 1];
+	char timedef[ECS_NAME_MAX + 1]; /**< not empty: there is none, and the line is not in force */
 	char description[ECS_NAME_MAX + 1];
 };
 
@@ -302,7 +303,9 @@ struct record_format {
 /** What find_scheme walks: bindings that resolve, in their order. */
 struct binding {
 	const struct subs_class *cls;
+	const struct subs_base *base;
 	uint16_t scheme;
+	uint8_t priority;          /**< in its base */
 };
 
 /* --- made at commit --------------------------------------------------------------------------- */

@@ -120,6 +120,45 @@ check "FR-109: is named by show configuration errors" shows 'show configuration 
 	'Rule-name = <dyn1> of trigger-condition <fr> matches no ruledef'
 check "FR-103: a condition without flow-recovery is named too" shows 'show configuration errors' \
 	'Trigger-condition <fr> is not used'
+
+# What makes flow recovery do nothing is named, and nothing that does not.
+accepts "rules that are eligible in vain" 'ruledef gm' 'tcp dst-port = 81' exit 'ruledef els' 'tcp dst-port = 82' \
+	exit 'ruledef l7' 'http host = a.example' exit 'ruledef pp' 'rule-application post-processing' \
+	'ip version = ipv4' exit 'group-of-ruledefs gg' 'add-ruledef priority 1 ruledef gm' \
+	'add-ruledef priority 2 ruledef pp' exit \
+	'group-of-ruledefs none' exit 'charging-action ec' exit 'rulebase er' \
+	'action priority 1 group-of-ruledefs gg charging-action ec' 'action priority 2 ruledef l7 charging-action ec' \
+	'action priority 3 group-of-ruledefs none charging-action ec' \
+	'flow control-handshaking charge-to-application initial-packets' exit 'rulebase eo' \
+	'action priority 1 ruledef els charging-action ec' exit 'trigger-action ea' 'flow-recovery' exit \
+	'trigger-condition ec' 'rule-name = gm' 'rule-name = els' 'rule-name = l7' 'rule-name = none' \
+	'any-match = FALSE' exit 'service-scheme es' 'trigger flow-create' \
+	'priority 1 trigger-condition ec trigger-action ea' exit exit 'subs-class ek' 'rulebase = er' exit \
+	'subs-class en' 'rulebase = er' 'rulebase = eo' exit 'subs-class eu' 'apn = nosuch' exit \
+	'subscriber-base default' 'priority 1 subs-class ek bind service-scheme es' \
+	'priority 2 subs-class ek bind service-scheme es' 'priority 3 subs-class en bind service-scheme es' \
+	'priority 4 subs-class eu bind service-scheme es' exit
+while read -r finding; do
+	check "named: $finding" [ "$(shell -c 'show configuration errors' | grep -cF -- "$finding")" = 1 ]
+done <<-'LINES'
+	Rule-name = <gm> of trigger-condition <ec> matches only members of group-of-ruledefs
+	"any-match = FALSE" of trigger-condition <ec> holds for no rule.
+	Subs-class <en> holds for no subscriber: its lines cannot be met together
+	APN <nosuch> of subs-class <eu> is not configured.
+	Subs-class <ek> of subscriber-base <default>, priority 2, is never looked at
+	Rule <l7> of rulebase <er> is eligible for flow recovery and looks at L7, but the rulebase has no delay charging of acknowledgements in mid-session
+	Ruledef <pp> of group-of-ruledefs <gg> is of another rule-application
+LINES
+accepts "... and a class that holds for one rulebase only" 'subscriber-base default' 'no priority 4' exit
+check "... leaves the rules of the other in vain" shows 'show configuration errors' \
+	'Rule-name = <els> of trigger-condition <ec> matches no rule that an action priority names'
+check "... and nothing is said of the empty group but that it is empty" [ \
+	"$(shell -c 'show configuration errors' | grep -c '<none>')" = 1 ]
+check "findings are errors or warnings to programs" shows 'show configuration errors | json' '"kind":"warning"'
+accepts "... all of it is taken back" 'no subscriber-base default' 'no subs-class ek' 'no subs-class en' \
+	'no subs-class eu' 'no service-scheme es' 'no trigger-condition ec' 'no trigger-action ea' 'no rulebase er' \
+	'no rulebase eo' 'no group-of-ruledefs gg' 'no group-of-ruledefs none' 'no ruledef gm' 'no ruledef els' \
+	'no ruledef l7' 'no ruledef pp' 'no charging-action ec'
 refuses "FR-110: an empty name" '1 to 63' 'trigger-condition fr' 'rule-name = ""' exit
 refuses "FR-120: system-limit is of the service" 'expected' 'trigger-condition fr' \
 	'system-limit flow-chkpt-per-call 5' exit
@@ -145,12 +184,26 @@ done <<-'LINES'
 	ruledef fr:p2p app-identifier tls-cname = x
 	ruledef fr:ip dst-address = address-group 2001:*
 	ruledef fr:bearer 3gpp sgsn-address = 192.0.2.1
+	charging-action fr:flow action conditional user-agent x
 	charging-action fr:flow action random-drop
+	charging-action fr:flow action redirect-ocs-url
+	charging-action fr:flow action rulebase-change fr
+	charging-action fr:flow action url-readdress server 192.0.2.1
+	group-of-ruledefs fg:group-of-ruledefs-application post-processing
 LINES
 refuses "segments are not held back" 'after-reordering is not provided' 'rulebase fr' \
 	'tcp packets-out-of-order transmit after-reordering'
 accepts "... which is what immediately says" 'rulebase fr' 'tcp packets-out-of-order transmit immediately' \
 	'no tcp check-window-size' exit
+accepts "what is so in any case is taken" 'group-of-ruledefs fa' 'group-of-ruledefs-application charging' exit \
+	'p2p-detection protocol all' 'no group-of-ruledefs fa'
+accepts "lines that do nothing are kept" 'rulebase fa' 'action priority 1 timedef night ruledef fa charging-action fa' exit \
+	'trigger-action fa' 'step-up' 'step-down by-one' exit
+check "... printed" [ "$(shell -c 'show configuration' | grep -cE \
+	'^ +(action priority 1 timedef night ruledef fa charging-action fa|step-down by-one)$')" = 2 ]
+check "... and named" [ "$(shell -c 'show configuration errors' | grep -cE \
+	'Timedef <night> of rulebase <fa>, action priority 1, is not configured|"step-(up|down by-one)" of trigger-action <fa> has no effect')" = 3 ]
+accepts "... and taken back" 'no rulebase fa' 'no trigger-action fa'
 accepts "FR-104: default delay" 'trigger-condition fd' 'delay = 5' 'default delay' exit
 accepts "FR-100: default flow-recovery" 'trigger-action fd' 'flow-recovery' 'default flow-recovery' exit
 check "FR-100: ... takes it back" shows 'show active-charging trigger-action name fd' 'Flow recovery: +Disabled'
@@ -216,7 +269,9 @@ say "ok: FR-098, FR-116: each mode has its prompt"
 accepts "a charging-action" 'charging-action shown' 'content-id 7' \
 	'flow limit-for-bandwidth direction uplink peak-data-rate 512000 peak-burst-size 48000' exit
 for expected in 'Charging Action Name: shown' 'Content ID: 7' 'Limit For Uplink Bandwidth: Enabled' \
-	'Peak Data Rate: 512000 bits/second' 'Peak Burst Size: 48000 bytes' 'Violate Action: Discard' \
+	'Peak Data Rate : 512000 bits/second' 'Peak Burst Size: 48000 bytes' 'Violate Action : Discard' \
+	'EDRs: Disabled' 'EGCDRs: Disabled' 'Rf: Disabled' 'UDRs: Enabled' 'Flow Idle Timeout: 300 \(secs\)' \
+	'Limit For Flow Type: Disabled' 'Redirect URL: Disabled' 'Discard: Disabled' 'Rulebase Change: Disabled' \
 	'Terminate-Flow: Disabled' 'Charge Volume: ip bytes'; do
 	check "show charging-action: $expected" shows 'show active-charging charging-action name shown' \
 		"^ *$expected\$"
@@ -227,13 +282,38 @@ check "show rulebase: its lines" shows 'show active-charging rulebase name shown
 	'^shown +5 ruledef +plain +shown +dynamic-only'
 check "show rulebase: its commands" shows 'show active-charging rulebase name shown' \
 	'Dynamic Rule Order: first-if-tied'
+accepts "rules that do not charge by themselves" 'ruledef posted' 'rule-application post-processing' \
+	'ip any-match = TRUE' exit 'group-of-ruledefs grouped' 'add-ruledef priority 1 ruledef plain' exit
+statistics() { shell -c "show active-charging ruledef statistics $1"; }
+check "ruledef statistics all charging has ruledefs that charge" grep -q '^plain ' <<<"$(statistics 'all charging')"
+check "... and no others" refused grep -Eq '^(posted|grouped) ' <<<"$(statistics 'all charging')"
+check "... in total neither" [ "$(statistics 'all charging' | sed -n 's/^Total Ruledef(s) : //p')" = \
+	"$(($(shell -c 'show active-charging ruledef charging' | sed -n 's/^Total Ruledef(s): //p')))" ]
+check "ruledef statistics all has all" [ "$(statistics all | grep -Ec '^(plain|posted|grouped) ')" = 3 ]
 check "show ruledef" shows 'show active-charging ruledef name plain' 'ip any-match = TRUE'
 accepts "a packet filter" 'packet-filter shown' 'ip remote-port = 80' exit
+accepts "what else has a name" 'host-pool hp' 'ip 192.0.2.0/24' exit 'port-map pm' 'port 80' exit 'subs-class sk' \
+	'any-match = TRUE' exit 'subscriber-base sb' 'priority 3 subs-class sk bind service-scheme nosuch' exit \
+	'xheader-format xf' 'insert x-a string-constant b' exit
+while IFS=: read -r kind name line; do
+	check "show $kind" shows "show active-charging $kind name $name" "^  $line\$"
+done <<-'LINES'
+	group-of-ruledefs:grouped:add-ruledef priority 1 ruledef plain
+	host-pool:hp:ip 192.0.2.0/24
+	port-map:pm:port 80
+	subs-class:sk:any-match = TRUE
+	subscriber-base:sb:priority 3 subs-class sk bind service-scheme nosuch
+	xheader-format:xf:insert x-a string-constant "b"
+LINES
+check "show service has every limit and timer" [ "$(shell -c 'show active-charging service' | grep -cE \
+	'^(L4 Flows Per Sessmgr: +No limit|Accounting Sync Timer (ICSR|SR): +Each second|ALG Media Idle Timeout: +120)')" = 4 ]
 check "show packet-filter" shows 'show active-charging packet-filter name shown' 'ip remote-port = 80'
 accepts "a format of records" 'edr-format shown' 'attribute sn-end-time priority 1' exit
 check "show edr-format" shows 'show active-charging edr-format name shown' 'attribute sn-end-time format seconds'
-for kind in charging-action rulebase ruledef packet-filter edr-format udr-format; do
-	check "an unknown $kind is refused" refused shell -c "show active-charging $kind name nobody"
+for kind in charging-action rulebase ruledef packet-filter edr-format udr-format group-of-ruledefs host-pool port-map \
+	subs-class subscriber-base xheader-format; do
+	check "an unknown $kind is refused, and nothing else is said" [ \
+		"$(shell -c "show active-charging $kind name nobody" 2>&1)" = 'Failure: there is none of that name' ]
 done
 tell 'no active-charging service s1 -noconfirm'
 [ $status = 0 ] || fail "the service is removed from Exec mode: $out"
