@@ -1,5 +1,5 @@
-/* key: the chassis that made the record, its place there. Fields: call-id, flow id (0: of a session), stream << 1 |
- * last, name of the format, hash of the header, line. */
+/* Key: the chassis that made the record, its place there. Fields: call-id, flow id (0: of a session),
+ * stream << 1 | last, name of the format, hash of the header, line. */
 #include "config.h"
 #include "ecs/record_copy.h"
 
@@ -137,7 +137,8 @@ static void record_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key
 
 const struct srp_ckpt_kind ecs_kind_record = {
 	.id = 219, .del_id = 220, .name = "ACS_RECORD_INFO", .del_name = "DEL_ACS_RECORD_INFO",
-	.rank = 1, .peer_only = true, .nkey = 2, .nfields = 6, .ver_min = 1, .ver_max = 1, .max_len = RECORD_LEN,
+	.rank = 1, .peer_only = true, .nkey = 2, .nfields = 6, .ver_min = 1, .ver_max = 1,
+	.max_len = RECORD_LEN,
 	.key = record_key, .encode = record_encode, .apply = record_apply, .remove = record_remove,
 	.find = record_find, .walk = record_walk, .passed = record_passed,
 };

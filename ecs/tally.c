@@ -102,7 +102,8 @@ static struct ecs_edr_in in_of(struct ecs_engine *e, const struct ecs_flow *f,
 	struct ecs_edr_in in = {
 		.s = f->session, .f = f, .flow_id = f->id, .why = why, .bearer = f->bearer,
 		.qci = b ? ecs_bearer_qos(b).qci : 0, .rule = r ? r->rule : "(no rule)",
-		.action = a ? a->name : "", .child = f->more && ecs_parent_of(e, f), .first = f->created, .last = f->last,
+		.action = a ? a->name : "", .child = f->more && ecs_parent_of(e, f),
+		.first = f->created, .last = f->last,
 		.unknown = ecs_flow_recovered(e, f) && !(f->flags & ECS_FLOW_F_FRESH) &&
 		           !(f->session->records & ECS_RECORDS_WHOLE),
 	};
