@@ -98,7 +98,6 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 		ecs_flow_verdict(e, f, now_ref, now_back, now);
 	else if (!(d && b))
 		f->stale = true; /* a line that was activated may come first, or be its own again */
-	}
 }
 
 void ecs_dyn_rejudge(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
