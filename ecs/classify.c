@@ -303,11 +303,12 @@ static void final_verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 		/* `tcp state` lines; what analyzers have said that have ended is not known */
 		if (!f->analysis)
 			f->flags |= ECS_FLOW_F_L34;
-		f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
-		if (f->known != ECS_REF_NONE || f->known_back != ECS_REF_NONE)
+		if (f->known != ECS_REF_NONE || f->known_back != ECS_REF_NONE) {
 			decide_anew(e, w);
-		else
+		} else {
+			f->flags &= (uint16_t)~ECS_FLOW_F_FINAL;
 			decide(e, w);
+		}
 	} else {
 		w->bypassed = true;
 	}
@@ -422,7 +423,8 @@ void ecs_classify(struct ecs_engine *e, struct ecs_way *w, bool whole, bool move
 	} else {
 		/* neither a fragment nor an error tells more of the flow than is known; nothing is, where
 		 * its rule was taken and no other packet has come since */
-		w->bypassed = cached(e, w) && (w->ref != ECS_REF_NONE || (f->flags & ECS_FLOW_F_FINAL));
+		w->bypassed = cached(e, w) && (w->ref != ECS_REF_NONE ||
+		                               ((f->flags & ECS_FLOW_F_FINAL) && !f->stale));
 		w->open = !(f->flags & ECS_FLOW_F_FINAL);
 		if (!w->bypassed)
 			ecs_classify_l34(e, w);

@@ -87,7 +87,8 @@ class Flow:
         self.recovered = False         # and so it is called, also when its rule was taken from it
         self.rests = False             # its last packet was of no application
         self.taken_up = False          # after a recovery it goes on as a new one: it had not begun
-        self.forgot = False            # it is matched anew, by what it says from now on
+        self.meant = {}                # by direction: the rule of L7 it was found to mean, while that is not its own
+        self.stale = False             # rules of its call have changed: it is matched anew
         self.listen()
 
     def proto(self):
@@ -380,11 +381,13 @@ class Oracle:
             j.rule, j.others = f.verdict[p.up], f.permitted.get(p.up, [])
             return
         news = f.begun and not f.l34 and f.hear(p)
-        f.forgot = f.forgot and not news
         moved = was != (f.state, f.fins)
         if f.final and news:
             f.final = False
-        if f.final and moved and all(r is None or r.l34() for r in f.verdict.values()):
+        again = moved and all(r is None or r.l34() for r in f.verdict.values())
+        if f.final and (f.stale or again and any(f.meant.values())):
+            self.decide_anew(f, p)
+        elif f.final and again:
             f.final, f.l34 = False, f.l34 or not f.ears
         if f.final:
             j.rule = f.verdict[p.up]
@@ -403,7 +406,7 @@ class Oracle:
             f.taken_up = False
 
     def decide(self, j, f, p):
-        asked = (None, (), True) if f.l34 else ({} if f.forgot else f.said, f.may, False)
+        asked = (None, (), True) if f.l34 else (f.said, f.may, False)
         j.rule, maybe = f.find(p, *asked)
         j.open = maybe
         other, maybe_back = f.find(p.mirrored(), *asked)
@@ -414,7 +417,8 @@ class Oracle:
         f.verdict[p.up] = j.rule
         if f.final:
             f.verdict[not p.up] = other
-            f.fresh = f.taken_up = False
+            f.fresh = f.taken_up = f.stale = False
+            f.meant = {}
             if not f.spoken and not f.call.base.post_l7():
                 f.ears, f.may = False, set()  # nobody had to speak: nobody is listened to
             elif f.mode == "dns" and p.proto == UDP:
@@ -425,6 +429,22 @@ class Oracle:
                 # nor when nDPI has nothing more to say, so that the other direction has its verdict, too
                 ways = [f.said] + [{**f.said, "p2p protocol": "ssh"}] * bool(f.banners)
                 f.permitted = {p.up: j.others, not p.up: [f.find(p.mirrored(), x, f.may)[0] for x in ways]}
+
+    @staticmethod
+    def means(f, up):
+        """The rule of L7 that a direction was found to mean."""
+        own = f.verdict.get(up)
+        return own if own and not own.l34() else f.meant.get(up)
+
+    def decide_anew(self, f, p):
+        """By lines of L3 and L4, and the rule of L7 that the flow was found to mean, while that is there and nothing
+        comes before it."""
+        f.stale = False
+        for q in (p, p.mirrored()):
+            known, rule = self.means(f, q.up), f.find(q, None, (), True)[0]
+            if known and f.call.has_line(known) and not f.call.comes_before(rule, known):
+                rule = known
+            f.verdict[q.up], f.meant[q.up] = rule, known if known is not rule else None
 
     def control_packet(self, j, f, p):
         """A packet without payload on a connection: of the application where its rulebase says so, else by what it
@@ -451,14 +471,17 @@ class Oracle:
             self.end(f)
 
     def changed(self, call):
-        """The call was given rules or bearers, or lost some. A new rule takes the flows that it means at once, but
-        for recovered ones; of flows that an analyzer decided, only dynamic rules do. A flow whose rule is gone goes
-        on by lines of L3 and L4, unless it was not decided yet."""
+        """The call was given rules or bearers, or lost some. A new dynamic rule takes the flows that it means at once,
+        each direction where it comes before what the flow has there, but for recovered flows; others are matched anew
+        with their next packet. A flow whose rule is gone goes on by lines of L3 and L4, or by the rule of L7 that it
+        means when that is back; one that was not decided yet is decided without it."""
         for f in [f for f in self.flows.values() if f.call is call]:
             if f.verdict and not self.has_rules(f, call):
+                known = {up: self.means(f, up) for up in f.verdict}
                 if f.kept or f.final:
-                    f.l34, f.kept, f.final, f.fresh, f.again, f.ears = True, False, False, False, False, False
-                f.verdict = {}
+                    f.l34, f.kept, f.fresh, f.again, f.ears = True, False, False, False, False
+                    f.final = f.stale = any(known.values())
+                f.verdict, f.meant = {}, known if f.final else {}
             elif f.final and not f.kept:
                 self.rejudge(f, call)
 
@@ -476,8 +499,8 @@ class Oracle:
                 given[up] = d
         if any(f.verdict[up] is not d for up, d in given.items()):
             f.verdict |= given
-        elif len(given) < 2 and not f.ears and all(r is None or r.l34() for r in f.verdict.values()):
-            f.final, f.forgot = False, True
+        elif len(given) < 2:
+            f.stale = True
 
     def recovery(self, hit, planned):
         """A switchover, or the death of a session manager, for these calls. Flows of eligible rules keep them;
@@ -499,4 +522,5 @@ class Oracle:
                 f.listen()
             else:
                 f.kept = f.recovered = True
+                f.stale, f.meant = False, {}
         return known

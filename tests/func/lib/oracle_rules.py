@@ -359,6 +359,12 @@ class Call:
                 return a
         return None
 
+    def comes_before(self, rule, line):
+        """Whether a rule of L3 and L4 comes before a line."""
+        if isinstance(rule, Given):
+            return not self.base.tied or rule.precedence <= line.priority
+        return rule is not None and rule.priority < line.priority
+
     def stops(self, rule, up):
         """Whether a rule lets a packet go no further."""
         if rule is None:
