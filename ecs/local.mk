@@ -95,6 +95,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/stringset.c		\
 	%D%/rule/xheader.c	%D%/rule/xheader.h	\
 	%D%/rule/lint_content.c		\
+	%D%/rule/lint_eligible.c	\
 	%D%/rule/content.c	%D%/rule/content.h	\
 	%D%/rule/db.c	%D%/rule/db.h	\
 	%D%/rule/value.c	%D%/rule/value.h	\

@@ -77,8 +77,9 @@ static void finding(void *arg, bool warning, const char *text)
 	else
 		f->errors++;
 	stats_doc_row(f->d, (const struct stats_value[]){
-				    stats_string(warning ? "Warning :" : "Error   :"),
-				    stats_string(text)});
+		stats_string(f->d->format == STATS_DOC_JSON ? warning ? "warning" : "error"
+		             : warning                      ? "Warning :" : "Error   :"),
+		stats_string(text)});
 }
 
 /* What the chassis itself needs; the parser takes a configuration that is not finished. */
@@ -145,8 +146,25 @@ static void record_findings(const struct chassis_config *c, struct findings *f)
 	}
 }
 
+struct apn_findings {
+	const struct chassis_config *c;
+	struct findings *f;
+};
+
+static void apn_finding(void *arg, const char *subs_class, const char *apn)
+{
+	const struct apn_findings *x = arg;
+	char text[240];
+
+	if (chassis_config_apn(x->c, apn))
+		return;
+	snprintf(text, sizeof(text), "APN <%s> of subs-class <%s> is not configured.", apn,
+	         subs_class);
+	finding(x->f, true, text);
+}
+
 static void section(struct findings *f, const char *key, const char *title,
-                    const struct chassis_config *c, const struct ecs_service *s)
+                    const struct chassis_config *c, const struct chassis_config *service)
 {
 	static const struct stats_col cols[] = {{"kind", "", 0, true}, {"text", "", 0, true}};
 	const struct stats_table t = {key, NULL, STATS_TABLE_BARE, cols, N(cols)};
@@ -165,8 +183,11 @@ static void section(struct findings *f, const char *key, const char *title,
 			chassis_findings(c, f);
 		if (c)
 			record_findings(c, f);
-		if (s)
-			ecs_service_lint(s, finding, f);
+		if (service && service->service) {
+			ecs_service_lint(service->service, finding, f);
+			ecs_service_subs_apns(service->service, apn_finding,
+			                      &(struct apn_findings){service, f});
+		}
 		if (!pass) {
 			stats_doc_line(d, "Total %u error(s) in this section !", f->errors);
 			stats_doc_line(d, "%s", "");
@@ -182,5 +203,5 @@ void chassis_show_config_errors(const struct chassis_view *v, struct stats_doc *
 
 	section(&f, "chassis", "Chassis", v->config, NULL);
 	stats_doc_line(d, "%s", "");
-	section(&f, "active_charging", "Active-charging system", NULL, v->config->service);
+	section(&f, "active_charging", "Active-charging system", NULL, v->config);
 }

@@ -204,7 +204,9 @@ static void base_bind(struct ecs_service *s, const struct subs_base *sb)
 		if (!c || !ss)
 			continue;
 		ss->serves = true;
-		s->bindings[s->nbindings++] = (struct binding){c, (uint16_t)ss->o.index};
+		s->bindings[s->nbindings++] = (struct binding){
+			.cls = c, .base = sb, .scheme = (uint16_t)ss->o.index,
+			.priority = (uint8_t)i};
 	}
 }
 

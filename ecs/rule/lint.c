@@ -40,8 +40,8 @@ static bool contradicts(const struct rule_line *a, const struct rule_line *b)
 static void lint_ruledef(const struct linter *l, const struct ruledef *r)
 {
 	if (!r->used)
-		ERROR(l, "Ruledef <%s> is not used in any rulebase or group-of-ruledefs.",
-		      r->o.name);
+		ERROR(l, "Ruledef <%s> is not used in any rulebase or group-of-ruledefs. It can be "
+		      "a dynamically enabled ADC ruledef and could be ignored.", r->o.name);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->lines[i].c.pool && !r->lines[i].c.in)
 			ERROR(l, "%s <%s> of ruledef <%s> is not configured.",
@@ -69,21 +69,20 @@ static void lint_group(const struct linter *l, const struct group *g)
 	if (!g->n)
 		WARNING(l, "Group-of-ruledefs <%s> has no ruledefs and matches nothing.",
 			g->o.name);
-	for (size_t i = 0; i < g->n; i++)
-		if (!g->members[i].rule)
+	for (size_t i = 0; i < g->n; i++) {
+		const struct obj *o = ecs_obj_find(&l->s->ruledefs, g->members[i].name);
+
+		if (!o)
 			ERROR(l, "Ruledef <%s> of group-of-ruledefs <%s> is not configured.",
 			      g->members[i].name, g->o.name);
+		else if (!g->members[i].rule)
+			ERROR(l, "Ruledef <%s> of group-of-ruledefs <%s> is of another "
+			      "rule-application than the group's first member.",
+			      g->members[i].name, g->o.name);
+	}
 }
 
 /* --- rulebases -------------------------------------------------------------------------------- */
-
-static bool eligible_somewhere(const struct ecs_service *s, const char *rule)
-{
-	TABLE_EACH(&s->schemes, scheme, ss)
-		if (ss->bound && ecs_service_eligible(s, (int)ss->o.index, rule, false, NULL))
-			return true;
-	return false;
-}
 
 static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 {
@@ -107,15 +106,6 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 			      "%s <%s> of rulebase <%s>, action priority %u, is of another "
 			      "rule-application.",
 			      what, al->rule, rb->o.name, al->priority);
-		if (line->p2p == ECS_P2P_ALL && !ecs_service_keeps(l->s, ECS_RECOVER_P2P) && eligible_somewhere(l->s, al->rule))
-			WARNING(l, "%s <%s> of rulebase <%s> is on an application that shares "
-			        "files: it is not recovered without \"flow-recovery p2p\".", what,
-			        al->rule, rb->o.name);
-		if (line->p2p == ECS_P2P_SOME && !ecs_service_keeps(l->s, ECS_RECOVER_P2P) &&
-		    eligible_somewhere(l->s, al->rule))
-			WARNING(l, "%s <%s> of rulebase <%s> matches applications that share files, "
-			        "among others: flows of these are not recovered without "
-			        "\"flow-recovery p2p\".", what, al->rule, rb->o.name);
 		if (o && !al->group && i + 1 < rb->n &&
 		    is_default((const struct ruledef *)(const void *)o))
 			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "
@@ -159,53 +149,7 @@ static void lint_redirect(const struct linter *l, const struct rulebase *rb)
 	}
 }
 
-/** L7 rules that are eligible while plain acknowledgements are charged by L3/L4 rules. */
-static void lint_delay_charging(const struct linter *l, const struct rulebase *rb)
-{
-	if (rb->conf.handshaking & (ECS_HS_ALL_PACKETS | ECS_HS_MID_SESSION))
-		return;
-	for (size_t i = 0; i < rb->n; i++) {
-		const struct ecs_line *line = &l->s->lines[rb->first + i];
-
-		if (!line->bound || line->l34)
-			continue;
-		TABLE_EACH(&l->s->schemes, scheme, ss) {
-			if (!ss->bound || !ecs_service_eligible(l->s, (int)ss->o.index,
-			                                        line->rule_name, false, NULL))
-				continue;
-			WARNING(l, "Rule <%s> of rulebase <%s> is eligible for flow recovery and "
-			        "looks at L7, but the rulebase has no delay charging (\"flow "
-			        "control-handshaking charge-to-application\").", line->rule_name,
-			        rb->o.name);
-			break;
-		}
-	}
-}
-
 /* --- schemes ---------------------------------------------------------------------------------- */
-
-static void lint_condition(const struct linter *l, const struct trigger_condition *c)
-{
-	size_t rules = ecs_service_stats_count(l->s);
-
-	if (!c->used)
-		ERROR(l, "Trigger-condition <%s> is not used with a trigger-action that has "
-		      "flow-recovery.", c->o.name);
-	if (!c->n && !c->has_any)
-		WARNING(l, "Trigger-condition <%s> has no entries and holds for no rule.",
-		        c->o.name);
-	for (size_t i = 0; i < c->n; i++) {
-		bool hit = false;
-
-		for (size_t k = 0; k < rules && !hit; k++)
-			hit = ecs_cond_entry_hits(&c->entries[i], ecs_service_stats_name(l->s, k));
-		if (!hit)
-			WARNING(l, "Rule-name %s <%s> of trigger-condition <%s> matches no ruledef "
-			        "or group-of-ruledefs.%s", ecs_op_text[c->entries[i].op],
-			        c->entries[i].name, c->o.name,
-			        c->entries[i].op == ECS_OP_EQ ? " It can be a dynamic rule." : "");
-	}
-}
 
 static void lint_scheme(const struct linter *l, const struct scheme *ss)
 {
@@ -248,23 +192,6 @@ static void lint_base(const struct linter *l, const struct subs_base *sb)
 	}
 }
 
-static void lint_classes(const struct linter *l)
-{
-	TABLE_EACH(&l->s->classes, subs_class, c) {
-		if (!c->used)
-			WARNING(l, "Subs-class <%s> is not used in any subscriber-base.",
-				c->o.name);
-		if (!c->n)
-			WARNING(l, "Subs-class <%s> has no lines and holds for no subscriber.",
-			        c->o.name);
-		for (size_t i = 0; i < c->n; i++)
-			if (c->lines[i].field == ECS_SUBS_RULEBASE && c->lines[i].equal &&
-			    !ecs_obj_find(&l->s->rulebases, c->lines[i].value))
-				ERROR(l, "Rulebase <%s> of subs-class <%s> is not configured.",
-				      c->lines[i].value, c->o.name);
-	}
-}
-
 void ecs_service_lint(const struct ecs_service *s,
                       void (*fn)(void *arg, bool warning, const char *text), void *arg)
 {
@@ -284,7 +211,6 @@ void ecs_service_lint(const struct ecs_service *s,
 		lint_group(&l, g);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {
 		lint_rulebase(&l, rb);
-		lint_delay_charging(&l, rb);
 		lint_redirect(&l, rb);
 	}
 	TABLE_EACH(&s->actions, action, a)
@@ -299,13 +225,11 @@ void ecs_service_lint(const struct ecs_service *s,
 		if (!ta->used)
 			WARNING(&l, "Trigger-action <%s> is not used in any service-scheme.",
 			        ta->o.name);
-	TABLE_EACH(&s->conditions, trigger_condition, c)
-		lint_condition(&l, c);
 	TABLE_EACH(&s->schemes, scheme, ss)
 		lint_scheme(&l, ss);
-	lint_classes(&l);
 	TABLE_EACH(&s->bases, subs_base, sb)
 		lint_base(&l, sb);
+	ecs_lint_eligible(&l);
 	ecs_lint_lists(&l);
 	ecs_lint_formats(&l);
 	ecs_lint_limits(&l);

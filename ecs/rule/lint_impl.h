@@ -15,6 +15,9 @@ void ecs_lint_find(const struct linter *l, bool warning, const char *fmt, ...)
 #define ERROR(l, ...)   ecs_lint_find(l, false, __VA_ARGS__)
 #define WARNING(l, ...) ecs_lint_find(l, true, __VA_ARGS__)
 
+/** What makes flow recovery do nothing without a word: conditions, classes, bindings, and rules that are
+ *  eligible in vain (lint_eligible.c). */
+void ecs_lint_eligible(const struct linter *l);
 /** Lists of routes and of post-processing, and of which application their rules are (lint_refs.c). */
 void ecs_lint_lists(const struct linter *l);
 /** Formats of records and packet filters: who names them, and what they lack. */

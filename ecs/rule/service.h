@@ -501,6 +501,9 @@ const char *ecs_service_condition_entry(const struct ecs_service *s, size_t i, s
                                         enum ecs_op *op);
 /** The i of a scheme is what ecs_service_find_scheme gives. */
 const char *ecs_service_scheme_at(const struct ecs_service *s, size_t i);
+/** Calls @p fn with the values of the `apn =` lines of all subs-classes. */
+void ecs_service_subs_apns(const struct ecs_service *s,
+                           void (*fn)(void *arg, const char *subs_class, const char *apn), void *arg);
 /** An operator as it is written; never NULL. */
 const char *ecs_op_name(enum ecs_op op);
 

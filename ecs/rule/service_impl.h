@@ -302,7 +302,9 @@ struct record_format {
 /** What find_scheme walks: bindings that resolve, in their order. */
 struct binding {
 	const struct subs_class *cls;
+	const struct subs_base *base;
 	uint16_t scheme;
+	uint8_t priority;          /**< in its base */
 };
 
 /* --- made at commit --------------------------------------------------------------------------- */

@@ -120,6 +120,45 @@ check "FR-109: is named by show configuration errors" shows 'show configuration 
 	'Rule-name = <dyn1> of trigger-condition <fr> matches no ruledef'
 check "FR-103: a condition without flow-recovery is named too" shows 'show configuration errors' \
 	'Trigger-condition <fr> is not used'
+
+# What makes flow recovery do nothing is named, and nothing that does not.
+accepts "rules that are eligible in vain" 'ruledef gm' 'tcp dst-port = 81' exit 'ruledef els' 'tcp dst-port = 82' \
+	exit 'ruledef l7' 'http host = a.example' exit 'ruledef pp' 'rule-application post-processing' \
+	'ip version = ipv4' exit 'group-of-ruledefs gg' 'add-ruledef priority 1 ruledef gm' \
+	'add-ruledef priority 2 ruledef pp' exit \
+	'group-of-ruledefs none' exit 'charging-action ec' exit 'rulebase er' \
+	'action priority 1 group-of-ruledefs gg charging-action ec' 'action priority 2 ruledef l7 charging-action ec' \
+	'action priority 3 group-of-ruledefs none charging-action ec' \
+	'flow control-handshaking charge-to-application initial-packets' exit 'rulebase eo' \
+	'action priority 1 ruledef els charging-action ec' exit 'trigger-action ea' 'flow-recovery' exit \
+	'trigger-condition ec' 'rule-name = gm' 'rule-name = els' 'rule-name = l7' 'rule-name = none' \
+	'any-match = FALSE' exit 'service-scheme es' 'trigger flow-create' \
+	'priority 1 trigger-condition ec trigger-action ea' exit exit 'subs-class ek' 'rulebase = er' exit \
+	'subs-class en' 'rulebase = er' 'rulebase = eo' exit 'subs-class eu' 'apn = nosuch' exit \
+	'subscriber-base default' 'priority 1 subs-class ek bind service-scheme es' \
+	'priority 2 subs-class ek bind service-scheme es' 'priority 3 subs-class en bind service-scheme es' \
+	'priority 4 subs-class eu bind service-scheme es' exit
+while read -r finding; do
+	check "named: $finding" [ "$(shell -c 'show configuration errors' | grep -cF -- "$finding")" = 1 ]
+done <<-'LINES'
+	Rule-name = <gm> of trigger-condition <ec> matches only members of group-of-ruledefs
+	"any-match = FALSE" of trigger-condition <ec> holds for no rule.
+	Subs-class <en> holds for no subscriber: its lines cannot be met together
+	APN <nosuch> of subs-class <eu> is not configured.
+	Subs-class <ek> of subscriber-base <default>, priority 2, is never looked at
+	Rule <l7> of rulebase <er> is eligible for flow recovery and looks at L7, but the rulebase has no delay charging of acknowledgements in mid-session
+	Ruledef <pp> of group-of-ruledefs <gg> is of another rule-application
+LINES
+accepts "... and a class that holds for one rulebase only" 'subscriber-base default' 'no priority 4' exit
+check "... leaves the rules of the other in vain" shows 'show configuration errors' \
+	'Rule-name = <els> of trigger-condition <ec> matches no rule that an action priority names'
+check "... and nothing is said of the empty group but that it is empty" [ \
+	"$(shell -c 'show configuration errors' | grep -c '<none>')" = 1 ]
+check "findings are errors or warnings to programs" shows 'show configuration errors | json' '"kind":"warning"'
+accepts "... all of it is taken back" 'no subscriber-base default' 'no subs-class ek' 'no subs-class en' \
+	'no subs-class eu' 'no service-scheme es' 'no trigger-condition ec' 'no trigger-action ea' 'no rulebase er' \
+	'no rulebase eo' 'no group-of-ruledefs gg' 'no group-of-ruledefs none' 'no ruledef gm' 'no ruledef els' \
+	'no ruledef l7' 'no ruledef pp' 'no charging-action ec'
 refuses "FR-110: an empty name" '1 to 63' 'trigger-condition fr' 'rule-name = ""' exit
 refuses "FR-120: system-limit is of the service" 'expected' 'trigger-condition fr' \
 	'system-limit flow-chkpt-per-call 5' exit

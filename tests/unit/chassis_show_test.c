@@ -105,7 +105,7 @@ static const struct {
 	{chassis_show_crashes, {"Total Crashes: 0\n"}, {"\"crashes\":[]", "\"total\":0"}},
 	{chassis_show_config, {"  system hostname h\n", "http host contains \"a b\"\n"}, {"\"configuration\":["}},
 	{chassis_show_config_errors, {"Displaying Active-charging system errors\n", "warning(s) in this section!\n",
-	  "Error   : No interface has side access"}, {"\"chassis\":[{\"kind\":\"Error"}},
+	  "Error   : No interface has side access"}, {"\"chassis\":[{\"kind\":\"error\""}},
 	{version, {"Active Software:\n  Image Version:                  " PACKAGE_VERSION "\n"},
 	 {"\"version\":\"" PACKAGE_VERSION "\""}},
 };

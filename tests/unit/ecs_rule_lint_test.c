@@ -64,7 +64,8 @@ static const struct {
 } cases[] = {
 	{"", 0, 0, ""},
 	{"ruledef x\nip any-match = TRUE\n#exit\n", 1, 0,
-	 "Ruledef <x> is not used in any rulebase or group-of-ruledefs."},
+	 "Ruledef <x> is not used in any rulebase or group-of-ruledefs. It can be a dynamically "
+	 "enabled ADC ruledef and could be ignored."},
 	{"ruledef member\nno tcp dst-port = 1\n#exit\n", 0, 1,
 	 "Ruledef <member> has no lines and matches nothing."},
 	{"ruledef web\nhttp host = b.example\n#exit\n", 0, 1,
@@ -122,7 +123,88 @@ static const struct {
 	{"rulebase rb\nflow control-handshaking charge-to-application mid-session-packets\n#exit\n",
 	 0, 0, ""},
 	{"rulebase rb\nflow control-handshaking charge-to-application initial-packets\n#exit\n", 0,
-	 1, "has no delay charging"},
+	 1, "has no delay charging of acknowledgements in mid-session (\"flow control-handshaking "
+	 "charge-to-application all-packets\" or \"mid-session-packets\")."},
+	/* an eligible rule that acknowledgements never leave */
+	{"rulebase rb\nno flow control-handshaking\n#exit\nruledef web\nudp any-match = TRUE\n#exit\n",
+	 0, 0, ""},
+	{"rulebase rb\nno flow control-handshaking\n#exit\nruledef web\nno http host = a.example\n"
+	 "tcp dst-port = 80\n#exit\ngroup-of-ruledefs g\nno add-ruledef priority 1 ruledef member\n"
+	 "#exit\nno ruledef member\n", 0, 1, "Group-of-ruledefs <g> has no ruledefs"},
+	{"rulebase rb\nno flow control-handshaking\n#exit\nruledef web\np2p protocol = bittorrent\n"
+	 "#exit\n", 0, 1, "Ruledef <web> of rulebase <rb> is on an application that shares files"},
+	{"rulebase rb\nno flow control-handshaking\n#exit\nruledef web\np2p protocol = bittorrent\n"
+	 "#exit\nflow-recovery p2p\n", 0, 1, "Rule <web> of rulebase <rb> is eligible"},
+	/* once, where two bindings lead there */
+	{"rulebase rb\nno flow control-handshaking\n#exit\nservice-scheme s2\ntrigger flow-create\n"
+	 "priority 1 trigger-condition tc trigger-action ta\n#exit\n#exit\n"
+	 "subs-class s2\napn = x\n#exit\n"
+	 "subscriber-base default\npriority 2 subs-class s2 bind service-scheme s2\n#exit\n", 0, 1,
+	 "Rule <web> of rulebase <rb> is eligible for flow recovery and looks at L7, but the "
+	 "rulebase has no delay charging (\"flow"},
+	/* of a rulebase whose subscribers have no scheme it is not eligible */
+	{"rulebase r2\naction priority 1 ruledef web charging-action c\n#exit\n", 0, 0, ""},
+	/* members of another application */
+	{"ruledef pp\nrule-application post-processing\nip version = ipv4\n#exit\n"
+	 "rulebase rb\npost-processing priority 1 ruledef pp charging-action c\n#exit\n"
+	 "group-of-ruledefs g\nadd-ruledef priority 2 ruledef pp\n#exit\n", 1, 0,
+	 "Ruledef <pp> of group-of-ruledefs <g> is of another rule-application than the group's "
+	 "first member."},
+	/* names that are eligible in vain */
+	{"trigger-condition tc\nrule-name = member\n#exit\n", 0, 1,
+	 "Rule-name = <member> of trigger-condition <tc> matches only members of group-of-ruledefs: "
+	 "the flows of a group are eligible by the name of the group."},
+	{"trigger-condition tc\nrule-name contains m\n#exit\nruledef many\nip version = ipv4\n#exit\n"
+	 "rulebase rb\naction priority 3 ruledef many charging-action c\n#exit\n", 0, 0, ""},
+	{"ruledef els\nip version = ipv4\n#exit\n"
+	 "rulebase r2\naction priority 3 ruledef els charging-action c\n#exit\n"
+	 "trigger-condition tc\nrule-name = els\n#exit\n", 0, 1,
+	 "Rule-name = <els> of trigger-condition <tc> matches no rule that an action priority names "
+	 "in a rulebase of the subscribers it is bound to."},
+	{"ruledef els\nip version = ipv4\n#exit\n"
+	 "rulebase r2\naction priority 3 ruledef els charging-action c\n#exit\n"
+	 "trigger-condition tc\nrule-name = els\n#exit\nsubs-class sc\nrulebase = r2\n"
+	 "multi-line-or\n#exit\n", 0, 0, ""},
+	{"ruledef pp\nrule-application post-processing\nip version = ipv4\n#exit\n"
+	 "rulebase rb\npost-processing priority 1 ruledef pp charging-action c\n#exit\n"
+	 "trigger-condition tc\nrule-name = pp\n#exit\n", 0, 1,
+	 "Rule-name = <pp> of trigger-condition <tc> matches no rule that an action priority"},
+	/* conditions and classes that never hold, bindings that are never looked at */
+	{"trigger-condition tc\nany-match = FALSE\n#exit\n", 0, 1,
+	 "\"any-match = FALSE\" of trigger-condition <tc> holds for no rule."},
+	{"trigger-condition tc\nany-match != TRUE\n#exit\n", 0, 1,
+	 "\"any-match != TRUE\" of trigger-condition <tc> holds for no rule."},
+	{"trigger-condition tc\nany-match = TRUE\n#exit\n", 0, 0, ""},
+	{"rulebase r2\n#exit\nsubs-class sc\nrulebase = r2\n#exit\n", 0, 1,
+	 "Subs-class <sc> holds for no subscriber: its lines cannot be met together "
+	 "(\"multi-line-or\" makes one of them enough)."},
+	{"rulebase r2\n#exit\nsubs-class sc\nrulebase = r2\nmulti-line-or\n#exit\n", 0, 0, ""},
+	{"subs-class sc\napn = x\napn != X\n#exit\n", 0, 1, "its lines cannot be met together"},
+	{"subs-class sc\napn = x\napn = y\n#exit\n", 0, 1, "its lines cannot be met together"},
+	{"subs-class sc\napn = x\napn != y\n#exit\n", 0, 0, ""},
+	{"subs-class sc\napn = x\napn = X\n#exit\n", 0, 0, ""},
+	{"subs-class sc\nno rulebase = rb\nany-match = FALSE\n#exit\n", 0, 1,
+	 "Subs-class <sc> holds for no subscriber: none of its lines can be met."},
+	{"subs-class sc\nno rulebase = rb\nv-apn = x\nany-match != TRUE\nmulti-line-or\n#exit\n", 0,
+	 1, "Subs-class <sc> holds for no subscriber: none of its lines can be met."},
+	{"subs-class sc\nno rulebase = rb\nrulebase != r2\nv-apn != x\n#exit\n", 0, 0, ""},
+	{"subscriber-base default\npriority 7 subs-class sc bind service-scheme ss\n#exit\n", 0, 1,
+	 "Subs-class <sc> of subscriber-base <default>, priority 7, is never looked at: <sc> of "
+	 "subscriber-base <default>, priority 1, comes before it and holds for all its "
+	 "subscribers."},
+	{"subs-class all\nany-match = TRUE\n#exit\nsubscriber-base default\n"
+	 "priority 7 subs-class all bind service-scheme ss\n#exit\nsubscriber-base two\n"
+	 "priority 1 subs-class sc bind service-scheme ss\n#exit\n", 0, 1,
+	 "Subs-class <sc> of subscriber-base <two>, priority 1, is never looked at"},
+	{"subs-class s2\nrulebase = rb\napn = x\n#exit\nsubscriber-base default\n"
+	 "priority 7 subs-class s2 bind service-scheme ss\n#exit\n", 0, 1,
+	 "Subs-class <s2> of subscriber-base <default>, priority 7, is never looked at"},
+	{"subs-class s2\nrulebase = rb\napn = x\nmulti-line-or\n#exit\nsubscriber-base default\n"
+	 "priority 7 subs-class s2 bind service-scheme ss\n#exit\n", 0, 0, ""},
+	{"subs-class s2\nrulebase = rb\napn = x\nmulti-line-or\n#exit\nsubscriber-base default\n"
+	 "no priority 1\npriority 2 subs-class s2 bind service-scheme ss\n"
+	 "priority 7 subs-class sc bind service-scheme ss\n#exit\n", 0, 1,
+	 "Subs-class <sc> of subscriber-base <default>, priority 7, is never looked at"},
 	/* lists */
 	{"ruledef p\nrule-application post-processing\nip version = ipv4\n#exit\nrulebase rb\n"
 	 "post-processing priority 3 ruledef p charging-action c\n#exit\n", 0, 0, ""},
@@ -194,7 +276,7 @@ static const struct {
 	 "Service-scheme <s2> is not bound in any subscriber-base."},
 	{"service-scheme s2\n#exit\n"
 	 "subscriber-base default\npriority 2 subs-class sc bind service-scheme s2\n#exit\n",
-	 0, 1, "Service-scheme <s2> has no trigger flow-create."},
+	 0, 2, "Service-scheme <s2> has no trigger flow-create."},
 	{"service-scheme ss\ntrigger flow-create\n"
 	 "priority 2 trigger-condition none trigger-action ta\n#exit\n#exit\n",
 	 1, 0, "Trigger-condition <none> of service-scheme <ss>, priority 2, is not configured."},
@@ -205,7 +287,7 @@ static const struct {
 	 "Subs-class <s2> is not used in any subscriber-base."},
 	{"subs-class sc\nno rulebase = rb\n#exit\n", 0, 1,
 	 "Subs-class <sc> has no lines and holds for no subscriber."},
-	{"subs-class sc\nrulebase = none\n#exit\n", 1, 0,
+	{"subs-class sc\nrulebase = none\n#exit\n", 1, 1,
 	 "Rulebase <none> of subs-class <sc> is not configured."},
 	{"subscriber-base default\npriority 2 subs-class none bind service-scheme ss\n#exit\n", 1,
 	 0, "Subs-class <none> of subscriber-base <default>, priority 2, is not configured."},
