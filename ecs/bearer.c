@@ -120,21 +120,15 @@ int ecs_bearer_make(struct ecs_engine *e, uint32_t callid, const struct ecs_bear
 {
 	struct ecs_bearer *b;
 	struct ecs_session *s;
-	struct ecs_qos is;
 	int rc = bearer_of(e, callid, spec->id, true, &s);
 
 	if (rc == 0 && (spec->qos.qci == 0 || spec->qos.qci > QCI_MAX || spec->qos.arp > ARP_MAX))
 		rc = SRP_ERANGE;
 	if (rc)
 		return rc;
-	b = ecs_session_bearer(s, spec->id, false);
-	if (b) {
-		is = ecs_bearer_qos(b);
-		if (!spec->has_tft && qos_same(&is, &spec->qos))
-			return 0;
-	} else {
-		b = ecs_session_add_bearer(e, s, spec->id);
-	}
+	if (ecs_session_bearer(s, spec->id, false))
+		return SRP_EDUP;
+	b = ecs_session_add_bearer(e, s, spec->id);
 	if (!b || (spec->has_tft && ecs_bearer_set_tft(b, &spec->tft) != 0))
 		return SRP_ENOMEM;
 	make_qos(e, b, &spec->qos, now);

@@ -104,8 +104,8 @@ struct ecs_bearer_spec {
 	struct ecs_sdfs tft;
 };
 /**
- * Makes a dedicated bearer (EPS bearer identity 6 to 15) of a call. One that is there is changed as
- * by ecs_bearer_update(). @return 0; SRP_EROLE, SRP_ENOSESS, SRP_ERANGE (identity, QoS), SRP_ENOMEM
+ * Makes a dedicated bearer (EPS bearer identity 6 to 15) of a call; ecs_bearer_update() changes one.
+ * @return 0; SRP_EROLE, SRP_ENOSESS, SRP_ERANGE (identity, QoS), SRP_EDUP (it is there), SRP_ENOMEM
  */
 int ecs_bearer_make(struct ecs_engine *e, uint32_t callid, const struct ecs_bearer_spec *spec,
                     struct srp_time now);

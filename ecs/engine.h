@@ -235,10 +235,9 @@ int ecs_session_delete(struct ecs_engine *e, uint32_t callid, enum ecs_session_e
 /** Begins and ends a control transaction (handoff): sets and clears ECS_PENDING_HANDOFF. */
 int ecs_session_control(struct ecs_engine *e, uint32_t callid, bool begin, struct srp_time now);
 /**
- * Makes a dedicated bearer (EPS bearer identity 6 to 15) of a call, and checkpoints it. One that is
- * there takes over @p qci and @p arp.
+ * Makes a dedicated bearer (EPS bearer identity 6 to 15) of a call, and checkpoints it.
  * @return 0; SRP_EROLE (not active), SRP_ENOSESS, SRP_ERANGE (the identity, or a QCI of 0),
- *         SRP_ENOMEM
+ *         SRP_EDUP (the call has it), SRP_ENOMEM
  */
 int ecs_bearer_create(struct ecs_engine *e, uint32_t callid, uint8_t ebi, uint8_t qci, uint8_t arp,
                       struct srp_time now);

@@ -120,10 +120,12 @@ int cfg_ecs_idle(struct cfg *c, const struct chassis_match *m, size_t arg)
 
 int cfg_ecs_limit(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
+	uint32_t n = (uint32_t)chassis_match_num(m, "num", ECS_FLOW_CHKPT_DEFAULT);
+
 	(void)arg;
-	return cfg_told(c, ecs_service_flow_chkpt_per_call(service(c),
-	                                               (uint32_t)chassis_match_num(m, "num", 10),
-	                                               &c->why), "num");
+	if (n != ECS_FLOW_CHKPT_DEFAULT && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
+		return SRP_EINVAL;
+	return cfg_told(c, ecs_service_flow_chkpt_per_call(service(c), n, &c->why), "num");
 }
 
 int cfg_ecs_lifetimes(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -197,6 +199,8 @@ int cfg_ecs_recover(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	bool on = !no(m) && !chassis_match_has(m, "default");
 
+	if (on && cfg_need_key(c, CHASSIS_LICENSE_FLOW_RECOVERY) != SRP_OK)
+		return SRP_EINVAL;
 	return cfg_told(c, ecs_service_recover(service(c), (enum ecs_recover)arg, on, &c->why), NULL);
 }
 

@@ -20,9 +20,29 @@ int cfg_need_key(struct cfg *c, enum chassis_feature f)
 
 	if (!why)
 		return SRP_OK;
-	return cfg_refuse(c, NULL, "expected a feature that is licensed: %s is disabled, %s%s",
+	return cfg_refuse(c, NULL, "expected a feature key: %s is disabled, %s%s",
 	                  chassis_features[f].name, why,
 	                  c->conf->license_file[0] ? "" : " (`license key-file`)");
+}
+
+/* Of the active-charging service, what only flow recovery looks at. */
+static const char *recovery_in_use(const struct chassis_config *conf, const struct chassis_license *l,
+                                   enum chassis_feature *f)
+{
+	static const char *const no[ECS_RECOVER__N] = {
+#define ECS_RECOVER(sym, word, always, help) [ECS_RECOVER_##sym] = "no flow-recovery " word,
+#include "ecs/rule/recover.def"
+#undef ECS_RECOVER
+	};
+
+	if (!conf->service || !chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))
+		return NULL;
+	if (ecs_service_flow_chkpt_limit(conf->service) != ECS_FLOW_CHKPT_DEFAULT)
+		return "no system-limit flow-chkpt-per-call";
+	for (unsigned i = 0; i < ECS_RECOVER__N; i++)
+		if (ecs_service_keeps(conf->service, (enum ecs_recover)i))
+			return no[i];
+	return NULL;
 }
 
 /* What is configured that a set of keys does not permit; NULL: it permits all. */
@@ -41,7 +61,7 @@ static const char *in_use(const struct chassis_config *conf, const struct chassi
 		if (conf->bulk.file[i].schema[0].name[0] &&
 		    chassis_license_lacks(l, *f = CHASSIS_LICENSE_FLOW_RECOVERY))
 			return "no flow-kpi schema";
-	return NULL;
+	return recovery_in_use(conf, l, f);
 }
 
 int cfg_license(struct cfg *c, const struct chassis_match *m, size_t arg)

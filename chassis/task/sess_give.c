@@ -104,6 +104,8 @@ static int give_bearer(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, c
 		rc = ecs_bearer_make(s->engine, callid, &spec, now);
 	if (rc == SRP_ENOENT)
 		snprintf(text, cap, "the call has no bearer %u", spec.id);
+	else if (rc == SRP_EDUP)
+		snprintf(text, cap, "the call has a bearer %u already", spec.id);
 	return rc;
 }
 

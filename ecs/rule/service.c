@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define FLOW_CHKPT_MAX     300u
-#define FLOW_CHKPT_DEFAULT 10u
 #define L4_FLOWS_MAX       2147483647u
 #define LIFETIME_MAX       2592000u /* 30 days */
 #define SYNC_MIN_S         4u
@@ -293,7 +292,7 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->host_pools = TABLE(pool, "host-pool", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->port_maps = TABLE(pool, "port-map", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->timeouts = ecs_timeouts_default;
-	s->flow_chkpt = FLOW_CHKPT_DEFAULT;
+	s->flow_chkpt = ECS_FLOW_CHKPT_DEFAULT;
 	memcpy(s->lifetimes, lifetimes_default, sizeof(s->lifetimes));
 	return s;
 }

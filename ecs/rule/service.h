@@ -339,6 +339,7 @@ int ecs_service_lifetimes(struct ecs_service *s, const uint32_t *from, struct ec
 const uint32_t *ecs_service_lifetimes_from(const struct ecs_service *s);
 /** True where they are the default. */
 bool ecs_service_lifetimes_default(const struct ecs_service *s);
+#define ECS_FLOW_CHKPT_DEFAULT 10u /**< flows of a call */
 /** 1 to 300, default 10 (flow-recovery.txt, Configuring Flow Checkpoint Limit). */
 int ecs_service_flow_chkpt_per_call(struct ecs_service *s, uint32_t n, struct ecs_err *e);
 uint32_t ecs_service_flow_chkpt_limit(const struct ecs_service *s);

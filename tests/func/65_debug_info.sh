@@ -198,7 +198,11 @@ t.equal(primary("a", calls[3])["trace"][-6:], SUB_SESSION * 2,
 dedicated = default + [(6, True, 1, 3), (15, True, 9, 15)]
 t.equal(bearers("a", calls[3]), dedicated, "and they are shown")
 t.becomes(lambda: bearers("b", calls[3]), dedicated, "the peer has them")
-t.ctl("a", f"session bearer create callid {calls[3]} id 15 qci 2 arp 1")
+t.check("the call has a bearer 15 already" in
+        (t.refused("a", f"session bearer create callid {calls[3]} id 15 qci 2 arp 1") or ""),
+        "one that is there is not made again")
+t.equal(bearers("a", calls[3]), dedicated, "and stays as it was")
+t.ctl("a", f"session bearer update callid {calls[3]} id 15 qci 2 arp 1")
 dedicated[-1] = (15, True, 2, 1)
 t.becomes(lambda: bearers("b", calls[3]), dedicated, "and what is changed of one")
 t.equal(primary("a", calls[3])["trace"][-6:], SUB_SESSION * 2, "a change is no step of the call line")

@@ -313,16 +313,21 @@ t.say("without the key")
 said, good = t.configure("a", "no license key-file")
 t.check(not good and "in use" in said, "FR-009: a key that is needed is not given up", said)
 said, good = t.configure("a", "no require session recovery", "active-charging service ecs", "trigger-action recover",
-                       "no flow-recovery", "exit", "exit", "bulkstats mode", "file 1", "no flow-kpi schema fk",
+                       "no flow-recovery", "exit", "no system-limit flow-chkpt-per-call", "exit", "bulkstats mode", "file 1", "no flow-kpi schema fk",
                        "exit", "exit", "no license key-file")
 t.check(good, "with nothing that needs one it is", said)
 t.check("Flow Recovery is not licensed: its key is not installed" in
         (t.refused("a", "show active-charging flow-kpi all") or ""), "FR-126: flow-kpi answers Failure")
 for what, *lines in (("FR-009: flow-recovery", "active-charging service ecs", "trigger-action recover", "flow-recovery"),
+                     *((f"FR-009: {line}", "active-charging service ecs", line) for line in
+                       ("system-limit flow-chkpt-per-call 11", "flow-recovery p2p", "flow-recovery edr",
+                        "flow-recovery redirect", "flow-recovery parent-child", "flow-recovery content-filtering")),
                      ("FR-126: the schema", "bulkstats mode", "file 1", f'flow-kpi schema fk format "{fmt}"')):
     said, good = t.configure("a", *lines)
     t.check(not good and "Failure" in said and "Flow Recovery is disabled, its key is not installed" in said,
             f"{what} is refused", said)
+t.check(acs("trigger-condition which", "delay = 5", "rule-name = alpha", "exit", "system-limit flow-chkpt-per-call 10"),
+        "conditions and the default need none")
 text = t.ctl("a", "show active-charging flows all")
 t.check("Recovered" not in text and "Callid" in text, "FR-136: neither legend nor column", text[:200])
 t.check(any("Flow Recovery" in l and "Disabled" in l for l in t.ctl("a", "show license information").splitlines()),

@@ -172,7 +172,7 @@ static void test_refused(void)
 		{"context x", "no ip pool p", "at 'p': expected the name of a pool"},
 		{"require session recovery", "license key-file /none", "at '/none': expected a key for Session Recovery"},
 		{"require session recovery", "no license key-file", "at 'key-file': expected a key for Session Recovery"},
-		{"no license key-file", "require session recovery", "at 'recovery': expected a feature that is licensed"},
+		{"no license key-file", "require session recovery", "at 'recovery': expected a feature key"},
 		{"", "context \"x", "at '\"x': expected a closing quotation mark"},
 	};
 	struct chassis_config *c = base();

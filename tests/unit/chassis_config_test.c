@@ -53,7 +53,7 @@ static void test_chapter(void)
 
 	/* FR-009: it has a key of its own */
 	CU_ASSERT_PTR_NULL(c);
-	CU_ASSERT_STRING_EQUAL(e.first, "f:4: at 'flow-recovery': expected a feature that is licensed: "
+	CU_ASSERT_STRING_EQUAL(e.first, "f:4: at 'flow-recovery': expected a feature key: "
 	                                "Flow Recovery is disabled, its key is not installed "
 	                                "(`license key-file`)");
 	snprintf(text, sizeof(text), "configure\nlicense key-file /k\n%s", strchr(chapter, '\n') + 1);
