@@ -56,9 +56,10 @@ void chassis_show_kinds(const struct chassis_view *v, struct stats_doc *d);
 void chassis_show_srp_statistics(const struct chassis_view *v, struct stats_doc *d);
 /** The row that vpnmgr answered. */
 void chassis_show_srp_info(struct stats_doc *d, const struct chassis_answer *a);
-/** @p name: NULL all; false: there is none of that name. */
+/** @p charging: ruledefs of that application alone, and no groups; @p name: NULL all; false: there is none
+ *  of that name. */
 bool chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
-                           const char *name);
+                           bool charging, const char *name);
 /** @p task: CHASSIS_TASK__N all; @p instance: UINT32_MAX all of it. */
 void chassis_show_tasks(const struct chassis_view *v, struct stats_doc *d, enum chassis_task task,
                         uint32_t instance);

@@ -105,7 +105,7 @@ static size_t dynamic_rules(const struct chassis_view *v, struct stats_doc *d, u
 }
 
 bool chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
-                           const char *name)
+                           bool charging, const char *name)
 {
 	static const struct stats_table t = {"ruledefs", NULL, STATS_TABLE_PLAIN, rule_cols,
 	                                     N(rule_cols)};
@@ -123,7 +123,8 @@ bool chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, un
 	}
 	stats_doc_table(d, &t);
 	for (size_t r = 0; r < n && r < ECS_STATS_MAX - 1; r++)
-		if (!name || strcmp(name, ecs_service_stats_name(s, r)) == 0) {
+		if ((!charging || ecs_service_stats_charging(s, r)) &&
+		    (!name || strcmp(name, ecs_service_stats_name(s, r)) == 0)) {
 			rule_row(d, ecs_service_stats_name(s, r), &sum[r]);
 			shown++;
 		}

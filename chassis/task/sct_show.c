@@ -159,7 +159,9 @@ static void ruledef_stats(struct sct_op *op, const struct chassis_match *m)
 
 	if (!instance_of(op, m, &instance))
 		return;
-	finish_named(op, chassis_show_ruledefs(&v, &op->doc, instance, chassis_match_text(m, "name")));
+	finish_named(op, chassis_show_ruledefs(&v, &op->doc, instance,
+	                                       chassis_match_has(m, "charging"),
+	                                       chassis_match_text(m, "name")));
 }
 
 static void tasks(struct sct_op *op, const struct chassis_match *m)

@@ -29,7 +29,8 @@ static const struct ecs_option rows[] = {
 #undef ECS_ACTION_OWN
 };
 
-#define NROWS (sizeof(rows) / sizeof(rows[0]))
+#define NROWS      (sizeof(rows) / sizeof(rows[0]))
+#define FIRST_ROWS 2u /**< content-id and service-identifier: the records are told behind them */
 
 struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
                                                         bool no, struct ecs_err *e)
@@ -79,9 +80,20 @@ int ecs_charging_action_line(struct ecs_charging_action *a, const char *line, st
 	return ecs_charging_action_set(a, form, w + first, n - first, e);
 }
 
+/** Which records its flows have a part in; labels end in one column. */
+static void tell_records(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg)
+{
+	tell(arg, 0, "EDRs", ecs_enabled_word(a->charging_edr[0] || a->reporting_edr[0]));
+	tell(arg, 0, "EGCDRs", ecs_enabled_word(false));
+	tell(arg, 0, "    Rf", ecs_enabled_word(false));
+	tell(arg, 0, "  UDRs", ecs_enabled_word(!a->exclude_udrs));
+}
+
 void ecs_charging_action_tell(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg)
 {
-	ecs_options_tell(rows, NROWS, a, tell, arg);
+	ecs_options_tell(rows, FIRST_ROWS, a, tell, arg);
+	tell_records(a, tell, arg);
+	ecs_options_tell(rows + FIRST_ROWS, NROWS - FIRST_ROWS, a, tell, arg);
 }
 
 void ecs_action_print(const struct ecs_charging_action *a, bool charging_only,

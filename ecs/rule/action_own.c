@@ -419,6 +419,7 @@ void own_FLOW_ACTION_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 	                                            : "Enabled (downlink)");
 	tell(arg, 1, "Terminate-Flow", ecs_enabled_word(a->flow_action == ECS_ACT_TERMINATE_FLOW));
 	tell(arg, 1, "Terminate-Session", ecs_enabled_word(a->flow_action == ECS_ACT_TERMINATE_SESSION));
+	tell(arg, 1, "Rulebase Change", ecs_enabled_word(false));
 }
 
 /* --- flow idle-timeout ------------------------------------------------------------------------ */
@@ -453,7 +454,7 @@ void own_IDLE_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 	const struct ecs_charging_action *a = obj;
 
 	if (a->idle_timeout < 0)
-		tell(arg, 0, "Flow Idle Timeout", "Not Configured");
+		tell(arg, 0, "Flow Idle Timeout", "300 (secs)"); /* as shown elsewhere; the service's counts */
 	else
 		tell_num(tell, arg, 0, "Flow Idle Timeout", (uint32_t)a->idle_timeout, "(secs)");
 }

@@ -155,9 +155,9 @@ static void tell_limit(const struct ecs_bandwidth *b, const char *label, ecs_tel
 	tell(arg, 0, label, ecs_enabled_word(b->on));
 	if (!b->on)
 		return;
-	tell_num(tell, arg, 1, "Peak Data Rate", b->peak, "bits/second");
+	tell_num(tell, arg, 1, "Peak Data Rate ", b->peak, "bits/second");
 	tell_num(tell, arg, 1, "Peak Burst Size", b->peak_burst, "bytes");
-	tell(arg, 1, "Violate Action", over_label(b->violate));
+	tell(arg, 1, "Violate Action ", over_label(b->violate));
 	if (!b->has_committed)
 		return;
 	tell_num(tell, arg, 1, "Committed Data Rate", b->committed, "bits/second");
@@ -208,6 +208,7 @@ void own_LIMIT_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 {
 	const struct ecs_charging_action *a = obj;
 
+	tell(arg, 0, "Limit For Flow Type", ecs_enabled_word(false));
 	tell_num(tell, arg, 0, "Bandwidth ID", a->bandwidth_id, "");
 	tell_limit(&a->limit_up, "Limit For Uplink Bandwidth", tell, arg);
 	tell_limit(&a->limit_down, "Limit For Downlink Bandwidth", tell, arg);

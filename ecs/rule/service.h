@@ -487,6 +487,8 @@ uint16_t ecs_service_find_line(const struct ecs_service *s, int rulebase, const 
 /** Rule names with counters: index 0..n-1; index n is `(no rule)`. */
 size_t ecs_service_stats_count(const struct ecs_service *s);
 const char *ecs_service_stats_name(const struct ecs_service *s, size_t i);
+/** True where the name is that of a ruledef of application charging: not of another, nor of a group. */
+bool ecs_service_stats_charging(const struct ecs_service *s, size_t i);
 /** Writes the service as configuration lines through @p put; it parses back to itself. */
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg);

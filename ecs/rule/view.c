@@ -58,3 +58,9 @@ void ecs_service_subs_apns(const struct ecs_service *s,
 			if (c->lines[i].field == ECS_SUBS_APN && c->lines[i].equal)
 				fn(arg, c->o.name, c->lines[i].value);
 }
+
+bool ecs_service_stats_charging(const struct ecs_service *s, size_t i)
+{
+	return i < s->ruledefs.n &&
+	       ((const struct ruledef *)(const void *)s->ruledefs.v[i])->appl == ECS_APPL_CHARGING;
+}

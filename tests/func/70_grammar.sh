@@ -255,7 +255,9 @@ say "ok: FR-098, FR-116: each mode has its prompt"
 accepts "a charging-action" 'charging-action shown' 'content-id 7' \
 	'flow limit-for-bandwidth direction uplink peak-data-rate 512000 peak-burst-size 48000' exit
 for expected in 'Charging Action Name: shown' 'Content ID: 7' 'Limit For Uplink Bandwidth: Enabled' \
-	'Peak Data Rate: 512000 bits/second' 'Peak Burst Size: 48000 bytes' 'Violate Action: Discard' \
+	'Peak Data Rate : 512000 bits/second' 'Peak Burst Size: 48000 bytes' 'Violate Action : Discard' \
+	'EDRs: Disabled' 'EGCDRs: Disabled' 'Rf: Disabled' 'UDRs: Enabled' 'Flow Idle Timeout: 300 \(secs\)' \
+	'Limit For Flow Type: Disabled' 'Redirect URL: Disabled' 'Discard: Disabled' 'Rulebase Change: Disabled' \
 	'Terminate-Flow: Disabled' 'Charge Volume: ip bytes'; do
 	check "show charging-action: $expected" shows 'show active-charging charging-action name shown' \
 		"^ *$expected\$"
@@ -266,6 +268,14 @@ check "show rulebase: its lines" shows 'show active-charging rulebase name shown
 	'^shown +5 ruledef +plain +shown +dynamic-only'
 check "show rulebase: its commands" shows 'show active-charging rulebase name shown' \
 	'Dynamic Rule Order: first-if-tied'
+accepts "rules that do not charge by themselves" 'ruledef posted' 'rule-application post-processing' \
+	'ip any-match = TRUE' exit 'group-of-ruledefs grouped' 'add-ruledef priority 1 ruledef plain' exit
+statistics() { shell -c "show active-charging ruledef statistics $1"; }
+check "ruledef statistics all charging has ruledefs that charge" grep -q '^plain ' <<<"$(statistics 'all charging')"
+check "... and no others" refused grep -Eq '^(posted|grouped) ' <<<"$(statistics 'all charging')"
+check "... in total neither" [ "$(statistics 'all charging' | sed -n 's/^Total Ruledef(s) : //p')" = \
+	"$(($(shell -c 'show active-charging ruledef charging' | sed -n 's/^Total Ruledef(s): //p')))" ]
+check "ruledef statistics all has all" [ "$(statistics all | grep -Ec '^(plain|posted|grouped) ')" = 3 ]
 check "show ruledef" shows 'show active-charging ruledef name plain' 'ip any-match = TRUE'
 accepts "a packet filter" 'packet-filter shown' 'ip remote-port = 80' exit
 check "show packet-filter" shows 'show active-charging packet-filter name shown' 'ip remote-port = 80'

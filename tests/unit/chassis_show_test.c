@@ -51,7 +51,7 @@ static void sr_checkpoint(const struct chassis_view *v, struct stats_doc *d)
 
 static void ruledefs(const struct chassis_view *v, struct stats_doc *d)
 {
-	(void)chassis_show_ruledefs(v, d, 0, NULL);
+	(void)chassis_show_ruledefs(v, d, 0, false, NULL);
 }
 
 static void tasks(const struct chassis_view *v, struct stats_doc *d)
@@ -85,9 +85,13 @@ static const struct {
 	  "Rulebase Name: rb1\n  Dynamic Rule Order: always-first\n", "  TCP 2MSL Timeout: 2 (secs)\n"},
 	 {"\"priority\":1,\"type\":\"ruledef\",\"rule\":\"AUP-ALL_HTTP-1\"",
 	  "{\"name\":\"rb1\",\"property\":\"tcp_2msl_timeout\",\"value\":\"2 (secs)\"}"}},
-	{charging_actions, {"   Charging Action Name: ca\n     Content ID: 7\n     Service ID: 0\n",
-	  "     Limit For Uplink Bandwidth: Enabled\n       Peak Data Rate: 512000 bits/second\n",
-	  "     Flow Action:\n       Redirect URL: Disabled\n"},
+	{charging_actions, {"   Charging Action Name: ca\n     Content ID: 7\n     Service ID: 0\n     EDRs: Disabled\n"
+	  "     EGCDRs: Disabled\n         Rf: Disabled\n       UDRs: Enabled\n",
+	  "     Flow Idle Timeout: 300 (secs)\n     Limit For Flow Type: Disabled\n     Bandwidth ID: 0\n"
+	  "     Limit For Uplink Bandwidth: Enabled\n       Peak Data Rate : 512000 bits/second\n"
+	  "       Peak Burst Size: 3000 bytes\n       Violate Action : Discard\n",
+	  "       Discard: Enabled (uplink)\n       Terminate-Flow: Disabled\n       Terminate-Session: Disabled\n"
+	  "       Rulebase Change: Disabled\n"},
 	 {"{\"name\":\"ca\",\"property\":\"flow_action.discard\",\"value\":\"Enabled (uplink)\"}",
 	  "\"property\":\"limit_for_uplink_bandwidth.peak_data_rate\""}},
 	{ruledef_bodies, {"    Ruledef Name: AUP-ALL_HTTP-1\n       http host contains \"a b\"\n    Rule Application Type: Charging\n",
