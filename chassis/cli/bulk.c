@@ -64,6 +64,7 @@ static void put_common(FILE *out, enum chassis_bulk_variable v, const struct cha
 	case CHASSIS_BULK_LOCALTZOFFSET: put_offset(out, &here); break;
 	case CHASSIS_BULK_EPOCHTIME:     fprintf(out, "%lld", (long long)now->wall); break;
 	case CHASSIS_BULK_HOST:          fputs(now->host, out); break;
+	case CHASSIS_BULK_IPADDR:        fputs(now->address, out); break;
 	case CHASSIS_BULK_SYSUPTIME:     fprintf(out, "%" PRIu64, now->uptime_s); break;
 	case CHASSIS_BULK_SWBUILD:       fputs(now->version, out); break;
 	case CHASSIS_BULK__N:            break;

@@ -13,7 +13,8 @@
 
 #define CHASSIS_BULK_FILES    4    /**< `file N` */
 #define CHASSIS_BULK_SCHEMAS  8    /**< of one file */
-#define CHASSIS_BULK_FORMAT   2047 /**< characters */
+#define CHASSIS_BULK_FORMAT   3599 /**< characters of a schema's format */
+#define CHASSIS_BULK_TEXT     2047 /**< of a header and a footer */
 #define CHASSIS_BULK_NAME     31
 #define CHASSIS_BULK_REMOTE   255
 #define CHASSIS_BULK_SAMPLE   15   /**< minutes */
@@ -38,7 +39,7 @@ struct chassis_bulk_schema {
 struct chassis_bulk_file {
 	bool used;
 	char remote[CHASSIS_BULK_REMOTE + 1]; /**< format of its name; empty: the usual one */
-	char header[CHASSIS_BULK_FORMAT + 1], footer[CHASSIS_BULK_FORMAT + 1];
+	char header[CHASSIS_BULK_TEXT + 1], footer[CHASSIS_BULK_TEXT + 1];
 	struct chassis_bulk_schema schema[CHASSIS_BULK_SCHEMAS];
 };
 
@@ -52,7 +53,7 @@ struct chassis_bulk {
 /** What a format is filled with. */
 struct chassis_bulk_now {
 	time_t wall;
-	const char *host, *version;
+	const char *host, *version, *address;
 	uint64_t uptime_s;
 	const char *rule;          /**< of the schema; NULL: no schema */
 	const uint64_t *figure;    /**< [ECS_KPI__N] */

@@ -212,6 +212,15 @@ int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 	                   : ecs_service_rule_or(service(c), cfg_name(c), on, &c->why), NULL);
 }
 
+/* Says what is so without it. */
+int cfg_ecs_as_it_is(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)c;
+	(void)m;
+	(void)arg;
+	return SRP_OK;
+}
+
 int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
 	(void)arg;
@@ -236,6 +245,7 @@ static struct ecs_action_line line_of(const struct chassis_match *m)
 		.action = chassis_match_text(m, "action"),
 		.monitoring_key = (uint32_t)chassis_match_num(m, "key", 0),
 		.description = chassis_match_text(m, "text"),
+		.timedef = chassis_match_text(m, "times"),
 	};
 }
 
@@ -244,9 +254,6 @@ int cfg_ecs_action_line(struct cfg *c, const struct chassis_match *m, size_t arg
 	const struct ecs_action_line l = line_of(m);
 
 	(void)arg;
-	if (chassis_match_has(m, "timedef"))
-		return cfg_refuse(c, "times", "expected a line for all times: timedef is not "
-		                  "provided");
 	return cfg_told(c, ecs_service_rule_action(service(c), cfg_name(c), no(m), &l, &c->why), "num");
 }
 

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "chassis/task/sct.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +24,15 @@ static const struct chassis_bulk *conf(const struct sct *s)
 static struct chassis_bulk_now moment(const struct sct *s)
 {
 	const struct chassis_slab *slab = s->ctx->shared->slab[chassis_slot(CHASSIS_TASK_SUPERVISOR, 0)];
+	static char address[INET6_ADDRSTRLEN + 1]; /* one thread */
+	const struct chassis_srp_config *srp = &s->ctx->shared->config->srp;
 	struct chassis_proc p;
 
+	if (srp->has_bind)
+		ecs_addr_text(&srp->bind, address, sizeof(address));
 	return (struct chassis_bulk_now){
 		.wall = time(NULL), .host = s->ctx->shared->config->hostname, .version = PACKAGE_VERSION,
+		.address = srp->has_bind ? address : "",
 		.uptime_s = chassis_proc_read(stats_slab_owner(&slab->head), &p) ? p.age_ms / 1000 : 0};
 }
 

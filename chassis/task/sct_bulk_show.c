@@ -17,6 +17,12 @@ static void number(struct stats_doc *d, const char *key, const char *label, uint
 	stats_doc_item(d, key, NULL, stats_uint(n));
 }
 
+static void seconds(struct stats_doc *d, const char *key, const char *label, uint64_t n)
+{
+	stats_doc_line(d, "  %-30s %14" PRIu64 " second(s)", label, n);
+	stats_doc_item(d, key, NULL, stats_uint(n));
+}
+
 static void word(struct stats_doc *d, const char *key, const char *label, const char *text)
 {
 	stats_doc_line(d, "  %-30s %s", label, text);
@@ -46,8 +52,8 @@ static void totals(const struct sct *s, struct stats_doc *d)
 	number(d, "records_discarded", "Total records discarded:", b->lost_records);
 	number(d, "bytes_discarded", "Total bytes discarded:", b->lost_bytes);
 	number(d, "failures", "Total transfers that failed:", b->failures);
-	number(d, "collect_s", "Last collection time required:", b->collect_ms / 1000);
-	number(d, "transfer_s", "Last transfer time required:", b->transfer_ms / 1000);
+	seconds(d, "collect_s", "Last collection time required:", b->collect_ms / 1000);
+	seconds(d, "transfer_s", "Last transfer time required:", b->transfer_ms / 1000);
 	word(d, "last_transfer", "Last successful transfer:", when);
 	if (b->why[0])
 		word(d, "last_failure", "Last failure:", b->why);

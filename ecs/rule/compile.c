@@ -346,6 +346,14 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		r = NULL; /* of another application: the line has no effect */
 		g = NULL;
 	}
+	if (al->timedef[0]) { /* of a time that is not known */
+		if (r)
+			r->used = true;
+		if (g)
+			g->used = true;
+		r = NULL;
+		g = NULL;
+	}
 	l->bound = (a || appl == ECS_APPL_ROUTING) && (r || g);
 	l->p2p = r ? r->p2p : g ? g->p2p : ECS_P2P_NOT;
 	if (a)

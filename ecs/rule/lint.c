@@ -101,11 +101,15 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 			      "Charging-action <%s> of rulebase <%s>, action priority %u, is not "
 			      "configured.",
 			      al->action, rb->o.name, al->priority);
-		else if (o && !line->bound)
+		else if (o && !line->bound && !al->timedef[0])
 			ERROR(l,
 			      "%s <%s> of rulebase <%s>, action priority %u, is of another "
 			      "rule-application.",
 			      what, al->rule, rb->o.name, al->priority);
+		if (al->timedef[0])
+			ERROR(l, "Timedef <%s> of rulebase <%s>, action priority %u, is not "
+			      "configured: the line is never in force.", al->timedef, rb->o.name,
+			      al->priority);
 		if (o && !al->group && i + 1 < rb->n &&
 		    is_default((const struct ruledef *)(const void *)o))
 			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "

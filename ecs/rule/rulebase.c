@@ -169,6 +169,11 @@ static int line_make(struct action_line *to, bool no, const struct ecs_action_li
 	if (l->monitoring_key > ECS_MONITORING_MAX)
 		return ecs_refuse(e, SRP_ERANGE, "expected a monitoring-key from 1 to %u",
 				  ECS_MONITORING_MAX);
+	if (l->timedef)
+		rc = ecs_name_check(l->timedef, "timedef", e);
+	if (rc)
+		return rc;
+	ecs_name_copy(to->timedef, l->timedef ? l->timedef : "");
 	ecs_name_copy(to->action, l->action);
 	to->kind = (uint8_t)l->kind;
 	to->adc = l->adc;
@@ -209,7 +214,7 @@ int ecs_service_post_line(struct ecs_service *s, const char *rulebase, bool no,
 	if (rc)
 		return rc;
 	rc = line_make(&line, no, l, e);
-	if (rc == 0 && (line.kind || line.monitoring_key))
+	if (rc == 0 && (line.kind || line.monitoring_key || line.timedef[0]))
 		rc = ecs_refuse(e, SRP_EINVAL, "expected a static line without monitoring-key");
 	return rc ? rc : list_line(&posts_kind, &s->nposts, &rb->post, no, &line, e);
 }
@@ -305,14 +310,17 @@ const char *ecs_analyzer_name(enum ecs_analyzer a)
 static void print_line(const char *what, const struct action_line *l,
                        void (*put)(void *arg, const char *line), void *arg)
 {
-	char text[3 * ECS_NAME_MAX + 160], key[40] = "", description[ECS_NAME_MAX + 20] = "";
+	char text[4 * ECS_NAME_MAX + 160], key[40] = "", description[ECS_NAME_MAX + 20] = "";
+	char times[ECS_NAME_MAX + 20] = "";
 
 	if (l->monitoring_key)
 		snprintf(key, sizeof(key), " monitoring-key %" PRIu32, l->monitoring_key);
+	if (l->timedef[0])
+		snprintf(times, sizeof(times), "timedef %s ", l->timedef);
 	if (l->description[0])
 		snprintf(description, sizeof(description), " description \"%s\"",
 		         l->description);
-	snprintf(text, sizeof(text), "%s priority %u %s%s%s%s%s %s%s%s%s%s%s", what, l->priority,
+	snprintf(text, sizeof(text), "%s priority %u %s%s%s%s%s%s %s%s%s%s%s%s", what, l->priority, times,
 	         kind_words[l->kind], l->kind ? " " : "", l->adc ? "adc " : "",
 	         l->mute ? "mute " : "", l->group ? "group-of-ruledefs" : "ruledef", l->rule,
 	         l->analyzer ? " analyzer " : " charging-action ",

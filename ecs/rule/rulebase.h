@@ -59,6 +59,7 @@ struct ecs_action_line {
 	const char *rule, *action;
 	uint32_t monitoring_key;  /**< 1 to ECS_MONITORING_MAX; 0 none */
 	const char *description;  /**< up to 63 characters; NULL none */
+	const char *timedef;      /**< NULL: at all times */
 };
 
 /** Analyzers of `route priority`. */

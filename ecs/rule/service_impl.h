@@ -167,6 +167,7 @@ struct action_line {
 	uint8_t analyzer;          /**< of a route */
 	bool advanced;
 	char rule[ECS_NAME_MAX + 1], action[ECS_NAME_MAX + 1];
+	char timedef[ECS_NAME_MAX + 1]; /**< not empty: there is none, and the line is not in force */
 	char description[ECS_NAME_MAX + 1];
 };
 

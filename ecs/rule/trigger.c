@@ -166,6 +166,53 @@ static void trigger_TRANSACTIONAL_print(const void *obj, ecs_option_put_fn *put,
 		put(arg, "transactional-rule-matching");
 }
 
+/* --- step-up, step-down: what is said behind them is kept as it is ------------------------------------- */
+
+static int take_step(char line[ECS_STEP_LINE], const char *key, enum ecs_form form,
+                     struct ecs_words w, struct ecs_err *e)
+{
+	char text[ECS_STEP_LINE], name[ECS_NAME_MAX + 1];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s", form == ECS_FORM_SET ? key : "");
+	int rc = 0;
+
+	for (unsigned i = 0; i < 3 && rc == 0 && w.n && form == ECS_FORM_SET; i++) {
+		rc = ecs_words_name(&w, "word", name, e);
+		if (rc == 0)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", name);
+	}
+	if (rc == 0)
+		rc = ecs_words_end(&w, e);
+	if (rc == 0)
+		memcpy(line, text, n + 1);
+	return rc;
+}
+
+static void print_step(const char *line, ecs_option_put_fn *put, void *arg)
+{
+	if (line[0])
+		put(arg, line);
+}
+
+static int trigger_STEP_DOWN_set(void *obj, enum ecs_form form, struct ecs_words w, struct ecs_err *e)
+{
+	return take_step(((struct ecs_trigact_conf *)obj)->step_down, "step-down", form, w, e);
+}
+
+static void trigger_STEP_DOWN_print(const void *obj, ecs_option_put_fn *put, void *arg)
+{
+	print_step(((const struct ecs_trigact_conf *)obj)->step_down, put, arg);
+}
+
+static int trigger_STEP_UP_set(void *obj, enum ecs_form form, struct ecs_words w, struct ecs_err *e)
+{
+	return take_step(((struct ecs_trigact_conf *)obj)->step_up, "step-up", form, w, e);
+}
+
+static void trigger_STEP_UP_print(const void *obj, ecs_option_put_fn *put, void *arg)
+{
+	print_step(((const struct ecs_trigact_conf *)obj)->step_up, put, arg);
+}
+
 /* --- content-type, local-policy-rule ---------------------------------------------------------- */
 
 static int trigger_CONTENT_TYPE_set(void *obj, enum ecs_form form, struct ecs_words w,

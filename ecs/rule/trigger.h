@@ -5,6 +5,8 @@
 
 #include "ecs/rule/option.h"
 
+#define ECS_STEP_LINE (16 + 3 * (ECS_NAME_MAX + 1)) /**< a line of step-up: three words behind it */
+
 struct ecs_trigact_conf {
 #define ECS_TRIGACT_FLAG(sym, member, ...) bool member;
 #define ECS_TRIGACT_NAME(sym, member, ...) char member[ECS_NAME_MAX + 1];

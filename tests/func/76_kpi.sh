@@ -69,6 +69,7 @@ mkdir "$BED/bulk" && mount -t tmpfs -o size=64k none "$BED/bulk" || t_skip "no t
 t_pair
 t_python <<'END'
 import glob
+import re
 import signal
 from traffic import *
 
@@ -229,6 +230,8 @@ t.quiet()
 rows = kpi("a")
 t.ctl("a", "bulkstats force gather")
 t.equal(waiting(), 5, "a line for each eligible rule waits")
+t.check(re.search(r"Last collection time required: +\d+ second\(s\)", t.ctl("a", "show bulkstats data")),
+        "how long it took, in seconds")
 t.equal(files(), [], "and nothing is written before the transfer")
 t.ctl("a", "bulkstats force transfer")
 t.becomes(waiting, 0, "it is written")

@@ -8,7 +8,7 @@
 
 static const uint64_t figures[ECS_KPI__N] = {10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, UINT64_MAX};
 static const struct chassis_bulk_now schema_now = {
-	.wall = 1700000000, .host = "h", .version = "v", .uptime_s = 5, .rule = "r", .figure = figures};
+	.wall = 1700000000, .host = "h", .version = "v", .address = "192.0.2.9", .uptime_s = 5, .rule = "r", .figure = figures};
 
 static char *filled(const char *format, const struct chassis_bulk_now *now)
 {
@@ -35,6 +35,7 @@ static void test_fill(void)
 {
 	is("", "");
 	is("%date% %date3% %time%", "20231114 231114 221320");
+	is("%ipaddr%", "192.0.2.9");
 	is("%epochtime%,%host%,%sysuptime%,%swbuild%", "1700000000,h,5,v");
 	is("%ecs-flow-rule-name%,%ecs-num-active-flow%,%ecs-flow-lifetime-bucket3%",
 	   "r,10,18446744073709551615");

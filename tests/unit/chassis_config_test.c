@@ -382,7 +382,38 @@ static void test_cut(void)
 	free(text);
 }
 
+/* A schema's format at its limit is kept as it is, one character more is refused. */
+static void test_long_format(void)
+{
+	static const char open[] = "configure\nlicense key-file /k\nbulkstats mode\nfile 1\nflow-kpi schema x format ";
+	char text[sizeof(open) + CHASSIS_BULK_FORMAT + 8], *again;
+	struct chassis_config *c;
+	struct errors e;
+
+	for (size_t n = CHASSIS_BULK_FORMAT; n <= CHASSIS_BULK_FORMAT + 1; n++) {
+		size_t at = strlen(open);
+
+		memcpy(text, open, at);
+		memset(text + at, 'x', n);
+		memcpy(text + at + n, "\nend\n", 6);
+		c = parse(text, &e);
+		CU_ASSERT_EQUAL(c != NULL, n == CHASSIS_BULK_FORMAT);
+		if (!c)
+			continue;
+		CU_ASSERT_EQUAL(strlen(c->bulk.file[0].schema[0].format), n);
+		again = printed(c);
+		chassis_config_free(c);
+		c = parse(again, &e);
+		CU_ASSERT_PTR_NOT_NULL(c);
+		CU_ASSERT_EQUAL(c ? strlen(c->bulk.file[0].schema[0].format) : 0, n);
+		chassis_config_free(c);
+		free(again);
+	}
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.first, "expected text of 1 to 3599 characters"));
+}
+
 CU_TestInfo chassis_config_tests[] = {
+	{"format of a schema", test_long_format},
 	{"sample of the chapter", test_chapter},
 	{"examples", test_examples},
 	{"blocks", test_frames},

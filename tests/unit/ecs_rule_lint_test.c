@@ -244,7 +244,13 @@ static const struct {
 	 "Packet-filter <f> of charging-action <c> is not configured."},
 	{"packet-filter f\n#exit\ncharging-action c\ntft packet-filter f\n#exit\n", 0, 0, ""},
 	{"packet-filter f\n#exit\n", 0, 1, "Packet-filter <f> is not used in any charging-action."},
+	/* a time that is not known */
+	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 timedef night ruledef t "
+	 "charging-action c\n#exit\n", 1, 0,
+	 "Timedef <night> of rulebase <rb>, action priority 3, is not configured: the line is never in force."},
 	/* triggers that do nothing */
+	{"trigger-action ta\nstep-up\n#exit\n", 0, 1,
+	 "\"step-up\" of trigger-action <ta> has no effect."},
 	{"trigger-action ta\nactivate-predef-rule x\n#exit\n", 0, 1,
 	 "\"activate-predef-rule x\" of trigger-action <ta> has no effect."},
 	{"trigger-condition tc\nlocal-policy-rule = x\n#exit\n", 0, 1,

@@ -275,6 +275,7 @@ static int in_rulebase(struct reader *r, bool no)
 		.rule = behind(r, group ? "group-of-ruledefs" : "ruledef"),
 		.action = behind(r, "charging-action"),
 		.description = behind(r, "description"),
+		.timedef = behind(r, "timedef"),
 	};
 	struct ecs_route_line route = {.priority = l.priority, .rule = l.rule,
 	                               .advanced = word(r, 7, "advanced"),

@@ -33,7 +33,7 @@ ecs_idle ecs_trigact_set ecs_trigcond_set ecs_flow_recovery ecs_cond_rule ecs_co
 ecs_trigger ecs_scheme_priority ecs_subs_line ecs_subs_bind ecs_or ecs_group_add ecs_open ecs_charging
 ecs_filter ecs_record ecs_policy ecs_policy_set ecs_qos_group ecs_qos_group_set""".split())
 # What is not provided: the command is known, and refused with its reason.
-NOT_PROVIDED = {"after-reordering", "egcdr", "gtpp", "pgw-cdr", "radius", "rf", "timedef", "vogx"}
+NOT_PROVIDED = {"after-reordering", "egcdr", "gtpp", "pgw-cdr", "radius", "rf", "vogx"}
 TYPES = {"num": (0, 2**32 - 1), "name": (1, 63), "text": (1, 127), "word": (1, 63), "path": (1, 255)}
 FIXED = {"addr": "192.0.2.1", "addr4": "192.0.2.1", "addr6": "2001:db8::1", "prefix": "192.0.2.0/24"}
 # Values of a beginning are printed by nothing, as they are what is without the line.
@@ -259,7 +259,11 @@ def write(directory, keys, compiler):
             if k == 0 and whole:
                 if mode := elsewhere(row, text):
                     bad.append((mode, row, text, "expected"))
-                bad.append((row.mode, row, text + " nonsense-word", "expected"))
+                # behind what may have one more word of its own choice, the longest is tried
+                free = [t for t in instances(row.tree) if t[:len(tokens)] == tokens and len(t) > len(tokens)
+                        and argument(t[len(tokens)])]
+                bad.append((row.mode, row, line(max(free, key=len)) + " nonsense-word" if free
+                            else text + " nonsense-word", "expected"))
             for limit, good in limits(tokens, seen):
                 if good:
                     w.add(row.mode, row, [limit])
