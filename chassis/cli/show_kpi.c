@@ -121,6 +121,14 @@ static void seconds(struct stats_doc *d, const char *key, const char *label, uin
 	stats_doc_item_as(d, key, label, stats_uint(s), s ? text : "Disabled");
 }
 
+static void sync_timer(struct stats_doc *d, const char *key, const char *label, uint32_t s)
+{
+	if (s)
+		seconds(d, key, label, s);
+	else
+		stats_doc_item_as(d, key, label, stats_uint(s), "Each second");
+}
+
 static void timers(struct stats_doc *d, const struct ecs_service *s)
 {
 	const struct ecs_timeouts *t = ecs_service_idle(s);
@@ -129,11 +137,15 @@ static void timers(struct stats_doc *d, const struct ecs_service *s)
 	seconds(d, "idle_timeout_tcp_half_open", "TCP Half-open Timeout", t->tcp_half_open);
 	seconds(d, "idle_timeout_udp", "UDP Flow Idle Timeout", t->udp);
 	seconds(d, "idle_timeout_icmp", "ICMP Flow Idle Timeout", t->icmp);
+	seconds(d, "idle_timeout_alg_media", "ALG Media Idle Timeout", t->alg_media);
+	sync_timer(d, "sync_timer_icsr", "Accounting Sync Timer ICSR", ecs_service_sync_time(s, true));
+	sync_timer(d, "sync_timer_sr", "Accounting Sync Timer SR", ecs_service_sync_time(s, false));
 }
 
 static void limits(const struct chassis_view *v, struct stats_doc *d, const struct ecs_service *s)
 {
 	uint64_t held = 0, call = 0, sessmgr = 0, p2p = 0;
+	char text[16];
 
 	for (unsigned i = 1; i <= v->nsessmgr; i++) {
 		const struct chassis_slab *slab = v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
@@ -145,6 +157,9 @@ static void limits(const struct chassis_view *v, struct stats_doc *d, const stru
 		sessmgr += slab->ecs.limit_sessmgr;
 		p2p += slab->ecs.p2p_not_recovered;
 	}
+	snprintf(text, sizeof(text), "%u", ecs_service_l4_flows_limit(s));
+	stats_doc_item_as(d, "l4_flows", "L4 Flows Per Sessmgr", stats_uint(ecs_service_l4_flows_limit(s)),
+	                  ecs_service_l4_flows_limit(s) ? text : "No limit");
 	stats_doc_item(d, "flow_chkpt_per_call", "Flow Checkpoints Per Call",
 	               stats_uint(ecs_service_flow_chkpt_limit(s)));
 	stats_doc_item(d, "flow_chkpt_per_sessmgr", "Flow Checkpoints Per Sessmgr",

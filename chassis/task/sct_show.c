@@ -106,20 +106,47 @@ static void finish_named(struct sct_op *op, bool found)
 		sct_op_finish(op, SRP_ENOENT, "there is none of that name");
 }
 
+static void to_nobody(void *arg, const char *p, size_t n)
+{
+	(void)arg;
+	(void)p;
+	(void)n;
+}
+
+/* A show that nobody sees, to find out whether there is something of a name: an answer that fails begins
+ * with that. */
+static struct stats_doc unseen(void)
+{
+	struct stats_doc d;
+
+	stats_doc_begin(&d, STATS_DOC_TEXT, to_nobody, NULL);
+	return d;
+}
+
 /* Of the configuration's objects by name. */
 static void run_named(struct sct_op *op, const struct chassis_match *m, const struct row *row)
 {
+	const char *name = chassis_match_text(m, "name");
 	struct chassis_view v = view(op);
+	struct stats_doc d = unseen();
+	bool found = !name || row->named(&v, &d, name);
 
-	finish_named(op, row->named(&v, &op->doc, chassis_match_text(m, "name")));
+	if (found)
+		row->named(&v, &op->doc, name);
+	finish_named(op, found);
 }
 
 /* Of those that are shown by their lines. */
 static void run_lines(struct sct_op *op, const struct chassis_match *m, const struct row *row)
 {
+	const char *name = chassis_match_text(m, "name");
 	struct chassis_view v = view(op);
+	struct stats_doc d = unseen();
+	bool found = !name || chassis_show_lines(&v, &d, row->keyword, name);
 
-	finish_named(op, chassis_show_lines(&v, &op->doc, row->keyword, chassis_match_text(m, "name")));
+	if (found)
+		chassis_show_lines(&v, &op->doc, row->keyword, name);
+	finish_named(op, found);
 }
 
 /* Of rows that tasks are asked for. */
@@ -154,14 +181,18 @@ static void sr_checkpoint(struct sct_op *op, const struct chassis_match *m)
 
 static void ruledef_stats(struct sct_op *op, const struct chassis_match *m)
 {
+	const char *name = chassis_match_text(m, "name");
+	bool charging = chassis_match_has(m, "charging"), found;
 	struct chassis_view v = view(op);
+	struct stats_doc d = unseen();
 	unsigned instance;
 
 	if (!instance_of(op, m, &instance))
 		return;
-	finish_named(op, chassis_show_ruledefs(&v, &op->doc, instance,
-	                                       chassis_match_has(m, "charging"),
-	                                       chassis_match_text(m, "name")));
+	found = !name || chassis_show_ruledefs(&v, &d, instance, charging, name);
+	if (found)
+		chassis_show_ruledefs(&v, &op->doc, instance, charging, name);
+	finish_named(op, found);
 }
 
 static void tasks(struct sct_op *op, const struct chassis_match *m)
@@ -216,13 +247,18 @@ static void limit_stats(struct sct_op *op, const struct chassis_match *m)
 static void ruledef(struct sct_op *op, const struct chassis_match *m)
 {
 	static const char *const applications[] = {"charging", "post-processing", "routing"};
+	const char *application = NULL, *name = chassis_match_text(m, "name");
 	struct chassis_view v = view(op);
-	const char *application = NULL;
+	struct stats_doc d = unseen();
+	bool found;
 
 	for (size_t i = 0; i < sizeof(applications) / sizeof(applications[0]); i++)
 		if (chassis_match_has(m, applications[i]))
 			application = applications[i];
-	finish_named(op, chassis_show_ruledef(&v, &op->doc, chassis_match_text(m, "name"), application));
+	found = !name || chassis_show_ruledef(&v, &d, name, application);
+	if (found)
+		chassis_show_ruledef(&v, &op->doc, name, application);
+	finish_named(op, found);
 }
 
 /* True where flow recovery has its key; else the answer says why not. */
@@ -307,6 +343,12 @@ static const struct row shows[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_QOS_GROUP] = LINES("qos-group-of-ruledefs"),
 	[CHASSIS_EXEC_RATE_LIMITS] = ROWS(LIMITS, LIMITS),
 	[CHASSIS_EXEC_LIMIT_STATS] = OWN(limit_stats),
+	[CHASSIS_EXEC_GROUP] = LINES("group-of-ruledefs"),
+	[CHASSIS_EXEC_HOST_POOL] = LINES("host-pool"),
+	[CHASSIS_EXEC_PORT_MAP] = LINES("port-map"),
+	[CHASSIS_EXEC_SUBS_CLASS] = LINES("subs-class"),
+	[CHASSIS_EXEC_SUBSCRIBER_BASE] = LINES("subscriber-base"),
+	[CHASSIS_EXEC_XHEADER_FORMAT] = LINES("xheader-format"),
 	[CHASSIS_EXEC_EDR_FORMAT] = LINES("edr-format"),
 	[CHASSIS_EXEC_UDR_FORMAT] = LINES("udr-format"),
 	[CHASSIS_EXEC_SCHEME] = NAMED(chassis_show_schemes),

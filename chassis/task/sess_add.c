@@ -27,6 +27,16 @@ static void session_done(struct sessmgr *s, uint32_t id, int status, uint32_t ca
 	session_done_text(s, id, status, callid, NULL);
 }
 
+/* What a session without a rulebase lacks. */
+static const char *no_rulebase(const struct sessmgr *s, const struct ecs_session_spec *spec)
+{
+	if (spec->rulebase[0])
+		return "no such rulebase";
+	if (spec->apn[0] && !chassis_config_apn(s->ctx->shared->config, spec->apn))
+		return "no such APN, and no rulebase is named";
+	return "no rulebase is named, neither here nor by the APN, and there is none called default";
+}
+
 int sessmgr_add(struct sessmgr *s, struct srp_mp_r *r)
 {
 	uint32_t n = srp_mp_array(r, 32), id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -41,7 +51,7 @@ int sessmgr_add(struct sessmgr *s, struct srp_mp_r *r)
 	     : srp_role_permit[s->role].new_sessions
 		? ecs_session_create(s->engine, &spec, chassis_now(), &c) : SRP_EROLE;
 	s->ctx->slab->sessions = ecs_engine_sessions(s->engine); /* for who counts what is lost */
-	session_done_text(s, id, rc, spec.callid, rc == SRP_ENORULE ? "no such rulebase" : NULL);
+	session_done_text(s, id, rc, spec.callid, rc == SRP_ENORULE ? no_rulebase(s, &spec) : NULL);
 	sessmgr_link_kick(s);
 	return SRP_OK;
 }

@@ -70,7 +70,9 @@ static int give_rule(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, cha
 	default:
 		rc = ecs_rule_install(s->engine, callid, &spec, now);
 	}
-	if (rc == SRP_ENORULE)
+	if (rc == SRP_EINVAL && give == CHASSIS_GIVE_ADD && !spec.filters.n)
+		snprintf(text, cap, "expected filters: a dynamic rule has one at least");
+	else if (rc == SRP_ENORULE)
 		snprintf(text, cap, "the rulebase of the call has no line of %s that can be activated",
 		         spec.name);
 	else if (rc == SRP_EDUP)

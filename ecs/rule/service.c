@@ -188,7 +188,8 @@ int ecs_obj_open(struct obj_table *t, const char *name, bool no, struct ecs_err 
 	if (*out)
 		return 0;
 	if (t->n >= t->max)
-		return ecs_refuse(e, SRP_EFULL, "expected at most %zu %ss", t->max, t->what);
+		return ecs_refuse(e, SRP_EFULL, "expected at most %zu %s%s", t->max, t->what,
+				  t->what[strlen(t->what) - 1] == 's' ? "" : "s");
 	if (t->n == t->cap && obj_grow(t))
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	o = calloc(1, t->size);
