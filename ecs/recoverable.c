@@ -365,6 +365,7 @@ static void shrink(struct ecs_engine *e, struct ecs_session *s, struct srp_time 
 		give_slot(e, f, now);
 		f->flags |= ECS_FLOW_F_WAITING;
 		ecs_list_add_head(&s->waiting, &f->waiting);
+		ecs_unsent_touch(e, s);
 		e->conf.counters->limit_call++;
 	}
 }

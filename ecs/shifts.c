@@ -195,6 +195,15 @@ static int shift_read(struct srp_mp_r *r, const struct ecs_session *s, struct ec
 	return k->proto == PROTO_TCP ? 0 : SRP_EINVAL;
 }
 
+/* Its flow may have been here first. Without a place for it, it goes: no packet goes on with other numbers. */
+static void meet(struct ecs_engine *e, struct ecs_shift *t, struct srp_time now)
+{
+	struct ecs_flow *f = ecs_flow_held(e->flows, t->session, &t->key);
+
+	if (f && ecs_shift_attach(e, t, f) != 0)
+		ecs_flow_drop(e, f, ECS_TELL_LISTS, now);
+}
+
 static int shift_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key,
                        struct srp_mp_r *r, unsigned nfields, struct srp_ckpt_obj **out)
 {
@@ -203,7 +212,7 @@ static int shift_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	struct ecs_shift_image m;
 	struct ecs_shift *t, *held;
 	struct ecs_session *s;
-	struct ecs_flow *f;
+	bool is_new;
 	int rc;
 
 	if (key->k[1] == 0 || key->k[1] >> 1 >= ECS_FLOW_COUNTER_MAX)
@@ -225,19 +234,21 @@ static int shift_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 			return SRP_EDUP; /* what carries traffic here is not replaced */
 		ecs_shift_drop(e, held, ECS_TELL_LISTS, ctx->now);
 	}
-	if (!t)
-		t = held = ecs_shift_build(e, s, &k, (uint32_t)key->k[1]);
+	is_new = !t;
+	if (is_new)
+		t = ecs_shift_build(e, s, &k, (uint32_t)key->k[1]);
 	if (!t)
 		return SRP_EFULL;
 	rc = ecs_shift_set(t, &m);
-	f = rc || !e->active ? NULL : ecs_flow_held(e->flows, s, &k);
-	if (f && !t->flow) /* it was here first */
-		rc = ecs_shift_attach(e, t, f);
-	if (rc && held == t)
-		ecs_shift_drop(e, t, ECS_TELL_LISTS, ctx->now);
-	else
-		*out = &t->ckpt;
-	return rc;
+	if (rc) {
+		if (is_new)
+			ecs_shift_drop(e, t, ECS_TELL_LISTS, ctx->now);
+		return rc;
+	}
+	if (e->active && !t->flow)
+		meet(e, t, ctx->now);
+	*out = &t->ckpt;
+	return 0;
 }
 
 static struct srp_ckpt_obj *shift_find(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)

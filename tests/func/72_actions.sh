@@ -89,9 +89,9 @@ bed_config_charging() {
 		      action priority 8 ruledef later charging-action later
 		      action priority 9 ruledef game charging-action count
 		      action priority 10 ruledef header charging-action header
-		      action priority 9 ruledef unsaved charging-action header
 		      action priority 11 ruledef away charging-action away
 		      action priority 12 ruledef gone charging-action count
+		      action priority 13 ruledef unsaved charging-action header
 		      action priority 20 ruledef web charging-action count
 		      action priority 21 ruledef plain charging-action count
 		      action priority 99 ruledef any charging-action count

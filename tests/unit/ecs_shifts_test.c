@@ -108,6 +108,47 @@ static void test_ends(void)
 	kit_fini(&b);
 }
 
+/* An active chassis is being filled: flow and record meet, whichever comes first. */
+static void test_filled(void)
+{
+	struct ecs_flow *plain, *web, *f;
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s, *p;
+	struct kit a, b;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, false);
+	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
+	plain = kit_flow(&a, s, 1000, false, "plain");
+	web = kit_flow(&a, s, 1001, false, "web");
+	CU_ASSERT_EQUAL(add(&a, plain, 4000, "abc"), 0);
+	CU_ASSERT_EQUAL(add(&a, web, 5000, "de"), 0);
+	ecs_engine_active(b.e, true, b.now);
+	p = ecs_session_find(b.e, 7);
+	f = kit_flow(&b, p, 1000, false, NULL);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &plain->more->shift->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(p->nloose, 0);
+	CU_ASSERT_EQUAL(ecs_shift_seq(f, 4001), 4004);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &web->more->shift->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(p->nloose, 1);
+	kit_precede(&a, &b, web);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &web->ckpt, &out), 0);
+	CU_ASSERT_EQUAL(p->nloose, 0);
+	CU_ASSERT_EQUAL(ecs_shift_seq(kit_flow_at(&b, 7, web->id), 5001), 5003);
+	/* without a place for what it has aside, a flow goes, and what was inserted is kept */
+	f = kit_flow(&b, p, 1002, false, NULL);
+	plain = kit_flow(&a, s, 1002, false, "plain");
+	CU_ASSERT_EQUAL(add(&a, plain, 4000, "abc"), 0);
+	b.e->nmores = ECS_FLOW_MORES_MAX;
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &plain->more->shift->ckpt, &out), 0);
+	CU_ASSERT_PTR_NULL(ecs_flow_held(b.e->flows, p, &plain->key));
+	CU_ASSERT_EQUAL(p->nloose, 1);
+	b.e->nmores = 2;
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
 static void test_too_many(void)
 {
 	struct ecs_session *s;
@@ -287,6 +328,7 @@ static void test_confirm(void)
 CU_TestInfo ecs_shifts_tests[] = {
 	{"the record", test_record},
 	{"one for each connection", test_ends},
+	{"an active chassis is filled", test_filled},
 	{"too many", test_too_many},
 	{"a connection goes on", test_goes_on},
 	{"another connection", test_other_connection},
