@@ -18,7 +18,8 @@
 	X(instance, u) X(callid, u) X(imsi, s) X(username, s) X(apn, s) X(rulebase, s) \
 	X(v4, s) X(v6, s) X(recovered, b) X(pending, u) X(flows, u) X(checkpointed_flows, u) \
 	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u) \
-	X(age_s, u) X(idle_s, u) X(ready_for_recovery, b)
+	X(age_s, u) X(idle_s, u) X(ready_for_recovery, b) X(service, s) X(bandwidth_policy, s) \
+	X(created, s) X(bearers, u) X(dynamic_rules, u) X(predefined_rules, u)
 
 /** sessmgr, one per volume of a session (`show active-charging sessions` and tests). */
 #define CHASSIS_ROW_USAGE(X) \

@@ -51,6 +51,8 @@ bed_config_charging() {
 }
 t_pair
 t_python <<'END'
+import re
+
 from traffic import *
 
 call = {i: t.add("a", i) for i in (1, 2, 3)}
@@ -128,6 +130,10 @@ t.equal(charged("a", 1, 7020), {"pre1"}, "FR-005: until it is activated")
 talk(1, 7010)
 t.check(all(flow("a", 1, p)["checkpointed"] for p in (7000, 7001, 7010, 7020)),
         "FR-005, FR-007, FR-109: all of them are checkpointed")
+full = t.bed.show("a", f"show active-charging sessions full callid {call[1]}", "service", "created")[0]
+t.equal((full["service"], full["bearers"], full["dynamic_rules"], full["predefined_rules"]), ("ecs", 1, 2, 1),
+        "show active-charging sessions full: what the call was given")
+t.check(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", full["created"]), "and when it was created", full["created"])
 t.check("no line" in (t.refused("a", f"session rule activate callid {call[1]} name static") or ""),
         "a static line cannot be activated")
 t.check(t.refused("a", f'session rule install callid {call[1]} name x precedence 1 filters "udp nowhere"'),
