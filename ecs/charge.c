@@ -123,7 +123,8 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	hit(e, w, &r, dropped);
 	if (dropped)
 		return ECS_DROP;
-	e->conf.owed->charged += w->bytes;
+	if (!w->held) /* else since it came */
+		e->conf.owed->charged += w->bytes;
 	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, dir, w->pkts, w->bytes, w->now);
 	ecs_usage_charge(e, w->s, bearer, ECS_USAGE_RULE, rule_id(e, w), stats, dir, w->pkts,
 	                 w->bytes, w->now);
@@ -167,6 +168,7 @@ enum ecs_verdict ecs_charge_hold(struct ecs_engine *e, struct ecs_way *w)
 		ecs_tally_layers(e, w); /* what is held is charged as packets and bytes alone */
 	if (traced)
 		a->held_row = ecs_trace_held(e, w, a->held_row);
+	e->conf.owed->charged += w->bytes; /* it is lost as what is charged is */
 	a->held_pkts[w->p->dir] += w->pkts;
 	a->held_bytes[w->p->dir] += w->bytes;
 	return ECS_FORWARD;
@@ -201,6 +203,8 @@ void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
 		a->held_pkts[d] = a->held_bytes[d] = 0;
 		if (w[d].pkts && e->active)
 			release(e, f, &w[d]);
+		else
+			e->conf.owed->known += w[d].bytes; /* nobody charges it any more */
 	}
 	if (e->tracing && e->active)
 		ecs_trace_released(e, w, a->held_row);

@@ -16,8 +16,8 @@ struct ecs_volume {
 	uint64_t pkts[2], bytes[2]; /**< by enum ecs_dir */
 };
 
-/** Octets of the volumes of sessions that the peer chassis may not know: those charged, less those that
- *  it has acknowledged, which ended with their session a while ago, or which it has told us itself. Both
+/** Octets of the volumes of sessions that the peer chassis may not know: those charged, or waiting to be, less
+ *  those that it has acknowledged, which ended with their session a while ago, or which it has told us itself. Both
  *  only say something together. Written by one task, read by others at any time: charged last. */
 struct ecs_owed {
 	uint64_t charged; /**< only grows, also from one process to the next */

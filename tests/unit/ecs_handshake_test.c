@@ -66,6 +66,40 @@ static void a_response(const char *text, unsigned failed, unsigned site, unsigne
 	end(&r);
 }
 
+static uint64_t owed(const struct rig *r)
+{
+	uint64_t charged;
+
+	return ecs_owed_octets(r->e->conf.owed, &charged);
+}
+
+/* What waits is owed to the peer from when it came, once; not any more where nobody charges it. */
+static void what_waits_is_owed(void)
+{
+	struct conn c;
+	struct rig r;
+
+	begin_with(&r, RULES(WAIT("all-packets")));
+	c = tcp(&r, 4000, 80);
+	handshake(&c);
+	CU_ASSERT_EQUAL(packets(&r, "tcp-any"), 0);
+	CU_ASSERT_EQUAL(owed(&r), 120);
+	say(&c, ECS_UPLINK, ACK, GET("a.example"));
+	say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 200 Good\r\nContent-Length: 0\r\n\r\n");
+	CU_ASSERT_EQUAL(packets(&r, "site"), 5);
+	CU_ASSERT_EQUAL(owed(&r), ecs_usage_sum(ecs_usage_of(r.e, r.s, 0, ECS_USAGE_SESSION, 0)).bytes[0] +
+	                          ecs_usage_sum(ecs_usage_of(r.e, r.s, 0, ECS_USAGE_SESSION, 0)).bytes[1]);
+	end(&r);
+	begin_with(&r, RULES(WAIT("all-packets")));
+	c = tcp(&r, 4000, 80);
+	handshake(&c);
+	ecs_engine_active(r.e, false, r.now);
+	while (ecs_engine_tick(r.e, r.now, 100))
+		;
+	CU_ASSERT_EQUAL(owed(&r), 0);
+	end(&r);
+}
+
 static void between_request_and_response(void)
 {
 	a_response(RULES(WAIT("all-packets")), 5, 1, 0);
@@ -284,6 +318,7 @@ static void a_rule_for_others(void)
 }
 
 CU_TestInfo ecs_handshake_tests[] = {
+	{"what waits is owed", what_waits_is_owed},
 	{"a rule for others", a_rule_for_others},
 	{"between request and response", between_request_and_response},
 	{"half a request", half_a_request},
