@@ -265,6 +265,8 @@ void ecs_session_pending_timeout(struct ecs_engine *e, struct ecs_session *s, st
 int ecs_sessions_init(struct ecs_engine *e);
 /** A session of this call-id will be looked up. */
 void ecs_session_expect(const struct ecs_engine *e, uint32_t callid);
+/** Whether a walk by ecs_session_next() that has come to @p at (0: it has not begun) is past @p callid. */
+bool ecs_session_passed(const struct ecs_engine *e, uint32_t callid, uint32_t at);
 /** Whether a session other than @p self (may be NULL) holds an address of @p spec. */
 bool ecs_session_held(struct ecs_engine *e, const struct ecs_session_spec *spec,
                       const struct ecs_session *self);

@@ -63,7 +63,7 @@ void ecs_lost_flow(struct ecs_engine *e, struct ecs_session *s, uint32_t id, str
 {
 	const struct ecs_usage *u;
 
-	if (!e->lost.on || s->spec.callid <= e->lost.at || !loses(s))
+	if (!e->lost.on || ecs_session_passed(e, s->spec.callid, e->lost.at) || !loses(s))
 		return;
 	u = ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, id);
 	if (u)

@@ -104,10 +104,20 @@ static uint64_t reversed(uint64_t v)
 	return __builtin_bswap64(v);
 }
 
+static uint64_t order(const struct ecs_engine *e, uint32_t callid)
+{
+	return reversed(callid_hash(callid, e->by_callid.seed));
+}
+
+bool ecs_session_passed(const struct ecs_engine *e, uint32_t callid, uint32_t at)
+{
+	return at && order(e, callid) <= order(e, at);
+}
+
 struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid)
 {
 	const struct ecs_chain *c = &e->by_callid;
-	uint64_t after = callid ? reversed(callid_hash(callid, c->seed)) : 0;
+	uint64_t after = callid ? order(e, callid) : 0;
 	uint64_t step = reversed((uint64_t)c->mask); /* the bucket's bits, at the top */
 	uint64_t bucket = after & step;
 
@@ -116,7 +126,7 @@ struct ecs_session *ecs_session_next(struct ecs_engine *e, uint32_t callid)
 		uint64_t best_at = 0;
 
 		for (; s; s = s->by_callid) {
-			uint64_t at = reversed(callid_hash(s->spec.callid, c->seed));
+			uint64_t at = order(e, s->spec.callid);
 
 			if ((at & step) != bucket || (callid && at <= after))
 				continue;

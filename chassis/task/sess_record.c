@@ -106,11 +106,11 @@ void sessmgr_records_turn(struct sessmgr *s)
 		return;
 	if (srp_time_since(s->rec.env_at, now) >= SRP_SEC(ENV_S))
 		tell_env(s, now);
-	if (s->rec.taking) {
+	if (s->rec.taking && !s->frozen) { /* nothing may follow what ends the stream */
 		s->rec.keys_stale = true;
 		s->rec.taking = ecs_records_take_over(s->engine, s->rec.peer_lost, TAKE_TURN, now);
 	}
-	if (!s->frozen) /* nothing may follow what ends the stream */
+	if (!s->frozen)
 		ecs_records_written(s->engine, chassis_ring_tail(s->rec.ring), now);
 	look = chassis_ring_look(s->rec.ring);
 	s->ctx->slab->records_held = look.held;
@@ -167,6 +167,15 @@ static void lose(struct sessmgr *s, bool given, struct srp_time now)
 	chassis_ring_keys_forget(s->rec.ring);
 }
 
+/* The role goes before all of a lost peer's records were written: that is done here and now, unless the peer
+ * has had the role all the time. Then they are its own, and those that come are no records of a lost peer. */
+static void end_taking(struct sessmgr *s, enum srp_switch_reason why, struct srp_time now)
+{
+	if (s->rec.taking && why != SRP_SWITCH_DUAL_ACTIVE)
+		(void)ecs_records_take_over(s->engine, s->rec.peer_lost, SIZE_MAX, now);
+	s->rec.taking = false;
+}
+
 void sessmgr_records_leave(struct sessmgr *s, enum srp_role role, enum srp_switch_reason why,
                            struct srp_time now)
 {
@@ -177,8 +186,10 @@ void sessmgr_records_leave(struct sessmgr *s, enum srp_role role, enum srp_switc
 	if (!s->rec.ring || role == s->role)
 		return;
 	s->rec.keys_stale = true;
-	if (makes(s->role) && !makes(role) && role != SRP_ROLE_PENDING_ACTIVE)
-		lose(s, given, now);
+	if (!makes(s->role) || makes(role) || role == SRP_ROLE_PENDING_ACTIVE)
+		return;
+	lose(s, given, now);
+	end_taking(s, why, now);
 }
 
 void sessmgr_records_take(struct sessmgr *s, enum srp_role before, enum srp_switch_reason why)
@@ -196,8 +207,10 @@ void sessmgr_records_take(struct sessmgr *s, enum srp_role before, enum srp_swit
 
 void sessmgr_records_stop(struct sessmgr *s)
 {
-	if (s->rec.ring && !s->stale)
-		chassis_ring_release(s->rec.ring, chassis_ring_head(s->rec.ring));
+	if (!s->rec.ring || s->stale)
+		return;
+	end_taking(s, SRP_SWITCH_SHUTDOWN, chassis_now());
+	chassis_ring_release(s->rec.ring, chassis_ring_head(s->rec.ring));
 }
 
 void sessmgr_records_start(struct sessmgr *s)

@@ -125,6 +125,38 @@ static void test_lost(void)
 	end(&r);
 }
 
+/* Calls end while they are walked over, in whatever order: each is counted once. */
+static void test_lost_walk(void)
+{
+	enum { CALLS = 12 };
+	struct ecs_session_spec sp;
+	struct ecs_session *s;
+	struct rig r;
+
+	start(&r, ENDS " billing-records fdr edr-format flow\n");
+	for (uint32_t i = 2; i < 2 + CALLS; i++) {
+		char addr[32];
+
+		snprintf(addr, sizeof(addr), "10.77.0.%u", i);
+		sp = spec_of(i, addr, NULL);
+		CU_ASSERT_EQUAL_FATAL(ecs_session_create(r.e, &sp, r.now, &s), 0);
+		ecs_usage_charge(r.e, s, 0, ECS_USAGE_FLOW, 2, 0, ECS_UPLINK, 1, 100, r.now);
+	}
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now);
+	ecs_records_recovered(r.e, true);
+	for (unsigned i = 0; i < CALLS / 2; i++)
+		CU_ASSERT_TRUE(ecs_lost_turn(r.e, r.now, 2));
+	CU_ASSERT(r.c.records_lost > 0 && r.c.records_lost < CALLS);
+	for (uint32_t i = 2; i < 2 + CALLS; i++)
+		CU_ASSERT_EQUAL(ecs_session_delete(r.e, i, ECS_END_OPERATOR, r.now), 0);
+	lost(&r, CALLS, 100 * CALLS);
+	while (ecs_lost_turn(r.e, r.now, 2))
+		;
+	lost(&r, CALLS, 100 * CALLS);
+	end(&r);
+}
+
 /* Flows beyond what is kept of a call have one FDR together, over recoveries too. */
 static void test_rest(void)
 {
@@ -263,6 +295,7 @@ CU_TestInfo ecs_edr_recovered_tests[] = {
 	{"recovered flows: direction Unknown, what came since", test_recovered},
 	{"EDRs of what was handed over", test_handed_over},
 	{"recovered flows: what is in no EDR", test_lost},
+	{"what is in no EDR, of calls that end meanwhile", test_lost_walk},
 	{"flows beyond what is kept of a call", test_rest},
 	{"EDRs of whole flows", test_whole},
 	{"one FDR for each flow, across recoveries", test_fdr},

@@ -126,7 +126,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/chassis_task_test.c \
 	%D%/chassis_tls_test.c \
 	%D%/chassis_netlink_test.c \
-	%D%/chassis_record_test.c %D%/chassis_quic_test.c \
+	%D%/chassis_record_test.c %D%/chassis_sess_record_test.c %D%/chassis_quic_test.c \
 	%D%/show_kit.h %D%/doc_out.h %D%/chapter_table.h \
 	%D%/chassis_show_test.c %D%/chassis_show_checkpoint_test.c %D%/chassis_show_recovery_test.c \
 	%D%/chassis_show_tasks_test.c %D%/chassis_answer_test.c %D%/chassis_exec_test.c \
