@@ -286,7 +286,7 @@ static void move_flows(struct ecs_engine *e, struct ecs_session *s, struct srp_t
 		if ((ref == f->ref && back == f->back) || ref == ECS_REF_NONE)
 			continue;
 		ecs_flow_ref(e, f, ref);
-		f->back = back;
+		ecs_flow_back(e, f, back);
 		f->idle_timeout = ecs_flow_timeout(e, f);
 		if (f->flags & ECS_FLOW_F_CHECKPOINT)
 			ecs_recoverable_changed(e, f, now);

@@ -315,6 +315,8 @@ void ecs_flow_over(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end w
                    struct srp_time now);
 /** Sets f->ref and moves the count of flows from the old ref to the new one; nothing else. */
 void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
+/** Sets f->back, whose ref is kept while it is. */
+void ecs_flow_back(struct ecs_engine *e, struct ecs_flow *f, uint16_t back);
 /** The rule of L7 that a direction was found to mean: the one that it has, else the one that it had. */
 uint16_t ecs_flow_means(const struct ecs_engine *e, uint16_t ref, uint16_t known);
 /** Sets f->known and f->known_back, whose refs are kept while they are. */

@@ -125,6 +125,7 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 	ecs_list_del(&f->waiting);
 	ecs_wheel_disarm(e->wheel, &f->idle);
 	ecs_flow_ref(e, f, ECS_REF_NONE);
+	ecs_flow_back(e, f, ECS_REF_NONE);
 	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 	ecs_flow_remove(e->flows, f);
 	ecs_list_del(&f->in_session);
@@ -175,6 +176,7 @@ void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref)
 	f->ref = ref;
 }
 
+/* Has a flow name another ref: one that is named is not given to another rule. */
 static void know(struct ecs_engine *e, uint16_t *known, uint16_t ref)
 {
 	struct ecs_ruleref *old = ecs_ruleref_get(e->refs, *known);
@@ -185,6 +187,12 @@ static void know(struct ecs_engine *e, uint16_t *known, uint16_t ref)
 	if (old && old->users > 0)
 		old->users--;
 	*known = now ? ref : ECS_REF_NONE;
+}
+
+void ecs_flow_back(struct ecs_engine *e, struct ecs_flow *f, uint16_t back)
+{
+	if (back != f->back)
+		know(e, &f->back, back);
 }
 
 uint16_t ecs_flow_means(const struct ecs_engine *e, uint16_t ref, uint16_t known)
@@ -420,7 +428,7 @@ void ecs_flow_verdict(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, ui
 	bool turned = f->back != back;
 	uint32_t timeout;
 
-	f->back = back;
+	ecs_flow_back(e, f, back);
 	if (ref == old) {
 		if (turned)
 			ecs_recoverable_changed(e, f, now);

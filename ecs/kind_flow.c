@@ -285,7 +285,7 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 	                      (e->active ? ECS_FLOW_F_RECOVERED : 0u));
 	ecs_flow_ref(e, f, m->ref);
 	f->kpi = ecs_ruleref_get(e->refs, m->ref)->kpi;
-	f->back = m->back;
+	ecs_flow_back(e, f, m->back);
 	if (m->flags & ECS_FLOW_F_FRESH)
 		f->isn = m->isn;
 	f->bearer = m->bearer;

@@ -36,7 +36,8 @@ struct ecs_ruleref {
 	enum ecs_bind bind;
 	uint32_t flows;                     /**< flows that name it now: `Active Flows` */
 	uint32_t kpi;                       /**< of the figures of its flows (kpi.h); 0: none are kept */
-	uint32_t users; /**< calls that have it as a dynamic rule, flows that would go back to it */
+	uint32_t users; /**< calls that have it as a dynamic rule; flows that have it for packets against
+	                     their first direction, or would go back to it */
 	bool dynamic;                       /**< of a dynamic rule: no line has it */
 	uint16_t stats;                     /**< of it: index in ecs_engine_config.dyn_stats */
 	struct ecs_charging_action *action; /**< of it, owned; NULL: no call here has had it yet */

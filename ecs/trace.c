@@ -138,8 +138,11 @@ static int resize(struct ecs_trace *t, uint32_t size)
 		return SRP_ENOMEM;
 	if (k->rows > size)
 		k->rows = size;
-	for (uint64_t seq = k->seq - k->rows + 1; seq <= k->seq; seq++)
+	for (uint64_t n = k->rows; n > 0; n--) {
+		uint64_t seq = k->seq - n + 1;
+
 		ring[seq % size] = t->ring[seq % t->size];
+	}
 	free(t->ring);
 	t->ring = ring;
 	t->size = k->size = size;

@@ -179,7 +179,7 @@ int ecs_unsent_apply(struct ecs_engine *e, struct ecs_session *s, const struct e
 {
 	struct ecs_unsent *u = s->unsent;
 
-	if (!u && m->n + m->beyond[0] + m->beyond[1] == 0)
+	if (!u && !(m->n | m->beyond[0] | m->beyond[1]))
 		return 0;
 	u = make(e, s);
 	if (!u)

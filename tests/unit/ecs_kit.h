@@ -217,7 +217,7 @@ static inline void kit_set_rule(struct kit *k, struct ecs_flow *f, const char *r
 	uint16_t old = f->ref;
 
 	ecs_flow_ref(k->e, f, rule ? kit_ref(k, rule) : ECS_REF_NONE);
-	f->back = f->ref;
+	ecs_flow_back(k->e, f, f->ref);
 	f->flags |= ECS_FLOW_F_FINAL;
 	ecs_recoverable_rule(k->e, f, old, k->now);
 }

@@ -24,7 +24,7 @@ static struct conn taken_over_with(struct rig *r, const char *conf, const char *
 	CU_ASSERT_EQUAL_FATAL(ecs_flow_build(r->e, r->s, &k, 8, r->now, &f), 0);
 	line = ecs_service_find_line(r->svc, 0, rule);
 	ecs_flow_ref(r->e, f, ecs_ruleref_of_line(r->e->refs, line, r->now));
-	f->back = f->ref;
+	ecs_flow_back(r->e, f, f->ref);
 	f->tcp_state = ECS_TCP_ST_ESTABLISHED;
 	f->flags |= ECS_FLOW_F_FINAL | ECS_FLOW_F_FIRST_UP | ECS_FLOW_F_OPENER_UP |
 	            ECS_FLOW_F_ELIGIBLE;

@@ -313,7 +313,7 @@ static inline struct ecs_flow *standby_with(struct rig *r, struct conn *c, const
 	CU_ASSERT_EQUAL_FATAL(ecs_flow_build(r->e, r->s, &k, 8, r->now, &f), 0);
 	line = ecs_service_find_line(r->svc, 0, rule);
 	ecs_flow_ref(r->e, f, ecs_ruleref_of_line(r->e->refs, line, r->now));
-	f->back = f->ref;
+	ecs_flow_back(r->e, f, f->ref);
 	f->tcp_state = c->proto == 6 ? ECS_TCP_ST_ESTABLISHED : ECS_TCP_ST_NONE;
 	f->flags |= ECS_FLOW_F_FINAL | ECS_FLOW_F_FIRST_UP | ECS_FLOW_F_ELIGIBLE;
 	ecs_flow_slot(r->e, f, true);

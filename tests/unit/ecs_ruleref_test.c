@@ -229,6 +229,31 @@ static void test_full_table(void)
 	kit_fini(&k);
 }
 
+/* Both rules of a flow stay what they are, however many others come. */
+static void test_full_table_back(void)
+{
+	const struct ecs_ruleref *back;
+	struct ecs_flow *f;
+	char name[16];
+	struct kit k;
+
+	kit_init(&k, 0, true);
+	f = kit_flow(&k, kit_session(&k, 7, 1, false), 1000, false, "web");
+	CU_ASSERT_EQUAL(apply_raw(&k, full("rb", "back"), "rb", "back"), 0);
+	ecs_flow_verdict(k.e, f, f->ref, ecs_ruleref_by_hash(k.e->refs, full("rb", "back")), k.now);
+	for (unsigned i = 0; i < 2 * ECS_REFS_MAX; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		CU_ASSERT_EQUAL(apply_raw(&k, full("rb", name), "rb", name), 0);
+	}
+	CU_ASSERT_STRING_EQUAL(ecs_ruleref_get(k.e->refs, f->ref)->rule, "web");
+	CU_ASSERT_STRING_EQUAL(ecs_ruleref_get(k.e->refs, f->back)->rule, "back");
+	/* and are let go with it */
+	back = ecs_ruleref_get(k.e->refs, f->back);
+	ecs_flow_drop(k.e, f, ECS_TELL, k.now);
+	CU_ASSERT_EQUAL(back->users, 0);
+	kit_fini(&k);
+}
+
 /* An audit may find a rule too many: it goes; flows that name it keep it; it may come back. */
 static void test_remove(void)
 {
@@ -292,6 +317,7 @@ CU_TestInfo ecs_ruleref_tests[] = {
 	{"refusals", test_refusals},
 	{"hashes that are equal", test_collision},
 	{"a full table", test_full_table},
+	{"a full table, and a flow with two rules", test_full_table_back},
 	{"removal and return", test_remove},
 	{"the longest record", test_longest},
 	CU_TEST_INFO_NULL,

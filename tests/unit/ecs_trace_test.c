@@ -438,6 +438,15 @@ static void test_kept(void)
 	CU_ASSERT_TRUE(rows(&r) == 1 && row(&r, 3)->packet == 3);
 	CU_ASSERT_TRUE(kept.seq - kept.start - kept.rows == 2); /* lost */
 	end(&r);
+	/* a number of a row that is no number of a row any more */
+	kept.seq = kept.start = UINT64_MAX;
+	begin(&r);
+	c = udp(&r, 1000, 5000);
+	CU_ASSERT_EQUAL(ecs_trace_keep(r.e, &kept), 0);
+	say(&c, ECS_UPLINK, 0, "x");
+	say(&c, ECS_UPLINK, 0, "x");
+	CU_ASSERT_TRUE(r.e->tracing && kept.rows == 2 && kept.size == 100);
+	end(&r);
 	/* nothing is begun by what cannot have been asked for */
 	for (int i = 0; i < 4; i++) {
 		struct ecs_trace_kept bad = kept;

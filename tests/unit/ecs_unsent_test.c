@@ -27,6 +27,7 @@ static void become(struct kit *k, bool active)
 
 static void test_reasons(void)
 {
+	struct ecs_unsent_image most = {.n = 0};
 	struct ecs_session *s;
 	struct ecs_flow *f[4], *slow;
 	struct kit a, b;
@@ -50,6 +51,13 @@ static void test_reasons(void)
 	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
 	kit_torture(&a, &b, &s->call);
 	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &ecs_session_find(b.e, 7)->call));
+
+	/* as many as there can be, of both sorts */
+	ecs_unsent_free(ecs_session_find(b.e, 7));
+	most.beyond[0] = most.beyond[1] = UINT32_C(1) << 31;
+	CU_ASSERT_EQUAL(ecs_unsent_apply(b.e, ecs_session_find(b.e, 7), &most), 0);
+	CU_ASSERT_PTR_NOT_NULL(ecs_session_find(b.e, 7)->unsent);
+	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
 
 	become(&b, true);
 	CU_ASSERT_EQUAL(why(&b, 7, 900, false, true), ECS_UNSENT_LATE);
