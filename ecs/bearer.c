@@ -185,25 +185,10 @@ int ecs_bearer_update(struct ecs_engine *e, uint32_t callid, const struct ecs_be
 	return 0;
 }
 
-int ecs_bearer_delete(struct ecs_engine *e, uint32_t callid, uint8_t ebi, struct srp_time now)
-{
-	struct ecs_bearer *b;
-	struct ecs_session *s;
-	int rc = bearer_of(e, callid, ebi, true, &s);
-
-	if (rc)
-		return rc;
-	b = ecs_session_bearer(s, ebi, false);
-	if (!b)
-		return SRP_ENOENT;
-	ecs_session_end_bearer(e, s, b, ECS_TELL, now);
-	ecs_bearer_gone(e, s, ebi, now);
-	return 0;
-}
-
 /* --- what hangs on bearers -------------------------------------------------------------------- */
 
-void ecs_bearer_gone(struct ecs_engine *e, struct ecs_session *s, uint8_t id, struct srp_time now)
+/* A bearer has gone: rules that were bound to it by name go, and flows go to the default bearer. */
+static void gone(struct ecs_engine *e, struct ecs_session *s, uint8_t id, struct srp_time now)
 {
 	struct srp_list *l, *next;
 
@@ -230,6 +215,22 @@ void ecs_bearer_gone(struct ecs_engine *e, struct ecs_session *s, uint8_t id, st
 	ecs_dyn_rejudge(e, s, now);
 }
 
+int ecs_bearer_delete(struct ecs_engine *e, uint32_t callid, uint8_t ebi, struct srp_time now)
+{
+	struct ecs_bearer *b;
+	struct ecs_session *s;
+	int rc = bearer_of(e, callid, ebi, true, &s);
+
+	if (rc)
+		return rc;
+	b = ecs_session_bearer(s, ebi, false);
+	if (!b)
+		return SRP_ENOENT;
+	ecs_session_end_bearer(e, s, b, ECS_TELL, now);
+	gone(e, s, ebi, now);
+	return 0;
+}
+
 /* Inter-technology handoff: dedicated bearers do not go along. */
 static void to_wlan(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
 {
@@ -251,7 +252,7 @@ static void to_wlan(struct ecs_engine *e, struct ecs_session *s, struct srp_time
 			uint8_t id = b->id;
 
 			ecs_session_end_bearer(e, s, b, ECS_TELL, now);
-			ecs_bearer_gone(e, s, id, now);
+			gone(e, s, id, now);
 		}
 }
 

@@ -248,21 +248,8 @@ void ecs_dyn_resolve(struct ecs_engine *e, struct ecs_session *s)
 	ecs_police_session(s);
 }
 
-enum ecs_stage_did ecs_stage_status(struct ecs_engine *e, struct ecs_way *w,
-                                    const struct ecs_charging_action *a)
-{
-	const struct ecs_dynrule *d = w->dyn;
-
-	(void)e;
-	(void)a;
-	if (!d && w->line != ECS_LINE_NONE && w->s->active)
-		d = ecs_dyn_of_line(w->s, w->line);
-	return d && !ecs_dyn_passes(d, w->p->dir) ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
-}
-
-/* --- matching --------------------------------------------------------------------------------- */
-
-bool ecs_dyn_passes(const struct ecs_dynrule *d, enum ecs_dir dir)
+/* False where its flow status stops this direction. */
+static bool passes(const struct ecs_dynrule *d, enum ecs_dir dir)
 {
 	switch ((enum ecs_flow_status)d->spec.status) {
 	case ECS_STATUS_UPLINK:
@@ -275,6 +262,20 @@ bool ecs_dyn_passes(const struct ecs_dynrule *d, enum ecs_dir dir)
 		return true;
 	}
 }
+
+enum ecs_stage_did ecs_stage_status(struct ecs_engine *e, struct ecs_way *w,
+                                    const struct ecs_charging_action *a)
+{
+	const struct ecs_dynrule *d = w->dyn;
+
+	(void)e;
+	(void)a;
+	if (!d && w->line != ECS_LINE_NONE && w->s->active)
+		d = ecs_dyn_of_line(w->s, w->line);
+	return d && !passes(d, w->p->dir) ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
+}
+
+/* --- matching --------------------------------------------------------------------------------- */
 
 uint8_t ecs_dyn_bearer(const struct ecs_session *s, const struct ecs_dynrule *d)
 {

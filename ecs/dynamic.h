@@ -146,8 +146,6 @@ uint8_t ecs_dyn_bearer(const struct ecs_session *s, const struct ecs_dynrule *d)
 bool ecs_dyn_line_on(const struct ecs_engine *e, const struct ecs_session *s, uint16_t line);
 /** `dynamic-rule order always-first`: dynamic rules come before all lines of the rulebase. */
 bool ecs_dyn_first(const struct ecs_engine *e, const struct ecs_session *s);
-/** False where its flow status stops this direction. */
-bool ecs_dyn_passes(const struct ecs_dynrule *d, enum ecs_dir dir);
 /** The dedicated bearer whose TFT means a packet, by the precedence of filters; 0: none. To a TFT go
  *  the packet filters of the activated rules that are bound to its bearer. @param tos as for
  *  ecs_filter_means(). */
@@ -172,8 +170,6 @@ void ecs_dyn_resolve(struct ecs_engine *e, struct ecs_session *s);
  *  @p even_open not set one that has no final verdict yet is matched on as ever. */
 void ecs_flow_release(struct ecs_engine *e, struct ecs_flow *f, bool even_open,
                       struct srp_time now);
-/** A bearer has gone: rules that were bound to it by name go, and flows go to the default bearer. */
-void ecs_bearer_gone(struct ecs_engine *e, struct ecs_session *s, uint8_t id, struct srp_time now);
 /** The key of a rule's name. */
 uint64_t ecs_dyn_key(const char *name);
 

@@ -119,7 +119,9 @@ struct ecs_bearer *ecs_kind_bearer_of(const struct srp_ckpt_ctx *ctx,
 	return ecs_session_bearer(s, (uint8_t)key->k[1], false);
 }
 
-bool ecs_kind_covered(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx)
+/* False while the replica does not hold what is of this session: the peer chassis gets it when it is old
+ * enough, the mirror on this one from the start. */
+static bool covered(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx)
 {
 	return s->ready_for_recovery || ctx->replica == SRP_REPLICA_SR;
 }
@@ -134,7 +136,7 @@ static struct ecs_session *session_of(const struct srp_ckpt_obj *o)
 
 enum srp_gate ecs_kind_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx)
 {
-	return ecs_kind_covered(session_of(o), ctx) ? SRP_GATE_OPEN : SRP_GATE_NOT_READY;
+	return covered(session_of(o), ctx) ? SRP_GATE_OPEN : SRP_GATE_NOT_READY;
 }
 
 void ecs_kind_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
@@ -231,7 +233,7 @@ static struct ecs_session *next_covered(const struct srp_ckpt_ctx *ctx, struct s
 		struct ecs_session *s = ECS_CONTAINER(*l, struct ecs_session, all);
 
 		*l = (*l)->next;
-		if (ecs_kind_covered(s, ctx))
+		if (covered(s, ctx))
 			return s;
 	}
 	return NULL;

@@ -34,9 +34,6 @@ enum srp_gate ecs_kind_gate(const struct srp_ckpt_obj *o, const struct srp_ckpt_
 /** As srp_ckpt_kind.passed, of the same: counted with the micro checkpoints of its call. */
 void ecs_kind_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
                      const struct srp_ckpt_pass *p);
-/** False while the replica does not hold what is of this session: the peer chassis gets it when it is old
- *  enough, the mirror on this one from the start. */
-bool ecs_kind_covered(const struct ecs_session *s, const struct srp_ckpt_ctx *ctx);
 /** Judges whether all that a session's records name resolves here, and sets or clears the reason
  *  `switchover`. @p f: only this flow has changed; NULL: look at all. */
 void ecs_kind_judge(struct ecs_engine *e, struct ecs_session *s, const struct ecs_flow *f,

@@ -71,7 +71,6 @@ void ecs_shift_clear(struct ecs_shift *t);
 
 /** 0 or SRP_ENOMEM. */
 int ecs_shifts_init(struct ecs_engine *e);
-struct ecs_shift *ecs_shift_find(const struct ecs_engine *e, uint32_t callid, uint32_t id);
 /** One for a connection, without a flow, of which nobody was told; NULL: too many, or no memory. */
 struct ecs_shift *ecs_shift_build(struct ecs_engine *e, struct ecs_session *s,
                                   const struct ecs_flow_key *k, uint32_t id);

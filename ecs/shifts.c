@@ -31,7 +31,7 @@ int ecs_shifts_init(struct ecs_engine *e)
 	return ecs_chain_init(&e->shifts, 64, offsetof(struct ecs_shift, by_id), hash_shift, e->conf.seed);
 }
 
-struct ecs_shift *ecs_shift_find(const struct ecs_engine *e, uint32_t callid, uint32_t id)
+static struct ecs_shift *shift_of(const struct ecs_engine *e, uint32_t callid, uint32_t id)
 {
 	struct ecs_shift *t;
 
@@ -225,7 +225,7 @@ static int shift_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	rc = shift_read(r, s, &k, &m);
 	if (rc)
 		return rc;
-	t = ecs_shift_find(e, s->spec.callid, (uint32_t)key->k[1]);
+	t = shift_of(e, s->spec.callid, (uint32_t)key->k[1]);
 	held = seek(s, &k);
 	if (t && !ecs_flow_key_equal(&t->key, &k))
 		return SRP_EINVAL; /* a connection keeps its ends */
@@ -257,7 +257,7 @@ static struct srp_ckpt_obj *shift_find(const struct srp_ckpt_ctx *ctx, const str
 
 	if (key->k[0] > UINT32_MAX || key->k[1] > UINT32_MAX)
 		return NULL;
-	t = ecs_shift_find(ctx->owner, (uint32_t)key->k[0], (uint32_t)key->k[1]);
+	t = shift_of(ctx->owner, (uint32_t)key->k[0], (uint32_t)key->k[1]);
 	return t ? &t->ckpt : NULL;
 }
 

@@ -43,12 +43,6 @@ static const uint8_t next_state[ECS_TCP_ST__N][EV__N] = {
 	},
 };
 
-static const char *const state_text[ECS_TCP_ST__N] = {
-#define X(sym, text) [ECS_TCP_ST_##sym] = text,
-	ECS_TCP_STATES(X)
-#undef X
-};
-
 static enum event event_of(enum ecs_dir dir, uint8_t flags)
 {
 	if (flags & ECS_TCP_RST)
@@ -88,9 +82,4 @@ bool ecs_tcp_closed(enum ecs_tcp_state st)
 {
 	return st == ECS_TCP_ST_CLOSING || st == ECS_TCP_ST_LAST_ACK || st == ECS_TCP_ST_TIME_WAIT ||
 	       st == ECS_TCP_ST_CLOSE;
-}
-
-const char *ecs_tcp_state_text(enum ecs_tcp_state st)
-{
-	return st < ECS_TCP_ST__N ? state_text[st] : state_text[0];
 }

@@ -14,7 +14,5 @@ enum ecs_tcp_state ecs_tcp_step(enum ecs_tcp_state st, enum ecs_dir dir, enum ec
 bool ecs_tcp_half_open(enum ecs_tcp_state st);
 /** True when both sides have closed it. */
 bool ecs_tcp_closed(enum ecs_tcp_state st);
-/** The text of a state, as in rule lines. */
-const char *ecs_tcp_state_text(enum ecs_tcp_state st);
 
 #endif

@@ -278,20 +278,6 @@ int chassis_task_send(struct chassis_task_ctx *ctx, enum chassis_task to, unsign
 	return chassis_conn_send(l->conn, type, body->start, srp_mp_w_len(body), fd);
 }
 
-size_t chassis_task_send_all(struct chassis_task_ctx *ctx, enum chassis_task to, uint8_t type,
-                             const struct srp_mp_w *body)
-{
-	size_t n = 0;
-
-	for (size_t i = 1; i < ctx->shared->nslabs; i++) {
-		const struct line *l = &ctx->base->line[i];
-
-		if (l->task == to && l->conn)
-			n += chassis_task_send(ctx, to, l->instance, type, body, -1) == SRP_OK;
-	}
-	return n;
-}
-
 bool chassis_task_connected(const struct chassis_task_ctx *ctx, enum chassis_task to,
 			    unsigned instance)
 {

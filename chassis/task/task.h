@@ -128,9 +128,6 @@ struct chassis_task_ctx {
 /** Sends one frame to a task; SRP_ENOENT when there is no line now. */
 int chassis_task_send(struct chassis_task_ctx *ctx, enum chassis_task to, unsigned instance,
                       uint8_t type, const struct srp_mp_w *body, int fd);
-/** Sends to every task of a kind that is connected; returns how many. */
-size_t chassis_task_send_all(struct chassis_task_ctx *ctx, enum chassis_task to, uint8_t type,
-                             const struct srp_mp_w *body);
 bool chassis_task_connected(const struct chassis_task_ctx *ctx, enum chassis_task to,
                             unsigned instance);
 /** Bytes queued to a task, for callers that pace themselves. */

@@ -93,7 +93,6 @@ static inline const struct chassis_slab *vpn_instance_slab(const struct vpnmgr *
 
 /* vpnmgr.c */
 bool vpn_peer_holds(const struct vpnmgr *v, unsigned instance);
-void vpn_slab(struct vpnmgr *v);
 
 /* vpn_link.c: the control connection. */
 int vpn_link_start(struct vpnmgr *v);

@@ -24,7 +24,7 @@ static const char *const db_words[ECS_DB__N] = {
 
 /* --- actions ---------------------------------------------------------------------------------- */
 
-int ecs_cf_check(const struct ecs_cf_action *a, struct ecs_err *e)
+static int check_action(const struct ecs_cf_action *a, struct ecs_err *e)
 {
 	switch (a->act) {
 	case ECS_CF_REDIRECT:
@@ -156,7 +156,7 @@ int ecs_service_cf_line(struct ecs_service *s, uint32_t id, bool no, uint32_t pr
 	for (size_t i = 0; category && category[i]; i++)
 		l.category[i] = (char)(category[i] >= 'A' && category[i] <= 'Z' ? category[i] | 0x20
 		                                                                : category[i]);
-	rc = ecs_cf_check(a, e);
+	rc = check_action(a, e);
 	l.action = *a;
 	return rc ? rc : add_line(&p->pub, &l, e);
 }
@@ -168,7 +168,7 @@ int ecs_service_cf_failure(struct ecs_service *s, uint32_t id, const struct ecs_
 	int rc = need_policy(s, id, &p, e);
 
 	if (rc == 0)
-		rc = ecs_cf_check(a, e);
+		rc = check_action(a, e);
 	if (rc == 0)
 		p->pub.failure = *a;
 	return rc;
@@ -295,7 +295,7 @@ int ecs_service_rater_failure(struct ecs_service *s, const char *name, const str
 	int rc = need_rater(s, name, &r, e);
 
 	if (rc == 0)
-		rc = ecs_cf_check(a, e);
+		rc = check_action(a, e);
 	if (rc == 0)
 		r->failure = *a;
 	return rc;

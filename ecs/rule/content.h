@@ -118,8 +118,6 @@ int ecs_service_rater_deny(struct ecs_service *s, const char *name, const char *
 const struct ecs_rater *ecs_service_find_rater(const struct ecs_service *s, const char *name);
 const struct ecs_rater *ecs_service_rater_at(const struct ecs_service *s, size_t i);
 
-/** 0, or what is wrong with an action. */
-int ecs_cf_check(const struct ecs_cf_action *a, struct ecs_err *e);
 /** An action as words of a line, in @p buf of ECS_URL_MAX + 64 bytes. */
 const char *ecs_cf_words(const struct ecs_cf_action *a, char *buf);
 

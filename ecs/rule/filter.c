@@ -346,12 +346,6 @@ const struct ecs_packet_filter *ecs_service_find_filter(const struct ecs_service
 	return o ? &((const struct packet_filter *)(const void *)o)->pub : NULL;
 }
 
-const struct ecs_packet_filter *ecs_service_filter_at(const struct ecs_service *s, size_t i)
-{
-	return i < s->filters.n ? &((const struct packet_filter *)(const void *)s->filters.v[i])->pub
-	                        : NULL;
-}
-
 /* --- matching --------------------------------------------------------------------------------- */
 
 static bool in_prefix(const struct ecs_addr *a, const struct ecs_addr *prefix, unsigned len)

@@ -38,11 +38,6 @@ const char *ecs_attribute_words(enum ecs_attribute a)
 	return a < ECS_ATTR__N ? attributes[a].words : "";
 }
 
-bool ecs_attribute_is_time(enum ecs_attribute a)
-{
-	return a < ECS_ATTR__N && attributes[a].type == TIME;
-}
-
 const char *ecs_variable_words(enum ecs_variable v)
 {
 	return v < ECS_VAR__N ? variables[v] : "";
@@ -141,14 +136,6 @@ const struct ecs_record_format *ecs_service_find_record(const struct ecs_service
 	const struct obj *o = ecs_obj_find(&s->records[kind], name);
 
 	return o ? &((const struct record_format *)(const void *)o)->pub : NULL;
-}
-
-const struct ecs_record_format *ecs_service_record_at(const struct ecs_service *s,
-                                                      enum ecs_record_kind kind, size_t i)
-{
-	const struct obj_table *t = &s->records[kind];
-
-	return i < t->n ? &((const struct record_format *)(const void *)t->v[i])->pub : NULL;
 }
 
 static void print_field(const struct ecs_record_field *f,

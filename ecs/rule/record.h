@@ -63,7 +63,6 @@ struct ecs_record_format {
 
 /** The words of an attribute, of a variable, of a format of times. */
 const char *ecs_attribute_words(enum ecs_attribute a);
-bool ecs_attribute_is_time(enum ecs_attribute a);
 const char *ecs_variable_words(enum ecs_variable v);
 const char *ecs_time_words(enum ecs_time_format t);
 

@@ -442,15 +442,12 @@ uint64_t ecs_service_digest(const struct ecs_service *s);
 uint32_t ecs_service_l4_flows_limit(const struct ecs_service *s);
 /** Seconds between two accounting checkpoints to that replica; 0: each second while there is news. */
 uint32_t ecs_service_sync_time(const struct ecs_service *s, bool icsr);
-/** By name, and in the order of entry; NULL: there is none. */
+/** By name; NULL: there is none. */
 const struct ecs_packet_filter *ecs_service_find_filter(const struct ecs_service *s,
                                                         const char *name);
-const struct ecs_packet_filter *ecs_service_filter_at(const struct ecs_service *s, size_t i);
 const struct ecs_record_format *ecs_service_find_record(const struct ecs_service *s,
                                                         enum ecs_record_kind kind,
                                                         const char *name);
-const struct ecs_record_format *ecs_service_record_at(const struct ecs_service *s,
-                                                      enum ecs_record_kind kind, size_t i);
 /** The idle timeouts, to read. */
 const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s);
 /** What flows of a rulebase give, and what that needs to be read of them. */
@@ -493,17 +490,6 @@ bool ecs_service_stats_charging(const struct ecs_service *s, size_t i);
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg);
 
-/* For shows. Each gives the name of the i-th object in the order of entry, NULL beyond the last. */
-const char *ecs_service_trigger_action_at(const struct ecs_service *s, size_t i,
-                                          bool *flow_recovery);
-/** @p delay in seconds, 0 none; @p entries: how many rule-name entries it has. */
-const char *ecs_service_condition_at(const struct ecs_service *s, size_t i, uint32_t *delay,
-                                     size_t *entries);
-/** The name in rule-name entry @p k of condition @p i, and its operator; NULL beyond the last. */
-const char *ecs_service_condition_entry(const struct ecs_service *s, size_t i, size_t k,
-                                        enum ecs_op *op);
-/** The i of a scheme is what ecs_service_find_scheme gives. */
-const char *ecs_service_scheme_at(const struct ecs_service *s, size_t i);
 /** Calls @p fn with the values of the `apn =` lines of all subs-classes. */
 void ecs_service_subs_apns(const struct ecs_service *s,
                            void (*fn)(void *arg, const char *subs_class, const char *apn), void *arg);

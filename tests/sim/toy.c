@@ -520,14 +520,6 @@ void toy_del_child(struct toy *t, uint32_t parent, uint32_t id, struct srp_time 
 	free(o);
 }
 
-struct srp_ckpt_obj *toy_find(const struct toy *t, enum toy_kind kind, uint32_t a, uint32_t b)
-{
-	const struct srp_ckpt_ctx ctx = {.owner = (void *)(uintptr_t)t};
-	const struct srp_ckpt_key key = {{a, b}};
-
-	return toy_kinds[kind]->find(&ctx, &key);
-}
-
 /* --- comparison ------------------------------------------------------------------------------- */
 
 struct comparison {

@@ -68,8 +68,6 @@ void toy_del_rule(struct toy *t, uint32_t id, struct srp_time now);
 void toy_del_parent(struct toy *t, uint32_t id, struct srp_time now);
 void toy_del_child(struct toy *t, uint32_t parent, uint32_t id, struct srp_time now);
 
-/** The object of a kind with this key, or NULL. */
-struct srp_ckpt_obj *toy_find(const struct toy *t, enum toy_kind kind, uint32_t a, uint32_t b);
 /** 0 where both hold the same objects with the same term, version and values; else says what. */
 int toy_compare(const struct toy *a, const struct toy *b, char *why, size_t cap);
 size_t toy_count(const struct toy *t);

@@ -1,5 +1,4 @@
-/* Blacklist, content filtering, requests that are held for a verdict, tethering: of fresh flows and of
- * recovered ones. */
+/* Blacklist, content filtering, requests that are held for a verdict: of fresh flows and of recovered ones. */
 #include "config.h"
 #include "suites.h"
 
@@ -10,14 +9,12 @@
 #define ROOM 4096u
 
 static const char base[] =
-	"ruledef tethered\n tethering-detection flow-tethered = TRUE\n#exit\n"
 	"ruledef web\n tcp either-port = 80\n#exit\n"
 	"ruledef other\n tcp either-port = 81\n#exit\n"
 	"ruledef any\n ip any-match = TRUE\n#exit\n"
 	"charging-action count\n content-id 1\n#exit\n"
 	"charging-action shown\n content-id 2\n content-filtering processing server-group\n#exit\n"
 	"rulebase rb\n"
-	" action priority 1 ruledef tethered charging-action count\n"
 	" action priority 2 ruledef web charging-action shown\n"
 	" action priority 3 ruledef other charging-action count\n"
 	" action priority 9 ruledef any charging-action count\n";
@@ -90,7 +87,7 @@ static void add_line(struct ecs_service *s, unsigned prio, const char *cat, enum
 static struct ecs_service *services(const char *more)
 {
 	static const char urls[] = "games.test g\nads.test/b a\ndrop.test d\nend.test e\ntext.test t\n",
-	                  black[] = "black.test\n", os[] = "laptop mss=1400 options=M\n";
+	                  black[] = "black.test\n";
 	struct ecs_cf_action failure = {.act = ECS_CF_REPLY, .code = 503};
 	struct ecs_rater_server sv = {.port = 1344, .priority = 1, .max = 1};
 	char text[4096];
@@ -112,7 +109,6 @@ static struct ecs_service *services(const char *more)
 	CU_ASSERT_EQUAL(ecs_service_rater_deny(s, "g", "denied", NULL), 0);
 	ecs_service_db_set(s, ECS_DB_CATEGORIES, ecs_db_parse(ECS_DB_CATEGORIES, urls, strlen(urls), NULL, NULL));
 	ecs_service_db_set(s, ECS_DB_BLACKLIST, ecs_db_parse(ECS_DB_BLACKLIST, black, strlen(black), NULL, NULL));
-	ecs_service_db_set(s, ECS_DB_OS, ecs_db_parse(ECS_DB_OS, os, strlen(os), NULL, NULL));
 	CU_ASSERT_EQUAL_FATAL(ecs_service_commit(s, NULL), 0);
 	return s;
 }
@@ -470,17 +466,7 @@ static void test_ends(void)
 	end(&r);
 }
 
-/* --- tethering ----------------------------------------------------------------------------------- */
-
-static struct ecs_flow *flow(struct rig *r, const char *ue, uint16_t sport, uint8_t proto, uint16_t port)
-{
-	struct ecs_flow_key k = {.subscriber = addr(ue), .server = addr(strchr(ue, ':') ? SERVER6 : SERVER),
-	                         .subscriber_port = sport, .server_port = port, .proto = proto};
-	struct ecs_flow *f = ecs_flow_find(r->e->flows, &k);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	return f;
-}
+/* --- recovered flows ----------------------------------------------------------------------------- */
 
 /* A connection that has had a request, on a chassis that has just taken over; @p on: with the switch. */
 static struct conn taken_over(struct rig *r, const char *more, uint16_t dport, bool on)
@@ -494,8 +480,8 @@ static struct conn taken_over(struct rig *r, const char *more, uint16_t dport, b
 	CU_ASSERT_EQUAL(get(&c, "kept.test", "/"), seen.n ? ECS_DROP : ECS_FORWARD);
 	if (seen.n)
 		rate(r, 0, ECS_RATED_ALLOW, NULL);
-	ecs_flow_slot(r->e, flow(r, UE, 2000, 6, dport), true);
-	flow(r, UE, 2000, 6, dport)->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
+	ecs_flow_slot(r->e, flow_of(&c), true);
+	flow_of(&c)->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
 	ecs_engine_active(r->e, false, r->now);
 	ecs_engine_active(r->e, true, r->now);
 	memset(&r->c, 0, sizeof(r->c));
@@ -565,114 +551,6 @@ static void test_rated_recovered(void)
 	end(&r);
 }
 
-static void with_ttl(struct rig *r, const char *ue, uint16_t sport, uint8_t ttl, enum ecs_dir dir)
-{
-	bool up = dir == ECS_UPLINK, v6 = strchr(ue, ':') != NULL;
-	const char *server = v6 ? SERVER6 : SERVER;
-	struct pk k = {.src = up ? ue : server, .dst = up ? server : ue, .proto = 17,
-	               .sport = up ? sport : 500, .dport = up ? 500 : sport, .text = "x"};
-	uint8_t b[PK_CAP];
-	size_t n = pk_build(&k, b);
-
-	b[v6 ? 7 : 8] = ttl;
-	CU_ASSERT_EQUAL(ecs_engine_packet(r->e, b, n, dir, 0, r->now), ECS_FORWARD);
-}
-
-#define TTL(more) " tethering-detection ip-ttl value 63\n tethering-detection ip-ttl value 127\n" more "#exit\n"
-
-static void test_ttl(void)
-{
-	struct rig r;
-
-	start(&r, TTL(""));
-	with_ttl(&r, UE, 1, 64, ECS_UPLINK);
-	with_ttl(&r, UE, 2, 63, ECS_UPLINK);
-	with_ttl(&r, UE6, 3, 127, ECS_UPLINK);
-	with_ttl(&r, UE, 4, 63, ECS_DOWNLINK);
-	CU_ASSERT_FALSE(flow(&r, UE, 1, 17, 500)->tethered);
-	CU_ASSERT_TRUE(flow(&r, UE, 2, 17, 500)->tethered);
-	CU_ASSERT_TRUE(flow(&r, UE6, 3, 17, 500)->tethered);
-	CU_ASSERT_FALSE(flow(&r, UE, 4, 17, 500)->tethered);
-	with_ttl(&r, UE, 1, 63, ECS_UPLINK); /* judged by its first packet */
-	CU_ASSERT_FALSE(flow(&r, UE, 1, 17, 500)->tethered);
-	with_ttl(&r, UE, 4, 63, ECS_UPLINK); /* its first uplink one */
-	CU_ASSERT_TRUE(flow(&r, UE, 4, 17, 500)->tethered);
-	CU_ASSERT_EQUAL(r.c.tethered_flows, 3);
-	CU_ASSERT_EQUAL(ecs_service_line(r.svc, ecs_ruleref_get(r.e->refs, flow(&r, UE, 4, 17, 500)->ref)->line)->priority, 1);
-	end(&r);
-}
-
-/* Taken over: by the direction of the first packet, or with the switch by its TTL. */
-static void test_ttl_recovered(void)
-{
-	for (unsigned check = 0; check < 2; check++) {
-		struct rig r;
-
-		start(&r, check ? TTL(" tethering-detection recovered-flows check-ttl\n") : TTL(""));
-		for (uint16_t i = 1; i <= 4; i++) {
-			with_ttl(&r, UE, i, i < 4 ? 64 : 63, ECS_UPLINK);
-			ecs_flow_slot(r.e, flow(&r, UE, i, 17, 500), true);
-		}
-		ecs_engine_active(r.e, false, r.now);
-		ecs_engine_active(r.e, true, r.now);
-		with_ttl(&r, UE, 1, 64, ECS_UPLINK);
-		with_ttl(&r, UE, 2, 64, ECS_DOWNLINK);
-		with_ttl(&r, UE, 2, 63, ECS_UPLINK);
-		with_ttl(&r, UE, 3, 63, ECS_UPLINK);
-		with_ttl(&r, UE, 4, 63, ECS_DOWNLINK); /* tethered before: it is judged anew */
-		CU_ASSERT_EQUAL(flow(&r, UE, 1, 17, 500)->tethered, !check);
-		CU_ASSERT_FALSE(flow(&r, UE, 2, 17, 500)->tethered);
-		CU_ASSERT_TRUE(flow(&r, UE, 3, 17, 500)->tethered);
-		CU_ASSERT_FALSE(flow(&r, UE, 4, 17, 500)->tethered);
-		CU_ASSERT_EQUAL(r.c.tether_recovered, check ? 0 : 2);
-		end(&r);
-	}
-}
-
-static void syn(struct rig *r, uint16_t sport, const uint8_t *opts, size_t n, unsigned words)
-{
-	struct pk k = {.src = UE, .dst = SERVER, .proto = 6, .sport = sport, .dport = 82, .flags = SYN,
-	               .seq = 77, .data = opts, .len = n};
-	uint8_t b[PK_CAP];
-	size_t len = pk_build(&k, b);
-
-	b[32] = (uint8_t)((5 + words) << 4);
-	(void)ecs_engine_packet(r->e, b, len, ECS_UPLINK, 0, r->now);
-}
-
-static void test_syn(void)
-{
-	static const uint8_t listed[] = {2, 4, 0x05, 0x78}, other[] = {2, 4, 0x05, 0x79},
-	                     more[] = {1, 1, 1, 0, 2, 4, 0x05, 0x78};
-	uint8_t bad[40];
-	struct rig r;
-
-	start(&r, " tethering-detection os-db\n#exit\n");
-	syn(&r, 1, listed, 4, 1);
-	syn(&r, 2, other, 4, 1);
-	syn(&r, 3, more, 8, 2);
-	CU_ASSERT_TRUE(flow(&r, UE, 1, 6, 82)->tethered);
-	CU_ASSERT_FALSE(flow(&r, UE, 2, 6, 82)->tethered);
-	CU_ASSERT_FALSE(flow(&r, UE, 3, 6, 82)->tethered);
-	/* a SYN on a recovered flow */
-	ecs_flow_slot(r.e, flow(&r, UE, 2, 6, 82), true);
-	flow(&r, UE, 2, 6, 82)->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
-	ecs_engine_active(r.e, false, r.now);
-	ecs_engine_active(r.e, true, r.now);
-	syn(&r, 2, listed, 4, 1);
-	CU_ASSERT_TRUE(flow(&r, UE, 2, 6, 82)->tethered);
-	CU_ASSERT_EQUAL(r.c.tether_os, 2);
-	/* options of every length, whole or not */
-	for (unsigned kind = 0; kind < 256; kind++)
-		for (unsigned len = 0; len < 44; len++) {
-			memset(bad, (int)kind, sizeof(bad));
-			bad[1] = (uint8_t)len;
-			syn(&r, (uint16_t)(100 + kind), bad, sizeof(bad), 10);
-		}
-	CU_ASSERT_EQUAL(r.c.tether_os, 2);
-	end(&r);
-}
-
 CU_TestInfo ecs_content_tests[] = {
 	{"blacklist and policy", test_policy},
 	{"a discarded request", test_discard},
@@ -686,7 +564,4 @@ CU_TestInfo ecs_content_tests[] = {
 	{"lists, of recovered flows", test_lists_recovered},
 	{"a request in parts, of a recovered flow", test_parts_recovered},
 	{"verdicts, of recovered flows", test_rated_recovered},
-	{"tethering by TTL", test_ttl},
-	{"tethering of recovered flows", test_ttl_recovered},
-	{"tethering by SYN", test_syn},
 	CU_TEST_INFO_NULL};

@@ -237,6 +237,23 @@ static inline struct ecs_flow *kit_flow(struct kit *k, struct ecs_session *s, ui
 	return f;
 }
 
+/* Time passes as in a loop: the engine looks often. */
+static inline void kit_wait(struct kit *k, uint64_t ms)
+{
+	while (ms > 0) {
+		uint64_t step = ms < 50 ? ms : 50;
+
+		k->now = srp_time_add(k->now, SRP_MS(step));
+		ecs_engine_tick(k->e, k->now, 1000);
+		ms -= step;
+	}
+}
+
+static inline bool kit_has(const struct ecs_flow *f, uint16_t flag)
+{
+	return (f->flags & flag) != 0;
+}
+
 /* --- records ---------------------------------------------------------------------------------- */
 
 static inline struct srp_ckpt_ctx kit_ctx(struct kit *k, bool canonical)

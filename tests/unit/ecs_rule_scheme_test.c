@@ -262,33 +262,6 @@ static void test_bases_in_order(void)
 	CU_ASSERT_EQUAL(scheme_of(THREE, "rb", "apn"), -1);
 }
 
-static void test_views(void)
-{
-	struct ecs_service *s = with(RULES SCHEME, "trigger-condition tc\nrule-name = abc\n"
-	                                           "rule-name ends-with x\ndelay = 9\n#exit\n");
-	uint32_t delay = 0;
-	size_t n = 0;
-	enum ecs_op op = ECS_OP__N;
-	bool on = false;
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	CU_ASSERT_STRING_EQUAL(ecs_service_trigger_action_at(s, 0, &on), "ta");
-	CU_ASSERT_TRUE(on);
-	CU_ASSERT_PTR_NULL(ecs_service_trigger_action_at(s, 1, &on));
-	CU_ASSERT_STRING_EQUAL(ecs_service_condition_at(s, 0, &delay, &n), "tc");
-	CU_ASSERT_EQUAL(delay, 9);
-	CU_ASSERT_EQUAL(n, 2);
-	CU_ASSERT_PTR_NULL(ecs_service_condition_at(s, 1, &delay, &n));
-	CU_ASSERT_STRING_EQUAL(ecs_service_condition_entry(s, 0, 1, &op), "x");
-	CU_ASSERT_EQUAL(op, ECS_OP_ENDS);
-	CU_ASSERT_STRING_EQUAL(ecs_op_name(op), "ends-with");
-	CU_ASSERT_PTR_NULL(ecs_service_condition_entry(s, 0, 2, &op));
-	CU_ASSERT_PTR_NULL(ecs_service_condition_entry(s, 1, 0, &op));
-	CU_ASSERT_STRING_EQUAL(ecs_service_scheme_at(s, 0), "ss");
-	CU_ASSERT_PTR_NULL(ecs_service_scheme_at(s, 1));
-	ecs_service_free(s);
-}
-
 CU_TestInfo ecs_rule_scheme_tests[] = {
 	{"operators on static, group and dynamic names", test_operators},
 	{"names that are not known here", test_names_not_known_here},
@@ -297,6 +270,5 @@ CU_TestInfo ecs_rule_scheme_tests[] = {
 	{"what is removed makes nothing eligible", test_removals},
 	{"schemes of subscribers", test_subscribers},
 	{"subscriber-bases in their order", test_bases_in_order},
-	{"reading for shows", test_views},
 	CU_TEST_INFO_NULL,
 };

@@ -68,6 +68,8 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_commit_test.c \
 	%D%/ecs_unsent_test.c %D%/ecs_shifts_test.c \
 	%D%/ecs_recoverable_test.c \
+	%D%/ecs_recoverable_again_test.c \
+	%D%/ecs_tether_test.c \
 	%D%/ecs_reserve_test.c \
 	%D%/ecs_rule_digest_test.c \
 	%D%/ecs_rule_field_test.c \
