@@ -4,24 +4,7 @@
 export BED_DEAD_MS=20000
 . "${0%/*}/lib/traffic.sh"
 t_begin
-bed_config_charging() {
-	cat <<-CONF
-		  active-charging service ecs
-		    system-limit flow-chkpt-per-call 300
-		    idle-timeout udp 600
-		    ruledef all
-		      ip any-match = TRUE
-		    #exit
-		    charging-action count
-		      content-id 1
-		    #exit
-		    rulebase gold
-		      action priority 1 ruledef all charging-action count
-		    #exit
-	CONF
-	t_recover "rule-name = all"
-	printf '  #exit\nend\n'
-}
+bed_config_charging() { t_recover_all; }
 eval "$(declare -f bed_config | sed '1s/bed_config/bed_config_plain/')"
 bed_config() {
 	bed_config_plain "$1" && sed -i 's/checkpoint session duration 0/checkpoint session duration 2/' "$BED/$1.cfg"

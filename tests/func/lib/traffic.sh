@@ -117,3 +117,23 @@ t_recover() { # LINE...
 		    #exit
 	CONF
 }
+
+# A whole service with one rule for everything, which is recoverable: where it matters how checkpoints travel.
+t_recover_all() {
+	cat <<-CONF
+		  active-charging service ecs
+		    system-limit flow-chkpt-per-call 300
+		    idle-timeout udp 600
+		    ruledef all
+		      ip any-match = TRUE
+		    #exit
+		    charging-action count
+		      content-id 1
+		    #exit
+		    rulebase gold
+		      action priority 1 ruledef all charging-action count
+		    #exit
+	CONF
+	t_recover "rule-name = all"
+	printf '  #exit\nend\n'
+}
