@@ -188,6 +188,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 	if (active) {
 		e->gen++;
 		e->active = true;
+		ecs_ruleref_return(e->refs, now);
 		e->purging = false;
 		e->trimming = true;
 		e->walk_at = 0;

@@ -160,6 +160,15 @@ static uint16_t slot_get(struct ecs_ruleref_table *t, struct srp_time now)
 	return ECS_REF_NONE;
 }
 
+static void come_back(struct ecs_ruleref_table *t, struct ecs_ruleref *r)
+{
+	r->gone = false;
+	t->ngone--;
+	ecs_obj_anew(&r->ckpt);
+	hash_in(t, r);
+	bind_ref(t, r);
+}
+
 /* A removed ref of this name that flows still name; it comes back as it was. */
 static struct ecs_ruleref *revive(struct ecs_ruleref_table *t, const struct ecs_rule_name *n)
 {
@@ -168,11 +177,7 @@ static struct ecs_ruleref *revive(struct ecs_ruleref_table *t, const struct ecs_
 
 		if (!r || !r->gone || !named(r, n) || find(t, r->name_hash))
 			continue;
-		r->gone = false;
-		t->ngone--;
-		ecs_obj_anew(&r->ckpt);
-		hash_in(t, r);
-		bind_ref(t, r);
+		come_back(t, r);
 		return r;
 	}
 	return NULL;
@@ -318,6 +323,19 @@ int ecs_ruleref_remove(struct ecs_ruleref_table *t, uint64_t name_hash, struct s
 		slot_free(t, r);
 	}
 	return 0;
+}
+
+void ecs_ruleref_return(struct ecs_ruleref_table *t, struct srp_time now)
+{
+	for (size_t i = 0; t->ngone > 0 && i < t->used; i++) {
+		struct ecs_ruleref *r = t->slot[i];
+
+		if (!r || !r->gone || (r->flows == 0 && r->users == 0) || find(t, r->name_hash))
+			continue;
+		come_back(t, r);
+		if (t->sink)
+			t->sink->changed(t->sink, &r->ckpt, now);
+	}
 }
 
 uint16_t ecs_ruleref_by_hash(const struct ecs_ruleref_table *t, uint64_t name_hash)

@@ -93,6 +93,11 @@ int ecs_ruleref_intern(struct ecs_ruleref_table *t, const struct ecs_rule_name *
                        uint64_t name_hash, struct srp_time now, struct ecs_ruleref **out);
 /** Removes a ref; flows that name it keep it until they end. Leaves the lists. 0 or SRP_ENOENT. */
 int ecs_ruleref_remove(struct ecs_ruleref_table *t, uint64_t name_hash, struct srp_time now);
+/**
+ * The chassis becomes active: what was removed by the peer's word and flows still name comes back, and is
+ * told: they are this chassis' flows now, and nobody could read their checkpoints without it.
+ */
+void ecs_ruleref_return(struct ecs_ruleref_table *t, struct srp_time now);
 /** Visits all refs, also those that were removed and that flows still name. */
 void ecs_ruleref_walk_all(struct ecs_ruleref_table *t,
                           int (*fn)(struct ecs_ruleref *r, void *arg), void *arg);

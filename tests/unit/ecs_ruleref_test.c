@@ -292,6 +292,42 @@ static void test_remove(void)
 	kit_fini(&b);
 }
 
+/* The peer took a rule away and died before it could say what becomes of its flows: they are ours now, and who
+ * is filled from here can read them. */
+static void test_return(void)
+{
+	struct srp_ckpt_key key;
+	struct srp_ckpt_obj *out;
+	struct srp_ckpt_ctx ctx;
+	struct ecs_ruleref *r;
+	struct ecs_flow *f, *g;
+	struct kit a, b, c;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	kit_init(&c, 0, false);
+	f = kit_flow(&a, kit_session(&a, 7, 1, false), 1000, false, "web");
+	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &ref(&a, "dns")->ckpt, &out), 0);
+	g = ecs_flow_find_id(b.e->flows, 7, f->id);
+	r = ecs_ruleref_get(b.e->refs, g->ref);
+	ctx = kit_ctx(&b, false);
+	ecs_kind_rule_map.key(&r->ckpt, &key);
+	CU_ASSERT_EQUAL(ecs_kind_rule_map.remove(&ctx, &key), 0);
+	ecs_kind_rule_map.key(out, &key);
+	CU_ASSERT_EQUAL(ecs_kind_rule_map.remove(&ctx, &key), 0); /* nobody names it: it is gone */
+	b.rec.changed[241] = 0;
+	ecs_engine_active(b.e, true, b.now);
+	CU_ASSERT_EQUAL(b.rec.changed[241], 1);
+	CU_ASSERT_EQUAL(ecs_ruleref_count(b.e->refs), 1);
+	CU_ASSERT_PTR_EQUAL(ecs_ruleref_get(b.e->refs, ecs_ruleref_by_hash(b.e->refs, r->name_hash)), r);
+	CU_ASSERT_EQUAL(kit_sync(&b, &c), 0);
+	CU_ASSERT_PTR_NOT_NULL(ecs_flow_find_id(c.e->flows, 7, f->id));
+	kit_fini(&a);
+	kit_fini(&b);
+	kit_fini(&c);
+}
+
 static void test_longest(void)
 {
 	struct ecs_ruleref *r;
@@ -319,6 +355,7 @@ CU_TestInfo ecs_ruleref_tests[] = {
 	{"a full table", test_full_table},
 	{"a full table, and a flow with two rules", test_full_table_back},
 	{"removal and return", test_remove},
+	{"a rule without which its flows could not be told comes back", test_return},
 	{"the longest record", test_longest},
 	CU_TEST_INFO_NULL,
 };
