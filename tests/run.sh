@@ -17,7 +17,16 @@ skip() { skipped=$((skipped + 1)); say "SKIP $1: $2"; }
 fail() {
 	failed=$((failed + 1))
 	say "FAIL $1 (log: $2)"
-	tail -n 40 "$2" | sed 's/^/    /'
+	report "$2"
+}
+
+# What a reader of a failure needs: the checks that failed with what they saw, wherever they stand in the
+# log, and then its end. A long line is cut: what a check saw can be a whole page.
+report() { # LOG
+	local bad='^ *(FAIL|ERROR|not ok)|FAILED|^ *[0-9]+\. [^ ]+:[0-9]+|^[A-Za-z_.]*(Error|Exception): |Sanitizer: |runtime error: |: not within '
+	grep -nE -- "$bad" "$1" | head -n 30 | cut -c 1-1000 | sed 's/^/    line /'
+	say "    --- the end of it:"
+	tail -n 40 "$1" | cut -c 1-1000 | sed 's/^/    /'
 }
 
 log_of() { printf '%s/%s.log' "$logs" "$(printf '%s' "$1" | tr ' /' '__')"; }
@@ -80,7 +89,7 @@ make_check() {
 		FAIL:* | XPASS:* | ERROR:*)
 			fail "$name: ${line#*: }" "$log"
 			local t=${line#*: }
-			[ -f "$dir/$t.log" ] && tail -n 60 "$dir/$t.log" | sed 's/^/    /'
+			[ -f "$dir/$t.log" ] && report "$dir/$t.log"
 			;;
 		esac
 	done < <(grep -E '^(PASS|FAIL|SKIP|XPASS|ERROR): ' "$log")
