@@ -16,6 +16,7 @@ import time
 from bed import Bed, BedError, rows, wait_for
 
 SUB_PORTS = 20000
+PATIENCE = 20  # seconds that what must come may take on a slow machine: a bound, no expectation
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 
@@ -153,7 +154,7 @@ class Test:
     def equal(self, got, want, text):
         return self.check(got == want, text, f"got {got!r}, not {want!r}")
 
-    def becomes(self, look, want, text, seconds=5):
+    def becomes(self, look, want, text, seconds=PATIENCE):
         """What look() gives becomes equal to want, a value or a test of it."""
         test = want if callable(want) else lambda got: got == want
         end = time.monotonic() + seconds
@@ -191,7 +192,7 @@ class Test:
         family = socket.AF_INET6 if ":" in addr else socket.AF_INET
         with self.ns(ns):
             s = socket.socket(family, kind, proto)
-        s.settimeout(5)
+        s.settimeout(PATIENCE)
         if kind == socket.SOCK_STREAM:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((addr, port))
@@ -207,7 +208,7 @@ class Test:
         s = self.socket(ns, addr, port, socket.SOCK_STREAM)
         s.connect(listener.getsockname()[:2])
         other, _ = listener.accept()
-        other.settimeout(5)
+        other.settimeout(PATIENCE)
         for x in (s, other):
             x.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s, other
@@ -231,6 +232,9 @@ class Test:
         p = subprocess.run([os.path.join(self.bed.build, "chassisctl"), "-s", self.bed.path(chassis + ".sock")],
                            input="\n".join(("configure", *lines, "end", "")), stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+        # The answer comes when all tasks are told to run by it: who answers a question after that does.
+        with contextlib.suppress(BedError):
+            self.replicas(chassis)
         return p.stdout, p.returncode == 0 and "Failure" not in p.stdout
 
     def charging(self, chassis, *lines):
@@ -350,7 +354,7 @@ class Test:
         return i["chassis_state"].lower() == "active" and self.state(standby) == "standby" and \
             i["sessmgrs_connected"] == i["sessmgrs"] and self.settled(active)
 
-    def synchronised(self, active, standby, seconds=20):
+    def synchronised(self, active, standby, seconds=PATIENCE):
         """Waits until one is active, the other its standby, and nothing is under way."""
         def ready():
             try:
@@ -386,11 +390,11 @@ class Test:
     def start(self, chassis):
         self.bed.call("bed_chassis_start", chassis)
 
-    def switch(self, old, new, seconds=10):
+    def switch(self, old, new, seconds=PATIENCE):
         self.ctl(old, "srp initiate-switchover -noconfirm")
         wait_for(f"chassis {new} active", seconds, lambda: self.state(new) == "active", 0.02)
 
-    def takeover(self, old, new, seconds=10):
+    def takeover(self, old, new, seconds=PATIENCE):
         """kill -9 of every process of the active; waits until the other is."""
         self.kill(old)
         wait_for(f"chassis {new} active", seconds, lambda: self.state(new) == "active", 0.02)
@@ -412,7 +416,7 @@ def push(sender, receiver, data):
     """Sends over a connection, and reads it all at the other end."""
     view, got = memoryview(data), bytearray()
     sender.setblocking(False)
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while len(got) < len(data):
         r, w, _ = select.select([receiver], [sender] if view else [], [], 1)
         if w:
@@ -425,7 +429,7 @@ def push(sender, receiver, data):
             got += chunk
         if time.monotonic() > end:
             raise BedError(f"{len(got)} of {len(data)} bytes arrived")
-    sender.settimeout(5)
+    sender.settimeout(PATIENCE)
     if bytes(got) != bytes(data):
         raise BedError("other bytes than were sent")
 
@@ -436,15 +440,20 @@ def reset(sock):
     sock.close()
 
 
+def comes(sock, seconds=PATIENCE):
+    """What arrives, which is waited for; None when it does not."""
+    return arrives(sock, seconds)
+
+
 def arrives(sock, seconds=0.4):
-    """What arrives, or None."""
+    """What arrives, or None: for what must not arrive, where each would be there by now."""
     sock.settimeout(seconds)
     try:
         return sock.recv(70000)
     except (TimeoutError, OSError):
         return None
     finally:
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
 
 
 t = Test(sys.argv[1], sys.argv[2]) if len(sys.argv) > 2 else None
