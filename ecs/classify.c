@@ -353,7 +353,9 @@ static void control_packet(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
 	bool closing = (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) || (f->flags & BOTH_FINS);
-	unsigned as = ECS_HS_ALL_PACKETS | (closing ? ECS_HS_TEAR_DOWN : ECS_HS_MID_SESSION);
+	/* a SYN that is sent again opens the connection, however late it comes */
+	unsigned as = ECS_HS_ALL_PACKETS | (w->p->tcp_flags & ECS_TCP_SYN ? ECS_HS_INITIAL :
+	                                    closing ? ECS_HS_TEAR_DOWN : ECS_HS_MID_SESSION);
 	bool spoken = (f->flags & ECS_FLOW_F_FINAL) ||
 	              (f->analysis && ecs_analysis_spoken(f->analysis));
 	bool rests = w->p->len <= w->p->hdr_len && spoken && !(w->s->handshaking & as) &&

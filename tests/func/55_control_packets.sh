@@ -60,7 +60,8 @@ def phase(packets):
     kinds, payload, fin = [], False, False
     for p in packets:
         fin = fin or bool(p.flags & 1)
-        kinds.append("payload" if p.payload else "tear" if fin else "mid" if payload else "setup")
+        kinds.append("payload" if p.payload else "setup" if p.flags & 2 or not (fin or payload) else
+                     "tear" if fin else "mid")
         payload = payload or p.payload > 0
     return kinds
 

@@ -131,6 +131,36 @@ static void half_a_request(void)
 	end(&r);
 }
 
+/* A SYN that comes again when the application has spoken: it is no acknowledgement. */
+static void a_late_syn(void)
+{
+	static const struct {
+		const char *mode;
+		unsigned any, site;
+	} row[] = {
+		{RULES(WAIT("mid-session-packets tear-down-packets")), 5, 2},
+		{RULES(WAIT("initial-packets")), 1, 6},
+		{RULES(WAIT("all-packets")), 0, 7},
+		{RULES(""), 6, 1},
+	};
+	struct conn c;
+	struct rig r;
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		begin_with(&r, row[i].mode);
+		c = tcp(&r, 4000, 80);
+		handshake(&c);
+		say(&c, ECS_UPLINK, ACK, GET("a.example"));
+		say(&c, ECS_DOWNLINK, SYN | ACK, NULL);
+		say(&c, ECS_UPLINK, SYN, NULL);
+		say(&c, ECS_UPLINK, ACK, NULL);
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+		CU_ASSERT_EQUAL(packets(&r, "tcp-any"), row[i].any);
+		CU_ASSERT_EQUAL(packets(&r, "site"), row[i].site);
+		end(&r);
+	}
+}
+
 #undef LINES
 #define LINES LINE(10, "secret") LINE(80, "tcp-any") LINE(90, "site")
 
@@ -321,6 +351,7 @@ CU_TestInfo ecs_handshake_tests[] = {
 	{"what waits is owed", what_waits_is_owed},
 	{"a rule for others", a_rule_for_others},
 	{"between request and response", between_request_and_response},
+	{"a late SYN", a_late_syn},
 	{"half a request", half_a_request},
 	{"no hello comes", no_hello_comes},
 	{"DNS has no response", dns_has_no_response},

@@ -454,7 +454,8 @@ class Oracle:
         if not f.final and f.ears and ("all-packets" in takes or ("initial-packets" in takes and not f.spoken)):
             j.fate = "held"
             return
-        which = "tear-down-packets" if p.flags & (FIN | RST) or f.fins else "mid-session-packets"
+        which = "initial-packets" if p.flags & SYN else \
+            "tear-down-packets" if p.flags & (FIN | RST) or f.fins else "mid-session-packets"
         if (f.final or f.spoken) and j.rule and not j.rule.l34() and not takes & {"all-packets", which}:
             j.rule, j.others = f.find(p, None, (), True)[0], []
             f.rests = name_of(j.rule) not in self.eligible
