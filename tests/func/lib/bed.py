@@ -15,16 +15,31 @@ class BedError(Exception):
     """Something of the bed or of a chassis did not do what the run needs."""
 
 
+def turns(seconds, every=0.05):
+    """The turns of a question that is asked until it is answered or the time is over: one at once, one behind
+    the end, and some between. All waits for what has no descriptor to wait at go through this."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(every)
+    yield
+
+
+def paced(every, seconds):
+    """Turns at an even pace, for who makes traffic: one that was late is followed by the next at its time."""
+    began = time.monotonic()
+    for n in range(round(seconds / every)):
+        time.sleep(max(0, began + n * every - time.monotonic()))
+        yield n
+
+
 def wait_for(what, seconds, test, every=0.05, why=None):
     """Calls test until it gives something true, and returns that. why() is asked when it did not."""
-    end = time.monotonic() + seconds
-    while True:
+    for _ in turns(seconds, every):
         got = test()
         if got:
             return got
-        if time.monotonic() > end:
-            raise BedError(f"{what}: not within {seconds} s" + (f" ({why()})" if why else ""))
-        time.sleep(every)
+    raise BedError(f"{what}: not within {seconds} s" + (f" ({why()})" if why else ""))
 
 
 class Tool:

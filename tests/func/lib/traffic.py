@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from bed import Bed, BedError, rows, wait_for
+from bed import Bed, BedError, paced, rows, turns, wait_for
 
 SUB_PORTS = 20000
 PATIENCE = 20  # seconds that what must come may take on a slow machine: a bound, no expectation
@@ -157,17 +157,15 @@ class Test:
     def becomes(self, look, want, text, seconds=PATIENCE):
         """What look() gives becomes equal to want, a value or a test of it."""
         test = want if callable(want) else lambda got: got == want
-        end = time.monotonic() + seconds
-        while True:
+        for _ in turns(seconds):
             try:
                 got = look()
                 good = test(got)
             except BedError as e:
                 got, good = e, False
-            if good or time.monotonic() > end:
-                return self.check(good, text, f"got {got!r}" + ("" if callable(want)
-                        else f", not {want!r}"))
-            time.sleep(0.05)
+            if good:
+                break
+        return self.check(good, text, f"got {got!r}" + ("" if callable(want) else f", not {want!r}"))
 
     def end(self):
         print(f"{self.checks - self.failed} of {self.checks} checks passed")
@@ -364,9 +362,19 @@ class Test:
         wait_for(f"chassis {active} active, {standby} synchronised", seconds, ready, 0.05)
 
     def quiet(self, active="a", standby="b"):
-        """Everything that has happened is at the peer: waits for the usage turn of a second."""
+        """Everything that has happened is at the peer: waits for the usage turn of a second, and longer where the
+        machine is slow; not for ever, as the peer may be given volumes less often."""
         time.sleep(1.2)
+        for _ in turns(3):
+            if self.used(active) == self.used(standby):
+                break
         self.synchronised(active, standby)
+
+    def used(self, chassis):
+        """All volumes as a chassis has them."""
+        return sorted((v["callid"], v["bearer"], v["of"], v["name"], v["packets_up"], v["bytes_up"],
+                       v["packets_down"], v["bytes_down"])
+                      for v in self.bed.show(chassis, "show active-charging sessions all", "of", "name", "bytes_up"))
 
     def balanced(self, *chassis):
         """Every instance: equations hold, digests equal what is recomputed, and each other's."""
