@@ -359,7 +359,19 @@ class Test:
                 return self.in_step(active, standby)
             except (BedError, IndexError):
                 return False
-        wait_for(f"chassis {active} active, {standby} synchronised", seconds, ready, 0.05)
+        wait_for(f"chassis {active} active, {standby} synchronised", seconds, ready, 0.05,
+                 lambda: f"{self.standing(active)}; {self.standing(standby)}")
+
+    def standing(self, chassis):
+        """Where a chassis stands, in a few words for the reader of a failure."""
+        try:
+            i = self.info(chassis)
+            keys = ("instance", "role", "link", "complete", "dirty", "inflight", "sent", "acked", "applied", "tombstones",
+                    "refused", "unknown", "objects", "digest", "verified_s", "equations")
+            return [{k: i.get(k) for k in ("chassis_state", "peer_state", "sessmgrs", "sessmgrs_connected")}] + \
+                [{k: r.get(k) for k in keys} for r in self.replicas(chassis)]
+        except BedError as e:
+            return [str(e)]
 
     def quiet(self, active="a", standby="b"):
         """Everything that has happened is at the peer: waits for the usage turn of a second, and longer where the
