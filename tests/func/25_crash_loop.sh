@@ -71,10 +71,12 @@ eventually "every flow is answered" serves
 
 say "Mirrors that cannot live"
 supervisor=$(cat "$BED/a.pid")
-( while :; do
-	for p in $(pgrep -P "$supervisor" -f 'chassisd: aaamgr'); do kill -9 "$p"; done 2>/dev/null
-	sleep 0.02
-done ) &
+hunt() {
+	local p
+	for p in $(pgrep -P "$supervisor" -f 'chassisd: aaamgr'); do kill -9 "$p"; done
+	false
+}
+bed_until 600 0.02 hunt &
 hunter=$!
 at_end() { kill "$hunter" 2>/dev/null; }
 loops() { logged a 'critical: aaamgr:1 dies too often: the next one is started in 2 seconds'; }

@@ -48,7 +48,7 @@ class Talk(threading.Thread):
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.stop = threading.Event()
+        self.stop, self.sent = threading.Event(), 0
         self.start()
 
     def run(self):
@@ -58,7 +58,12 @@ class Talk(threading.Thread):
             while n < due:
                 with contextlib.suppress(OSError):
                     users[n % 2].sendto(bytes(SIZE - 28), (v4(20), 7001))
-                n += 1
+                n = self.sent = n + 1
+
+    def goes_on(self, seconds):
+        """Until as much more was sent as that takes."""
+        until = self.sent + seconds * RATE / SIZE
+        wait_for("traffic", PATIENCE, lambda: self.sent >= until, 0.004)
 
     def end(self):
         self.stop.set()
@@ -85,9 +90,9 @@ def killed(old, new, seconds, least, most):
     """The active dies after so many seconds of traffic; least and most that can be lost, in seconds of it."""
     before = received() - charged(old)
     talk = Talk()
-    time.sleep(seconds)
+    talk.goes_on(seconds)
     t.takeover(old, new)
-    time.sleep(0.2)
+    talk.goes_on(0.2)
     talk.end()
     lost = received() - charged(new) - before
     said = report(new)
@@ -98,16 +103,14 @@ def killed(old, new, seconds, least, most):
     over = RATE * (0.4 + 2 * said["figure_age_ms"] / 1000)
     t.check(0 < said["octets_at_most"] <= lost + over, "and the report is not far above it", lost, said)
     t.check(0.5 * RATE < said["octets_per_s"] < 3 * RATE, "its rate is that of the traffic", said)
-    t.start(old)
-    t.synchronised(new, old)
 
 
 def planned(old, new):
     before = received() - charged(old)
     talk = Talk()
-    time.sleep(0.6)
+    talk.goes_on(0.6)
     t.switch(old, new)
-    time.sleep(0.2)
+    talk.goes_on(0.2)
     talk.end()
     t.equal(received() - charged(new), before, "a planned switchover under traffic loses nothing")
     for c in (old, new):
@@ -123,6 +126,8 @@ t.quiet("a", "b")
 t.equal(received() - charged("a"), 0, "before: all is in the volumes")
 t.say("Volumes are told each second")
 killed("a", "b", 2.5, 0, 1.2)
+t.start("a")
+t.synchronised("b", "a")
 t.say("Planned")
 t.equal(t.refused("b", "srp initiate-switchover -noconfirm"), None,
         "as soon as the standby is filled, before a digest is due: an audit is made first")

@@ -56,9 +56,9 @@ bed_in a ip tuntap del dev svc mode tun
 hold() { # PYTHON: holds something until it is killed
 	rm -f "$BED/held"
 	ip netns exec "${BED_PREFIX}a" python3 -S -c "$1
-import time
+import signal
 print('held', flush=True)
-time.sleep(1000)" >"$BED/held" 2>&1 </dev/null &
+signal.pause()" >"$BED/held" 2>&1 </dev/null &
 	held=$!
 	eventually "it is held" grep -q held "$BED/held"
 }

@@ -24,6 +24,13 @@ def owned(chassis):
                   if w.split("/")[0] in sum(SERVICE.values(), ()))
 
 
+def everybody(answers):
+    """Who answers: once one has, others would have a moment later."""
+    wait_for("an answer", PATIENCE, answers)
+    t.grace()
+    return sorted(answers())
+
+
 def asked(side, addr):
     """Every hardware address that answers for an IPv4 address."""
     own = bytes.fromhex(t.sh(side, "cat", "/sys/class/net/lan/address")[1].strip().replace(":", ""))
@@ -34,10 +41,9 @@ def asked(side, addr):
     me = socket.inet_aton("10.1.0.250" if side == "acc" else "10.2.0.250")
     raw.send(b"\xff" * 6 + own + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + own + me +
              bytes(6) + socket.inet_aton(addr))
-    time.sleep(0.3)
-    return sorted({f[22:28].hex(":") for f, kind in taps[side].read()
-                   if f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2"
-                   and f[28:32] == socket.inet_aton(addr)})
+    return everybody(lambda: {f[22:28].hex(":") for f, kind in taps[side].read()
+                              if f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2"
+                              and f[28:32] == socket.inet_aton(addr)})
 
 
 def solicited(side, addr):
@@ -52,8 +58,7 @@ def solicited(side, addr):
         index = socket.if_nametoindex("lan")
     raw.sendto(bytes([135, 0, 0, 0]) + bytes(4) + target + b"\1\1" + own,
                (socket.inet_ntop(socket.AF_INET6, group), 0, 0, index))
-    time.sleep(0.3)
-    return sorted({m for m, solicited, a in advertised(side) if a == addr and solicited})
+    return everybody(lambda: {m for m, solicited, a in advertised(side) if a == addr and solicited})
 
 
 def advertised(side):

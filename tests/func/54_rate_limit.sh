@@ -22,14 +22,14 @@ for u in users:
     u.sendto(b"packet", (v4(20), 7001))
 unsound, seen = [], []
 began = time.monotonic()
-end = time.monotonic() + 12
-while time.monotonic() < end and len(t.flows("b")) < 80:
+for _ in turns(30):
+    if len(t.flows("b")) >= 80:
+        break
     r = t.checkpoints("a").get("ACS_FLOW_INFO")
     if r:
         seen.append((r["sent"], r["attempted"], r["rate_limited"]))
         if r["attempted"] != r["sent"] + r["rate_limited"]:
             unsound.append(seen[-1])
-    time.sleep(0.05)
 t.equal(len(t.flows("a")), 80, "80 flows at once")
 took = time.monotonic() - began
 t.equal(len(t.flows("b")), 80, "FR-160: all are on the standby in the end")
@@ -47,7 +47,7 @@ t.check(said and "Failure: " in said and "0" not in said.split("Failure: ")[1],
         "the standby clears no flows, and says why", said)
 t.equal(t.ctl("a", "clear active-charging flows all").strip(), "Flows cleared: 80",
         "cleared, of both session managers")
-t.becomes(lambda: len(t.flows("b")), 0, "all are deleted in the end", 10)
+t.becomes(lambda: len(t.flows("b")), 0, "all are deleted in the end")
 row = t.checkpoints("a")["DEL_ACS_FLOW_INFO"]
 t.equal((row["sent"], row["attempted"]), (80, 80 + row["rate_limited"]),
         "80 sent, the rest rate limited")
@@ -59,7 +59,7 @@ t.balanced("a", "b")
 t.say("a planned switchover does not wait for the limit")
 for u in users:
     u.sendto(b"packet", (v4(20), 7001))
-wait_for("80 flows", 5, lambda: len(t.flows("a")) == 80)
+wait_for("80 flows", PATIENCE, lambda: len(t.flows("a")) == 80)
 t.check(len(t.flows("b")) < 80, "not all are on the standby")
 t.switch("a", "b")
 t.equal(len(t.flows("b", recovered=True)), 80, "after it all are, recovered")

@@ -43,12 +43,17 @@ def live():
     return {n: v for n, v in got.items() if any(v)}
 
 
+def whole():
+    """All that was seen outside has been charged."""
+    outside = [p for s in (sub4(1), sub6(1)) for p in tap.packets(peer=s)]
+    return sum(v[0] + v[2] for v in live().values()) == \
+        sum(p.proto != 58 or not 133 <= p.icmp <= 137 for p in outside)  # neighbours
+
+
+t.delivered()
+wait_for("the end of the connections", PATIENCE, lambda: not t.connections())
+wait_for("every packet to be charged", PATIENCE, whole)
 seen = live()
-while True:  # the end of the connections
-    time.sleep(0.3)
-    if live() == seen:
-        break
-    seen = live()
 # what hosts say to their neighbours does not go through the chassis
 frames = [f for f, _ in tap.read() if not (f[12:14] == b"\x86\xdd" and f[20] == 58
                                            and 133 <= f[54] <= 137)]

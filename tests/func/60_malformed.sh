@@ -37,7 +37,7 @@ kill $(ip netns pids "$(bed_ns ue)")
 settled() {
 	local n
 	n=$(counter a tun_read)
-	sleep 0.3
+	bed_rest 0.3
 	all_read "$n"
 }
 eventually "the talkers are silent" settled

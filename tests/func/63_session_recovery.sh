@@ -36,6 +36,7 @@ import signal
 import threading
 import time
 
+from bed import after
 from mainjob import Run
 from recovery import Tasks
 from traffic import t, sub4, sub6, wait_for, BedError
@@ -154,7 +155,7 @@ def signals():
     under_way = running()
     idle = {name: tasks.pid("a", name) for name in ("sessmgr", "aaamgr")}
     ran, began = {n: tasks.ran(p) for n, p in idle.items()}, time.monotonic()
-    time.sleep(1.5)
+    after(1.5)
     for name, pid in idle.items():
         share = (tasks.ran(pid) - ran[name]) / (time.monotonic() - began)
         t.check(share < 0.01, f"SR-08: the standby {name} idles", f"{share * 100:.2f} % of a processor")
@@ -179,7 +180,7 @@ def aaamgrs():
     tasks.wait_ready("a")
     number = len(tasks.events("a"))
     tasks.kill("a", ("sessmgr", 1))
-    time.sleep(rnd.choice((0, 0.001, 0.003, 0.01)))
+    after(rnd.choice((0, 0.001, 0.003, 0.01)))
     for pid, title in tasks.pids("a").items():
         if title == "aaamgr:1":
             os.kill(pid, signal.SIGKILL)
@@ -294,7 +295,8 @@ def statistics():
         "a", "show active-charging ruledef statistics", "name", "hits")}
     volumes = t.volumes("a", "session")[""]
     tasks.wait_ready("a")
-    time.sleep(2)
+    wait_for("statistics of some age", 20,
+             lambda: min(tasks.row("a", "sessmgr", i)["statistics_age_s"] for i in (1, 2)) >= 2)
     old = tasks.row("a", "sessmgr", 2)["statistics_age_s"]
     recovers("a", 2)
     row = tasks.row("a", "sessmgr", 2)

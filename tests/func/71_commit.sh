@@ -75,12 +75,12 @@ class Stream:
     def __init__(self, user, port, sport):
         self.server, self.user = t.socket("srv", v4(20), port), t.socket("ue", sub4(user), sport)
         self.sent = self.lost = 0
-        self.on = True
+        self.over = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
-        while self.on:
+        while not self.over.wait(0.002):
             try:
                 self.user.sendto(b"x" * 72, (v4(20), self.server.getsockname()[1]))
                 data, at = self.server.recvfrom(2000)
@@ -89,10 +89,9 @@ class Stream:
                 self.sent += 1
             except OSError:
                 self.lost += 1
-            time.sleep(0.002)
 
     def stop(self):
-        self.on = False
+        self.over.set()
         self.thread.join(20)
         return self.lost
 

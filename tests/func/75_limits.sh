@@ -83,6 +83,7 @@ SERVER, SIZE = v4(20), 1000  # bytes of a packet, with its headers
 call = {i: t.add("a", i) for i in (1, 2, 3)}
 call[4] = t.add("a", 4, more="rulebase few")
 tap = t.tap("srv", "srv0")
+active = "a"
 ue, servers = {}, [t.socket("srv", SERVER, p) for p in [*range(7001, 7010), 7100]]
 RATE = 160000 / 8
 # What is limited jointly: its call, ports, bytes a second, bytes of the bucket; who needs it.
@@ -102,18 +103,36 @@ def passed(i, port):
     return sum(p.size for p in tap.packets(src=sub4(i), dport=port))
 
 
+def reads():
+    return t.counter(active, "tun_read")
+
+
+def are_read(before, n):
+    """So many packets more have been read by the active: no queue of the kernel has lost any, none is under way."""
+    wait_for(f"{n} packets to be read", PATIENCE, lambda: reads() - before >= n, 0.01,
+             lambda: reads() - before)
+
+
+def offer(i, port, n):
+    """Sends, and waits until all were read."""
+    before = reads()
+    send(i, port, n)
+    are_read(before, n)
+
+
 def flood(what, factor):
     """Offers to each limit `factor` times its bucket in about a second; bytes offered by port."""
     offered = {}
-    for step in range(20):
+    for step in paced(0.05, 1):
+        before, sent = reads(), 0
         for name in what:
             i, ports, _, size, _ = LIMITS[name]
             for port in ports[::1 - step % 2 * 2]:  # each is the first at times
                 n = int(size * factor / SIZE / 20 / len(ports)) + 1
                 send(i, port, n)
                 offered[(i, port)] = offered.get((i, port), 0) + n * SIZE
-        time.sleep(0.05)
-    time.sleep(0.3)  # what is under way arrives
+                sent += n
+        are_read(before, sent)
     return offered
 
 
@@ -135,7 +154,7 @@ def drain(text):
     return offered, begin, empty
 
 
-def goes_on(active, empty, text):
+def goes_on(empty, text):
     """What passes now is what has flowed in since the buckets were empty."""
     tap.forget()
     flood(LIMITS, 1.5)
@@ -208,11 +227,9 @@ for port, rate, size, text in ((7008, 1e6 / 8, 20000, "FR-057: 1 Mb/s of a rule"
                                (7009, 2e6 / 8, 25000, "FR-056: MBR 2 Mb/s")):
     tap.forget()
     begin = time.monotonic()
-    while time.monotonic() < begin + 1.5:  # three times the rate
-        send(3, port, 15)
-        time.sleep(15 * SIZE / rate / 3)
+    for _ in paced(15 * SIZE / rate / 3, 1.5):  # three times the rate
+        offer(3, port, 15)
     over = time.monotonic()
-    time.sleep(0.3)
     got, took = passed(3, port), time.monotonic() - begin
     t.check(got <= size + rate * took + SIZE, f"{text}: not more than its tokens", got, size + rate * took)
     t.check(got >= 0.8 * rate * (over - begin), f"{text}: and hardly less", got, rate * (over - begin))
@@ -236,7 +253,7 @@ t.say("session recovery")
 empty = drain("emptied again")[2]
 t.quiet()
 kill_sessmgrs("a")
-goes_on("a", empty, "after the death of a session manager")
+goes_on(empty, "after the death of a session manager")
 t.check(t.flow("a", subscriber=sub4(1), server_port=7001)["recovered"], "FR-057: of a recovered flow")
 
 # --- a planned switchover, and kill
@@ -245,13 +262,15 @@ empty = drain("emptied once more")[2]
 t.synchronised("a", "b")
 t.balanced("a", "b")
 t.switch("a", "b")
-goes_on("b", empty, "after a switchover")
+active = "b"
+goes_on(empty, "after a switchover")
 t.say("kill -9")
 t.synchronised("b", "a")
 empty = drain("emptied on B")[2]
 t.quiet("b", "a")
 t.takeover("b", "a")
-goes_on("a", empty, "after kill -9")
+active = "a"
+goes_on(empty, "after kill -9")
 t.check(t.flow("a", subscriber=sub4(1), server_port=7001)["recovered"], "FR-057: of a recovered flow")
 t.check(t.flow("a", subscriber=sub4(2), server_port=7006)["recovered"], "FR-056: of a recovered flow")
 
@@ -259,37 +278,33 @@ t.check(t.flow("a", subscriber=sub4(2), server_port=7006)["recovered"], "FR-056:
 t.say("lower-ip-precedence, MBR of rules and bearers, flows")
 tap.forget()
 send(1, 7007, 10)
-time.sleep(0.3)
-tos = [p.data[1] for p in tap.packets(src=sub4(1), dport=7007)]
-t.equal(tos, [46 << 2] * 3 + [(46 << 2) & 0x1f] * 7, "beyond the rate: without IP precedence")
+t.becomes(lambda: [p.data[1] for p in tap.packets(src=sub4(1), dport=7007)],
+          [46 << 2] * 3 + [(46 << 2) & 0x1f] * 7, "beyond the rate: without IP precedence")
 
 # --- the MBR of a rule that the call was given, of a dedicated bearer; none
 t.ctl("a", f'session rule install callid {call[1]} name given precedence 1 mbr-uplink 8 filters "udp any port 7009"')
 tap.forget()
-send(1, 7009, 40)
-time.sleep(0.3)
+offer(1, 7009, 40)
 t.equal(passed(1, 7009), 15000, "MBR of a dynamic rule")
 t.ctl("a", f"session rule remove callid {call[1]} name given")
 tap.forget()
-send(1, 7009, 40)
-time.sleep(0.3)
+offer(1, 7009, 40)
 t.equal(passed(1, 7009), 40000, "without it: all")
 t.ctl("a", f'session bearer create callid {call[1]} id 6 qci 1 mbr-uplink 8 tft "udp any port 7009"')
 tap.forget()
-send(1, 7009, 40)
-time.sleep(0.3)
+offer(1, 7009, 40)
 t.equal(passed(1, 7009), 15000, "FR-083: MBR of the dedicated bearer of a static rule")
 t.ctl("a", f"session bearer update callid {call[1]} id 6 mbr-uplink 0")
 tap.forget()
-send(1, 7009, 40)
-time.sleep(0.3)
+offer(1, 7009, 40)
 t.equal(passed(1, 7009), 40000, "MBR 0: none")
 
 # --- limits of flows
+before = reads()
 for n in range(5):
     s = t.socket("ue", sub4(4), 30000 + n)
     s.sendto(b"x", (SERVER, 7100))
-time.sleep(0.3)
+are_read(before, 5)
 t.equal(len(tap.packets(src=sub4(4), dport=7100)), 3, "flow limit-across-applications non-tcp 3")
 t.equal(t.counter("a", "drop_flow_limit"), 2, "the others are counted")
 one, other = t.connect(listener, "ue", sub4(4))

@@ -193,7 +193,7 @@ listener = t.listen("srv", v4(20), 7004)
 pairs = [t.connect(listener, "ue", sub4(3), 24000 + n) for n in range(3)]
 begun = time.monotonic()
 for wait, (c, s) in zip((0.3, 2.6, 4.6), pairs):
-    time.sleep(max(0, begun + wait - time.monotonic()))
+    wait_for("its lifetime", PATIENCE, lambda: time.monotonic() - begun >= wait)
     reset(c)
 life = ("lifetime_bucket1", "lifetime_bucket2", "lifetime_bucket3")
 t.becomes(lambda: of("a", "life", *life), (1, 1, 1),

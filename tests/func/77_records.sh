@@ -104,13 +104,9 @@ with t.ns("srv"):
         "  def do_GET(s): s.send_response(200); s.send_header('Content-Length', '200000'); s.end_headers(); "
         "s.wfile.write(b'x' * 200000)\n  def log_message(s, *a): pass\n"
         f"h.HTTPServer(('{v4(10)}', 8080), H).serve_forever()"])
-rc = 1
-for _ in range(50):
-    rc, out = t.sh("ue", "curl", "-sS", "-o", "/dev/null", "-w", "%{size_download}", "--interface", sub4(1),
-                   f"http://{v4(10)}:8080/x")
-    if rc == 0:
-        break
-    time.sleep(0.1)
+wait_for("the server", PATIENCE, lambda: ":8080" in t.sh("srv", "ss", "-Hltn")[1])
+rc, out = t.sh("ue", "curl", "-sS", "-o", "/dev/null", "-w", "%{size_download}", "--interface", sub4(1),
+               f"http://{v4(10)}:8080/x")
 t.check(rc == 0 and out == "200000", "curl", out)
 http.kill()
 t.becomes(lambda: t.flows("a", subscriber=sub4(1)), [], "the connections are over", 8)
@@ -130,8 +126,8 @@ for k in range(4):
         talk(2, 30000 + 25 * k + s)
     clear("a", 2)
     os.kill(pid_of("a", "cdrmod"), signal.SIGKILL)
-    time.sleep(0.15 * k)
-    wait_for("cdrmod is back", 5, lambda: pid_of("a", "cdrmod"))
+    after(0.15 * k)
+    wait_for("cdrmod is back", PATIENCE, lambda: pid_of("a", "cdrmod"))
 drained("a")
 for s in ("edr", "fdr"):
     ids = [r["sn-flow-id"] for r in records("a", s) if r["sn-flow-id"].startswith(calls[2])]
@@ -217,7 +213,7 @@ t.becomes(lambda: t.flow("a", subscriber=sub4(1), subscriber_port=50001)["recove
           "the session manager is back with its flows", 15)
 talk(1, 50011, 1, 7004)
 was = lived("a")
-time.sleep(1.5)
+t.grace(1.5)
 t.equal({c: len(records(c)) for c in "ab"}, before, "FR-084: no EDR at session recovery")
 t.becomes(lambda: look("a")["records_lost_bytes"], lambda n: n >= (8 + 5 + 2 + 2) * 206,
           "and what was counted of flows since their last EDR is counted as lost")
@@ -324,13 +320,13 @@ t.quiet()
 before = {c: len(records(c)) for c in "ab"}
 for s in range(40):
     talk(2, 33000 + s)
-time.sleep(0.3)  # the peer hears ten times a second what is not confirmed
+t.grace(0.3)  # the peer hears ten times a second what is not confirmed
 t.takeover("a", "b")
 loss = t.bed.show("b", "show srp call-loss statistics", "kind", "duration_us")[-1]
 t.check(loss["sessions_after"] == 3 and loss["objects_at_most"] > 0,
         "FR-078: killed with checkpoints to be sent again: no call is lost, flows are reported", loss)
 t.becomes(lambda: t.flow("b", subscriber=sub4(1), subscriber_port=50004)["recovered"], True, "taken over")
-time.sleep(1.5)
+t.grace(1.5)
 t.equal({c: len(records(c)) for c in "ab"}, before, "FR-085: an unplanned switchover: no EDR")
 talk(1, 50004, 1)
 for i in calls:

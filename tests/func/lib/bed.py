@@ -33,6 +33,11 @@ def paced(every, seconds):
         yield n
 
 
+def after(seconds):
+    """For a fault that strikes so long behind another, where the moment is what is tried; and for a slow server."""
+    time.sleep(seconds)
+
+
 def wait_for(what, seconds, test, every=0.05, why=None):
     """Calls test until it gives something true, and returns that. why() is asked when it did not."""
     for _ in turns(seconds, every):

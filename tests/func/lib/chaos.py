@@ -20,7 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bed import Bed, BedError, rows, wait_for  # noqa: E402
+from bed import Bed, BedError, after, rows, turns, wait_for  # noqa: E402
 from crowd import SUBSCRIBERS, v4, v6  # noqa: E402
 
 CROWD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "crowd.py")
@@ -91,11 +91,10 @@ class Chaos:
 
     def load(self, chassis):
         """Loads all sessions; again where sct ended meanwhile, which a busy machine may do to it."""
-        for _ in range(3):
+        for _ in turns(2, 0.5):
             out = self.ask(chassis, f"session load {self.bed.path('all.csv')}")[1]
             if "Lines refused" in out:
                 break
-            time.sleep(0.5)
         return out
 
     def ctl(self, chassis, command):
@@ -270,7 +269,7 @@ class Chaos:
 
     def end_faults(self):
         """A thread of its own: who waits for a stopped process must not be who lets it go on."""
-        while True:
+        for _ in turns(float("inf"), 0.01):
             with self.lock:
                 due = sorted((x for x in self.later if x[0] <= time.monotonic()),
                              key=lambda x: x[0])
@@ -278,7 +277,6 @@ class Chaos:
                 x[1]()
                 with self.lock:
                     self.later.remove(x)
-            time.sleep(0.01)
 
     # --- sessions come and go ---
 
@@ -293,7 +291,7 @@ class Chaos:
                 return
             except BedError:
                 pass
-            time.sleep(rnd.random() * 0.1)
+            after(rnd.random() * 0.1)
 
     def churn_one(self, rnd):
         c, i = rnd.choice("ab"), rnd.randint(1, SUBSCRIBERS)
@@ -325,12 +323,11 @@ class Chaos:
             self.fault()
             # Often two at once: a fault in the middle of another is what is thought of least.
             pause = self.rnd.choice((0.0, 0.002, 0.01, 0.05, 0.2, 0.6, 1.2))
-            time.sleep(pause)
+            after(pause)
             if self.hung:
                 raise self.hung
         self.churning.clear()
-        while self.later:
-            time.sleep(0.02)
+        wait_for("faults to end", float("inf"), lambda: not self.later, 0.02)
         self.talk.ask("pause")
 
     def calm(self):

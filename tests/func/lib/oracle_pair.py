@@ -4,9 +4,8 @@ import ipaddress
 import os
 import random
 import socket
-import time
 
-from traffic import parse, t, v4, v6
+from traffic import PATIENCE, parse, t, turns, v4, v6
 from oracle import Oracle, name_of
 from oracle_rows import Rows, by_rule, compare, differs, replay, write_capture
 from oracle_rules import Call
@@ -67,9 +66,9 @@ class Pair:
 
     def arrive(self):
         """Waits until what is not stopped has come out on the other side."""
-        end = time.monotonic() + 5
-        while any(w.new() < self.through[up] for up, w in self.watches.items()) and time.monotonic() < end:
-            time.sleep(0.002)
+        for _ in turns(PATIENCE, 0.002):
+            if all(w.new() >= self.through[up] for up, w in self.watches.items()):
+                break
 
     def judged(self):
         return len(self.sent)
@@ -152,9 +151,9 @@ class Pair:
                     pairs.append((j, x))
             came = {id(j) for j, x in pairs if x["late"]}
             return not self.rows.missing() and all(id(j) in came for j in late)
-        end = time.monotonic() + 3
-        while not complete() and time.monotonic() < end:
-            time.sleep(0.01)
+        for _ in turns(PATIENCE, 0.01):
+            if complete():
+                break
         missing = self.rows.missing() + [j for j in late if not any(j is q and x["late"] for q, x in pairs)]
         self.rows.want.clear()
         return pairs, others, missing

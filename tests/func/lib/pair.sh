@@ -40,12 +40,9 @@ check() { # TEXT COMMAND...: succeeds now
 refused() { ! "$@"; } # for check and eventually: the command fails
 
 until_true() { # SECONDS COMMAND...: a question to a chassis costs more than a look at a file
-	local end=$((SECONDS + $1))
+	local seconds=$1
 	shift
-	until "$@" 2>/dev/null; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
+	bed_until "$seconds" 0.1 "$@"
 }
 
 eventually() { # TEXT COMMAND...: succeeds within PAIR_WAIT seconds

@@ -467,7 +467,7 @@ def main():
     print("ready", flush=True)
     text = b""
     while True:
-        if select.select([0], [], [], 0)[0]:
+        if select.select([0], [], [], 0 if peer.links else 0.02)[0]:
             data = os.read(0, 65536)
             if not data:
                 return
@@ -481,8 +481,6 @@ def main():
                 answer = f"error: {e}"
             print(answer, flush=True)
         peer.pump()
-        if not peer.links:
-            time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def written(c):
 
 
 def drained(c):
-    time.sleep(0.3)  # what was made is counted
-    wait_for(f"chassis {c}: all records are in files", 10, lambda: written(c), 0.1, lambda: look(c))
+    t.grace(0.3)  # what was made is counted
+    wait_for(f"chassis {c}: all records are in files", PATIENCE, lambda: written(c), 0.1, lambda: look(c))
 
 
 def pid_of(c, task, instance=0):

@@ -8,7 +8,8 @@ import socket
 import ssl
 import struct
 import sys
-import time
+
+from bed import turns
 
 
 def hello(name):
@@ -152,10 +153,10 @@ class Runner:
             flows = t.flows("a", callid=self.call)
             return [[f["rule"] for f in flows if all(f[k] == v for k, v in m[1].items())]
                     for m in made]
-        end, got = time.monotonic() + 2, rules()
-        while got != [[want]] * len(made) and time.monotonic() < end:
-            time.sleep(0.05)
+        for _ in turns(10):
             got = rules()
+            if got == [[want]] * len(made):
+                break
         for (text, _), rule in zip(made, got):
             t.equal(rule, [want], f"{row}: {text} -> {want}")
         after = t.volumes("a", callid=self.call)

@@ -419,15 +419,17 @@ bed_chassis_kill() { # CHASSIS: kill -9 of every process, in one call
 	rm -f "$BED/$1.pid"
 }
 
-bed_wait_gone() { # MILLISECONDS PID...: true when all have ended by then
-	local left=$(($1 / 20)) pid
-	shift
+bed_gone() { # PID...: all have ended
+	local pid
 	for pid; do
-		while [ -d "/proc/$pid" ] && [ "$(awk '{print $3}' "/proc/$pid/stat" 2>/dev/null)" != Z ]; do
-			[ $((left -= 1)) -gt 0 ] || return 1
-			sleep 0.02
-		done
+		[ ! -d "/proc/$pid" ] || [ "$(awk '{print $3}' "/proc/$pid/stat" 2>/dev/null)" = Z ] || return
 	done
+}
+
+bed_wait_gone() { # MILLISECONDS PID...: true when all have ended by then
+	local seconds=$((($1 + 999) / 1000))
+	shift
+	bed_until "$seconds" 0.02 bed_gone "$@"
 }
 
 bed_chassis_stop() { # CHASSIS: SIGTERM, and SIGKILL when it does not end
@@ -440,13 +442,21 @@ bed_chassis_stop() { # CHASSIS: SIGTERM, and SIGKILL when it does not end
 	rm -f "$BED/$1.pid"
 }
 
-bed_wait() { # SECONDS COMMAND...: until it succeeds
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
+bed_rest() { sleep "$1"; } # SECONDS: between two looks at what gives no sign of itself
+
+bed_until() { # SECONDS EVERY COMMAND...: until it succeeds
+	local end=$((SECONDS + $1)) every=$2
+	shift 2
+	until "$@" 2>/dev/null; do
+		[ $SECONDS -le $end ] || return 1
+		bed_rest "$every"
 	done
+}
+
+bed_wait() { # SECONDS COMMAND...
+	local seconds=$1
+	shift
+	bed_until "$seconds" 0.05 "$@" >/dev/null
 }
 
 bed_answers() { bed_ctl "$1" 'show srp info' >/dev/null 2>&1; }

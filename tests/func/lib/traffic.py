@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from bed import Bed, BedError, paced, rows, turns, wait_for
+from bed import Bed, BedError, after, paced, rows, send_queues, turns, wait_for
 
 SUB_PORTS = 20000
 PATIENCE = 20  # seconds that what must come may take on a slow machine: a bound, no expectation
@@ -376,11 +376,24 @@ class Test:
     def quiet(self, active="a", standby="b"):
         """Everything that has happened is at the peer: waits for the usage turn of a second, and longer where the
         machine is slow; not for ever, as the peer may be given volumes less often."""
-        time.sleep(1.2)
+        self.grace(1.2)
         for _ in turns(3):
             if self.used(active) == self.used(standby):
                 break
         self.synchronised(active, standby)
+
+    def delivered(self):
+        """Every byte of every connection has been acknowledged, delayed as that may be."""
+        wait_for("acknowledgements", PATIENCE, lambda: not any(send_queues(self.bed, ns) for ns in ("ue", "srv")), 0.01)
+
+    def connections(self):
+        """Connections of subscribers and servers that are not over: lines of ss."""
+        return [line for ns in ("ue", "srv") for line in self.sh(ns, "ss", "-Htan")[1].splitlines()
+                if line.split()[0] not in ("LISTEN", "TIME-WAIT")]
+
+    def grace(self, seconds=0.3):
+        """For what must not come: by then it would have, on a machine that is not slow."""
+        after(seconds)
 
     def used(self, chassis):
         """All volumes as a chassis has them."""
