@@ -42,6 +42,7 @@ class Traffic:
         self.used = set()
         self.broken = []
         self.ended = False
+        self.jobs = {}           # by number: when it began, and what it is
         self.long = []
         self.numbers = itertools.count()
         self.threads = [threading.Thread(target=self.worker, daemon=True) for _ in range(2)]
@@ -132,6 +133,7 @@ class Traffic:
                 self.busy += 1
                 n = next(self.numbers)
             name, argv, who = self.job(n)
+            self.jobs[n] = (time.monotonic(), f"{name} of {who}")
             p = self.bed.run("ue", *argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True)
             out = p.stdout
@@ -144,11 +146,16 @@ class Traffic:
                 good = True  # one packet that is lost is lost, not a transfer that is broken
             with self.lock:
                 self.busy -= 1
+                del self.jobs[n]
                 self.done[name] = self.done.get(name, 0) + 1
                 self.used.add(who)
             if not good:
                 self.note(f"{name} of {who}", p.returncode, out)
             time.sleep(0.02)
+
+    def under_way(self):
+        """Requests that run, and for how many seconds they have."""
+        return [f"{what}: {time.monotonic() - began:.1f} s" for began, what in list(self.jobs.values())]
 
     def start(self):
         for t in self.threads:

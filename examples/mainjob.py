@@ -169,14 +169,16 @@ class Run:
 
     def flowing(self, seconds, names=("probe", "files", "streams")):
         """Waits until traffic of these names arrives again, in both directions."""
-        first = self.counts()
+        first, still = self.counts(), {}
 
         def moved():
             now = self.counts()
-            return all(now[s][n][f"packets_{d}"] > first[s][n][f"packets_{d}"] + 20
-                       for s, d in (("srv", "up"), ("ue", "down"))
-                       for n in names)
-        wait_for("traffic to flow", seconds, moved, 0.05)
+            still.clear()
+            still.update({f"{n} {d}": more for s, d in (("srv", "up"), ("ue", "down")) for n in names
+                          if (more := now[s][n][f"packets_{d}"] - first[s][n][f"packets_{d}"]) <= 20})
+            return not still
+        wait_for("traffic to flow", seconds, moved, 0.05,
+                 lambda: f"packets since: {still}; under way: {self.traffic.under_way()}")
 
     def switch(self, kind, old, new):
         say(f"{kind} switchover, chassis {old} to chassis {new}")

@@ -377,7 +377,7 @@ for n in range(8):
     if n == 3:
         tasks.kill("a", ("sessmgr", own))
     client.sendall(request)
-    said = arrives(client, 10) or b""
+    said = comes(client) or b""
     t.check(b"302" in said.split(b"\r\n")[0], f"connection {n}: the request is redirected"
             f"{', after a death behind the handshake' if n == 3 else ''}", said)
     reset(client)

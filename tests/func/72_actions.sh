@@ -143,8 +143,8 @@ def pair(name, port, sport, six=False, server=10):
     udp[name][0].connect((at, port))
 
 
-def both(name):
-    """A datagram each way, and what of it arrived: True, True."""
+def both(name, back=comes):
+    """A datagram each way, and what of it arrived: True, True. back=arrives: the second is not to."""
     c, s = udp[name]
     c.send(b"up")
     try:
@@ -152,7 +152,7 @@ def both(name):
     except TimeoutError:
         return False, False
     s.sendto(b"down", at)
-    return got == b"up", arrives(c) == b"down"
+    return got == b"up", back(c) == b"down"
 
 
 def open_tcp(name, port, sport, six=False, lands=None):
@@ -160,10 +160,10 @@ def open_tcp(name, port, sport, six=False, lands=None):
     sub, at = (sub6(1), v6(10)) if six else (sub4(1), v4(10))
     s = t.socket("ue", sub, sport, socket.SOCK_STREAM)
     listener = listeners[lands or (at, port)]
-    listener.settimeout(3)
+    listener.settimeout(PATIENCE)
     s.connect((at, port))
     other, _ = listener.accept()
-    other.settimeout(5)
+    other.settimeout(PATIENCE)
     conns[name] = s, other
     return s, other
 
@@ -218,7 +218,7 @@ def marked(what, names=("mark", "mark6")):
 
 def dropped(what):
     was = counter("drop_discard")
-    t.equal(both("drop"), (True, False), f"FR-060 {what}: discard downlink, uplink passes")
+    t.equal(both("drop", arrives), (True, False), f"FR-060 {what}: discard downlink, uplink passes")
     t.becomes(lambda: counter("drop_discard") > was, True, f"FR-060 {what}: it is counted")
 
 
@@ -265,14 +265,14 @@ def fresh(what, base):
     c.send(b"up")
     got, at = s.recvfrom(100)
     s.sendto(b"down", at)
-    t.equal((got, arrives(c)), (b"up", b"down"), f"FR-064 {what}: UDP as well, both ways")
+    t.equal((got, comes(c)), (b"up", b"down"), f"FR-064 {what}: UDP as well, both ways")
     s.close()
     udp["movedu"] = c, None
     open_tcp("web", 80, base + 6)
     t.equal(request("web", "www.test")[1], True, f"{what}: a request to nobody special")
     open_tcp("away", 80, base + 7)
     conns["away"][0].sendall(b"GET / HTTP/1.1\r\nHost: away.test\r\n\r\n")
-    t.check(b"portal.test" in (arrives(conns["away"][0], 2) or b""), f"{what}: a request is redirected")
+    t.check(b"portal.test" in (comes(conns["away"][0]) or b""), f"{what}: a request is redirected")
     open_tcp("later", 8004, base + 8)
     push(*conns["later"], b"to be ended later")
     open_tcp("post", 8006, base + 9)
@@ -281,7 +281,7 @@ def fresh(what, base):
     push(*conns["post2"], b"the same")
     open_tcp("posted", 8006, base + 10)
     conns["posted"][0].sendall(b"GET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
-    t.check(b"portal.test" in (arrives(conns["posted"][0], 2) or b""),
+    t.check(b"portal.test" in (comes(conns["posted"][0]) or b""),
             f"FR-034 {what}: post-processing redirects a request of a fresh flow")
 
 
@@ -304,12 +304,12 @@ def recovered(what):
     udp["movedu"][0].send(b"where to")
     port = udp["movedu"][0].getsockname()[1]
     t.becomes(lambda: {(p.dst, p.dport) for p in srv.packets(proto=17, sport=port)}, {(S, 7005)},
-              f"FR-064 {what}: packets leave with the address they came with", 2)
+              f"FR-064 {what}: packets leave with the address they came with")
     srv.forget()
     conns["moved"][0].send(b"where to")
     port = conns["moved"][0].getsockname()[1]
     t.becomes(lambda: {(p.dst, p.dport) for p in srv.packets(proto=6, sport=port)}, {(S, 8001)},
-              f"FR-064 {what}: ... of TCP as well", 3)
+              f"FR-064 {what}: ... of TCP as well")
     got, back = request("web", "away.test")
     t.check(b"away.test" in got and back, f"FR-062 {what}: a recovered flow is not redirected", got)
     c = conns["away"][0]
@@ -337,7 +337,7 @@ def redirected(what):
     for name, host, number in (("web", "away.test", 62), ("post2", "x.test", 45)):
         c, s = conns[name]
         c.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        got = arrives(c, 3) or b""
+        got = comes(c) or b""
         t.check(b"302 Found\r\nLocation: http://portal.test/" in got,
                 f"FR-{number:03} {what}, switch on: the next request of a recovered flow is redirected ({name})", got)
         try:

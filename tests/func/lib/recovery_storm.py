@@ -326,7 +326,7 @@ class Storm(Chaos):
 
     def flowing(self):
         """Probes and new requests arrive, in both directions; transfers may have ended."""
-        self.run_.flowing(20, ("probe", "web"))
+        self.run_.flowing(60, ("probe", "web"))
 
     def rules_kept(self, active):
         """The flows of long transfers stand on the rule that their first payload has found."""
