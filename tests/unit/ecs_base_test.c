@@ -9,13 +9,10 @@
 /* An active engine with one session, under the rules and these lines in addition. */
 static void begin_with(struct rig *r, const char *more)
 {
-	struct ecs_session_spec sp = spec_of(1, UE, NULL);
 	char text[12000];
 
 	snprintf(text, sizeof(text), "%s%s", rules, more);
-	setup(r, text, 0);
-	ecs_engine_active(r->e, true, r->now);
-	CU_ASSERT_EQUAL_FATAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
+	begin_by(r, text, NULL);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */

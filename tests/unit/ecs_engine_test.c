@@ -44,14 +44,11 @@ static void http_per_request(void)
 /* A rig whose rulebase has another last line. */
 static void begin_with(struct rig *r, const char *last)
 {
-	struct ecs_session_spec sp = spec_of(1, UE, NULL);
 	char text[8192];
 
 	snprintf(text, sizeof(text), "%.*s%s",
 	         (int)(sizeof(rules) - sizeof(HANDSHAKING_HERE)), rules, last);
-	setup(r, text, 0);
-	ecs_engine_active(r->e, true, r->now);
-	CU_ASSERT_EQUAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
+	begin_by(r, text, NULL);
 }
 
 static void handshake_is_charged_to_the_application(void)

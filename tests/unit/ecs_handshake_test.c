@@ -21,11 +21,7 @@
 
 static void begin_with(struct rig *r, const char *text)
 {
-	struct ecs_session_spec sp = spec_of(1, UE, UE6);
-
-	setup(r, text, 0);
-	ecs_engine_active(r->e, true, r->now);
-	CU_ASSERT_EQUAL_FATAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
+	begin_by(r, text, UE6);
 }
 
 static uint64_t packets(const struct rig *r, const char *rule)

@@ -398,6 +398,28 @@ static inline int kit_sync(struct kit *from, struct kit *to)
 	return w.rc;
 }
 
+/* An active engine and its standby, of these limits of a call; session 7 of the first. */
+static inline struct ecs_session *kit_pair(struct kit *a, uint32_t limit, struct kit *b, uint32_t limit_b)
+{
+	kit_init_with(a, 0, true, 0, limit);
+	kit_init_with(b, 1, false, 0, limit_b);
+	return kit_session(a, 7, 1, false);
+}
+
+/* The standby has everything, and takes over; its session 7. */
+static inline struct ecs_session *kit_take_over(struct kit *a, struct kit *b)
+{
+	CU_ASSERT_EQUAL(kit_sync(a, b), 0);
+	ecs_engine_active(b->e, true, b->now);
+	return ecs_session_find(b->e, 7);
+}
+
+static inline void kit_pair_fini(struct kit *a, struct kit *b)
+{
+	kit_fini(a);
+	kit_fini(b);
+}
+
 /* What must not change where a record is refused. */
 struct kit_state {
 	uint64_t canonical, whole;

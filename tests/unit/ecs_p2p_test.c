@@ -39,15 +39,6 @@ static void talk(struct conn *c, enum app a)
 	}
 }
 
-static void begin_with(struct rig *r, const char *text)
-{
-	struct ecs_session_spec sp = spec_of(1, UE, NULL);
-
-	setup(r, text, 0);
-	ecs_engine_active(r->e, true, r->now);
-	CU_ASSERT_EQUAL_FATAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
-}
-
 static const struct {
 	const char *text;
 	enum ecs_p2p barred;
@@ -83,7 +74,7 @@ static void judge(size_t i, bool on)
 		struct rig r;
 		struct conn c;
 
-		begin_with(&r, text);
+		begin_by(&r, text, NULL);
 		CU_ASSERT_EQUAL(ecs_service_p2p_barred(r.svc, "video"),
 		                on ? ECS_P2P_NOT : cases[i].barred);
 		c = tcp(&r, 4000, 6881);
@@ -125,7 +116,7 @@ static void test_found_later(void)
 		struct rig r;
 		struct conn c;
 
-		begin_with(&r, text);
+		begin_by(&r, text, NULL);
 		c = tcp(&r, 4000, 6881);
 		handshake(&c);
 		CU_ASSERT_TRUE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);

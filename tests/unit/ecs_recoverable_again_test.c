@@ -13,14 +13,10 @@ static void test_commit_again(void)
 	struct ecs_flow *f[4], *slow, *g;
 	struct kit a, b;
 
-	kit_init_with(&a, 0, true, 0, 3);
-	kit_init_with(&b, 1, false, 0, 3);
-	s = kit_session(&a, 7, 1, false);
+	s = kit_pair(&a, 3, &b, 3);
 	f[0] = kit_flow(&a, s, 1000, false, "web");
 	f[1] = kit_flow(&a, s, 1001, false, "dns");
-	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
-	ecs_engine_active(b.e, true, b.now);
-	t = ecs_session_find(b.e, 7);
+	t = kit_take_over(&a, &b);
 	g = ecs_flow_find_id(b.e->flows, 7, f[0]->id);
 	CU_ASSERT_EQUAL(ecs_engine_reconfigure(b.e, off, b.now), 0);
 	CU_ASSERT_EQUAL(b.rec.told[210], 2);
@@ -46,8 +42,7 @@ static void test_commit_again(void)
 	kit_wait(&b, 300);
 	CU_ASSERT_EQUAL(b.rec.changed[210], 5); /* its own t0+10 */
 	CU_ASSERT_PTR_EQUAL(b.rec.last, &slow->ckpt);
-	kit_fini(&a);
-	kit_fini(&b);
+	kit_pair_fini(&a, &b);
 	ecs_service_free(off);
 	ecs_service_free(on);
 }
@@ -64,8 +59,7 @@ static void test_commit_rule_back(void)
 	kit_init(&b, 1, false);
 	s = kit_session(&a, 7, 1, false);
 	f = kit_flow(&a, s, 1000, false, "web");
-	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
-	ecs_engine_active(b.e, true, b.now);
+	(void)kit_take_over(&a, &b);
 	f = ecs_flow_find_id(b.e->flows, 7, f->id);
 	CU_ASSERT_EQUAL(ecs_engine_reconfigure(b.e, none, b.now), 0);
 	CU_ASSERT_EQUAL(b.rec.told[210], 1);
@@ -75,8 +69,7 @@ static void test_commit_rule_back(void)
 	CU_ASSERT_PTR_EQUAL(b.rec.last, &f->ckpt);
 	CU_ASSERT_TRUE(kit_has(f, ECS_FLOW_F_CHECKPOINT) && ecs_flow_recovered(b.e, f));
 	CU_ASSERT_EQUAL(ecs_ruleref_get(b.e->refs, f->ref)->bind, ECS_BIND_OK);
-	kit_fini(&a);
-	kit_fini(&b);
+	kit_pair_fini(&a, &b);
 	ecs_service_free(none);
 	ecs_service_free(back);
 }
@@ -147,9 +140,7 @@ static void test_takeover_closed(void)
 	struct ecs_flow *f, *g;
 	struct kit a, b;
 
-	kit_init_with(&a, 0, true, 0, 2);
-	kit_init_with(&b, 1, false, 0, 2);
-	s = kit_session(&a, 7, 1, false);
+	s = kit_pair(&a, 2, &b, 2);
 	f = kit_flow(&a, s, 1000, false, "web");
 	g = kit_flow(&a, s, 1001, false, "web");
 	f->flags |= ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN;
@@ -158,9 +149,7 @@ static void test_takeover_closed(void)
 	g->flags |= ECS_FLOW_F_FIN_UP;
 	g->tcp_state = ECS_TCP_ST_FIN_WAIT1;
 	a.now = srp_time_add(a.now, SRP_MS(500));
-	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
-	ecs_engine_active(b.e, true, b.now);
-	t = ecs_session_find(b.e, 7);
+	t = kit_take_over(&a, &b);
 	CU_ASSERT_EQUAL(t->slots, 2);
 	kit_wait(&b, 1000);
 	CU_ASSERT_EQUAL(t->slots, 2);
@@ -170,8 +159,7 @@ static void test_takeover_closed(void)
 	CU_ASSERT_PTR_NOT_NULL(ecs_flow_find_id(b.e->flows, 7, g->id));
 	CU_ASSERT_EQUAL(b.ctr.flows_fin, 1);
 	CU_ASSERT_EQUAL(b.rec.told[210], 1);
-	kit_fini(&a);
-	kit_fini(&b);
+	kit_pair_fini(&a, &b);
 }
 
 /* The peer's limit was higher: no more are recovered than the own one says, by the walk after the takeover
@@ -183,9 +171,7 @@ static void test_takeover_lower(void)
 	struct kit a, b;
 
 	for (int walk = 0; walk < 2; walk++) {
-		kit_init_with(&a, 0, true, 0, 5);
-		kit_init_with(&b, 1, false, 0, 2);
-		s = kit_session(&a, 7, 1, false);
+		s = kit_pair(&a, 5, &b, 2);
 		for (uint16_t i = 0; i < 5; i++)
 			f[i] = kit_flow(&a, s, (uint16_t)(1000 + i), false, "web");
 		CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
@@ -203,8 +189,7 @@ static void test_takeover_lower(void)
 		CU_ASSERT_PTR_NOT_NULL(ecs_flow_find_id(b.e->flows, 7, f[1]->id));
 		CU_ASSERT_EQUAL(b.rec.told[210], 3);
 		CU_ASSERT_EQUAL(b.ctr.limit_call, 3);
-		kit_fini(&a);
-		kit_fini(&b);
+		kit_pair_fini(&a, &b);
 	}
 }
 
@@ -215,14 +200,10 @@ static void test_after_takeover(void)
 	struct ecs_flow *f, *g;
 	struct kit a, b;
 
-	kit_init_with(&a, 0, true, 0, 2);
-	kit_init_with(&b, 1, false, 0, 2);
-	s = kit_session(&a, 7, 1, false);
+	s = kit_pair(&a, 2, &b, 2);
 	f = kit_flow(&a, s, 1000, false, "web");
 	kit_flow(&a, s, 1001, false, "web");
-	CU_ASSERT_EQUAL(kit_sync(&a, &b), 0);
-	ecs_engine_active(b.e, true, b.now);
-	t = ecs_session_find(b.e, 7);
+	t = kit_take_over(&a, &b);
 	CU_ASSERT_EQUAL(t->slots, 2);
 	g = kit_flow(&b, t, 1002, false, "web");
 	CU_ASSERT_TRUE(kit_has(g, ECS_FLOW_F_WAITING));
@@ -231,8 +212,7 @@ static void test_after_takeover(void)
 	CU_ASSERT_TRUE(kit_has(g, ECS_FLOW_F_CHECKPOINT));
 	CU_ASSERT_EQUAL(b.rec.changed[210], 1);
 	CU_ASSERT_EQUAL(b.rec.told[210], 1);
-	kit_fini(&a);
-	kit_fini(&b);
+	kit_pair_fini(&a, &b);
 }
 CU_TestInfo ecs_recoverable_again_tests[] = {
 	{"eligible again", test_commit_again},

@@ -165,14 +165,20 @@ static inline void setup(struct rig *r, const char *text, uint32_t duration)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(r->e);
 }
 
-/* An active engine with one session of both families. */
-static inline void begin(struct rig *r)
+/* An active engine by a configuration, with one session; @p v6 or NULL. */
+static inline void begin_by(struct rig *r, const char *text, const char *v6)
 {
-	struct ecs_session_spec sp = spec_of(1, UE, UE6);
+	struct ecs_session_spec sp = spec_of(1, UE, v6);
 
-	setup(r, rules, 0);
+	setup(r, text, 0);
 	ecs_engine_active(r->e, true, r->now);
 	CU_ASSERT_EQUAL_FATAL(ecs_session_create(r->e, &sp, r->now, &r->s), 0);
+}
+
+/* By the rules above, of both families. */
+static inline void begin(struct rig *r)
+{
+	begin_by(r, rules, UE6);
 }
 
 static inline void end(struct rig *r)
