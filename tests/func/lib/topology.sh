@@ -438,7 +438,7 @@ bed_chassis_stop() { # CHASSIS: SIGTERM, and SIGKILL when it does not end
 	[ -n "$pids" ] || return 0
 	kill "$(cat "$BED/$1.pid")" 2>/dev/null
 	# shellcheck disable=SC2086
-	bed_wait_gone 3000 $pids || bed_chassis_kill "$1"
+	bed_wait_gone 10000 $pids || bed_chassis_kill "$1"
 	rm -f "$BED/$1.pid"
 }
 
