@@ -38,7 +38,7 @@ from recovery import Tasks  # noqa: E402
 L7 = ("web", "files", "secure", "streams")
 DEFAULT = "any"          # the rule of everything else, and of handshakes before the first payload
 LINGER_S = 2.3           # a closed TCP flow is remembered for two seconds
-LIMIT_S = 160            # of the whole run
+LIMIT_S = 300            # of the whole run
 
 began = time.monotonic()
 
@@ -88,7 +88,7 @@ class Run:
             seen["moving"] = [n for n in first["ue"]
                               if any(first[s][n] != last[s][n] for s in first)]
             return first if last == first else None
-        return wait_for("traffic to stand still", 15, quiet, 0.01, lambda: str(seen))
+        return wait_for("traffic to stand still", 30, quiet, 0.01, lambda: str(seen))
 
     def pause(self):
         self.traffic.hold()
@@ -186,7 +186,7 @@ class Run:
         wait_for("acknowledgements", 10, lambda: self.settled(old), 0.05)
         self.go_on()
         self.traffic.resume()
-        self.flowing(10)
+        self.flowing(30)
         time.sleep(1.0)
         broken = len(self.traffic.broken)
         running = self.traffic.check_long()
@@ -199,7 +199,7 @@ class Run:
             signal_all(pids, signal.SIGKILL)
         self.wait_state(new, "active", 15)
         took = time.monotonic() - at
-        self.flowing(15)
+        self.flowing(30)
         time.sleep(1.0)
         self.traffic.check_long()
         after = self.measure(new)
@@ -225,14 +225,14 @@ class Run:
         before = self.measure(chassis)
         self.go_on()
         self.traffic.resume()
-        self.flowing(10)
+        self.flowing(30)
         time.sleep(1.0)
         broken, running = len(self.traffic.broken), self.traffic.check_long()
         deaths = []
         for i in range(1, self.info(chassis)["sessmgrs"] + 1):
             self.tasks.wait_ready(chassis)
             deaths.append(self.death(chassis, i))
-        self.flowing(15)
+        self.flowing(30)
         self.tasks.wait_ready(chassis)
         time.sleep(1.0)
         self.traffic.check_long()
@@ -350,7 +350,7 @@ class Run:
         self.traffic.start()
         self.probes.go()
         self.wait_synchronised("a", "b", 20)
-        self.flowing(10)
+        self.flowing(30)
         say("traffic flows: downloads over HTTP and TLS, iperf3 both ways, DNS, ping, the probe")
         self.recover("a")
         self.switch("planned", "a", "b")

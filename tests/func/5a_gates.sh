@@ -35,7 +35,7 @@ def row(kind):
     return t.checkpoints("a").get(kind, collections.defaultdict(int))
 
 
-def grows(kind, column, was, text, seconds=8, again=lambda: None):
+def grows(kind, column, was, text, seconds=PATIENCE, again=lambda: None):
     """A column rises, while something is done again and again."""
     def look():
         again()

@@ -109,7 +109,7 @@ rc, out = t.sh("ue", "curl", "-sS", "-o", "/dev/null", "-w", "%{size_download}",
                f"http://{v4(10)}:8080/x")
 t.check(rc == 0 and out == "200000", "curl", out)
 http.kill()
-t.becomes(lambda: t.flows("a", subscriber=sub4(1)), [], "the connections are over", 8)
+t.becomes(lambda: t.flows("a", subscriber=sub4(1)), [], "the connections are over")
 drained("a")
 whole = outside(sub4(1), port=8080)
 for s in ("edr", "fdr"):
@@ -144,7 +144,7 @@ if immutable:
         talk(2, 31000 + s)
     clear("a", 2)
     t.becomes(lambda: look("a")["failures"] > 0 and look("a")["waiting_bytes"] > 0, True,
-              "a directory that takes nothing: counted, records wait", 8)
+              "a directory that takes nothing: counted, records wait")
     t.check(look("a")["why"] != "", "and the reason is shown", look("a"))
     subprocess.run(["chattr", "-i", small], check=True)
     drained("a")
@@ -186,7 +186,7 @@ t.check("Failure" in (t.refused("a", f"session quota grant callid {calls[3]} rat
 t.both_charge("ab", "check-point accounting sync-timer icsr 60")
 t.ctl("a", f"session quota grant callid {calls[3]} rating-group 78 bytes 4711")
 t.becomes(lambda: quota("b"), [(2 * round_, 2 * round_, 0), (4711, 0, 4711)],
-          "FR-070: the peer has a grant, and what was used, whatever the time of volumes is", 5)
+          "FR-070: the peer has a grant, and what was used, whatever the time of volumes is")
 t.both_charge("ab", "no check-point accounting sync-timer icsr")
 
 # --- session recovery, then the whole of records --------------------------------------------------
@@ -217,7 +217,7 @@ t.grace(1.5)
 t.equal({c: len(records(c)) for c in "ab"}, before, "FR-084: no EDR at session recovery")
 t.becomes(lambda: look("a")["records_lost_bytes"], lambda n: n >= (8 + 5 + 2 + 2) * 206,
           "and what was counted of flows since their last EDR is counted as lost")
-t.becomes(lambda: [f for f in t.flows("a", rule="r4")], [], "recovered flows idle out", 8)
+t.becomes(lambda: [f for f in t.flows("a", rule="r4")], [], "recovered flows idle out")
 t.equal(lived("a") - was, 1, "FR-087: a lifetime counts with a packet after the recovery, not without one")
 talk(1, 50001, 2)
 clear("a", 1)

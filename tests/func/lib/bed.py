@@ -34,7 +34,8 @@ def paced(every, seconds):
 
 
 def after(seconds):
-    """For a fault that strikes so long behind another, where the moment is what is tried; and for a slow server."""
+    """For time that is itself what is tried or measured: how long after another a fault strikes, how slow a server
+    is, over how long something is counted."""
     time.sleep(seconds)
 
 
