@@ -19,7 +19,7 @@ import time
 
 # That of this folder, which also finds bed: one of the same name is beside bed.
 from recovery import FIRST, LENGTH, PORT, SERVER, Bench, address, say
-from bed import Bed, BedError, after, wait_for
+from bed import Bed, BedError, elapse, wait_for
 
 FLOWS = 3
 SECONDS = 3.0
@@ -49,12 +49,12 @@ class Forward(Bench):
         self.sender.ask("go 20000")
         self.sender.ask(f"count {self.sessions * self.flows}")
         wait_for("all flows", 60, lambda: not self.sender.read()["going"], 0.1)
-        after(1.5)
+        elapse(1.5)
         self.sender.ask("go 0")
-        after(0.5)
+        elapse(0.5)
         self.receiver.read()
         cpu, at = self.cpu(pid), time.monotonic()
-        after(SECONDS)
+        elapse(SECONDS)
         got = self.receiver.read()
         seconds = time.monotonic() - at
         busy = (self.cpu(pid) - cpu) / seconds

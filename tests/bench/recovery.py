@@ -26,7 +26,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../func/lib"))
-from bed import Bed, BedError, Tool, after, wait_for  # noqa: E402
+from bed import Bed, BedError, Tool, elapse, wait_for  # noqa: E402
 
 FIRST = "10.128.0.0"
 SERVER = "198.51.100.60"
@@ -121,7 +121,7 @@ class Bench:
         self.sender.ask(f"go {rate}")
         self.sender.ask(f"count {total}")
         wait_for("all flows", 120, lambda: not self.sender.read()["going"], 0.1)
-        after(0.2)
+        elapse(0.2)
         got = self.receiver.read()
         if got["received"] < total:
             raise BedError(f"{got['received']} datagrams of {total} arrived: {got['dropped']} dropped")
@@ -136,7 +136,7 @@ class Bench:
         self.sender = self.tool("ue", "send", FIRST, self.sessions, self.flows, SERVER, PORT, LENGTH)
         self.make_flows(30000)
         self.ready()
-        after(2.0)  # the usage of all is there
+        elapse(2.0)  # the usage of all is there
         return self.task("aaamgr", "store_bytes"), self.resident(pid)
 
     # --- kill -9 under traffic ---
@@ -148,14 +148,14 @@ class Bench:
         self.receiver.read()
         first = self.sender.read()["next"]
         self.sender.ask(f"go {rate}")
-        after(1.0)
+        elapse(1.0)
         at, wall = time.monotonic(), time.time_ns()
         os.kill(pid, 9)
         wait_for("recovery", 60, lambda: len(self.completed()) > done, 0.001)
         took = (time.monotonic() - at) * 1000
-        after(1.0)
+        elapse(1.0)
         self.sender.ask("stop")
-        after(0.5)
+        elapse(0.5)
         sent = self.sender.read()["next"] - first
         got = self.receiver.read()
         after = [self.task("sessmgr", c) for c in ("sessions", "flows", "recoverable_flows")]
@@ -182,7 +182,7 @@ class Bench:
         pid = self.task("aaamgr", "pid")
         flows, self.flows = self.flows, 1
         self.made(pid)
-        after(CLP_EVERY_S)
+        elapse(CLP_EVERY_S)
         few = self.made(pid)
         self.flows = flows
         many = self.made(pid)
@@ -194,7 +194,7 @@ class Bench:
         for _ in range(times):
             rows.append(self.killed(rate))
             # Who dies more often than five times in a minute is given up.
-            after(13 if times > 4 else 0)
+            elapse(13 if times > 4 else 0)
         r = self.result
         r["sr_first_packet_ms"] = round(statistics.median(x["first_ms"] for x in rows), 2)
         r["sr_pause_ms"] = round(statistics.median(x["pause_ms"] for x in rows), 2)
@@ -218,12 +218,12 @@ class Bench:
         self.sender.ask("go 20000")
         self.sender.ask(f"count {COST_SESSIONS * self.flows}")
         wait_for("all flows", 60, lambda: not self.sender.read()["going"], 0.1)
-        after(1.5)
+        elapse(1.5)
         self.sender.ask("go 0")
-        after(0.5)
+        elapse(0.5)
         self.receiver.read()
         cpu, at = self.cpu(sessmgr), time.monotonic()
-        after(COST_S)
+        elapse(COST_S)
         got = self.receiver.read()
         seconds = time.monotonic() - at
         busy = (self.cpu(sessmgr) - cpu) / seconds

@@ -36,7 +36,7 @@ import signal
 import threading
 import time
 
-from bed import after
+from bed import elapse
 from mainjob import Run
 from recovery import Tasks
 from traffic import t, sub4, sub6, wait_for, BedError
@@ -156,7 +156,7 @@ def signals():
     under_way = running()
     idle = {name: tasks.pid("a", name) for name in ("sessmgr", "aaamgr")}
     ran, began = {n: tasks.ran(p) for n, p in idle.items()}, time.monotonic()
-    after(1.5)
+    elapse(1.5)
     for name, pid in idle.items():
         share = (tasks.ran(pid) - ran[name]) / (time.monotonic() - began)
         t.check(share < 0.01, f"SR-08: the standby {name} idles", f"{share * 100:.2f} % of a processor")
@@ -181,7 +181,7 @@ def aaamgrs():
     tasks.wait_ready("a")
     number = len(tasks.events("a"))
     tasks.kill("a", ("sessmgr", 1))
-    after(rnd.choice((0, 0.001, 0.003, 0.01)))
+    elapse(rnd.choice((0, 0.001, 0.003, 0.01)))
     for pid, title in tasks.pids("a").items():
         if title == "aaamgr:1":
             os.kill(pid, signal.SIGKILL)

@@ -126,7 +126,7 @@ for k in range(4):
         talk(2, 30000 + 25 * k + s)
     clear("a", 2)
     os.kill(pid_of("a", "cdrmod"), signal.SIGKILL)
-    after(0.15 * k)
+    elapse(0.15 * k)
     wait_for("cdrmod is back", PATIENCE, lambda: pid_of("a", "cdrmod"))
 drained("a")
 for s in ("edr", "fdr"):

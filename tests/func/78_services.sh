@@ -183,7 +183,7 @@ def icap(conn):
         host = field(inner, "host")
         rated.append((host, head.split("\r\n")[0], inner.split("\r\n")[0], field(head, "x-client-ip")))
         if host == "slow.test":
-            after(0.4)
+            elapse(0.4)
         if host == "hang.test":
             while conn.recv(65536):  # until who asks has had enough
                 pass

@@ -94,7 +94,7 @@ for n, delay in enumerate((0, 0.02, 0.1)):
     t.quiet(old, new)
     t.ctl(old, f"clear active-charging flows callid {calls[cleared]}")
     t.ctl(old, f"session delete callid {calls[deleted]}")
-    after(delay)
+    elapse(delay)
     died = time.time()
     t.takeover(old, new)
     t.equal({s["callid"] for s in t.sessions(new)} & {calls[cleared], calls[deleted]}, {calls[cleared]},

@@ -33,7 +33,7 @@ def paced(every, seconds):
         yield n
 
 
-def after(seconds):
+def elapse(seconds):
     """For time that is itself what is tried or measured: how long after another a fault strikes, how slow a server
     is, over how long something is counted."""
     time.sleep(seconds)

@@ -20,7 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bed import Bed, BedError, after, rows, turns, wait_for  # noqa: E402
+from bed import Bed, BedError, elapse, rows, turns, wait_for  # noqa: E402
 from crowd import SUBSCRIBERS, v4, v6  # noqa: E402
 
 CROWD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "crowd.py")
@@ -291,7 +291,7 @@ class Chaos:
                 return
             except BedError:
                 pass
-            after(rnd.random() * 0.1)
+            elapse(rnd.random() * 0.1)
 
     def churn_one(self, rnd):
         c, i = rnd.choice("ab"), rnd.randint(1, SUBSCRIBERS)
@@ -323,7 +323,7 @@ class Chaos:
             self.fault()
             # Often two at once: a fault in the middle of another is what is thought of least.
             pause = self.rnd.choice((0.0, 0.002, 0.01, 0.05, 0.2, 0.6, 1.2))
-            after(pause)
+            elapse(pause)
             if self.hung:
                 raise self.hung
         self.churning.clear()

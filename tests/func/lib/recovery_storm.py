@@ -26,7 +26,7 @@ import time
 LIB = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [LIB, os.path.join(LIB, "../../../examples")]
 import chaos  # noqa: E402
-from bed import BedError, after, wait_for  # noqa: E402
+from bed import BedError, elapse, wait_for  # noqa: E402
 from chaos import Chaos, ChaosBed, Wrong  # noqa: E402
 from clients import v4 as server4, v6 as server6  # noqa: E402
 from mainjob import Run  # noqa: E402
@@ -97,7 +97,7 @@ class Storm(Chaos):
             self.died.add((chassis, instance))
 
     def pause(self):
-        after(self.rnd.choice((0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3)))
+        elapse(self.rnd.choice((0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3)))
 
     def either(self):
         """Twice as often the active: more depends on it."""

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from bed import Bed, BedError, after, paced, rows, send_queues, turns, wait_for
+from bed import Bed, BedError, elapse, paced, rows, send_queues, turns, wait_for
 
 SUB_PORTS = 20000
 PATIENCE = 20  # seconds that what must come may take on a slow machine: a bound, no expectation
@@ -393,7 +393,7 @@ class Test:
 
     def grace(self, seconds=0.3):
         """For what must not come: by then it would have, on a machine that is not slow."""
-        after(seconds)
+        elapse(seconds)
 
     def used(self, chassis):
         """All volumes as a chassis has them."""
