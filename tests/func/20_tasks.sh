@@ -47,9 +47,9 @@ kill "$(cat "$BED/a.pid")"
 # shellcheck disable=SC2086
 check "all processes end" bed_wait_gone 8000 $pids
 eventually "B is active" is b Active
-check "the role was handed over" loss_is b "planned shutdown"
-check "the log of B says so" logged b 'notice: .*reason shutdown'
-check "the log of A ends" logged a 'the chassis has ended'
+eventually "the role was handed over" loss_is b "planned shutdown"
+eventually "the log of B says so" logged b 'notice: .*reason shutdown'
+eventually "the log of A ends" logged a 'the chassis has ended'
 check "B has the sessions" [ "$(sessions b)" = "$(cat "$BED/sessions")" ]
 check "B has the flows, on their rules" [ "$(flows b)" = "$(cat "$BED/flows")" ]
 check "every flow is answered" serves

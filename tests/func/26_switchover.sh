@@ -21,8 +21,8 @@ for to in b a b; do
 	eventually "$to is active, $from follows, all is the same" equal $to
 	check "no session was lost" [ "$(sessions $to)" = "$(cat "$BED/sessions")" ]
 	check "no flow was lost, and each is on its rule" [ "$(flows $to)" = "$(cat "$BED/flows")" ]
-	check "$to calls it a planned one" loss_is $to "planned manualSwitchOver"
-	check "so does $from" loss_is $from "planned manualSwitchOver"
+	eventually "$to calls it a planned one" loss_is $to "planned manualSwitchOver"
+	eventually "so does $from" loss_is $from "planned manualSwitchOver"
 	check "every flow is answered" serves
 	from=$to
 done
@@ -44,8 +44,8 @@ sed -i 's/^    ruledef web$/    ruledef additional\n      ip protocol = 47\n    
 bed_chassis_start a
 eventually "the pair is level" level b
 check "refused, with the reason" refuses b 'the configurations differ'
-check "B says so in its log" logged b 'configuration differs from the peer'
-check "and to the operator" info_is b config_error 'Peer Checksum Validation Failure'
+eventually "B says so in its log" logged b 'configuration differs from the peer'
+eventually "and to the operator" info_is b config_error 'Peer Checksum Validation Failure'
 check "B is active still" is b Active
 check "every flow is answered" serves
 pair_ends

@@ -14,8 +14,8 @@ for to in b a; do
 	mark $to
 	bed_chassis_kill $from
 	eventually "$to is active" is $to Active
-	check "with the reason in the log" logged $to 'notice: .*reason peerChassisGone'
-	check "and in the statistics" loss_is $to "unplanned peerChassisGone"
+	eventually "with the reason in the log" logged $to 'notice: .*reason peerChassisGone'
+	eventually "and in the statistics" loss_is $to "unplanned peerChassisGone"
 	check "no session was lost" [ "$(sessions $to)" = "$(cat "$BED/sessions")" ]
 	check "no flow was lost, and each is on its rule" [ "$(flows $to)" = "$(cat "$BED/flows")" ]
 	check "every flow is answered" serves

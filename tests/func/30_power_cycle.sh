@@ -19,7 +19,7 @@ came_back() { # DEAD
 	check "no session was lost" [ "$(sessions "$alive")" = "$(cat "$BED/sessions")" ]
 	check "no flow was lost, and each is on its rule" [ "$(flows "$alive")" = "$(cat "$BED/flows")" ]
 	check "the reason is in the statistics" grep -Eq "^unplanned $noticed$" <(last_loss "$alive")
-	check "and in the log" logged "$alive" "notice: .*reason $noticed"
+	eventually "and in the log" logged "$alive" "notice: .*reason $noticed"
 	check "every flow is answered" serves
 }
 

@@ -14,15 +14,15 @@ mark a
 # shellcheck disable=SC2086
 kill -STOP $pids
 eventually "B becomes active" is b Active
-check "for silence" loss_is b "unplanned deadTimerExpiry"
+eventually "for silence" loss_is b "unplanned deadTimerExpiry"
 eventually "every flow is answered" serves
 # shellcheck disable=SC2086
 kill -CONT $pids
 eventually "A follows, all is the same" equal b
-check "A noticed that it stood still" logged a 'vpnmgr.* stood still for [0-9]+ ms, more than the dead interval'
-check "and stepped down" logged a 'notice: Standby: .*reason ownLoopStoodStill'
+eventually "A noticed that it stood still" logged a 'vpnmgr.* stood still for [0-9]+ ms, more than the dead interval'
+eventually "and stepped down" logged a 'notice: Standby: .*reason ownLoopStoodStill'
 check "it is counted" [ "$(counter a stepped_down)" = 1 ]
-check "the operator of A is told" info_is a last_switchover_reason ownLoopStoodStill
+eventually "the operator of A is told" info_is a last_switchover_reason ownLoopStoodStill
 check "no session was lost" [ "$(sessions b)" = "$(cat "$BED/sessions")" ]
 check "no flow was lost, and each is on its rule" [ "$(flows b)" = "$(cat "$BED/flows")" ]
 check "none of its tasks was killed for it" [ "$(bed_chassis_pids a)" = "$pids" ]
