@@ -107,6 +107,13 @@ static void hit(struct ecs_engine *e, const struct ecs_way *w, const struct rule
 		e->conf.counters->no_rule_packets += w->pkts;
 }
 
+/* What a session is charged with depends on no rule. */
+static void charge_session(struct ecs_engine *e, const struct ecs_way *w)
+{
+	e->conf.owed->charged += w->bytes;
+	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, w->p->dir, w->pkts, w->bytes, w->now);
+}
+
 enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 {
 	const struct rule r = rule_of(e, w);
@@ -123,9 +130,8 @@ enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w)
 	hit(e, w, &r, dropped);
 	if (dropped)
 		return ECS_DROP;
-	if (!w->held) /* else since it came */
-		e->conf.owed->charged += w->bytes;
-	ecs_usage_charge(e, w->s, 0, ECS_USAGE_SESSION, 0, 0, dir, w->pkts, w->bytes, w->now);
+	if (!w->held) /* else when it came */
+		charge_session(e, w);
 	ecs_usage_charge(e, w->s, bearer, ECS_USAGE_RULE, rule_id(e, w), stats, dir, w->pkts,
 	                 w->bytes, w->now);
 	if (a && a->content_id)
@@ -168,7 +174,7 @@ enum ecs_verdict ecs_charge_hold(struct ecs_engine *e, struct ecs_way *w)
 		ecs_tally_layers(e, w); /* what is held is charged as packets and bytes alone */
 	if (traced)
 		a->held_row = ecs_trace_held(e, w, a->held_row);
-	e->conf.owed->charged += w->bytes; /* it is lost as what is charged is */
+	charge_session(e, w); /* and survives there, whoever dies before its rule is known */
 	a->held_pkts[w->p->dir] += w->pkts;
 	a->held_bytes[w->p->dir] += w->bytes;
 	return ECS_FORWARD;
@@ -201,10 +207,8 @@ void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
 		w[d] = (struct ecs_way){.p = &p[d], .s = f->session, .f = f, .now = f->last, .held = true,
 		                        .pkts = a->held_pkts[d], .bytes = a->held_bytes[d]};
 		a->held_pkts[d] = a->held_bytes[d] = 0;
-		if (w[d].pkts && e->active)
+		if (w[d].pkts)
 			release(e, f, &w[d]);
-		else
-			e->conf.owed->known += w[d].bytes; /* nobody charges it any more */
 	}
 	if (e->tracing && e->active)
 		ecs_trace_released(e, w, a->held_row);

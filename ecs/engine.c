@@ -179,6 +179,14 @@ void ecs_engine_known_only(struct ecs_engine *e, bool on)
 	e->known_only = on;
 }
 
+/* What waits to be charged is charged by the rules that its flows have now. */
+static void release_held(struct ecs_engine *e)
+{
+	while (!ecs_list_empty(&e->held))
+		ecs_charge_release(
+			e, ECS_CONTAINER(e->held.next, struct ecs_analysis, in_held)->flow);
+}
+
 void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 {
 	if (active == e->active)
@@ -200,6 +208,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		ecs_wheel_start(e->wheel, now);
 		return;
 	}
+	release_held(e);
 	ecs_usage_turn(e, now);
 	ecs_records_forget(e, NULL, NULL, now);
 	e->gave = e->lost.on = false;
@@ -227,9 +236,7 @@ void ecs_engine_flush(struct ecs_engine *e, struct srp_time now)
 
 void ecs_engine_freeze(struct ecs_engine *e, struct srp_time now)
 {
-	while (!ecs_list_empty(&e->held))
-		ecs_charge_release(
-			e, ECS_CONTAINER(e->held.next, struct ecs_analysis, in_held)->flow);
+	release_held(e);
 	ecs_engine_flush(e, now);
 }
 

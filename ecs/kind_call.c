@@ -117,7 +117,9 @@ static int call_apply(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key 
 	return 0;
 }
 
-/* What a call says is part of the session: a deletion leaves no reason behind. */
+/* What a call says is part of the session: a deletion leaves nothing of it behind. Ids that were spoken
+ * for here the peer knows nothing of: they are spoken for again before one more is given. The counter
+ * itself never goes back. */
 static int call_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key *key)
 {
 	struct ecs_session *s;
@@ -129,6 +131,8 @@ static int call_remove(const struct srp_ckpt_ctx *ctx, const struct srp_ckpt_key
 	ecs_obj_anew(&s->call);
 	memset(s->redirected, 0, sizeof(s->redirected));
 	ecs_unsent_free(s);
+	s->rat = ECS_RAT_NONE;
+	s->flow_ids = 0;
 	ecs_session_pending(ctx->owner, s, 0, ECS_PENDING_HANDOFF, ctx->now);
 	return 0;
 }

@@ -1,9 +1,11 @@
 /* lost: what was counted of flows before a recovery, and is in no EDR: neither session recovery nor an
  * unplanned switchover makes one (flow-recovery, Limitations). Who goes on with the flows counts it. Where
- * the volumes of flows are kept it is exact; else nothing but the flow is known, if it was recovered. */
+ * the volumes of flows are kept it is exact; else nothing but the flow is known, if it was recovered.
+ * And what the session was charged with, and no rule. */
 #include "config.h"
 #include "ecs/tally.h"
 
+#include "ecs/analyze.h"
 #include "ecs/engine_impl.h"
 
 /* EDRs are made of its flows, and they do not tell of whole ones. */
@@ -89,6 +91,61 @@ static size_t session(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 	return n;
 }
 
+/* --- what is of no rule ----------------------------------------------------------------------- */
+
+/* Volumes of one direction. */
+struct sum {
+	uint64_t pkts, bytes;
+};
+
+/* What this chassis has charged a session with, and not yet a rule. */
+static struct sum unruled(const struct ecs_engine *e, const struct ecs_session *s, int d)
+{
+	struct sum all = {0}, by_rule = {0};
+	struct srp_list *l;
+
+	for (l = s->usages.next; l != &s->usages; l = l->next) {
+		const struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+		const struct ecs_volume *v = &u->own[e->conf.chassis_bit & 1];
+		struct sum *to = u->of == ECS_USAGE_SESSION ? &all : &by_rule;
+
+		if (u->of != ECS_USAGE_SESSION && u->of != ECS_USAGE_RULE)
+			continue;
+		to->pkts += v->pkts[d];
+		to->bytes += v->bytes[d];
+	}
+	for (l = s->flows.next; all.bytes > by_rule.bytes && l != &s->flows; l = l->next) {
+		const struct ecs_analysis *a = ECS_CONTAINER(l, struct ecs_flow, in_session)->analysis;
+
+		by_rule.pkts += a ? a->held_pkts[d] : 0; /* it will be charged by one */
+		by_rule.bytes += a ? a->held_bytes[d] : 0;
+	}
+	if (all.pkts < by_rule.pkts || all.bytes <= by_rule.bytes)
+		return (struct sum){0};
+	return (struct sum){all.pkts - by_rule.pkts, all.bytes - by_rule.bytes};
+}
+
+/* What waited for its rule in a process that died, or was lost of a rule with it, is of no rule: so the rules
+ * have what the session has. */
+static void charge_rest(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
+{
+	struct ecs_rule_stats *st = &e->conf.rule_stats[e->no_rule];
+
+	for (int d = 0; d < 2; d++) {
+		struct sum v = unruled(e, s, d);
+
+		if (!v.bytes)
+			continue;
+		ecs_usage_charge(e, s, ECS_BEARER_DEFAULT, ECS_USAGE_RULE, 0, e->no_rule, (enum ecs_dir)d,
+		                 v.pkts, v.bytes, now);
+		*(d == ECS_UPLINK ? &st->pkts_up : &st->pkts_down) += v.pkts;
+		*(d == ECS_UPLINK ? &st->bytes_up : &st->bytes_down) += v.bytes;
+		e->conf.counters->unruled_bytes += v.bytes;
+	}
+}
+
+/* --- all sessions, a part at a time ----------------------------------------------------------- */
+
 bool ecs_lost_turn(struct ecs_engine *e, struct srp_time now, size_t budget)
 {
 	while (e->lost.on && e->lost.all && budget > 0) {
@@ -99,6 +156,7 @@ bool ecs_lost_turn(struct ecs_engine *e, struct srp_time now, size_t budget)
 			e->lost.on = false;
 			break;
 		}
+		charge_rest(e, s, now);
 		n = loses(s) ? session(e, s, now) : 0;
 		e->lost.at = s->spec.callid;
 		budget -= n + 1 < budget ? n + 1 : budget;

@@ -1,7 +1,6 @@
 /* owed: octets that were charged and that the peer chassis has not acknowledged. What is owed is, over the
- * volumes of sessions, the own slot less what the peer has of it (ecs_session.peer_has), what waits to be
- * charged (ecs_charge_hold), and what sessions that ended owed, for a while: until the peer can have heard
- * of their end. */
+ * volumes of sessions, the own slot less what the peer has of it (ecs_session.peer_has), and what sessions
+ * that ended owed, for a while: until the peer can have heard of their end. */
 #include "config.h"
 
 #include "ecs/engine_impl.h"

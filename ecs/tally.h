@@ -60,6 +60,7 @@ void ecs_records_hagr(struct ecs_engine *e, struct ecs_flow *f, struct srp_time 
 /**
  * Sessions were recovered, and nobody made EDRs of them before: what was counted before and is in none is
  * counted as lost, in turns. @p all: all that will come back is there; else of what ends until then.
+ * With @p all, what a session was charged with and no rule was is charged by none.
  */
 void ecs_records_recovered(struct ecs_engine *e, bool all);
 /** A flow ends, or its volume goes; before its last EDR is made (lost.c). */

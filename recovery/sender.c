@@ -363,11 +363,28 @@ static bool send_all(struct recovery_replica *r, struct recovery_out *out, struc
 	return true;
 }
 
+/* Deletions go before records, and those of children before their parents': whoever holds records alone,
+ * as a mirror does, has none without what it belongs to, wherever the connection ends.
+ * @return false when there is no room, or enough was looked at */
+static bool send_tombs(struct recovery_replica *r, struct recovery_out *out)
+{
+	for (size_t i = r->conf.nkinds; i > 0; i--) {
+		struct recovery_kind *rk = &r->kind[r->order[i - 1]];
+
+		if (rk->active && (!send_list(r, out, rk, &rk->tlim, true) ||
+		                   !send_list(r, out, rk, &rk->tdirty, false)))
+			return false;
+	}
+	return true;
+}
+
 bool recovery_send(struct recovery_replica *r, struct recovery_out *out)
 {
 	if (r->retry_refused && !r->pass_on)
 		recovery_retry_refused(r);
 	pass_begin(r, out->now);
+	if (!send_tombs(r, out))
+		return false;
 	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
 		struct recovery_kind *rk = &r->kind[r->order[i]];
 
@@ -375,9 +392,7 @@ bool recovery_send(struct recovery_replica *r, struct recovery_out *out)
 			continue;
 		if (!recovery_list_empty(&rk->paced) && !recovery_paced(r, rk, out->now))
 			recovery_list_splice(&rk->dirty, &rk->paced);
-		if (!send_list(r, out, rk, &rk->tlim, true) ||
-		    !send_list(r, out, rk, &rk->tdirty, false) ||
-		    !send_list(r, out, rk, &rk->lim, true) ||
+		if (!send_list(r, out, rk, &rk->lim, true) ||
 		    !send_list(r, out, rk, &rk->dirty, false) ||
 		    (r->sync == RECOVERY_SYNC_FULL && !send_all(r, out, rk)))
 			return false;

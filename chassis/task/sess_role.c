@@ -39,7 +39,7 @@ static void restarted(struct sessmgr *s, bool elsewhere)
 	    s->complete != CHASSIS_FILLING || s->role != SRP_ROLE_INIT)
 		return;
 	if (elsewhere) {
-		s->sr.refill = true;
+		s->sr.refill = s->sr.sweep = true;
 		chassis_log(LOG_NOTICE, "restarted on the active chassis: the peer is asked for its sessions");
 		return;
 	}

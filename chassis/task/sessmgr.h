@@ -48,7 +48,7 @@ struct sessmgr_sr {
 	ev_idle awake;            /* keeps the loop from sleeping while step has work */
 	bool refill;              /* all that this instance had comes from the peer, its flows too */
 	bool walk_due;            /* demuxmgr is told of all when the peer has given what it has */
-	bool sweep;               /* volumes of sessions that did not come back are to be counted */
+	bool sweep;               /* volumes that did not come back, or of no rule, are to be counted */
 };
 
 struct sessmgr_debug;

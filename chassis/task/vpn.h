@@ -37,7 +37,7 @@ struct vpn_step {
 };
 
 /** What waits for an audit: commands, by enum. */
-enum vpn_asked { VPN_ASKED_SWITCHOVER, VPN_ASKED_VALIDATE, VPN_ASKED__N };
+enum vpn_asked { VPN_ASKED_SWITCHOVER, VPN_ASKED_VALIDATE, VPN_ASKED_STOP, VPN_ASKED__N };
 
 struct vpnmgr {
 	struct chassis_task_ctx *ctx;
@@ -62,9 +62,11 @@ struct vpnmgr {
 	bool force;
 	uint32_t oper_id;            /* sct's request that waits for the switchover; 0 none */
 	uint32_t validate_id;        /* ... for a validation */
-	uint32_t asked[VPN_ASKED__N]; /* sct's requests that wait for an audit to find both sides equal; 0 none */
+	uint32_t asked[VPN_ASKED__N]; /* sct's requests that wait for an audit to find both sides equal; 0 none.
+	                                 Of STOP: 1, and nobody is answered */
 	uint32_t asked_timeout_s;
 	struct srp_time audit_since;
+	struct srp_time stop_by; /* an orderly end waits no longer than that */
 	ev_timer audit_timer;
 	uint32_t check_id;           /* of the CONFIG_CHECK under way */
 	bool stopping;
@@ -151,12 +153,18 @@ void vpn_term_seen(struct vpnmgr *v, uint32_t number);
 /** Takes the next term; it is in the slab afterwards. */
 void vpn_term_take(struct vpnmgr *v);
 
+/* vpnmgr.c */
+/** An orderly end goes on: the role is given to the peer first if that is @p ready. */
+void vpn_leave(struct vpnmgr *v, bool ready);
+
 /* vpn_oper.c: what the operator asks. */
 int vpn_query(struct vpnmgr *v, struct srp_mp_r *r);
 int vpn_command(struct vpnmgr *v, struct srp_mp_r *r);
 void vpn_reply(struct vpnmgr *v, uint32_t *id, int status, const char *text);
 /** Whether a planned switchover may begin; else @p why says what is missing. */
 bool vpn_ready(const struct vpnmgr *v, char *why, size_t cap);
+/** Where nothing but a recent audit is missing, one is made, and what was asked waits for it. */
+bool vpn_audit_first(struct vpnmgr *v, enum vpn_asked what, uint32_t id);
 void vpn_loss_begin(struct vpnmgr *v);
 void vpn_loss_end(struct vpnmgr *v, bool planned, enum srp_switch_reason reason);
 

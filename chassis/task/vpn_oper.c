@@ -14,6 +14,7 @@
 #define AUDIT_AGE_S 60 /* a planned switchover wants digests that were equal within this time */
 #define AUDIT_MS 1000  /* or an audit that finds them so within this one */
 #define AUDIT_LOOK_S 0.01
+#define STOPS "the chassis is shutting down"
 
 static const struct chassis_slab *instance_slab(const struct vpnmgr *v, unsigned i)
 {
@@ -331,6 +332,12 @@ static void on_audit(struct ev_loop *loop, ev_timer *w, int revents)
 	memcpy(asked, v->asked, sizeof(asked));
 	memset(v->asked, 0, sizeof(v->asked));
 	ready = v->role.phase == SRP_PHASE_ACTIVE && vpn_ready(v, why, sizeof(why));
+	if (asked[VPN_ASKED_STOP]) {
+		vpn_reply(v, &asked[VPN_ASKED_VALIDATE], SRP_ESTATE, STOPS);
+		vpn_reply(v, &asked[VPN_ASKED_SWITCHOVER], SRP_ESTATE, STOPS);
+		vpn_leave(v, ready);
+		return;
+	}
 	if (asked[VPN_ASKED_VALIDATE] && ready)
 		validate(v, asked[VPN_ASKED_VALIDATE]);
 	else if (asked[VPN_ASKED_VALIDATE])
@@ -341,8 +348,7 @@ static void on_audit(struct ev_loop *loop, ev_timer *w, int revents)
 		done(v, asked[VPN_ASKED_SWITCHOVER], SRP_ESTATE, why);
 }
 
-/* Where nothing but a recent audit is missing, one is made, and the request waits for it. */
-static bool audit_first(struct vpnmgr *v, enum vpn_asked what, uint32_t id)
+bool vpn_audit_first(struct vpnmgr *v, enum vpn_asked what, uint32_t id)
 {
 	char why[160];
 
@@ -373,7 +379,7 @@ static void ask_switchover(struct vpnmgr *v, uint32_t id, bool force, uint32_t t
 		switchover(v, id, force, timeout_s);
 		return;
 	}
-	if (audit_first(v, VPN_ASKED_SWITCHOVER, id))
+	if (vpn_audit_first(v, VPN_ASKED_SWITCHOVER, id))
 		v->asked_timeout_s = timeout_s;
 	else
 		done(v, id, SRP_ESTATE, why);
@@ -385,7 +391,7 @@ static void ask_validate(struct vpnmgr *v, uint32_t id)
 
 	if (vpn_ready(v, why, sizeof(why)))
 		validate(v, id);
-	else if (!audit_first(v, VPN_ASKED_VALIDATE, id))
+	else if (!vpn_audit_first(v, VPN_ASKED_VALIDATE, id))
 		not_valid(v, id, why);
 }
 

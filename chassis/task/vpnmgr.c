@@ -13,7 +13,7 @@
 #include "chassis/io/netlink.h"
 #include "srp/err.h"
 
-#define STOP_S  2.5  /* at most, to hand the role over at an orderly end */
+#define STOP_MS 2500 /* at most, to hand the role over at an orderly end */
 #define RELAY_S 0.3  /* late packets after it */
 
 bool vpn_peer_holds(const struct vpnmgr *v, unsigned instance)
@@ -254,7 +254,7 @@ static void on_stop(struct ev_loop *loop, ev_timer *w, int revents)
 		ev_timer_again(loop, w);
 		return;
 	}
-	if (v->stopping && chassis_now().us < v->switch_start.us + SRP_MS(STOP_S * 1000)) {
+	if (v->stopping && !srp_time_due(v->stop_by, chassis_now())) {
 		w->repeat = 0.02;
 		ev_timer_again(loop, w);
 		return;
@@ -271,29 +271,44 @@ static bool any_lost(const struct vpnmgr *v)
 	return false;
 }
 
-static void stop(struct chassis_task_ctx *ctx)
+void vpn_leave(struct vpnmgr *v, bool ready)
 {
 	static ev_timer stop_timer;
-	struct vpnmgr *v = ctx->priv;
-	/* A task of this chassis cannot be kept alive: the peer is better off even where not all is level. */
-	bool force = ctx->shared->slab[0]->sr.giving_up && v->conn.state >= SRP_CONN_SYNC &&
-		     v->hello_known && v->hello.role == SRP_ROLE_STANDBY;
-	char why[120];
+	bool force = v->force;
 
-	if (v->role.phase != SRP_PHASE_ACTIVE || !(force || vpn_ready(v, why, sizeof(why)))) {
+	if (!ready) {
 		finish(v);
 		return;
 	}
 	chassis_log(LOG_NOTICE, "shutting down: the role goes to the peer first");
 	v->stopping = true;
-	v->force = force;
 	v->flush_ms = 2000;
 	v->switch_start = chassis_now();
 	v->ctx->slab->role.unfit = force;
 	vpn_event(v, SRP_ROLE_EV_SWITCH, force && any_lost(v) ? SRP_SWITCH_SESSMGR : SRP_SWITCH_SHUTDOWN);
 	ev_timer_init(&stop_timer, on_stop, 0.02, 0.02);
 	stop_timer.data = v;
-	ev_timer_start(ctx->loop, &stop_timer);
+	ev_timer_start(v->ctx->loop, &stop_timer);
+}
+
+static void stop(struct chassis_task_ctx *ctx)
+{
+	struct vpnmgr *v = ctx->priv;
+	char why[120];
+	bool ready;
+
+	if (v->role.phase != SRP_PHASE_ACTIVE) {
+		finish(v);
+		return;
+	}
+	/* A task of this chassis cannot be kept alive: the peer is better off even where not all is level. */
+	v->force = ctx->shared->slab[0]->sr.giving_up && v->conn.state >= SRP_CONN_SYNC &&
+	           v->hello_known && v->hello.role == SRP_ROLE_STANDBY;
+	v->stop_by = srp_time_add(chassis_now(), SRP_MS(STOP_MS));
+	ready = v->force || vpn_ready(v, why, sizeof(why));
+	if (!ready && vpn_audit_first(v, VPN_ASKED_STOP, 1))
+		return;
+	vpn_leave(v, ready);
 }
 
 /* NET_ADMIN (12): addresses, routes; NET_RAW (13): announcements; SYS_NICE (23): its own priority. */

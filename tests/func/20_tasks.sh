@@ -60,4 +60,18 @@ say "Return"
 bed_chassis_start a
 eventually "A follows and is filled" equal b
 check "B was not disturbed" serves
+
+say "SIGTERM before digests were ever compared"
+for c in a b; do
+	pids=$(bed_chassis_pids $c)
+	kill "$(cat "$BED/$c.pid")"
+	# shellcheck disable=SC2086
+	check "all processes of $c end" bed_wait_gone 8000 $pids
+done
+mark a
+pair_start
+kill "$(cat "$BED/a.pid")"
+eventually "B is active" is b Active
+check "the role was handed over" loss_is b "planned shutdown"
+check "A made an audit for it" logged a 'shutting down: the role goes to the peer first'
 pair_ends

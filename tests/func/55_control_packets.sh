@@ -40,6 +40,8 @@ bed_config_charging() {
 }
 t_pair
 t_python <<'END'
+import signal
+
 from traffic import *
 
 TAKES = {"none": set(), "all": {"setup", "mid", "tear"}, "initial": {"setup"}, "mid": {"mid"},
@@ -124,6 +126,31 @@ t.becomes(lambda: (len(t.flows("a")), len(t.flows("b"))), (0, 0),
           "cleared flows are gone on both sides")
 t.quiet()
 t.balanced("a", "b")
+
+t.say("the session manager dies while packets wait for the application")
+call = t.add("a", 20, more="rulebase all")
+t.synchronised("a", "b")
+c, s = t.connect(web, "ue", sub4(20), 20020)
+wait_for("the set-up", 5, lambda: len(tap.packets(peer=sub4(20), proto=6)) == 3)
+setup = volume(tap.packets(peer=sub4(20), proto=6), v4(10))
+
+
+def of_session(chassis="a"):
+    return list(t.volumes(chassis, of="session", callid=call).values())
+
+
+t.becomes(of_session, [setup], "set-up packets are the session's at once")
+t.becomes(lambda: of_session("b"), [setup], "within a second at the peer, too", 5)
+t.equal(t.volumes("a", callid=call), {}, "and of no rule yet")
+inst = t.sessions("a", callid=call)[0]["instance"]
+os.kill(next(r["pid"] for r in t.bed.show("a", "show task resources", "pid", "starts")
+             if (r["task"], r["instance"]) == ("sessmgr", inst)), signal.SIGKILL)
+t.becomes(lambda: t.volumes("a", callid=call), {"(no rule)": setup},
+          "after its recovery what waited is charged, by no rule", 15)
+t.equal(of_session(), [setup], "and the session has it once")
+for x in (c, s):
+    x.close()
+t.becomes(lambda: t.synchronised("a", "b"), None, "the pair is level again", 15)
 
 t.say("packet by packet: hosts that do not answer by themselves")
 call = t.add("a", 30, more="rulebase none")

@@ -9,11 +9,13 @@
 
 #include "chassis/registry.h"
 #include "ecs/engine_impl.h"
+#include "ecs/quota.h"
 #include "srp/hash.h"
 #include "tests/unit/ecs_packets.h"
 
 #define ADDRESSES 10u
 #define PORTS     8u
+#define RATING    5u /* of what is paid for */
 
 struct model {
 	struct ecs_service *svc;
@@ -23,13 +25,13 @@ struct model {
 };
 
 static void line(struct ecs_service *s, const char *name, enum ecs_field f, const char *value,
-                 uint32_t priority)
+                 uint32_t priority, const char *action)
 {
 	struct ecs_err e;
 
 	if (ecs_service_ruledef(s, name, false, &e) ||
 	    ecs_service_rule_line(s, name, false, f, false, ECS_OP_EQ, value, NULL, &e) ||
-	    ecs_service_action_line(s, "rb", false, priority, false, name, "ca", &e))
+	    ecs_service_action_line(s, "rb", false, priority, false, name, action, &e))
 		abort();
 }
 
@@ -37,15 +39,19 @@ static void line(struct ecs_service *s, const char *name, enum ecs_field f, cons
 static struct ecs_service *service(void)
 {
 	struct ecs_service *s = ecs_service_new("model");
+	struct ecs_charging_action *paid;
 	struct ecs_err e;
 
 	if (ecs_service_rulebase(s, "rb", false, &e))
 		abort();
 	ecs_service_charging_action(s, "ca", false, &e)->content_id = 9;
-	line(s, "dns", ECS_F_UDP_EPORT, "53", 10);
-	line(s, "web", ECS_F_TCP_EPORT, "80", 20);
-	line(s, "up", ECS_F_IP_UPLINK, "TRUE", 30);
-	line(s, "any", ECS_F_IP_ANY, "TRUE", 40);
+	paid = ecs_service_charging_action(s, "paid", false, &e);
+	paid->credit = true;
+	paid->rating_group = RATING;
+	line(s, "dns", ECS_F_UDP_EPORT, "53", 10, "ca");
+	line(s, "web", ECS_F_TCP_EPORT, "80", 20, "paid");
+	line(s, "up", ECS_F_IP_UPLINK, "TRUE", 30, "ca");
+	line(s, "any", ECS_F_IP_ANY, "TRUE", 40, "ca");
 	if (ecs_service_trigger_action(s, "ta", false, &e) ||
 	    ecs_service_flow_recovery(s, "ta", true, &e) ||
 	    ecs_service_trigger_condition(s, "tc", false, &e) ||
@@ -154,7 +160,7 @@ static void give(struct ecs_engine *e, const struct ecs_session *s, struct sim_r
 	                         .status = (uint8_t)sim_below(g, ECS_STATUS__N)};
 	struct ecs_bearer_spec b = {.id = (uint8_t)(6 + sim_below(g, 2)), .qos.qci = 1,
 	                            .has_tft = sim_chance(g, 50)};
-	uint32_t callid = s->spec.callid, what = sim_below(g, 8);
+	uint32_t callid = s->spec.callid, what = sim_below(g, 9);
 	char why[120];
 
 	b.qos.mbr[0] = sim_below(g, 3);
@@ -174,6 +180,8 @@ static void give(struct ecs_engine *e, const struct ecs_session *s, struct sim_r
 		(void)ecs_bearer_make(e, callid, &b, now);
 	else if (what < 7)
 		(void)ecs_bearer_update(e, callid, &b, 1u << (sim_chance(g, 50) ? 2 : 4), now);
+	else if (what < 8)
+		(void)ecs_quota_grant(e, callid, RATING, 1 + sim_below(g, 500), now);
 	else if (sim_chance(g, 50))
 		(void)ecs_bearer_delete(e, callid, b.id, now);
 	else

@@ -9,6 +9,7 @@
 
 #define STEP_MS  10u
 #define TX_CAP   65536u
+#define SOME     100000u /* of work: all there is */
 #define PENDING_S 5u
 
 uint64_t pair_seed;
@@ -334,8 +335,12 @@ static void set_role(struct pair *p, int i, enum srp_role role, uint32_t term, b
 	if (role == SRP_ROLE_ACTIVE)
 		c->sink.term = term;
 	recovery_replica_role(c->gr, role, term, complete, p->now);
-	if (role == SRP_ROLE_ACTIVE)
-		ecs_engine_active(c->e, true, p->now);
+	if (role != SRP_ROLE_ACTIVE)
+		return;
+	ecs_engine_active(c->e, true, p->now);
+	/* One that was not level may hold more flows than a call may have, those it had itself before and
+	 * those of the one that went: what is beyond the limit goes in its first turns. */
+	PAIR_CHECK(p, !ecs_engine_tick(c->e, p->now, SOME));
 }
 
 void pair_take_over(struct pair *p, int i)

@@ -14,5 +14,5 @@ check_PROGRAMS += %D%/sim_ecs
 TESTS += %D%/sim_ecs
 
 %C%_sim_ecs_SOURCES = %D%/sim_ecs.c %D%/ecs_model.c %D%/ecs_model.h %D%/ecs_pair.c %D%/ecs_pair.h \
-	$(SIM_CORE)
+	%D%/ecs_survive.c %D%/ecs_talk.c %D%/ecs_world.c %D%/ecs_world.h $(SIM_CORE)
 %C%_sim_ecs_LDADD = $(CHASSIS_LIBS)

@@ -21,6 +21,7 @@ struct ghost {
 	struct recovery_replica *r, *src;
 	bool mirror_sure, peer_sure; /* acknowledgements of either are those of who is there now */
 	bool young;                  /* its store */
+	bool complete;               /* else the peer may have what it never had */
 };
 
 static void ghost_take(struct sim *s, unsigned i, struct ghost *g)
@@ -29,7 +30,7 @@ static void ghost_take(struct sim *s, unsigned i, struct ghost *g)
 	struct sim_mirror *m = e->mirror;
 
 	*g = (struct ghost){.model = e->model, .sink = e->sink, .r = e->r, .src = m->src,
-	                    .young = m->young};
+	                    .young = m->young, .complete = e->complete};
 	g->mirror_sure = m->r && m->r->applied_stream == m->src->stream && m->src->synced &&
 	                 !m->src->need_digest;
 	g->peer_sure = peer->complete && peer->level && peer->r->applied_stream == e->r->stream &&
@@ -268,7 +269,7 @@ static int recovered(struct sim *s, unsigned i, struct ghost *g, bool alive, boo
 		return -1;
 	s->out->recoveries++;
 	s->out->recovered_whole += whole;
-	if (!peer || (whole && sim_chance(&s->rng, 25))) {
+	if (!peer || (whole && sim_chance(&s->rng, 25) && g->complete)) {
 		sim_role(s, i, SRP_ROLE_ACTIVE, e->term, true); /* nobody is heard */
 		return 0;
 	}

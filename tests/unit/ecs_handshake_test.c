@@ -4,6 +4,7 @@
 #include "suites.h"
 
 #include "ecs/dynamic.h"
+#include "ecs/tally.h"
 #include "ecs_rig.h"
 
 #define RULES(handshaking)                                                               \
@@ -17,6 +18,7 @@
 	"ruledef udp-any\n udp any-match = TRUE\n#exit\n"                                \
 	"charging-action ca\n content-id 1\n#exit\nrulebase rb\n" LINES handshaking "#exit\n"
 #define LINE(n, name) " action priority " #n " ruledef " name " charging-action ca\n"
+#define LEDGER        32768u
 #define WAIT(what)    " flow control-handshaking charge-to-application " what "\n"
 
 static void begin_with(struct rig *r, const char *text)
@@ -62,6 +64,29 @@ static void a_response(const char *text, unsigned failed, unsigned site, unsigne
 	end(&r);
 }
 
+static uint64_t bytes_of(const struct rig *r, enum ecs_usage_of of)
+{
+	uint64_t n = 0;
+
+	for (struct srp_list *l = r->s->usages.next; l != &r->s->usages; l = l->next) {
+		const struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+		struct ecs_volume v = ecs_usage_sum(u);
+
+		n += u->of == of ? v.bytes[0] + v.bytes[1] : 0;
+	}
+	return n;
+}
+
+static uint64_t session_bytes(const struct rig *r)
+{
+	return bytes_of(r, ECS_USAGE_SESSION);
+}
+
+static uint64_t rules_bytes(const struct rig *r)
+{
+	return bytes_of(r, ECS_USAGE_RULE);
+}
+
 static uint64_t owed(const struct rig *r)
 {
 	uint64_t charged;
@@ -69,7 +94,8 @@ static uint64_t owed(const struct rig *r)
 	return ecs_owed_octets(r->e->conf.owed, &charged);
 }
 
-/* What waits is owed to the peer from when it came, once; not any more where nobody charges it. */
+/* What waits is the session's, and owed to the peer, from when it came, once; where the role is lost before
+ * its rule is known, it is of the rule that it has by then. */
 static void what_waits_is_owed(void)
 {
 	struct conn c;
@@ -80,20 +106,91 @@ static void what_waits_is_owed(void)
 	handshake(&c);
 	CU_ASSERT_EQUAL(packets(&r, "tcp-any"), 0);
 	CU_ASSERT_EQUAL(owed(&r), 120);
+	CU_ASSERT_EQUAL(session_bytes(&r), 120);
+	CU_ASSERT_EQUAL(rules_bytes(&r), 0);
 	say(&c, ECS_UPLINK, ACK, GET("a.example"));
 	say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 200 Good\r\nContent-Length: 0\r\n\r\n");
 	CU_ASSERT_EQUAL(packets(&r, "site"), 5);
-	CU_ASSERT_EQUAL(owed(&r), ecs_usage_sum(ecs_usage_of(r.e, r.s, 0, ECS_USAGE_SESSION, 0)).bytes[0] +
-	                          ecs_usage_sum(ecs_usage_of(r.e, r.s, 0, ECS_USAGE_SESSION, 0)).bytes[1]);
+	CU_ASSERT_EQUAL(owed(&r), session_bytes(&r));
+	CU_ASSERT_EQUAL(rules_bytes(&r), session_bytes(&r));
 	end(&r);
 	begin_with(&r, RULES(WAIT("all-packets")));
 	c = tcp(&r, 4000, 80);
 	handshake(&c);
 	ecs_engine_active(r.e, false, r.now);
-	while (ecs_engine_tick(r.e, r.now, 100))
-		;
-	CU_ASSERT_EQUAL(owed(&r), 0);
+	CU_ASSERT_EQUAL(packets(&r, "tcp-any"), 3);
+	CU_ASSERT_EQUAL(session_bytes(&r), 120);
+	CU_ASSERT_EQUAL(rules_bytes(&r), 120);
+	CU_ASSERT_EQUAL(owed(&r), 120);
 	end(&r);
+}
+
+/* An engine whose volumes are kept in @p mem, as the process of an instance. */
+static void begin_kept(struct rig *r, void *mem, bool fresh)
+{
+	struct ecs_engine_identity id = {.instance = 1, .ledger = mem, .ledger_len = LEDGER,
+	                                 .ledger_fresh = fresh};
+
+	setup(r, RULES(WAIT("all-packets")), 0);
+	id.counters = &r->c;
+	id.rule_stats = r->stats;
+	CU_ASSERT_EQUAL_FATAL(ecs_engine_assume(r->e, &id), 0);
+	ecs_engine_active(r->e, true, r->now);
+}
+
+/* The session of @p from, as its mirror gives it to the successor. */
+static void recover(struct rig *from, struct rig *to)
+{
+	uint8_t buf[SRP_CKPT_RECORD_MAX];
+	const struct srp_ckpt_key key = {{from->s->spec.callid}};
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+	struct srp_ckpt_ctx ctx = {.now = to->now, .owner = from->e, .replica = SRP_REPLICA_SR, .ver = 1};
+	struct srp_ckpt_obj *out;
+	struct srp_mp_r r;
+
+	CU_ASSERT_EQUAL_FATAL(ecs_kind_full.encode(&from->s->full, &ctx, &w), 0);
+	r = srp_mp_r_init(buf, srp_mp_w_len(&w));
+	ctx.owner = to->e;
+	CU_ASSERT_EQUAL_FATAL(ecs_kind_full.apply(&ctx, &key, &r, ecs_kind_full.nfields, &out), 0);
+	to->s = ecs_session_find(to->e, from->s->spec.callid);
+}
+
+/* The session manager dies while packets wait for their rule: their volume is the session's, and of no rule; what
+ * waits in the successor by then is charged by its own rule. */
+static void what_waits_survives_a_death(void)
+{
+	struct ecs_session_spec sp = spec_of(1, UE, UE6);
+	void *mem = aligned_alloc(64, LEDGER);
+	struct rig a, b;
+	struct conn c;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mem);
+	memset(mem, 0, LEDGER);
+	begin_kept(&a, mem, true);
+	CU_ASSERT_EQUAL_FATAL(ecs_session_create(a.e, &sp, a.now, &a.s), 0);
+	c = tcp(&a, 4000, 80);
+	handshake(&c);
+	CU_ASSERT_EQUAL(rules_bytes(&a), 0);
+	begin_kept(&b, mem, false);
+	recover(&a, &b);
+	c = tcp(&b, 4001, 80);
+	handshake(&c);
+	CU_ASSERT_EQUAL(session_bytes(&b), 240);
+	ecs_records_recovered(b.e, true);
+	while (ecs_lost_turn(b.e, b.now, 1))
+		;
+	CU_ASSERT_EQUAL(rules_bytes(&b), 120);
+	CU_ASSERT_EQUAL(b.c.unruled_bytes, 120);
+	CU_ASSERT_EQUAL(packets(&b, "site"), 0);
+	CU_ASSERT_EQUAL(b.stats[b.e->no_rule].pkts_up, 2);
+	CU_ASSERT_EQUAL(b.stats[b.e->no_rule].pkts_down, 1);
+	say(&c, ECS_UPLINK, ACK, GET("a.example"));
+	say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 200 Good\r\nContent-Length: 0\r\n\r\n");
+	CU_ASSERT_EQUAL(packets(&b, "site"), 5);
+	CU_ASSERT_EQUAL(rules_bytes(&b), session_bytes(&b));
+	end(&b);
+	end(&a);
+	free(mem);
 }
 
 static void between_request_and_response(void)
@@ -345,6 +442,7 @@ static void a_rule_for_others(void)
 
 CU_TestInfo ecs_handshake_tests[] = {
 	{"what waits is owed", what_waits_is_owed},
+	{"what waits survives a death", what_waits_survives_a_death},
 	{"a rule for others", a_rule_for_others},
 	{"between request and response", between_request_and_response},
 	{"a late SYN", a_late_syn},

@@ -1,4 +1,4 @@
-/* What few flows have, in their records: a parent. */
+/* What few flows have, in their records: a parent; and how ids are given. */
 #include "config.h"
 #include "suites.h"
 
@@ -98,7 +98,85 @@ static void test_parent_refused(void)
 	kit_fini(&b);
 }
 
+/* Flow ids are spoken for in blocks, so that a chassis that restarts gives none twice (R12). */
+static void test_flow_ids(void)
+{
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s, *t;
+	struct ecs_flow *f = NULL;
+	struct kit a, b;
+	unsigned told;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 0, false); /* the same chassis, after a restart */
+	s = kit_session(&a, 7, 1, false);
+	told = a.rec.changed[179];
+	for (uint16_t i = 0; i < 64; i++)
+		f = kit_flow(&a, s, (uint16_t)(1000 + i), false, "plain");
+	CU_ASSERT_EQUAL(a.rec.changed[179], told + 1);
+	CU_ASSERT_EQUAL(f->id >> 1, 64);
+	CU_ASSERT_EQUAL(s->flow_ids, 64);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
+	f = kit_flow(&a, s, 2000, false, "plain");
+	CU_ASSERT_EQUAL(a.rec.changed[179], told + 2);
+	CU_ASSERT_EQUAL(s->flow_ids, 128);
+	t = ecs_session_find(b.e, 7);
+	CU_ASSERT_FALSE(kit_same(&a, &s->call, &b, &t->call));
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call));
+	ecs_engine_active(b.e, true, b.now);
+	CU_ASSERT_EQUAL(kit_flow(&b, t, 1000, false, "plain")->id >> 1, 129);
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
+/* The peer in service knows of no ids that were spoken for and has the call's record deleted here (it has
+ * none itself): back in service we speak for ids again before we give one, so that our successor gives none
+ * of them twice. */
+static void test_flow_ids_forgotten(void)
+{
+	struct srp_ckpt_ctx ctx;
+	struct srp_ckpt_obj *out;
+	struct ecs_session *s, *t, *u;
+	struct ecs_flow *f;
+	struct kit a, b, c;
+	unsigned told;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	kit_init(&c, 0, false); /* the first chassis, after a restart */
+	s = kit_session(&a, 7, 1, false);
+	kit_flow(&a, s, 1000, false, "plain");
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
+	t = ecs_session_find(b.e, 7);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+	CU_ASSERT_EQUAL(ecs_session_handoff(a.e, 7, ECS_RAT_WLAN, a.now), 0);
+	ecs_engine_active(a.e, false, a.now);
+	ctx = kit_ctx(&a, false);
+	CU_ASSERT_EQUAL(ecs_kind_call.remove(&ctx, &(struct srp_ckpt_key){{7}}), 0);
+	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call)); /* ids and radio access as there */
+	CU_ASSERT_EQUAL(s->next_flow, 1);                     /* never back */
+	ecs_engine_active(a.e, true, a.now);
+	told = a.rec.changed[179];
+	f = kit_flow(&a, s, 1001, false, "plain");
+	CU_ASSERT_EQUAL(f->id >> 1, 2);
+	CU_ASSERT_EQUAL(a.rec.changed[179], told + 1);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
+	CU_ASSERT_EQUAL(kit_send(&b, &c, &t->full, &out), 0);
+	CU_ASSERT_EQUAL(kit_send(&b, &c, &t->call, &out), 0);
+	u = ecs_session_find(c.e, 7);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(u);
+	ecs_engine_active(c.e, true, c.now);
+	CU_ASSERT_TRUE(kit_flow(&c, u, 1002, false, "plain")->id > f->id);
+	kit_fini(&a);
+	kit_fini(&b);
+	kit_fini(&c);
+}
+
 CU_TestInfo ecs_kind_flow_more_tests[] = {
+	{"flow ids", test_flow_ids},
+	{"flow ids that the peer does not know of", test_flow_ids_forgotten},
 	{"the parent of a flow", test_parent},
 	{"parents that cannot be", test_parent_refused},
 	CU_TEST_INFO_NULL,

@@ -365,39 +365,6 @@ static void test_call(void)
 	kit_fini(&b);
 }
 
-/* Flow ids are spoken for in blocks, so that a chassis that restarts gives none twice (R12). */
-static void test_flow_ids(void)
-{
-	struct srp_ckpt_obj *out;
-	struct ecs_session *s, *t;
-	struct ecs_flow *f = NULL;
-	struct kit a, b;
-	unsigned told;
-
-	kit_init(&a, 0, true);
-	kit_init(&b, 0, false); /* the same chassis, after a restart */
-	s = kit_session(&a, 7, 1, false);
-	told = a.rec.changed[179];
-	for (uint16_t i = 0; i < 64; i++)
-		f = kit_flow(&a, s, (uint16_t)(1000 + i), false, "plain");
-	CU_ASSERT_EQUAL(a.rec.changed[179], told + 1);
-	CU_ASSERT_EQUAL(f->id >> 1, 64);
-	CU_ASSERT_EQUAL(s->flow_ids, 64);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
-	f = kit_flow(&a, s, 2000, false, "plain");
-	CU_ASSERT_EQUAL(a.rec.changed[179], told + 2);
-	CU_ASSERT_EQUAL(s->flow_ids, 128);
-	t = at(&b, 7);
-	CU_ASSERT_FALSE(kit_same(&a, &s->call, &b, &t->call));
-	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->call, &out), 0);
-	CU_ASSERT_TRUE(kit_same(&a, &s->call, &b, &t->call));
-	ecs_engine_active(b.e, true, b.now);
-	CU_ASSERT_EQUAL(kit_flow(&b, t, 1000, false, "plain")->id >> 1, 129);
-	kit_fini(&a);
-	kit_fini(&b);
-}
-
 static void test_bearer(void)
 {
 	struct srp_ckpt_obj *out;
@@ -564,7 +531,6 @@ CU_TestInfo ecs_kind_session_tests[] = {
 	{"a session that moves loses its old flows", test_full_moves},
 	{"invalidate takes all children", test_invalidate},
 	{"call info", test_call},
-	{"flow ids", test_flow_ids},
 	{"bearers", test_bearer},
 	{"clpstats", test_clp},
 	{"idle ages stand on a standby", test_idle_age_stands},

@@ -205,12 +205,60 @@ static void many_roles(void)
 	kit_fini(&k);
 }
 
+/* Ids of the records of the one frame that side 0 sends now, in their order. @return how many */
+static uint32_t sent_ids(struct kit *k, unsigned id[], uint32_t cap)
+{
+	static uint8_t buf[KIT_BUF];
+	size_t len = kit_take(k, 0, buf, NULL);
+	struct srp_mp_r r = srp_mp_r_init(buf + SRP_FRAME_HDR_LEN, len - SRP_FRAME_HDR_LEN);
+	uint32_t n;
+
+	CU_ASSERT_FATAL(len > SRP_FRAME_HDR_LEN);
+	CU_ASSERT_EQUAL(srp_mp_array(&r, 4), 4);
+	for (unsigned i = 0; i < 3; i++)
+		srp_mp_skip(&r); /* term, stream, first number */
+	n = (uint32_t)srp_mp_uint(&r, cap);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t items = srp_mp_array(&r, 16);
+
+		id[i] = (unsigned)srp_mp_uint(&r, UINT8_MAX);
+		while (items-- > 1)
+			srp_mp_skip(&r);
+	}
+	CU_ASSERT_EQUAL(r.err, 0);
+	CU_ASSERT_EQUAL(kit_feed(k, 1, buf, len), SRP_OK);
+	return n;
+}
+
+/* Deletions go first, and each before that of what it belongs to: wherever the connection ends, a store
+ * of records has none without its parent. */
+static void deletions_of_children_first(void)
+{
+	unsigned id[8];
+	struct kit k = {0};
+
+	kit_level(&k, 3);
+	toy_set_parent(&k.s[0].toy, 1, 50, k.now);
+	toy_del_rule(&k.s[0].toy, TOY_RULES - 1, k.now);
+	toy_del_parent(&k.s[0].toy, 2, k.now);
+	toy_del_child(&k.s[0].toy, 0, 0, k.now);
+	CU_ASSERT_EQUAL_FATAL(sent_ids(&k, id, 8), 4);
+	CU_ASSERT_EQUAL(id[0], toy_kinds[TOY_CHILD]->del_id);
+	CU_ASSERT_EQUAL(id[1], toy_kinds[TOY_PARENT]->del_id);
+	CU_ASSERT_EQUAL(id[2], toy_kinds[TOY_RULE]->del_id);
+	CU_ASSERT_EQUAL(id[3], toy_kinds[TOY_PARENT]->id);
+	kit_exchange(&k);
+	CU_ASSERT(kit_same(&k));
+	kit_fini(&k);
+}
+
 CU_TestInfo recovery_lists_tests[] = {
 	{"many changes, one record", one_record_for_many_changes},
 	{"a change while in flight", changed_in_flight},
 	{"deleted before it was sent", cancelled},
 	{"every sequence of five events", every_sequence},
 	{"children go with their parent", deletion_of_a_parent_takes_children_along},
+	{"deletions of children first", deletions_of_children_first},
 	{"a parent born again", parent_born_again},
 	{"takeover walks nothing", takeover_walks_nothing},
 	{"counters of a dead process", counters_of_a_dead_process},
