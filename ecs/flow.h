@@ -75,6 +75,7 @@ struct ecs_flow {
 	struct ecs_tally *tally;          /**< for its records (tally.h); NULL: none are asked for */
 	struct srp_list in_session;       /**< all flows of the session */
 	struct srp_list waiting;          /**< in the session's list of those without a slot */
+	struct srp_list unsent;           /**< in the session's list of those to be told of (unsent.h) */
 	struct ecs_wheel_node idle; /**< idle timeout (active: armed; standby: the wheel stands) */
 	struct ecs_wheel_node *delay;     /**< delay of the first checkpoint; NULL none */
 	uint32_t id; /**< (counter << 1 | chassis bit), never reused in a session */
