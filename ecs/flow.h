@@ -75,7 +75,6 @@ struct ecs_flow {
 	struct ecs_tally *tally;          /**< for its records (tally.h); NULL: none are asked for */
 	struct srp_list in_session;       /**< all flows of the session */
 	struct srp_list waiting;          /**< in the session's list of those without a slot */
-	struct srp_list unsent;           /**< in the session's list of those to be told of (unsent.h) */
 	struct ecs_wheel_node idle; /**< idle timeout (active: armed; standby: the wheel stands) */
 	struct ecs_wheel_node *delay;     /**< delay of the first checkpoint; NULL none */
 	uint32_t id; /**< (counter << 1 | chassis bit), never reused in a session */
@@ -92,6 +91,7 @@ struct ecs_flow {
 	bool moved;    /**< its bearer went during a control transaction */
 	bool stale;     /**< final by a rulebase that says something else now: matched anew */
 	bool triggered; /**< began under a scheme with `trigger flow-create`, here or at the peer */
+	struct srp_list unsent;           /**< in the session's list of those to be told of (unsent.h) */
 };
 
 static inline enum ecs_dir ecs_flow_first_dir(const struct ecs_flow *f)

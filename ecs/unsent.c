@@ -10,13 +10,14 @@
 
 #define PROTO_TCP 6u
 
-#define EVERY_MS   1000u
-#define SOON_MS    100u
-#define SILENT_S   10u   /* such a flow gives its place to a new one */
-#define LOOKED_AT  4u    /* places that are tried for it */
-#define COUNTED    1024u /* of flows beyond the limit, and not more */
-#define ENDLESS_S  3600u /* names are good for so long where flows never end by silence */
-#define NAME_BITS  22u
+#define EVERY_MS     1000u
+#define SOON_MS      100u
+#define SILENT_S     10u   /* such a flow gives its place to a new one */
+#define LOOKED_AT    4u    /* places that are tried for it */
+#define COUNTED      1024u /* of flows beyond the limit, and not more */
+#define ENDLESS_S    3600u /* names are good for so long where flows never end by silence */
+#define NAME_BITS    22u
+#define FLOWS_A_STEP 8u    /* so many are looked at for one of a budget */
 
 /* What is told, in just the memory that it takes. */
 struct names {
@@ -385,11 +386,13 @@ bool ecs_unsent_turn(struct ecs_engine *e, bool all, struct srp_time now, size_t
 		e->unsent_soon_at = now;
 		begin_turn(e, &e->unsent_soon, !all, now);
 	}
-	for (; budget > 0 && !ecs_list_empty(&e->unsent_turning); budget--) {
+	while (budget > 0 && !ecs_list_empty(&e->unsent_turning)) {
 		struct ecs_session *s = ECS_CONTAINER(e->unsent_turning.next, struct ecs_session, in_unsent);
+		size_t cost = 1 + s->unsent->nflows / FLOWS_A_STEP;
 
 		ecs_list_del(&s->in_unsent);
 		tell(e, s, all, now);
+		budget -= cost < budget ? cost : budget;
 	}
 	return more || !ecs_list_empty(&e->unsent_turning);
 }
