@@ -218,12 +218,6 @@ static bool anew(struct ecs_engine *e, struct ecs_way *w, const struct ecs_packe
 	return *ref != ECS_REF_NONE || (h->line == ECS_LINE_NONE && !h->dyn);
 }
 
-/* Whether the rulebase asks for what analyzers find. */
-static bool is_asked(const struct ecs_needs *n)
-{
-	return n->http || n->tls || n->quic || n->dns || n->app || n->rtsp;
-}
-
 /* The rulebase says something else than when the verdict became final. L3/L4 lines can be asked with
  * any packet; what L7 lines would say is known of the one that the flow had alone, until an analyzer
  * that goes on, with the next request, has news. */
@@ -294,7 +288,7 @@ static void final_verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 	struct ecs_flow *f = w->f;
 
 	if (!cached(e, w) || f->stale) {
-		if (f->analysis && !is_asked(&w->s->needs)) {
+		if (f->analysis && !ecs_needs_analysis(&w->s->needs)) {
 			ecs_stream_let_go(&f->analysis->stream, true);
 			ecs_flow_unanalyze(e, f);
 		}

@@ -45,6 +45,8 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->starved);
 	ecs_list_init(&e->held);
 	ecs_list_init(&e->unsent);
+	ecs_list_init(&e->unsent_soon);
+	ecs_list_init(&e->unsent_turning);
 	e->streams.held_max = ECS_STREAMS_BYTES_MAX;
 	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
 	e->matcher = ecs_matcher_new(conf->service);
@@ -201,6 +203,8 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		e->trimming = true;
 		e->walk_at = 0;
 		e->active_since = now;
+		e->unsent_then = true;
+		e->unsent_walk = 0;
 		e->usage_turn_of = (1u << SRP_REPLICA__N) - 1;
 		for (int i = 0; i < SRP_REPLICA__N; i++)
 			e->next_usage[i] = now;

@@ -136,6 +136,8 @@ struct ecs_engine {
 	struct srp_list delays;        /**< ecs_delay.in_engine */
 	struct srp_list starved; /**< ecs_session.starved: waiting for a slot of the instance */
 	struct srp_list unsent;        /**< ecs_session.in_unsent: their turn is to come */
+	struct srp_list unsent_soon;   /**< the same: before that of the second, if it can be */
+	struct srp_list unsent_turning; /**< the same: of the turn that goes on */
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 #define X(pool, type) struct ecs_pool pool;
@@ -162,7 +164,9 @@ struct ecs_engine {
 	uint64_t gone[2];              /**< owed by sessions that ended within a second, and before */
 	struct srp_time next_gone;
 	struct srp_time unsent_at;     /**< last turn of flows that are not checkpointed */
-	bool unsent_turning;           /**< it goes on */
+	struct srp_time unsent_soon_at; /**< likewise, of what is told sooner */
+	bool unsent_then;              /**< what was told before the recovery is not forgotten yet */
+	uint32_t unsent_walk;          /**< call-id after which forgetting goes on */
 	unsigned usage_turn_of;        /**< bits of enum srp_replica_id: whose turn it was last */
 	bool gave;                     /**< the role was given to the peer, in order */
 	struct {                       /**< what is in no EDR is being counted (lost.c) */

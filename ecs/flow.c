@@ -123,6 +123,7 @@ void ecs_flow_drop(struct ecs_engine *e, struct ecs_flow *f, enum ecs_tell tell,
 		ecs_tell_deleted(e, &f->ckpt, tell, now);
 	}
 	ecs_list_del(&f->waiting);
+	ecs_unsent_gone(e, f);
 	ecs_wheel_disarm(e->wheel, &f->idle);
 	ecs_flow_ref(e, f, ECS_REF_NONE);
 	ecs_flow_back(e, f, ECS_REF_NONE);
@@ -265,7 +266,7 @@ int ecs_flow_delay(struct ecs_engine *e, struct ecs_flow *f, uint32_t seconds)
 	f->delay = &d->node;
 	ecs_list_add_tail(&e->delays, &d->in_engine);
 	f->session->ndelays++;
-	ecs_unsent_touch(e, f->session);
+	ecs_unsent_flow(e, f);
 	ecs_wheel_arm(e->wheel, &d->node, (uint64_t)seconds * 1000);
 	return 0;
 }
@@ -282,7 +283,7 @@ void ecs_flow_undelay(struct ecs_engine *e, struct ecs_flow *f)
 	ecs_pool_put(&e->delay_pool, d);
 	f->delay = NULL;
 	f->session->ndelays--;
-	ecs_unsent_touch(e, f->session);
+	ecs_unsent_changed(e, f->session);
 }
 
 /* --- timers ----------------------------------------------------------------------------------- */

@@ -91,6 +91,7 @@ struct ecs_flow {
 	bool moved;    /**< its bearer went during a control transaction */
 	bool stale;     /**< final by a rulebase that says something else now: matched anew */
 	bool triggered; /**< began under a scheme with `trigger flow-create`, here or at the peer */
+	struct srp_list unsent;           /**< in the session's list of those to be told of (unsent.h) */
 };
 
 static inline enum ecs_dir ecs_flow_first_dir(const struct ecs_flow *f)

@@ -8,6 +8,7 @@
 #include "ecs/kind.h"
 #include "ecs/parent.h"
 #include "ecs/tcp.h"
+#include "ecs/unsent.h"
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
@@ -404,6 +405,8 @@ static void flow_arrived(struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
 static void flow_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key,
                         const struct srp_ckpt_pass *p)
 {
+	if (o && p->what == SRP_CKPT_ACKED)
+		ecs_unsent_acked(p->owner, ECS_CONTAINER(o, struct ecs_flow, ckpt));
 	ecs_kpi_passed(o ? ECS_CONTAINER(o, struct ecs_flow, ckpt) : NULL, p);
 	ecs_kind_passed(o, key, p);
 }

@@ -9,6 +9,7 @@
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
 #include "ecs/tcp.h"
+#include "ecs/unsent.h"
 #include "srp/err.h"
 
 #define PROTO_TCP 6u
@@ -119,7 +120,9 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 	set_opener(e, f, w->p, w->now);
 	f->idle_timeout = ecs_flow_timeout(e, f);
 	w->f = f;
-	if ((f->flags & ECS_FLOW_F_MID) && k->proto == PROTO_TCP)
+	if (k->proto != PROTO_TCP)
+		ecs_unsent_flow(e, f);
+	else if (f->flags & ECS_FLOW_F_MID)
 		ecs_classify_mid(e, w);
 	if (w->s->kin)
 		ecs_parent_seek(e, f, w->now);

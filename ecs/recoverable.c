@@ -94,7 +94,7 @@ static void wait_for_slot(struct ecs_engine *e, struct ecs_flow *f)
 	else
 		e->conf.counters->limit_sessmgr++;
 	starve(e, f->session);
-	ecs_unsent_touch(e, f->session);
+	ecs_unsent_flow(e, f);
 }
 
 static void stop_waiting(struct ecs_engine *e, struct ecs_flow *f)
@@ -102,7 +102,7 @@ static void stop_waiting(struct ecs_engine *e, struct ecs_flow *f)
 	f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
 	ecs_list_del(&f->waiting);
 	starve(e, f->session);
-	ecs_unsent_touch(e, f->session);
+	ecs_unsent_changed(e, f->session);
 }
 
 /* --- the first send --------------------------------------------------------------------------- */
@@ -112,6 +112,7 @@ static void take_slot(struct ecs_engine *e, struct ecs_flow *f, struct srp_time 
 	note_full(e, f->session);
 	ecs_flow_slot(e, f, true);
 	ecs_tell_changed(e, &f->ckpt, now);
+	ecs_unsent_flow(e, f);
 }
 
 /* The delay is over: a place, if there is one, and nobody waits for it. */
@@ -147,7 +148,7 @@ static void serve_one(struct ecs_engine *e, struct ecs_session *s, struct srp_ti
 
 	ecs_list_del(&f->waiting);
 	f->flags &= (uint16_t)~ECS_FLOW_F_WAITING;
-	ecs_unsent_touch(e, s);
+	ecs_unsent_changed(e, s);
 	/* One that waited before this chassis lost its role and got it back was never told: it goes
 	 * with its next packet. */
 	if (f->gen != e->gen || !eligible(e, f, &delay))
@@ -217,12 +218,14 @@ void ecs_recoverable_rule(struct ecs_engine *e, struct ecs_flow *f, uint16_t old
 
 	if (!is && (was || f->ref != old_ref) && is_p2p(e, f))
 		e->conf.counters->p2p_not_recovered++;
-	if (was && !is)
+	if (was && !is) {
 		become_ineligible(e, f, now);
-	else if (is && !(f->flags & ECS_FLOW_F_CHECKPOINT))
+		ecs_unsent_flow(e, f);
+	} else if (is && !(f->flags & ECS_FLOW_F_CHECKPOINT)) {
 		begin(e, f, delay, now);
-	else if (is && f->ref != old_ref)
+	} else if (is && f->ref != old_ref) {
 		ecs_tell_changed(e, &f->ckpt, now);
+	}
 }
 
 void ecs_recoverable_rest(struct ecs_engine *e, struct ecs_flow *f, bool rests, uint16_t ref,
@@ -309,6 +312,8 @@ void ecs_recoverable_mid(struct ecs_engine *e, const struct ecs_flow *f, uint16_
 	note_full(e, s);
 	sure = rule_eligible(e, s, ref, &delay);
 	why = ecs_unsent_why(e, s, &f->key, sure || (maybe && l7_eligible(e, s)));
+	if (why == ECS_UNSENT_INELIGIBLE) /* of another flow, by chance */
+		why = ECS_UNSENT_NOT;
 	if (why == ECS_UNSENT_NOT && !sure)
 		c->flows_mid_stream_ineligible++;
 	else if (why == ECS_UNSENT_LIMIT ||
@@ -328,6 +333,7 @@ bool ecs_recoverable_goes_on(struct ecs_engine *e, const struct ecs_flow *f, str
 	if (timeout && srp_time_since(e->active_since, now) > SRP_SEC(timeout))
 		return false; /* it is another flow, of the same ports */
 	why = ecs_unsent_why(e, f->session, &f->key, false);
+	e->conf.counters->flows_mid_stream_ineligible += why == ECS_UNSENT_INELIGIBLE;
 	e->conf.counters->flows_mid_stream_limit += why == ECS_UNSENT_LIMIT;
 	e->conf.counters->flows_mid_stream_unacknowledged += why == ECS_UNSENT_LATE;
 	return why != ECS_UNSENT_NOT;
@@ -365,7 +371,7 @@ static void shrink(struct ecs_engine *e, struct ecs_session *s, struct srp_time 
 		give_slot(e, f, now);
 		f->flags |= ECS_FLOW_F_WAITING;
 		ecs_list_add_head(&s->waiting, &f->waiting);
-		ecs_unsent_touch(e, s);
+		ecs_unsent_flow(e, f);
 		e->conf.counters->limit_call++;
 	}
 }
@@ -392,9 +398,13 @@ void ecs_recoverable_session(struct ecs_engine *e, struct ecs_session *s, struct
 		next = l->next;
 		/* one that was taken over and has had no packet since is not to be thought the peer's
 		 * unknown, once its slot is given back */
-		if (ecs_flow_adopt(e, f, now))
-			ecs_recoverable_rule(e, f, f->ref, now);
+		if (!ecs_flow_adopt(e, f, now))
+			continue;
+		ecs_recoverable_rule(e, f, f->ref, now);
+		if (!(f->flags & ECS_FLOW_F_CHECKPOINT))
+			ecs_unsent_flow(e, f);
 	}
+	ecs_unsent_changed(e, s);
 	shrink(e, s, now);
 	hand_over(e, s, now);
 }

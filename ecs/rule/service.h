@@ -562,6 +562,12 @@ struct ecs_needs {
 };
 struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase);
 
+/** Whether it asks for what analyzers find. */
+static inline bool ecs_needs_analysis(const struct ecs_needs *n)
+{
+	return n->http || n->tls || n->quic || n->dns || n->app || n->rtsp;
+}
+
 /* --- service scheme --------------------------------------------------------------------------- */
 
 /** Index of the scheme that applies to a subscriber, or -1: the first binding, by priority, whose

@@ -176,6 +176,7 @@ give("a", 3, "rule deactivate", "name pre2")
 talk(3, 7051)
 t.equal(flow("a", 3, 7051)["bearer"], 5, "without it they are not")
 give("a", 3, "bearer delete", "id 7")
+t.quiet()  # which flows are not checkpointed is told in it, too
 call_info = t.sent("a", "ACS_CALL_INFO")
 t.ctl("a", f"session handoff callid {call[3]} rat-type eutran")
 t.becomes(lambda: t.sent("a", "ACS_CALL_INFO"), call_info + 1, "FR-181: a call's data are changed: +1")

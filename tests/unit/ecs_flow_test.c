@@ -392,7 +392,7 @@ static void why_not_recovered(void)
 /* The old active has told which flows have no checkpoint: of TCP and of what has no connection. */
 static void why_as_told(void)
 {
-	struct conn web[12], plain, asks;
+	struct conn web[12], plain, asks, talks;
 	uint8_t b[256];
 	struct rig r;
 
@@ -408,6 +408,10 @@ static void why_as_told(void)
 	asks.proto = 17;
 	say_n(&asks, ECS_UPLINK, 0, b, pk_dns("good", b));
 	CU_ASSERT_TRUE(flow_of(&asks)->flags & ECS_FLOW_F_WAITING);
+	talks = tcp(&r, 500, 7001);
+	talks.proto = 17;
+	say(&talks, ECS_UPLINK, 0, "x");
+	CU_ASSERT_STRING_EQUAL(rule_of(&talks), "udp-any");
 	wait_ms(&r, 1000);
 	ecs_engine_active(r.e, false, r.now);
 	ecs_engine_active(r.e, true, r.now);
@@ -429,6 +433,15 @@ static void why_as_told(void)
 	say_n(&asks, ECS_UPLINK, 0, b, pk_dns("good", b));
 	CU_ASSERT_STRING_EQUAL(rule_of(&asks), "names");
 	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 4);
+	say(&talks, ECS_UPLINK, 0, "x");
+	CU_ASSERT_TRUE(flow_of(&talks)->flags & ECS_FLOW_F_MID);
+	CU_ASSERT_PTR_NULL(flow_of(&talks)->analysis);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible, 3);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 5);
+	ecs_flow_over(r.e, flow_of(&talks), ECS_FLOW_END_NORMAL, r.now);
+	say(&talks, ECS_UPLINK, 0, "x"); /* another one, of the same ports */
+	CU_ASSERT_FALSE(flow_of(&talks)->flags & ECS_FLOW_F_MID);
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream, 5);
 	end(&r);
 
 	/* of what is silent for so long the flow is over */

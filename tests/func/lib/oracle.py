@@ -68,10 +68,10 @@ class Stream:
 class Flow:
     """What one flow has said, and how it stands."""
 
-    def __init__(self, p, call):
+    def __init__(self, p, call, old):
         self.call, self.key = call, p.key()
         self.first_up = p.up
-        self.begun = p.proto != TCP or bool(p.flags & SYN)  # seen from its beginning
+        self.begun = bool(p.flags & SYN) if p.proto == TCP else not old  # seen from its beginning
         self.l34 = not self.begun      # by lines of L3 and L4, from here on
         answer = p.proto == TCP and p.flags & (SYN | ACK) == SYN | ACK
         self.opener_up = p.up != answer
@@ -262,6 +262,7 @@ class Oracle:
         self.calls = {a: c if isinstance(c, Call) else Call(c) for a, c in calls.items()}
         self.eligible = eligible
         self.flows = {}
+        self.old = set()         # flows without a connection that were there before a recovery, and are not known
         self.fragments = {}      # flow by datagram
         self.charged = {}        # by rulebase and rule: packets up, bytes up, packets down, bytes down
         self.released = []       # packets that have waited, and were charged since the last look
@@ -358,7 +359,8 @@ class Oracle:
             self.end(f)
             f = None
         if f is None and not (p.proto == TCP and p.flags & RST):
-            f = self.flows[p.key()] = Flow(p, call)
+            f = self.flows[p.key()] = Flow(p, call, p.key() in self.old)
+            self.old.discard(p.key())
         return f
 
     def judge(self, j, f, p):
@@ -505,8 +507,9 @@ class Oracle:
 
     def recovery(self, hit, planned):
         """A switchover, or the death of a session manager, for these calls. Flows of eligible rules keep them;
-        connections in which nobody has spoken yet go on as new ones; of others nobody knows any more. Packets that
-        wait are charged before a planned switchover, and lost where nobody had time to. The flows that are known."""
+        connections in which nobody has spoken yet go on as new ones; of others nobody knows more than that they were
+        there, where not each question stands for itself. Packets that wait are charged before a planned switchover,
+        and lost where nobody had time to. The flows that are known."""
         self.fragments = {d: f for d, f in self.fragments.items() if f.call not in hit}
         known = []
         for f in [f for f in self.flows.values() if f.call in hit]:
@@ -516,6 +519,8 @@ class Oracle:
             own = f.verdict.get(f.first_up)
             if not f.kept and (own is None or own.name not in self.eligible or f.rests):
                 del self.flows[f.key]
+                if f.proto() != TCP and not f.again:
+                    self.old.add(f.key)
                 continue
             known.append(f)
             if f.fresh and not f.kept:
