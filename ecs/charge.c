@@ -10,7 +10,7 @@
 /* What a rule stops or lets through: not done by one that the packet may not have in the end. */
 #define BY_FINAL_RULE                                                                       \
 	(ECS_STAGE_BIT(TERMINATE) | ECS_STAGE_BIT(STATUS) | ECS_STAGE_BIT(DISCARD) |        \
-	 ECS_STAGE_BIT(QUOTA) | ECS_STAGE_BIT(POLICE))
+	 ECS_STAGE_BIT(QUOTA) | ECS_STAGE_BIT(POLICE) | ECS_STAGE_BIT(RANDOM))
 
 /* The rule of a packet: a line, or a dynamic rule; or neither. */
 struct rule {

@@ -208,6 +208,10 @@ static bool anew(struct ecs_engine *e, struct ecs_way *w, const struct ecs_packe
 	uint16_t home = ecs_ruleref_now(e->refs, known, w->now);
 	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, home);
 
+	if (r && ecs_service_line(e->conf.service, r->line)->rulebase != w->s->rulebase) {
+		home = ecs_ruleref_in(e->refs, home, w->s->rulebase, w->now);
+		r = ecs_ruleref_get(e->refs, home);
+	}
 	*h = match(e, w, p, NULL, true);
 	if (r && ecs_dyn_line_on(e, w->s, r->line) && !is_before(e, w, h, r->line)) {
 		*h = (struct hit){.line = r->line};

@@ -212,6 +212,8 @@ void ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w)
 	if (w->ends == ECS_ENDS_SESSION) {
 		e->conf.counters->sessions_terminated++;
 		ecs_session_drop(e, w->s, ECS_END_ACTION, ECS_TELL, w->now);
+	} else if (w->ends == ECS_ENDS_RULEBASE) {
+		ecs_session_rebase(e, w->s, e->rebase->rulebase, w->now);
 	} else if (w->f) {
 		e->conf.counters->flows_terminated++;
 		ecs_flow_over(e, w->f, w->why ? (enum ecs_flow_end)(w->why - 1) : ECS_FLOW_END_NORMAL,

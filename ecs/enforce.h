@@ -31,6 +31,12 @@ typedef enum ecs_stage_did ecs_stage_fn(struct ecs_engine *e, struct ecs_way *w,
 struct ecs_flow_more {
 	uint32_t stages;              /**< ECS_STAGE_BIT: needed by every packet of the flow */
 	struct ecs_flow *flow;
+	/* random.c */
+	struct srp_time drop_at;      /**< when packets are dropped next */
+	uint32_t drops;               /**< times they were: what is drawn depends on it */
+	uint16_t drop_left;           /**< of those being dropped */
+	uint16_t drop_gen;            /**< of the engine then: another time as active begins anew */
+	bool drop_armed;
 	/* readdress.c */
 	struct ecs_flow_more *alias_next; /**< chain of e->aliases */
 	struct ecs_flow_key alias;    /**< as the key, with the server that it was sent to */
@@ -84,6 +90,12 @@ void ecs_post_look(struct ecs_engine *e, struct ecs_way *w);
 /** The same of a request of a recovered flow, with `flow-recovery redirect`: where a redirection is in
  *  question, the line is the one that matches with @p l7. */
 void ecs_post_request(struct ecs_engine *e, struct ecs_way *w, const struct ecs_l7 *l7);
+
+/* --- rebase.c ----------------------------------------------------------------------------------- */
+
+/** Gives a session in service another rulebase, which is there, and tells: its flows are matched anew. */
+void ecs_session_rebase(struct ecs_engine *e, struct ecs_session *s, const char *name,
+                        struct srp_time now);
 
 /* --- readdress.c ------------------------------------------------------------------------------ */
 

@@ -15,6 +15,7 @@
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
 #include "ecs/path.h"
+#include "ecs/quota.h"
 #include "ecs/record_copy.h"
 #include "ecs/redirect.h"
 #include "ecs/tally.h"
@@ -97,6 +98,8 @@ static void session_fini(struct ecs_engine *e, struct ecs_session *s)
 	while (!ecs_list_empty(&s->shifts))
 		ecs_shift_drop(e, ECS_CONTAINER(s->shifts.next, struct ecs_shift, in_session), ECS_TELL_NOT,
 		               (struct srp_time){0});
+	for (struct srp_list *l = s->usages.next; e->nurls && l != &s->usages; l = l->next)
+		(void)ecs_quota_set_url(e, ECS_CONTAINER(l, struct ecs_usage, in_session), "");
 	ecs_unsent_free(s);
 	free(s->dedicated);
 	free(s->active);

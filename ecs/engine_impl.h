@@ -147,6 +147,8 @@ struct ecs_engine {
 	struct ecs_call_more *nobody;  /**< counted where there is no memory for a session's own */
 	uint32_t commits;              /**< services so far: indexes of lines are of one of them */
 	size_t nsessions, nanalyses, nmores;
+	size_t nurls;                  /**< quotas with a URL */
+	const struct ecs_charging_action *rebase; /**< of ECS_ENDS_RULEBASE, while its packet is here */
 	struct ecs_session *found;     /**< by call-id, last: records of a session come together */
 	uint32_t slots;                /**< flows with a checkpoint slot in this instance */
 	uint16_t gen; /**< +1 at each takeover: objects of another gen are recovered */
@@ -323,6 +325,9 @@ void ecs_flow_ref(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref);
 void ecs_flow_back(struct ecs_engine *e, struct ecs_flow *f, uint16_t back);
 /** The rule of L7 that a direction was found to mean: the one that it has, else the one that it had. */
 uint16_t ecs_flow_means(const struct ecs_engine *e, uint16_t ref, uint16_t known);
+/** Its session has another rulebase than the one that its rule is of (rebase.c): a recovered flow keeps its
+ *  rule where the rulebase has that too, and loses it else; others are matched anew. */
+void ecs_flow_rebased(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now);
 /** Sets f->known and f->known_back, whose refs are kept while they are. */
 void ecs_flow_known(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint16_t back);
 /** Takes a slot (CHECKPOINT, s->slots, e->slots), or gives it back; no limit is looked at. */

@@ -211,6 +211,15 @@ void ecs_flow_known(struct ecs_engine *e, struct ecs_flow *f, uint16_t ref, uint
 		know(e, &f->known_back, back);
 }
 
+/* The session changed its rulebase, and no packet of this flow came before it was taken over. */
+static bool of_other_base(const struct ecs_engine *e, const struct ecs_flow *f)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(e->refs, f->ref);
+
+	return r && r->line != ECS_LINE_NONE && f->session->rulebase >= 0 &&
+	       ecs_service_line(e->conf.service, r->line)->rulebase != f->session->rulebase;
+}
+
 bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 {
 	struct ecs_shift *t;
@@ -245,6 +254,8 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 		ecs_flow_drop(e, f, ECS_TELL_LISTS, now); /* no packet goes on with other numbers */
 		return false;
 	}
+	if (of_other_base(e, f))
+		ecs_flow_rebased(e, f, now);
 	return true;
 }
 

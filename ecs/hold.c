@@ -276,8 +276,8 @@ static void release(struct ecs_engine *e, struct ecs_hold *h, struct srp_time no
 			e->conf.ops->release(e->conf.owner, &h->pkt[i].raw, ECS_UPLINK);
 		if (w.changed)
 			ecs_recoverable_changed(e, h->flow, now);
-		gone = w.ends != ECS_ENDS_NOT;
-		if (gone)
+		gone = w.ends == ECS_ENDS_FLOW || w.ends == ECS_ENDS_SESSION;
+		if (w.ends != ECS_ENDS_NOT)
 			ecs_enforce_end(e, &w);
 	}
 	hold_free(h);

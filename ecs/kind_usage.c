@@ -6,13 +6,16 @@
 #include "ecs/call.h"
 #include "ecs/kind.h"
 #include "ecs/ledger.h"
+#include "ecs/quota.h"
 
 /* key: call-id, bearer << 3 | what, id. Fields: the slot of chassis 0, the slot of chassis 1; each
- * nil (nothing charged there) or [packets up, packets down, bytes up, bytes down]. */
+ * nil (nothing charged there) or [packets up, packets down, bytes up, bytes down]. Of a quota, behind them,
+ * the URL of its last grant: "" for none. */
 #define OF_BITS   3u
 #define OF_MASK   7u
 #define SLOT_LEN  (1 + 4 * 9)
 #define USAGE_LEN (ECS_KIND_HEAD_MAX(3) + 2 * SLOT_LEN)
+#define QUOTA_LEN (USAGE_LEN + 3 + ECS_URL_MAX)
 
 static const struct ecs_usage *of(const struct srp_ckpt_obj *o)
 {
@@ -69,6 +72,22 @@ static int usage_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx 
 	for (unsigned bit = 0; bit < 2; bit++)
 		write_slot(bit == (e->conf.chassis_bit & 1u) ? &u->told : &u->own[bit], w);
 	return w->err;
+}
+
+static int quota_encode(const struct srp_ckpt_obj *o, const struct srp_ckpt_ctx *ctx,
+                        struct srp_mp_w *w)
+{
+	(void)usage_encode(o, ctx, w);
+	srp_mp_w_str(w, of(o)->url ? of(o)->url : "");
+	return w->err;
+}
+
+/* What goes out in a header field is as it may be entered here. */
+static void read_url(struct srp_mp_r *r, char out[ECS_URL_MAX + 1])
+{
+	ecs_kind_read_name(r, out, ECS_URL_MAX + 1, true);
+	if (!r->err && out[0] && ecs_url_check(out, NULL) != 0)
+		srp_mp_fail(r, SRP_EINVAL);
 }
 
 static struct ecs_volume read_slot(struct srp_mp_r *r)
@@ -153,6 +172,7 @@ static int apply(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
                  struct srp_ckpt_obj **out)
 {
 	struct ecs_engine *e = ctx->owner;
+	char url[ECS_URL_MAX + 1] = "";
 	struct ecs_volume slot[2];
 	unsigned what = 0;
 	struct ecs_session *s;
@@ -169,6 +189,8 @@ static int apply(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
 		return SRP_ESHORT;
 	slot[0] = read_slot(r);
 	slot[1] = read_slot(r);
+	if (what == ECS_USAGE_QUOTA)
+		read_url(r, url);
 	if (r->err)
 		return r->err;
 	u = ecs_usage_of(e, s, bearer, what, key->k[2]);
@@ -179,6 +201,8 @@ static int apply(const struct srp_ckpt_kind *k, const struct srp_ckpt_ctx *ctx,
 		if (!u)
 			return SRP_ENOMEM;
 	}
+	if ((url[0] || u->url) && (rc = ecs_quota_set_url(e, u, url)) != 0)
+		return rc;
 	take(e, u, slot, ctx->replica);
 	*out = &u->ckpt;
 	return 0;
@@ -265,8 +289,8 @@ const struct srp_ckpt_kind ecs_kind_flow_usage = {
 
 const struct srp_ckpt_kind ecs_kind_quota = {
 	.id = 218, .name = "ACS_QUOTA_INFO",
-	.rank = 2, .nkey = 3, .nfields = 2, .ver_min = 1, .ver_max = 1, .max_len = USAGE_LEN,
-	.key = usage_key, .parent = usage_parent, .gate = ecs_kind_gate, .encode = usage_encode,
+	.rank = 2, .nkey = 3, .nfields = 3, .ver_min = 1, .ver_max = 1, .max_len = QUOTA_LEN,
+	.key = usage_key, .parent = usage_parent, .gate = ecs_kind_gate, .encode = quota_encode,
 	.apply = quota_apply, .remove = quota_remove, .find = quota_find, .walk = quota_walk,
 	.passed = ecs_kind_passed,
 };

@@ -26,7 +26,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/parent.c	%D%/parent.h	\
 	%D%/pool.c	%D%/pool.h	\
 	%D%/post.c			\
-	%D%/readdress.c			\
+	%D%/random.c	%D%/readdress.c	%D%/rebase.c	\
 	%D%/reply.c	%D%/reply.h	\
 	%D%/reserve.c	%D%/route.c	\
 	%D%/rewrite.c	%D%/rewrite.h	\
@@ -58,6 +58,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/owed.c	%D%/usage.c	%D%/usage.h	\
 	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\
 	%D%/rule/action_own.c	%D%/rule/action_own.h	\
+	%D%/rule/action_forms.c	%D%/rule/agents.c	%D%/rule/agents.h	%D%/rule/lint_action.c	\
 	%D%/rule/action_qos.c		\
 	%D%/rule/base.c	%D%/rule/base_content.c	\
 	%D%/rule/base_own.c	%D%/rule/base_own.h	%D%/rule/base_records.c	\

@@ -18,7 +18,10 @@ struct ecs_way {
 	const struct ecs_packet *p; /**< as the subscriber knows it */
 	struct ecs_packet *own;  /**< the same, where it is to be seen in another light; NULL: nobody's */
 	struct ecs_raw *raw;     /**< the packet to be forwarded; NULL: it is judged only */
-	enum { ECS_ENDS_NOT, ECS_ENDS_FLOW, ECS_ENDS_SESSION } ends; /**< asked for by a stage */
+	enum {
+		ECS_ENDS_NOT, ECS_ENDS_FLOW, ECS_ENDS_SESSION,
+		ECS_ENDS_RULEBASE /**< of the session, for that of e->rebase */
+	} ends;                  /**< asked for by a stage */
 	struct ecs_session *s;
 	struct ecs_flow *f;      /**< NULL: charged without a flow */
 	struct srp_time now;

@@ -7,6 +7,7 @@
 
 #include "ecs/analyze.h"
 #include "ecs/parent.h"
+#include "ecs/quota.h"
 #include "ecs/redirect.h"
 
 /* What a flow's analyzers have found out holds on when they have gone: until the next commit. */
@@ -71,6 +72,8 @@ void ecs_post_request(struct ecs_engine *e, struct ecs_way *w, const struct ecs_
 static enum ecs_stage_did enforce(struct ecs_engine *e, struct ecs_way *w,
                                   const struct ecs_charging_action *b, bool recovered)
 {
+	bool known;
+
 	switch (b->flow_action) {
 	case ECS_ACT_DISCARD:
 		return ecs_stage_discard(e, w, b);
@@ -79,6 +82,18 @@ static enum ecs_stage_did enforce(struct ecs_engine *e, struct ecs_way *w,
 			return ECS_STAGE_STOPPED;
 		w->anew = recovered;
 		return ecs_redirect(e, w, b) ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
+	case ECS_ACT_OCS_URL:
+		/* as above, where it would redirect: without a URL of the charging server nothing is done */
+		if (recovered && !w->s->again) {
+			(void)ecs_quota_redirect(e, w->s, b, w->bytes, &known);
+			return known ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
+		}
+		w->anew = recovered;
+		return ecs_redirect(e, w, b) ? ECS_STAGE_STOPPED : ECS_STAGE_PASSED;
+	case ECS_ACT_RANDOM_DROP:
+		return ecs_stage_random(e, w, b);
+	case ECS_ACT_RULEBASE:
+		return ecs_stage_rulebase(e, w, b);
 	case ECS_ACT_TERMINATE_FLOW:
 	case ECS_ACT_TERMINATE_SESSION:
 		return ecs_stage_terminate(e, w, b);

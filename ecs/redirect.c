@@ -8,8 +8,11 @@
 #include "ecs/analyze.h"
 #include "ecs/call.h"
 #include "ecs/enforce.h"
+#include "ecs/http.h"
 #include "ecs/kind.h"
+#include "ecs/quota.h"
 #include "ecs/reply.h"
+#include "ecs/rule/agents.h"
 #include "ecs/tcp.h"
 #include "srp/hash.h"
 
@@ -165,6 +168,15 @@ static uint32_t first_id(const struct ecs_charging_action *a)
 	return (uint32_t)h | 1u;
 }
 
+/* The same of the end-token of a conditional redirection. */
+static uint32_t token_id(const struct ecs_charging_action *a)
+{
+	uint64_t h = srp_hash64(FIRST_KEY + 2, a->name, strlen(a->name)) ^
+	             srp_hash64(FIRST_KEY + 3, a->end_token, strlen(a->end_token));
+
+	return (uint32_t)h | 1u;
+}
+
 static bool first_was(const struct ecs_session *s, uint32_t id)
 {
 	for (unsigned i = 0; i < ECS_REDIRECTED_MAX; i++)
@@ -244,13 +256,36 @@ static bool is_partial(const struct ecs_way *w)
 static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
                        const struct ecs_charging_action *a, bool there)
 {
-	if (!a || a->flow_action != ECS_ACT_REDIRECT || !(w->p->tcp_flags & ECS_TCP_ACK))
+	if (!a || !ecs_action_redirects(a) || !(w->p->tcp_flags & ECS_TCP_ACK))
 		return false;
 	if (!there && is_partial(w))
 		return false;
 	if (ecs_flow_recovered(e, w->f) && !w->anew && (!w->bypassed || w->f->released))
 		return false;
 	return w->request || ecs_request_begins(w->p);
+}
+
+/* Whether the condition of a conditional redirection holds for a request: its User-Agent has one of the names
+ * of the service in it, and no request of the session has had the end-token in its URL. */
+static bool is_for(struct ecs_engine *e, const struct ecs_way *w,
+                   const struct ecs_charging_action *a)
+{
+	const struct ecs_http *said = w->request && w->f->analysis ? &w->f->analysis->http : NULL;
+	struct ecs_http own = {0};
+	bool is;
+
+	if (first_was(w->s, token_id(a)))
+		return false;
+	if (!said && ecs_http_feed(&own, w->p->payload, w->p->payload_len) > 0)
+		said = &own;
+	is = said && ecs_service_knows_agent(e->conf.service, said->user_agent);
+	if (said && said->url && strstr(said->url, a->end_token)) {
+		first_is(e, w->s, token_id(a), w->now);
+		e->conf.counters->redirects_over += w->pkts;
+		is = false;
+	}
+	ecs_http_fini(&own);
+	return is;
 }
 
 static void reset_server(struct ecs_engine *e, const struct ecs_flow *f, uint32_t seq, uint32_t ack)
@@ -300,15 +335,32 @@ void ecs_redirect_answer(struct ecs_engine *e, const struct ecs_way *w,
 }
 
 static bool redirect(struct ecs_engine *e, const struct ecs_way *w,
-                     const struct ecs_charging_action *a)
+                     const struct ecs_charging_action *a, const char *url)
 {
 	char body[BODY_MAX];
 	int n = snprintf(body, sizeof(body),
 	                 "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n"
-	                 "Connection: close\r\n\r\n", a->redirect_url);
+	                 "Connection: close\r\n\r\n", url);
 
 	ecs_redirect_answer(e, w, a, body, (size_t)n);
 	return true;
+}
+
+/* Where a request is redirected to; NULL: it is not. */
+static const char *url_of(struct ecs_engine *e, const struct ecs_way *w,
+                          const struct ecs_charging_action *a)
+{
+	const char *url;
+	bool known;
+
+	if (a->end_token[0] && !is_for(e, w, a))
+		return NULL;
+	if (a->flow_action == ECS_ACT_REDIRECT)
+		return a->redirect_url;
+	url = ecs_quota_redirect(e, w->s, a, w->bytes, &known);
+	if (!known)
+		e->conf.counters->redirects_unknown += w->pkts;
+	return url;
 }
 
 /* A flow that was redirected, here or before it was recovered, is not judged again. */
@@ -325,14 +377,16 @@ const struct ecs_charging_action *ecs_redirect_of(const struct ecs_engine *e, ui
 	const struct ecs_line *l = line == ECS_LINE_NONE ? NULL
 	                                                 : ecs_service_line(e->conf.service, line);
 
-	return l && l->action && l->action->flow_action == ECS_ACT_REDIRECT ? l->action : NULL;
+	return l && l->action && ecs_action_redirects(l->action) ? l->action : NULL;
 }
 
 bool ecs_redirect_lets(struct ecs_engine *e, const struct ecs_way *w,
                        const struct ecs_charging_action *a)
 {
-	if (a->post_redirect != ECS_POST_ALLOW || find(e, w->f) || is_first(e, w->f, a))
+	if (find(e, w->f))
 		return false;
+	if (a->post_redirect != ECS_POST_ALLOW || is_first(e, w->f, a))
+		return !url_of(e, w, a);
 	e->conf.counters->redirects_followed += w->pkts;
 	return true;
 }
@@ -343,6 +397,7 @@ bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
 	const struct ecs_packet *p = w->p;
 	struct ecs_flow *f = w->f;
 	uint32_t data = data_of(p);
+	const char *url;
 	bool there;
 
 	if (!f || f->key.proto != PROTO_TCP)
@@ -352,13 +407,13 @@ bool ecs_redirect(struct ecs_engine *e, struct ecs_way *w,
 		return there;
 	if (p->dir == ECS_DOWNLINK)
 		return there && from_server(e, w);
-	if (data && is_request(e, w, a, there)) {
+	if (data && is_request(e, w, a, there) && (url = url_of(e, w, a)) != NULL) {
 		if (!there && !is_first(e, f, a))
 			return follows(e, w, a);
 		/* the length of a request in fragments is not known: no answer can be made */
 		if (p->frag == ECS_FRAG_FIRST)
 			return true;
-		return redirect(e, w, a);
+		return redirect(e, w, a, url);
 	}
 	if (there && (data || (p->tcp_flags & ECS_TCP_FIN)) && !(p->tcp_flags & ECS_TCP_RST)) {
 		const struct ecs_reply r = {.dir = ECS_DOWNLINK, .seq = p->tcp_ack,

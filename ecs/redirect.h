@@ -1,5 +1,6 @@
-/* redirect: `flow action redirect-url`. The HTTP request that such a rule decides on is not
- * forwarded: the subscriber gets a 302 answer that ends the connection, the server a reset. What
+/* redirect: `flow action redirect-url`, and `redirect-ocs-url`, whose URL the charging server has named
+ * (quota.h); both may be conditional, which looks at the User-Agent of a request. The HTTP request that
+ * such a rule decides on is not forwarded: the subscriber gets a 302 answer that ends the connection, the server a reset. What
  * else comes of that connection is answered here; an entry says so until the flow ends.
  *
  * All that an answer needs is in the packet that it answers, so that a flow which another chassis
@@ -8,7 +9,7 @@
  *
  * `first-request-only`: only the first request of a session under a charging-action is redirected; those
  * on its later connections are let through, dropped, or end their flow. That there was a first one
- * is part of the record of the call. */
+ * is part of the record of the call; so is that an end-token has ended a conditional redirection. */
 #ifndef ECS_REDIRECT_H
 #define ECS_REDIRECT_H
 

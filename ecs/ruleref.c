@@ -394,6 +394,16 @@ uint16_t ecs_ruleref_now(struct ecs_ruleref_table *t, uint16_t id, struct srp_ti
 	return ecs_ruleref_of_line(t, ecs_service_find_line(t->svc, rb, r->rule), now);
 }
 
+uint16_t ecs_ruleref_in(struct ecs_ruleref_table *t, uint16_t id, int rulebase, struct srp_time now)
+{
+	const struct ecs_ruleref *r = ecs_ruleref_get(t, id);
+	uint16_t line = r ? ecs_service_find_line(t->svc, rulebase, r->rule) : ECS_LINE_NONE;
+
+	if (line == ECS_LINE_NONE || ecs_service_line(t->svc, line)->rule_digest != r->rule_digest)
+		return ECS_REF_NONE;
+	return ecs_ruleref_of_line(t, line, now);
+}
+
 void ecs_ruleref_walk_all(struct ecs_ruleref_table *t,
                           int (*fn)(struct ecs_ruleref *r, void *arg), void *arg)
 {

@@ -72,6 +72,9 @@ uint16_t ecs_ruleref_moved(struct ecs_ruleref_table *t, uint16_t id, struct srp_
 /** The ref that stands for the static rule of this one now, its action the same or not; ECS_REF_NONE:
  *  that rule is not there, or has other lines, or there is no room. */
 uint16_t ecs_ruleref_now(struct ecs_ruleref_table *t, uint16_t id, struct srp_time now);
+/** The ref of the rule of this name and these lines in another rulebase (an index, -1: none), whatever its
+ *  action there; ECS_REF_NONE: that has none, or there is no room. */
+uint16_t ecs_ruleref_in(struct ecs_ruleref_table *t, uint16_t id, int rulebase, struct srp_time now);
 /** The ref of a dynamic rule; as above. Its name must be one of ECS_DYN_BASE. */
 uint16_t ecs_ruleref_of_dynamic(struct ecs_ruleref_table *t, const struct ecs_rule_name *n,
                                 struct srp_time now);

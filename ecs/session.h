@@ -141,6 +141,7 @@ struct ecs_session {
 	struct ecs_unsent *unsent;        /**< flows that are not checkpointed (unsent.h); NULL: none */
 	struct srp_list in_unsent;        /**< of the engine: they may be others */
 	uint32_t ndelays;                 /**< flows in the delay of their first checkpoint */
+	struct srp_time rebased;          /**< when it changed its rulebase itself; 0: never */
 	struct srp_list shifts;           /**< ecs_shift.in_session */
 	uint32_t nshifts, nloose;         /**< all; those whose flow is not here */
 	struct ecs_kin *kin;              /**< flows that others have set up (parent.h); NULL: none ever */

@@ -3,6 +3,7 @@
 
 #include "ecs/engine_impl.h"
 #include "ecs/ledger.h"
+#include "ecs/quota.h"
 
 #define TURN_S 1u
 #define ALL_REPLICAS ((1u << SRP_REPLICA__N) - 1)
@@ -273,6 +274,7 @@ void ecs_usage_drop(struct ecs_engine *e, struct ecs_usage *u, enum ecs_tell tel
 	ecs_list_del(&u->in_changed);
 	ecs_chain_remove(&e->usages, u);
 	u->session->nusages--;
+	(void)ecs_quota_set_url(e, u, "");
 	ecs_pool_put(&e->usage_pool, u);
 }
 

@@ -57,6 +57,7 @@ struct ecs_usage {
 	struct ecs_volume told;           /**< this chassis' slot at the last turn */
 	struct ecs_usage *by_key;         /**< chain of the engine's index */
 	struct ecs_session *session;
+	char *url;                        /**< of a QUOTA: as ecs_quota.url; on the heap */
 };
 
 /** What is in @c owed as octets, from another task. */

@@ -177,6 +177,7 @@ static const struct stats_col quota_cols[] = {
 	{"callid", "Callid", 8, true}, {"rating_group", "Rating-Group", 12, false},
 	{"grants", "Grants", 6, false}, {"granted_bytes", "Granted-Bytes", 14, false},
 	{"used_bytes", "Used-Bytes", 14, false}, {"left_bytes", "Left-Bytes", 14, false},
+	{"redirect_url", "Redirect-URL", 12, true},
 };
 static const struct stats_col loss_cols[] = {
 	{"number", "No.", 4, false},

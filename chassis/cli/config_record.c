@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "ecs/rule/agents.h"
 #include "srp/err.h"
 
 static bool no(const struct chassis_match *m)
@@ -119,6 +120,14 @@ int cfg_ecs_label(struct cfg *c, const struct chassis_match *m, size_t arg)
 }
 
 /* --- limits and timers of the service ------------------------------------------------------- */
+
+int cfg_ecs_user_agent(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	(void)arg;
+	return cfg_told(c, ecs_service_user_agent(c->conf->service, no(m),
+	                                          chassis_match_text(m, "name"), &c->why),
+	                "name");
+}
 
 int cfg_ecs_l4_flows(struct cfg *c, const struct chassis_match *m, size_t arg)
 {

@@ -52,7 +52,7 @@
 /** sessmgr, one per rating group of a call that is under credit control. */
 #define CHASSIS_ROW_QUOTA(X) \
 	X(instance, u) X(callid, u) X(rating_group, u) X(grants, u) X(granted_bytes, u) \
-	X(used_bytes, u) X(used_packets, u) X(left_bytes, u)
+	X(used_bytes, u) X(used_packets, u) X(left_bytes, u) X(redirect_url, s)
 
 /** sessmgr, one per row of the packet trace (ecs/trace.h), with what the manual says of each. */
 #define CHASSIS_ROW_TRACE(X) \

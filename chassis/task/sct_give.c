@@ -125,13 +125,14 @@ void sct_give_handoff(struct sct_op *op, const struct chassis_match *m)
 void sct_give_quota(struct sct_op *op, const struct chassis_match *m)
 {
 	static const struct sct_command c = {CHASSIS_CMD_QUOTA, true, TIME_S, "done"};
-	uint8_t buf[32];
+	uint8_t buf[32 + 3 + ECS_URL_MAX];
 	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
 
 	put_num(&w, m, "callid");
 	put_num(&w, m, "rating");
 	put_num(&w, m, "bytes");
-	sct_job_command(op, &c, &w, 3);
+	srp_mp_w_str(&w, text_of(m, "url"));
+	sct_job_command(op, &c, &w, 4);
 }
 
 void sct_give_unsettle(struct sct_op *op, const struct chassis_match *m)

@@ -111,14 +111,23 @@ static int give_bearer(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, c
 	return rc;
 }
 
-static int give_quota(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r)
+static int give_quota(struct sessmgr *s, uint32_t callid, struct srp_mp_r *r, char *text,
+                      size_t cap)
 {
 	uint32_t rating = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	uint64_t bytes = srp_mp_uint(r, ECS_QUOTA_MAX);
+	char url[ECS_URL_MAX + 1] = "";
+	struct ecs_err why = {""};
 
+	srp_mp_str(r, url, sizeof(url));
 	if (r->err)
 		return SRP_EFORMAT;
-	return ecs_quota_grant(s->engine, callid, rating, bytes, chassis_now());
+	if (url[0] && ecs_url_check(url, &why) != 0) {
+		snprintf(text, cap, "%s", why.text);
+		return SRP_EINVAL;
+	}
+	return ecs_quota_grant(s->engine, callid, rating, bytes, url[0] ? url : NULL,
+	                       chassis_now());
 }
 
 int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, struct srp_mp_r *r,
@@ -135,7 +144,7 @@ int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, s
 	if (cmd == CHASSIS_CMD_BEARER)
 		return give_bearer(s, callid, r, text, cap);
 	if (cmd == CHASSIS_CMD_QUOTA)
-		return give_quota(s, callid, r);
+		return give_quota(s, callid, r, text, cap);
 	return ecs_session_handoff(s->engine, callid, (uint8_t)srp_mp_uint(r, ECS_RAT__N - 1),
 	                           chassis_now());
 }

@@ -235,6 +235,18 @@ static void usage_row(struct page *p, const struct ecs_session *c, const struct 
 	row_end(p);
 }
 
+/* As much of a text as a row shows. */
+static void put_cut(struct srp_mp_w *w, const char *text)
+{
+	char cut[SESSMGR_FILTERS_SHOWN + 1];
+	size_t n = strlen(text);
+
+	memcpy(cut, text, n < sizeof(cut) ? n + 1 : sizeof(cut) - 1);
+	if (n >= sizeof(cut))
+		memcpy(cut + sizeof(cut) - 5, " ...", sizeof(" ..."));
+	srp_mp_w_str(w, cut);
+}
+
 /* Nothing where the volume is no quota. */
 static void quota_row(struct page *p, const struct ecs_session *c, const struct ecs_usage *u)
 {
@@ -251,6 +263,7 @@ static void quota_row(struct page *p, const struct ecs_session *c, const struct 
 	srp_mp_w_uint(w, q.used);
 	srp_mp_w_uint(w, q.used_pkts);
 	srp_mp_w_uint(w, q.granted > q.used ? q.granted - q.used : 0);
+	put_cut(w, q.url);
 	row_end(p);
 }
 

@@ -193,7 +193,7 @@ void sessmgr_query_done(struct sessmgr *s, uint32_t id, int status, const char *
 void sessmgr_clear_some(struct sessmgr *s);
 
 /* sess_give.c: what a control plane gives a call. */
-#define SESSMGR_FILTERS_SHOWN 240u /**< characters of the filters of one rule or bearer */
+#define SESSMGR_FILTERS_SHOWN 240u /**< characters of the filters of one rule or bearer, and of a URL */
 /** Runs one of these commands, with its arguments behind the call-id; @p text: why it was refused. */
 int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, struct srp_mp_r *r,
                  char *text, size_t cap);

@@ -10,12 +10,16 @@
 #define ECS_NAME_MAX 63  /**< of rules, groups, rulebases, actions, conditions, schemes */
 #define ECS_URL_MAX  511 /**< characters of a redirect-url */
 #define ECS_TFT_MAX  16  /**< packet filters of one action */
+#define ECS_TOKEN_MAX 32 /**< characters of an end-token, and of a `redirect user-agent` */
+#define ECS_DROP_INTERVAL_MAX 999u /**< seconds, of random-drop */
+#define ECS_DROP_PKTS_MAX     100u
 
 /** Flow action of a charging-action. */
 #define ECS_FLOW_ACTIONS(X)                                                                   \
 	X(NONE, "none") X(DISCARD, "discard") X(REDIRECT, "redirect-url")                     \
 	X(READDRESS, "readdress") X(TERMINATE_FLOW, "terminate-flow")                         \
-	X(TERMINATE_SESSION, "terminate-session")
+	X(TERMINATE_SESSION, "terminate-session") X(OCS_URL, "redirect-ocs-url")              \
+	X(RANDOM_DROP, "random-drop") X(RULEBASE, "rulebase-change")
 #define X(sym, text) ECS_ACT_##sym,
 enum ecs_flow_action { ECS_FLOW_ACTIONS(X) ECS_ACT__N };
 #undef X
@@ -79,7 +83,11 @@ enum ecs_way_of { ECS_WAY_BOTH, ECS_WAY_UPLINK, ECS_WAY_DOWNLINK };
 	uint8_t post_redirect;                /* enum ecs_post_redirect */                    \
 	uint16_t readdress_port;              /* 0: as it is */                               \
 	struct ecs_addr readdress;                                                            \
-	char redirect_url[ECS_URL_MAX + 1];   /* of ECS_ACT_REDIRECT */
+	char redirect_url[ECS_URL_MAX + 1];   /* of ECS_ACT_REDIRECT */                       \
+	char end_token[ECS_TOKEN_MAX + 1];    /* of both redirections: conditional; empty: not */ \
+	uint16_t drop_interval[2];            /* of ECS_ACT_RANDOM_DROP: from, to; seconds */ \
+	uint16_t drop_pkts[2];                                                                \
+	char rulebase[ECS_NAME_MAX + 1];      /* of ECS_ACT_RULEBASE */
 #define ECS_IDLE_MEMBERS                                                                      \
 	int32_t idle_timeout;                 /* seconds; -1 not set: the service's value */
 #define ECS_LIMIT_MEMBERS                                                                     \
@@ -106,6 +114,12 @@ struct ecs_charging_action {
 #undef ECS_ACTION_OWN
 	uint64_t charging_digest; /**< of the rows that charge; made at commit */
 };
+
+/** Whether an action answers requests with a redirection. */
+static inline bool ecs_action_redirects(const struct ecs_charging_action *a)
+{
+	return a->flow_action == ECS_ACT_REDIRECT || a->flow_action == ECS_ACT_OCS_URL;
+}
 
 /** The rating group that quota is asked for. */
 static inline uint32_t ecs_action_rating_group(const struct ecs_charging_action *a)

@@ -284,6 +284,13 @@ int ecs_url_check(const char *url, struct ecs_err *e)
 	return 0;
 }
 
+/** Whether words say how requests are redirected: the other such words are kept beside. */
+static bool is_redirection(struct ecs_words w)
+{
+	return ecs_words_take(&w, "redirect-url") || ecs_words_take(&w, "redirect-ocs-url") ||
+	       ecs_words_take(&w, "conditional");
+}
+
 static int take_redirect(struct ecs_words *w, struct ecs_charging_action *a, struct ecs_err *e)
 {
 	const char *url = ecs_words_next(w);
@@ -335,6 +342,18 @@ static int take_action(struct ecs_words *w, struct ecs_charging_action *a, struc
 		return take_redirect(w, a, e);
 	if (ecs_words_take(w, "readdress"))
 		return take_readdress(w, a, e);
+	if (ecs_words_take(w, "conditional"))
+		return ecs_action_take_conditional(w, a, e);
+	if (ecs_words_take(w, "random-drop"))
+		return ecs_action_take_drop(w, a, e);
+	if (ecs_words_take(w, "rulebase-change")) {
+		a->flow_action = ECS_ACT_RULEBASE;
+		return ecs_words_name(w, "rulebase-change", a->rulebase, e);
+	}
+	if (ecs_words_take(w, "redirect-ocs-url")) {
+		a->flow_action = ECS_ACT_OCS_URL;
+		return 0;
+	}
 	if (ecs_words_take(w, "terminate-flow"))
 		a->flow_action = ECS_ACT_TERMINATE_FLOW;
 	else if (ecs_words_take(w, "terminate-session"))
@@ -349,12 +368,7 @@ int own_FLOW_ACTION_set(void *obj, enum ecs_form form, struct ecs_words w, struc
 	struct ecs_charging_action *a = obj, to = *a;
 	int rc;
 
-	to.flow_action = ECS_ACT_NONE;
-	to.discard_up = to.discard_down = false;
-	to.post_redirect = ECS_POST_ALL;
-	to.readdress = (struct ecs_addr){{0}};
-	to.readdress_port = 0;
-	to.redirect_url[0] = '\0';
+	ecs_action_clear(&to, form == ECS_FORM_SET && is_redirection(w) && ecs_action_redirects(a));
 	rc = form == ECS_FORM_SET ? take_action(&w, &to, e) : 0;
 	if (rc == 0)
 		rc = ecs_words_end(&w, e);
@@ -370,6 +384,11 @@ void own_FLOW_ACTION_print(const void *obj, ecs_option_put_fn *put, void *arg)
 
 	if (a->readdress_port)
 		snprintf(port, sizeof(port), " port %u", a->readdress_port);
+	if (a->end_token[0]) {
+		snprintf(line, sizeof(line), "flow action conditional user-agent end-token %s",
+		         a->end_token);
+		put(arg, line);
+	}
 	switch (a->flow_action) {
 	case ECS_ACT_DISCARD:
 		snprintf(line, sizeof(line), "flow action discard%s",
@@ -392,6 +411,19 @@ void own_FLOW_ACTION_print(const void *obj, ecs_option_put_fn *put, void *arg)
 		break;
 	case ECS_ACT_TERMINATE_SESSION:
 		snprintf(line, sizeof(line), "flow action terminate-session");
+		break;
+	case ECS_ACT_OCS_URL:
+		if (a->end_token[0])
+			return; /* it is what that means alone */
+		snprintf(line, sizeof(line), "flow action redirect-ocs-url");
+		break;
+	case ECS_ACT_RANDOM_DROP:
+		snprintf(line, sizeof(line), "flow action random-drop interval %u to %u "
+		         "pkts-to-drop %u to %u", a->drop_interval[0], a->drop_interval[1],
+		         a->drop_pkts[0], a->drop_pkts[1]);
+		break;
+	case ECS_ACT_RULEBASE:
+		snprintf(line, sizeof(line), "flow action rulebase-change %s", a->rulebase);
 		break;
 	default:
 		return;
@@ -419,7 +451,7 @@ void own_FLOW_ACTION_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 	                                            : "Enabled (downlink)");
 	tell(arg, 1, "Terminate-Flow", ecs_enabled_word(a->flow_action == ECS_ACT_TERMINATE_FLOW));
 	tell(arg, 1, "Terminate-Session", ecs_enabled_word(a->flow_action == ECS_ACT_TERMINATE_SESSION));
-	tell(arg, 1, "Rulebase Change", ecs_enabled_word(false));
+	ecs_action_tell_others(a, tell, arg);
 }
 
 /* --- flow idle-timeout ------------------------------------------------------------------------ */

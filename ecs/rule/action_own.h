@@ -21,4 +21,16 @@
 void ecs_action_print(const struct ecs_charging_action *a, bool charging_only,
                       ecs_option_put_fn *put, void *arg);
 
+
+/* --- action_forms.c: parts of `flow action` ----------------------------------------------------- */
+
+/** Takes what a flow action says back; @p but_redirection: but for how requests are redirected. */
+void ecs_action_clear(struct ecs_charging_action *a, bool but_redirection);
+/** Take the words behind `random-drop`, `conditional`. */
+int ecs_action_take_drop(struct ecs_words *w, struct ecs_charging_action *a, struct ecs_err *e);
+int ecs_action_take_conditional(struct ecs_words *w, struct ecs_charging_action *a,
+                                struct ecs_err *e);
+/** What a show says of them, and of rulebase-change. */
+void ecs_action_tell_others(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg);
+
 #endif

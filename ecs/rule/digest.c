@@ -322,6 +322,8 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->timeouts.other);
 	ecs_canon_u64(&all, s->flow_chkpt);
 	ecs_canon_u64(&all, s->l4_flows);
+	for (size_t i = 0; i < s->nagents; i++)
+		ecs_canon_str(&all, s->agents[i], false);
 	ecs_canon_u64(&all, s->sync_icsr_s);
 	ecs_canon_u64(&all, s->sync_sr_s);
 	canon_recover(s, &all);

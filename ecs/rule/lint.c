@@ -143,7 +143,7 @@ static void lint_redirect(const struct linter *l, const struct rulebase *rb)
 		const struct ecs_line *line = &l->s->lines[rb->first + i];
 		const struct obj *o = al->group ? NULL : ecs_obj_find(&l->s->ruledefs, al->rule);
 
-		if (!o || !line->action || line->action->flow_action != ECS_ACT_REDIRECT)
+		if (!o || !line->action || !ecs_action_redirects(line->action))
 			continue;
 		if (((const struct ruledef *)(const void *)o)->n &&
 		    never_http((const struct ruledef *)(const void *)o))
@@ -240,4 +240,5 @@ void ecs_service_lint(const struct ecs_service *s,
 	ecs_lint_triggers(&l);
 	ecs_lint_timeouts(&l);
 	ecs_lint_content(&l);
+	ecs_lint_actions(&l);
 }

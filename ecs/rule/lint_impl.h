@@ -31,4 +31,7 @@ void ecs_lint_timeouts(const struct linter *l);
 /** Content filtering, blacklisting and tethering detection (lint_content.c). */
 void ecs_lint_content(const struct linter *l);
 
+/** Flow actions: what they name, and what they lack (lint_action.c). */
+void ecs_lint_actions(const struct linter *l);
+
 #endif

@@ -215,6 +215,8 @@ static void print_own(const struct printer *p, const struct ecs_service *s)
 	line(p, "system-limit flow-chkpt-per-call %u", s->flow_chkpt);
 	if (s->l4_flows)
 		line(p, "system-limit l4-flows %u", s->l4_flows);
+	for (size_t i = 0; i < s->nagents; i++)
+		line(p, "redirect user-agent %s", s->agents[i]);
 	if (s->sync_icsr_s)
 		line(p, "check-point accounting sync-timer icsr %u", s->sync_icsr_s);
 	if (s->sync_sr_s)

@@ -328,6 +328,8 @@ struct ecs_record_format *ecs_service_record(struct ecs_service *s, enum ecs_rec
                                              const char *name, bool no, struct ecs_err *e);
 /** `system-limit l4-flows`: 1 to 2147483647 flows of a session manager; 0: no limit, the default. */
 int ecs_service_l4_flows(struct ecs_service *s, uint32_t n, struct ecs_err *e);
+/** 0, SRP_ERANGE or SRP_EFORMAT: http:// or https://, none that ends a line or a quoted word. */
+int ecs_url_check(const char *url, struct ecs_err *e);
 /** `check-point accounting sync-timer`: 4 to 60 seconds for each; 0 unsets it. */
 int ecs_service_sync_timer(struct ecs_service *s, bool icsr, uint32_t seconds, struct ecs_err *e);
 /** To be set in place before the commit; each 0 to 86400, which the commit checks. */

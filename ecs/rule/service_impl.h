@@ -5,8 +5,8 @@
 
 #include <hs.h>
 
+#include "ecs/rule/agents.h"
 #include "ecs/rule/option.h"
-#include "ecs/rule/service.h"
 #include "ecs/rule/trigger.h"
 #include "srp/err.h"
 
@@ -339,6 +339,8 @@ struct ecs_service {
 	struct ecs_timeouts timeouts;
 	uint32_t flow_chkpt;
 	uint32_t l4_flows;           /**< 0: no limit */
+	char agents[ECS_USER_AGENTS_MAX][ECS_TOKEN_MAX + 1]; /**< redirect user-agent */
+	size_t nagents;
 	uint32_t lifetimes[ECS_LIFETIMES]; /**< seconds at which the buckets begin */
 	uint32_t sync_icsr_s, sync_sr_s; /**< 0: each second */
 	uint32_t recover;            /**< bit of each enum ecs_recover that is on */
@@ -428,8 +430,6 @@ void ecs_name_copy(char out[ECS_NAME_MAX + 1], const char *name);
 /** The array @p v of @p n elements with room for one more; NULL without memory, then @p v stays. */
 void *ecs_array_more(void *v, size_t n, size_t size);
 
-/** 0, SRP_ERANGE or SRP_EFORMAT: http:// or https://, none that ends a line or a quoted word. */
-int ecs_url_check(const char *url, struct ecs_err *e);
 
 /** Classes for which the protocol of a packet is looked at. */
 enum proto_class ecs_proto_class(uint8_t proto);

@@ -1,18 +1,20 @@
 #!/bin/bash
 # What charging-actions do to packets: marking, discard, next hop, readdress, header insertion, end of
-# flow and session, redirection, post-processing; on fresh flows and on recovered ones: after a planned
+# flow and session, redirection, to the URL of a quota as well and by user agent, packets dropped at random, another
+# rulebase, post-processing; on fresh flows and on recovered ones: after a planned
 # switchover, after the death of a session manager, after that of a chassis. Handshakes wait to be
 # charged, and lines that an application or an answer decides stand before others: what can be done
 # at once is. FR numbers: chassis-requirements(7).
 . "${0%/*}/lib/traffic.sh"
-t_begin
+t_begin curl
 export BED_SR=yes BED_SR_SESSIONS=2000 BED_SR_FLOWS=6000
 
 bed_config_charging() {
 	local r
 	echo "  active-charging service ecs"
 	for r in "mark udp 7001" "drop udp 7002" "hop udp 7003" "leave udp 7004" "moved tcp 8001" \
-		"movedu udp 7005" "cut tcp 8003" "later tcp 8004" "plain tcp 8006"; do
+		"movedu udp 7005" "cut tcp 8003" "later tcp 8004" "plain tcp 8006" \
+		"noisy udp 7006" "paid tcp 8010" "asks tcp 8011" "turn udp 7007" "back udp 7008"; do
 		# shellcheck disable=SC2086
 		set -- $r
 		printf '    ruledef %s\n      %s either-port = %s\n    #exit\n' $1 $2 $3
@@ -75,6 +77,27 @@ bed_config_charging() {
 		    charging-action away
 		      flow action redirect-url http://portal.test/
 		    #exit
+		    redirect user-agent mozilla
+		    charging-action noisy
+		      flow action random-drop interval 1 to 1 pkts-to-drop 2 to 2
+		    #exit
+		    charging-action paid
+		      cca charging credit rating-group 77
+		      flow action redirect-ocs-url
+		    #exit
+		    charging-action asks
+		      flow action redirect-url http://portal.test/
+		      flow action conditional user-agent end-token all-done
+		    #exit
+		    charging-action turn
+		      flow action rulebase-change silver
+		    #exit
+		    charging-action back
+		      flow action rulebase-change gold
+		    #exit
+		    charging-action silver
+		      content-id 9
+		    #exit
 		    charging-action later
 		      content-id 3
 		    #exit
@@ -87,7 +110,11 @@ bed_config_charging() {
 		      action priority 6 ruledef movedu charging-action moved
 		      action priority 7 ruledef cut charging-action cut
 		      action priority 8 ruledef later charging-action later
-		      action priority 9 ruledef game charging-action count
+		      action priority 14 ruledef noisy charging-action noisy
+		      action priority 15 ruledef paid charging-action paid
+		      action priority 16 ruledef asks charging-action asks
+		      action priority 17 ruledef turn charging-action turn
+		      action priority 19 ruledef game charging-action count
 		      action priority 10 ruledef header charging-action header
 		      action priority 11 ruledef away charging-action away
 		      action priority 12 ruledef gone charging-action count
@@ -98,10 +125,16 @@ bed_config_charging() {
 		      post-processing priority 1 ruledef posted charging-action away
 		      flow control-handshaking charge-to-application all-packets
 		    #exit
+		    rulebase silver
+		      action priority 1 ruledef back charging-action back
+		      action priority 2 ruledef mark charging-action mark
+		      action priority 99 ruledef any charging-action silver
+		    #exit
 		    system-limit flow-chkpt-per-call 100
 	CONF
 	t_recover 'rule-name = mark' 'rule-name = drop' 'rule-name = hop' 'rule-name starts-with moved' \
-		'rule-name = later' 'rule-name = header' 'rule-name = away' 'rule-name = web' 'rule-name = plain'
+		'rule-name = later' 'rule-name = header' 'rule-name = away' 'rule-name = web' 'rule-name = plain' \
+		'rule-name = noisy' 'rule-name = paid'
 	printf '  #exit\nend\n'
 }
 t_pair
@@ -110,7 +143,9 @@ bed_in core ip addr add 10.2.0.200/24 dev lan && bed_in core ip route add 198.51
 	bed_in core sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 \
 		net.ipv4.conf.lan.send_redirects=0 || t_fail "no second router"
 t_python <<'END'
+import select
 import signal
+import time
 from traffic import *
 
 call = t.add("a", 1)
@@ -120,7 +155,7 @@ AF11, EF = 10 << 2, 46 << 2
 active, standby = "a", "b"
 udp, conns, servers = {}, {}, {}
 listeners = {(f(n), p): t.listen("srv", f(n), p) for f in (v4, v6) for n in (10, 20)
-             for p in (80, 8001, 8003, 8004, 8006, 9001)}
+             for p in (80, 8001, 8003, 8004, 8006, 8010, 8011, 9001)}
 
 
 def tos(p):
@@ -243,6 +278,94 @@ def headers(what, name, six=False, sport=0, host="header.test"):
     whole(name, f"FR-046 {what}: {name}: the transfer is complete, both ways")
 
 
+PAY, ASKED = "http://pay.test/now?a=1", "http://portal.test/"
+
+
+def noisy(what):
+    """Two packets in a row each second, and no other; each that is sent is waited for."""
+    c, s = udp["noisy"]
+    was, lost, begun, n = counter("drop_random"), [], [], 0
+    until = time.monotonic() + 10
+    while len(lost) < 4 and time.monotonic() < until:
+        c.send(b"%d" % n)
+        if arrives(s, 0.1) is None:
+            lost.append(n)
+            begun.append(time.monotonic())
+        n += 1
+    t.check(len(lost) == 4 and lost[1] == lost[0] + 1 and lost[3] == lost[2] + 1 and lost[2] > lost[1] + 1,
+            f"random-drop {what}: two packets in a row, and again", lost, n)
+    t.check(len(lost) == 4 and 0.9 < begun[2] - begun[1] < 3, f"random-drop {what}: about a second between them", begun)
+    t.becomes(lambda: counter("drop_random") - was, 4, f"random-drop {what}: counted")
+
+
+def by_curl(port, agent):
+    """Status and Location that curl sees."""
+    rc, out = t.sh("ue", "curl", "-sS", "-o", "/dev/null", "-m5", "--interface", sub4(1), "-A", agent,
+                   "-w", "%{http_code} %{redirect_url}", f"http://{S}:{port}/")
+    listeners[S, port].settimeout(3)
+    listeners[S, port].accept()[0].close()
+    return out.strip() if rc == 0 else f"error {rc}"
+
+
+def passes(name, port, sport, agent="Mozilla/5.0", path="/"):
+    """A request of a connection of its own reaches its server, and the answer the subscriber."""
+    c, s = open_tcp(name, port, sport)
+    c.sendall(f"GET {path} HTTP/1.1\r\nHost: a.test\r\nUser-Agent: {agent}\r\n\r\n".encode())
+    got = read_until(s, b"\r\n\r\n") if select.select([s], [], [], 3)[0] else b""
+    s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+    return got.startswith(f"GET {path} ".encode()) and read_until(c, b"body").endswith(b"body")
+
+
+def quota_url(c):
+    return [r["redirect_url"] for r in t.bed.show(c, f"show active-charging quota callid {call}", "rating_group",
+                                                  "redirect_url") if r["rating_group"] == 77]
+
+
+def exhausted(what):
+    """Requests under a quota that is used up go to the URL that came with it."""
+    t.becomes(lambda: quota_url(active), [PAY], f"redirect-ocs-url {what}: the URL is there", 3)
+    t.equal(by_curl(8010, "curl"), f"302 {PAY}", f"redirect-ocs-url {what}: a request goes to the URL of the quota")
+
+
+def more(what, base):
+    """What is fresh after exhausted(), and is recovered later."""
+    pair("noisy", 7006, base + 13)
+    noisy(what)
+    exhausted(what)
+    open_tcp("paid", 8010, base + 14)
+
+
+def paid(what):
+    """A connection of before the recovery."""
+    c = conns["paid"][0]
+    ue.forget()
+    c.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+    t.becomes(lambda: [f"302 Found\r\nLocation: {PAY}\r\n".encode() in p.data
+                       for p in ue.packets(dport=c.getsockname()[1], proto=6)][:1], [True],
+              f"redirect-ocs-url {what}: a recovered flow under the same rule, too")
+
+
+def in_base(what, name):
+    t.becomes(lambda: [s["rulebase"] for s in t.sessions(active, callid=third)], [name],
+              f"rulebase-change {what}: the session is in {name}")
+
+
+def counted_by(what, sport, is_silver):
+    """Traffic of the third subscriber is charged by the rulebase that it has."""
+    was = t.volumes(active, "content-id", third).get("9")
+    c = t.socket("ue", sub4(3), sport)
+    if (S, 7009) not in servers:
+        servers[S, 7009] = t.socket("srv", S, 7009)
+    c.sendto(b"charged by which", (S, 7009))
+    t.equal(arrives(servers[S, 7009], 2), b"charged by which", f"rulebase-change {what}: traffic passes")
+    t.becomes(lambda: t.volumes(active, "content-id", third).get("9") != was, is_silver,
+              f"rulebase-change {what}: and is charged by the rulebase")
+
+
+def turn(port):
+    t.socket("ue", sub4(3), 24000 + port).sendto(b"turn", (S, port))
+
+
 def fresh(what, base):
     """Flows that are opened here are done to as configured (FR-034)."""
     pair("mark", 7001, base), pair("mark6", 7001, base, True)
@@ -351,6 +474,22 @@ def redirected(what):
 
 t.say("Fresh flows")
 fresh("fresh", 20000)
+passed = counter("redirects_unknown")
+t.equal(passes("unpaid", 8010, 20015), True, "redirect-ocs-url: without a URL a request passes")
+t.becomes(lambda: counter("redirects_unknown") > passed, True, "redirect-ocs-url: ... and is counted")
+t.check("Failure" in (t.refused("a", f"session quota grant callid {call} rating-group 77 bytes 1 redirect-url ftp://x") or ""),
+        "redirect-ocs-url: what is no URL of HTTP is refused")
+t.ctl("a", f'session quota grant callid {call} rating-group 77 bytes 1 redirect-url "{PAY}"')
+more("fresh", 20000)
+t.equal(by_curl(8011, "Mozilla/5.0"), f"302 {ASKED}", "conditional: a browser is redirected")
+t.equal(passes("asks", 8011, 20016, "curl/8"), True, "conditional: another user agent is not")
+third = t.add("a", 3)
+t.check("Rulebases <gold> and <silver> change to each other" in t.ctl("a", "show configuration errors"),
+        "rulebase-change: a circle is told of")
+counted_by("fresh", 24100, False)
+turn(7007)
+in_base("fresh", "silver")
+counted_by("fresh", 24101, True)
 s = t.socket("ue", sub4(1), 29000, socket.SOCK_STREAM)
 try:
     s.connect((S, 8003))
@@ -373,8 +512,21 @@ t.switch("a", "b")
 active, standby = "b", "a"
 t.synchronised("b", "a")
 recovered("switchover")
+noisy("switchover")
+paid("switchover")
+in_base("switchover", "silver")
+counted_by("switchover", 24102, True)
+turn(7008)
+in_base("after the switchover", "gold")
 redirected("switchover")
 fresh("after the switchover", 21000)
+more("after the switchover", 21000)
+t.equal(by_curl(8011, "Mozilla/5.0"), f"302 {ASKED}", "conditional after the switchover: a browser is redirected")
+t.equal(passes("done", 8011, 21016, "Mozilla/5.0", "/all-done?x=1"), True, "conditional: the end-token ends it")
+t.equal(passes("free", 8011, 21017), True, "conditional: from then on a browser is not redirected")
+counted_by("after the switchover", 24103, False)
+turn(7007)
+in_base("after the switchover, later", "silver")
 t.quiet("b", "a")
 
 t.say("The session manager of B dies")
@@ -386,8 +538,14 @@ t.becomes(lambda: t.flow("b", subscriber_port=21000, subscriber=sub4(1))["recove
           True, "its flows are recovered", 15)
 t.synchronised("b", "a")
 recovered("session recovery")
+noisy("session recovery")
+paid("session recovery")
+t.equal(passes("free2", 8011, 22018), True, "conditional after session recovery: it has ended")
+in_base("session recovery", "silver")
+counted_by("session recovery", 24104, True)
 redirected("session recovery")
 fresh("after session recovery", 22000)
+more("after session recovery", 22000)
 t.quiet("b", "a")
 
 t.say("B dies, and had no leave to send checkpoints of flows")
@@ -408,7 +566,16 @@ for n in range(4):
             f"FR-047 takeover: late{n}: a request arrives as it is")
     whole(f"late{n}", f"FR-047 takeover: late{n}: and the transfer is whole")
 recovered("takeover")
+noisy("takeover")
+paid("takeover")
+exhausted("takeover")
+t.equal(passes("free3", 8011, 23018), True, "conditional after the takeover: it has ended")
+in_base("takeover", "silver")
+counted_by("takeover", 24105, True)
 redirected("takeover")
+t.ctl("a", f"session quota grant callid {call} rating-group 77 bytes 1000000")
+t.equal(passes("paid again", 8010, 23019), True, "redirect-ocs-url: with a grant without a URL requests pass")
+t.equal(quota_url("a"), [""], "redirect-ocs-url: ... which has taken the URL back")
 
 t.say("FR-065: a charging-action is changed while its flow is recovered")
 open_flow = t.flow("a", rule="later", subscriber_port=22008)

@@ -80,6 +80,7 @@ static struct ecs_service *service(void)
 	struct ecs_err e;
 
 	if (!s || ecs_service_rulebase(s, "rb", false, &e) != 0 ||
+	    ecs_service_rulebase(s, "rc", false, &e) != 0 || ecs_service_user_agent(s, false, "m", &e) != 0 ||
 	    ecs_service_xheader(s, "who", false, &e) != 0 ||
 	    ecs_service_xheader_insert(s, "who", false, "X-A", ECS_XVALUE_CONSTANT, "b", &e) != 0)
 		abort();
@@ -90,6 +91,10 @@ static struct ecs_service *service(void)
 	action(s, "head", "xheader-insert xheader-format who");
 	action(s, "mark", "ip tos ef");
 	action(s, "moved", "flow action readdress server 192.0.2.1 port 9");
+	action(s, "noisy", "flow action random-drop interval 1 to 2 pkts-to-drop 1 to 3");
+	action(s, "some", "flow action redirect-url http://portal.example/");
+	action(s, "some", "flow action conditional user-agent end-token x");
+	action(s, "other", "flow action rulebase-change rc");
 	rule(s, 1, "host", ECS_F_HTTP_HOST, ECS_OP_CONTAINS, "a", "head");
 	rule(s, 2, "url", ECS_F_HTTP_URL, ECS_OP_ENDS, "x", "to");
 	rule(s, 3, "agent", ECS_F_HTTP_UA, ECS_OP_STARTS, "m", "once");
@@ -104,6 +109,9 @@ static struct ecs_service *service(void)
 	rule(s, 12, "keys", ECS_F_HTTP_URI, ECS_OP_STARTS, "/", "ca");
 	rule(s, 13, "rtsp", ECS_F_RTSP_ANY, ECS_OP_EQ, "TRUE", "ca");
 	rule(s, 14, "rtp", ECS_F_RTP_ANY, ECS_OP_EQ, "TRUE", "mark");
+	rule(s, 15, "method", ECS_F_HTTP_METHOD, ECS_OP_EQ, "get", "some");
+	rule(s, 16, "icmp", ECS_F_ICMP_ANY, ECS_OP_EQ, "TRUE", "noisy");
+	rule(s, 17, "udp", ECS_F_UDP_ANY, ECS_OP_EQ, "TRUE", "other");
 	keyed(s, "keys", ECS_F_HTTP_ATTR, "q");
 	keyed(s, "keys", ECS_F_HTTP_XHEADER, "accept");
 	if (ecs_service_commit(s, &e) != 0)

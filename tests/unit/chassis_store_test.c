@@ -182,7 +182,7 @@ static void bed_init(struct bed *b)
 	flows(&b->r);
 	wait_ms(&b->r, 15000);
 	ecs_usage_charge(b->r.e, b->r.s, 0, ECS_USAGE_FLOW, 2, 0, ECS_UPLINK, 1, 40, b->r.now);
-	CU_ASSERT_EQUAL(ecs_quota_grant(b->r.e, 1, 77, 1000, b->r.now), 0);
+	CU_ASSERT_EQUAL(ecs_quota_grant(b->r.e, 1, 77, 1000, NULL, b->r.now), 0);
 	ecs_usage_turn(b->r.e, b->r.now);
 	limits(&b->r);
 	CU_ASSERT_EQUAL(ecs_shift_add(b->r.e, ECS_CONTAINER(b->r.s->flows.next, struct ecs_flow, in_session),

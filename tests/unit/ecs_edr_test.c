@@ -257,16 +257,16 @@ static void test_quota(void)
 	c = udp(&r, 5002, 7002);
 	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "ab"), ECS_FORWARD); /* nothing granted: it passes */
 	CU_ASSERT_EQUAL(quota(&r).used, B(2));
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 0, r.now), SRP_ERANGE);
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 0, 5, r.now), SRP_ERANGE);
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, ECS_QUOTA_MAX + 1, r.now), SRP_ERANGE);
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 9, 77, 5, r.now), SRP_ENOSESS);
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 2 * B(2), r.now), 0);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 0, NULL, r.now), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 0, 5, NULL, r.now), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, ECS_QUOTA_MAX + 1, NULL, r.now), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 9, 77, 5, NULL, r.now), SRP_ENOSESS);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 2 * B(2), NULL, r.now), 0);
 	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "ab"), ECS_FORWARD); /* just fits */
 	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, ""), ECS_DROP);
 	CU_ASSERT_EQUAL(r.c.drop_quota, 1);
 	CU_ASSERT_EQUAL(quota(&r).used, 2 * B(2));
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, B(0), r.now), 0);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, B(0), NULL, r.now), 0);
 	CU_ASSERT_EQUAL(quota(&r).grants, 2);
 	CU_ASSERT_EQUAL(quota(&r).granted, 2 * B(2) + B(0));
 	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, "x"), ECS_DROP); /* one byte too long */
@@ -274,14 +274,14 @@ static void test_quota(void)
 	away(&r, false); /* it goes on after a recovery */
 	CU_ASSERT_EQUAL(say(&c, ECS_DOWNLINK, 0, ""), ECS_DROP);
 	ecs_engine_active(r.e, false, r.now);
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 5, r.now), SRP_EROLE);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 5, NULL, r.now), SRP_EROLE);
 	end(&r);
 
 	start(&r, " pending-traffic-treatment noquota drop\n"
 	          " pending-traffic-treatment quota-exhausted pass\n");
 	c = udp(&r, 5002, 7002);
 	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "ab"), ECS_DROP);
-	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 1, r.now), 0);
+	CU_ASSERT_EQUAL(ecs_quota_grant(r.e, 1, 77, 1, NULL, r.now), 0);
 	CU_ASSERT_EQUAL(say(&c, ECS_UPLINK, 0, "ab"), ECS_FORWARD);
 	CU_ASSERT_EQUAL(quota(&r).used, B(2));
 	end(&r);

@@ -109,7 +109,7 @@ static void test_grant(void)
 	s = kit_session(&a, 7, 1, false);
 	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
 	ecs_usage_step(a.e, a.now, 10);
-	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, a.now), 0);
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, NULL, a.now), 0);
 	CU_ASSERT_EQUAL(a.rec.changed[218], 1);
 	CU_ASSERT_PTR_NULL(ecs_kind_quota.paced);
 	o = a.rec.last;
@@ -122,6 +122,61 @@ static void test_grant(void)
 	ecs_usage_step(a.e, a.now, 10);
 	CU_ASSERT_EQUAL(a.rec.changed[218], 2);
 	CU_ASSERT_EQUAL(a.rec.changed[212], 0);
+	kit_fini(&a);
+	kit_fini(&b);
+}
+
+/* The URL of the last grant is part of the record; what could not be entered here is refused. */
+static void test_grant_url(void)
+{
+	static const char *const bad[] = {"ftp://a", "http://", "http://a b", "http://a\"", "x"};
+	char url[ECS_URL_MAX + 2] = "http://";
+	struct srp_ckpt_obj *out = NULL;
+	struct ecs_session *s;
+	struct ecs_usage *u, *v;
+	struct ecs_quota q;
+	struct kit a, b;
+
+	kit_init(&a, 0, true);
+	kit_init(&b, 1, false);
+	s = kit_session(&a, 7, 1, false);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &s->full, &out), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, bad[i], a.now), SRP_EINVAL);
+	CU_ASSERT_PTR_NULL(ecs_usage_find(a.e, 7, 0, ECS_USAGE_QUOTA, 77));
+	memset(url + 7, 'a', ECS_URL_MAX + 1 - 7);
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, url, a.now), SRP_EINVAL); /* one too long */
+	url[ECS_URL_MAX] = '\0';
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, url, a.now), 0);
+	CU_ASSERT_EQUAL(kit_send(&a, &b, a.rec.last, &out), 0);
+	CU_ASSERT_TRUE(kit_same(&a, a.rec.last, &b, out));
+	u = ecs_usage_find(a.e, 7, 0, ECS_USAGE_QUOTA, 77);
+	v = ecs_usage_find(b.e, 7, 0, ECS_USAGE_QUOTA, 77);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(v);
+	CU_ASSERT_TRUE(ecs_quota_of(v, &q));
+	CU_ASSERT_STRING_EQUAL(q.url, url);
+	CU_ASSERT_EQUAL(b.e->nurls, 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) { /* of a peer that does not look */
+		CU_ASSERT_EQUAL(ecs_quota_set_url(a.e, u, bad[i]), 0);
+		CU_ASSERT_EQUAL(kit_send(&a, &b, &u->ckpt, &out), SRP_EINVAL);
+	}
+	CU_ASSERT_STRING_EQUAL(v->url, url);
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, NULL, a.now), 0); /* it is taken back */
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &u->ckpt, &out), 0);
+	CU_ASSERT_PTR_NULL(v->url);
+	CU_ASSERT_TRUE(kit_same(&a, &u->ckpt, &b, out));
+	CU_ASSERT_EQUAL(b.e->nurls, 0);
+	/* beyond the limit it is neither granted nor taken over */
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, "http://a", a.now), 0);
+	b.e->nurls = a.e->nurls = ECS_QUOTA_URLS_MAX;
+	CU_ASSERT_EQUAL(kit_send(&a, &b, &u->ckpt, &out), SRP_EFULL);
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 78, 1000, "http://a", a.now), SRP_EFULL);
+	CU_ASSERT_EQUAL(ecs_quota_grant(a.e, 7, 77, 1000, "http://b", a.now), 0); /* in place of another */
+	CU_ASSERT_EQUAL(a.e->nurls, ECS_QUOTA_URLS_MAX);
+	a.e->nurls = 1;
+	ecs_session_delete(a.e, 7, ECS_END_OPERATOR, a.now);
+	CU_ASSERT_EQUAL(a.e->nurls, 0);
+	b.e->nurls = 0;
 	kit_fini(&a);
 	kit_fini(&b);
 }
@@ -445,6 +500,7 @@ CU_TestInfo ecs_kind_usage_tests[] = {
 	{"charging and the turn", test_charge_and_turn},
 	{"a turn in steps", test_step},
 	{"a grant is told at once", test_grant},
+	{"the URL of a grant", test_grant_url},
 	{"a record makes the volume", test_round_trip},
 	{"sizes", test_size},
 	{"cut and twisted records are refused whole", test_torture},

@@ -101,6 +101,11 @@ static const struct {
 	{"charging-action c1\nflow action discard downlink\n#exit\n", "as"},
 	{"charging-action c1\nflow action discard\n#exit\n", "as"},
 	{"charging-action c1\nflow action redirect-url http://a\n#exit\n", "as"},
+	{"charging-action c1\nflow action redirect-ocs-url\n#exit\n", "as"},
+	{"charging-action c1\nflow action conditional user-agent end-token x\n#exit\n", "as"},
+	{"charging-action c1\nflow action rulebase-change rb\n#exit\n", "as"},
+	{"charging-action c1\nflow action random-drop interval 1 to 2 pkts-to-drop 3 to 4\n#exit\n", "as"},
+	{"redirect user-agent Opera\n", "s"},
 	{"charging-action c1\nflow idle-timeout 5\n#exit\n", "s"}, /* does not charge */
 	{"rulebase rb\naction priority 1 ruledef r1 charging-action c2\n#exit\n", "as"},
 	{"charging-action c2\ncontent-id 1\n#exit\n", "s"},

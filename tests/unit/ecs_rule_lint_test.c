@@ -98,6 +98,27 @@ static const struct {
 	{"ruledef no\ntls sni = a\nip any-match = TRUE\nmulti-line-or all-lines\n#exit\n"
 	 "charging-action d\nflow action redirect-url http://a\n#exit\n"
 	 "rulebase rb\naction priority 5 ruledef no charging-action d\n#exit\n", 0, 0, ""},
+	{"ruledef no\nudp any-match = TRUE\n#exit\ncharging-action d\ncontent-id 3\nflow action redirect-ocs-url\n"
+	 "#exit\nrulebase rb\naction priority 5 ruledef no charging-action d\n#exit\n", 0, 1,
+	 "Charging-action <d> of rulebase <rb>, action priority 5, redirects, but ruledef <no> "
+	 "matches no HTTP request."},
+	{"charging-action c\nflow action rulebase-change gone\n#exit\n", 1, 0,
+	 "Rulebase <gone> of charging-action <c> is not configured."},
+	{"charging-action c\nflow action rulebase-change rb\n#exit\n", 0, 0, ""},
+	{"charging-action c\nflow action redirect-url http://a\nflow action conditional user-agent end-token x\n"
+	 "#exit\n", 0, 1,
+	 "Charging-action <c> redirects by user-agent, and no redirect user-agent is configured."},
+	{"charging-action c\nflow action redirect-url http://a\nflow action conditional user-agent end-token x\n"
+	 "#exit\nredirect user-agent Opera\n", 0, 0, ""},
+	{"charging-action c\nflow action redirect-ocs-url\nno content-id\n#exit\n", 0, 1,
+	 "Charging-action <c> redirects to a URL of the charging server, and has neither a rating-group nor a "
+	 "content-id."},
+	{"ruledef tu\nudp any-match = TRUE\n#exit\n"
+	 "charging-action to\nflow action rulebase-change rc\n#exit\n"
+	 "charging-action fro\nflow action rulebase-change rb\n#exit\n"
+	 "rulebase rb\naction priority 5 ruledef tu charging-action to\n#exit\n"
+	 "rulebase rc\naction priority 5 ruledef tu charging-action fro\n#exit\n", 0, 1,
+	 "Rulebases <rb> and <rc> change to each other: a session changes once a second at most."},
 	{"ruledef tg\np2p protocol = bittorrent\n#exit\n"
 	 "rulebase rb\naction priority 5 ruledef tg charging-action c\n#exit\n", 0, 1,
 	 "Ruledef <tg> of rulebase <rb> is on an application that shares files: it is not recovered "

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ecs/rule/agents.h"
 #include "ecs_rule_text.h"
 
 #define WORDS 24
@@ -178,6 +179,8 @@ static int at_top(struct reader *r, bool no)
 		return open_mode(r, RECORD, no,
 				 r->record || r->e->text[0] == '\0' ? 0 : SRP_EINVAL);
 	}
+	if (word(r, 0, "redirect"))
+		return ecs_service_user_agent(r->s, no, r->w[2], r->e);
 	if (word(r, 1, "l4-flows"))
 		return ecs_service_l4_flows(r->s, no ? 0 : num(r, 2), r->e);
 	if (word(r, 0, "check-point"))

@@ -52,7 +52,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_reorder_test.c \
 	%D%/ecs_parent_test.c \
 	%D%/ecs_rtsp_test.c \
-	%D%/ecs_redirect_test.c %D%/ecs_redirect_rig.h \
+	%D%/ecs_actions_test.c %D%/ecs_redirect_test.c %D%/ecs_redirect_rig.h \
 	%D%/ecs_redirect_recovered_test.c \
 	%D%/ecs_session_test.c \
 	%D%/ecs_flow_table_test.c \

@@ -31,7 +31,7 @@ HANDLERS = set("""ecs_charging_set ecs_rulebase_set ecs_action_line ecs_post_lin
 ecs_filter_set ecs_attribute ecs_variable ecs_label ecs_delimiter ecs_l4_flows ecs_sync_timer ecs_limit
 ecs_idle ecs_trigact_set ecs_trigcond_set ecs_flow_recovery ecs_cond_rule ecs_cond_delay ecs_cond_any
 ecs_trigger ecs_scheme_priority ecs_subs_line ecs_subs_bind ecs_or ecs_group_add ecs_open ecs_charging
-ecs_filter ecs_record ecs_policy ecs_policy_set ecs_qos_group ecs_qos_group_set""".split())
+ecs_filter ecs_record ecs_policy ecs_policy_set ecs_qos_group ecs_qos_group_set ecs_user_agent""".split())
 # What is not provided: the command is known, and refused with its reason.
 NOT_PROVIDED = {"after-reordering", "egcdr", "gtpp", "pgw-cdr", "radius", "rf", "vogx"}
 TYPES = {"num": (0, 2**32 - 1), "name": (1, 63), "text": (1, 127), "word": (1, 63), "path": (1, 255)}
@@ -145,7 +145,7 @@ def usual(token):
     if name == "url":
         return "http://portal.example/"
     if kind == "num":
-        return str(most if name == "to" else least)
+        return str(most if name in ("to", "till", "most") else least)
     return FIXED.get(kind, "n1")
 
 
