@@ -168,7 +168,7 @@ void stats_doc_layout(struct stats_doc *d, unsigned width, bool right)
 void stats_doc_open(struct stats_doc *d, const char *key, const char *title)
 {
 	if (d->format == STATS_DOC_JSON)
-		json_open(d, key, "{");
+		json_open(d, key, !key && (d->filled & 1u << (d->depth & 31)) ? "\n{" : "{");
 	else if (title)
 		stats_doc_line(d, "%s", title);
 }
@@ -177,6 +177,18 @@ void stats_doc_close(struct stats_doc *d)
 {
 	if (d->format == STATS_DOC_JSON)
 		json_close(d, "}");
+}
+
+void stats_doc_list(struct stats_doc *d, const char *key)
+{
+	if (d->format == STATS_DOC_JSON)
+		json_open(d, key, "[");
+}
+
+void stats_doc_list_end(struct stats_doc *d)
+{
+	if (d->format == STATS_DOC_JSON)
+		json_close(d, "]");
 }
 
 void stats_doc_item_as(struct stats_doc *d, const char *key, const char *label,

@@ -34,13 +34,13 @@ void stats_doc_end(struct stats_doc *d);
 
 /** Text: values of items begin at column @p width, or with @p right end there. */
 void stats_doc_layout(struct stats_doc *d, unsigned width, bool right);
-/** Opens an object under @p key; text: the line @p title, where there is one. Ended by close. */
+/** Opens an object under @p key, NULL: an element of a list; text: the line @p title, where there is one. Ended by close. */
 void stats_doc_open(struct stats_doc *d, const char *key, const char *title);
 void stats_doc_close(struct stats_doc *d);
 /**
  * One value.
  *
- * @param key    lower_snake, stable: it is an interface
+ * @param key    lower_snake, stable: it is an interface; NULL: an element of a list
  * @param label  of the text, without colon; NULL: only in JSON
  */
 void stats_doc_item(struct stats_doc *d, const char *key, const char *label, struct stats_value v);
@@ -50,6 +50,10 @@ void stats_doc_item_as(struct stats_doc *d, const char *key, const char *label,
 /** A line of text; nothing in JSON. */
 void stats_doc_line(struct stats_doc *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/** Opens a list under @p key: of what is opened or said with a NULL key; nothing in text. Ended by list_end. */
+void stats_doc_list(struct stats_doc *d, const char *key);
+void stats_doc_list_end(struct stats_doc *d);
 
 /** Opens a table; @p t is kept until stats_doc_table_end. */
 void stats_doc_table(struct stats_doc *d, const struct stats_table *t);

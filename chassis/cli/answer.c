@@ -124,7 +124,7 @@ static const struct stats_col flow_cols[] = {
 	{"rule", "Rule", 16, true}, {"checkpointed", "Chkpt", 5, true},
 	{"packets_up", "Packets-Up", 10, false}, {"bytes_up", "Bytes-Up", 10, false},
 	{"packets_down", "Packets-Down", 12, false}, {"bytes_down", "Bytes-Down", 11, false},
-	{"idle_s", "Idle", 5, false},
+	{"idle_s", "Idle(s)", 7, false},
 };
 static const struct stats_col subscriber_cols[] = {
 	{"callid", "CALLID", 8, true}, {"imsi", "MSID", 15, true},
@@ -133,23 +133,8 @@ static const struct stats_col subscriber_cols[] = {
 	{"recovered", "RECOVERED", 9, true}, {"flows", "FLOWS", 6, false},
 	{"idle_s", "TIME-IDLE", 9, false},
 };
-static const struct stats_col session_cols[] = {
-	{"callid", "Callid", 0, true}, {"username", "Username", 0, true},
-	{"imsi", "IMSI/MSID", 0, true}, {"instance", "ACSMgr Instance", 0, true},
-	{"v4", "Client-IP", 0, true}, {"v6", "Client-IPv6", 0, true}, {"apn", "APN", 0, true},
-	{"service", "Active Charging Service name", 0, true}, {"rulebase", "Rule Base name", 0, true},
-	{"bandwidth_policy", "Bandwidth Policy", 0, true}, {"bytes_up", "Uplink Bytes", 0, true},
-	{"bytes_down", "Downlink Bytes", 0, true}, {"packets_up", "Uplink Packets", 0, true},
-	{"packets_down", "Downlink Packets", 0, true}, {"flows", "Flows", 0, true},
-	{"checkpointed_flows", "Flows With Checkpoint", 0, true},
-	{"recovered", "Recovered Session", 0, true}, {"pending", "Control Pending", 0, true},
-	{"ready_for_recovery", "Ready For Recovery", 0, true}, {"created", "Creation Time", 0, true},
-	{"age_s", "Age (s)", 0, true}, {"idle_s", "Idle (s)", 0, true}, {"bearers", "Bearers", 0, true},
-	{"dynamic_rules", "Total Dynamic Rules", 0, true},
-	{"predefined_rules", "Predefined Rules Enabled", 0, true},
-};
 static const struct stats_col usage_cols[] = {
-	{"callid", "Callid", 8, true}, {"bearer", "Bearer", 6, false}, {"of", "Of", 10, true},
+	{"callid", "Callid", 8, true}, {"bearer", "Bearer", 6, false}, {"of", "Of", 12, true},
 	{"name", "Name", 18, true}, {"packets_down", "Packets-Down", 13, false},
 	{"bytes_down", "Bytes-Down", 11, false}, {"packets_up", "Packets-Up", 11, false},
 	{"bytes_up", "Bytes-Up", 10, false},
@@ -226,9 +211,6 @@ static const struct {
 	[CHASSIS_LAYOUT_SUBSCRIBERS_FULL] = {CHASSIS_QUERY_SUBSCRIBER, "subscribers",
 					     STATS_TABLE_BLOCKS, none_cols, 0,
 					     "Total subscribers matching specified criteria"},
-	[CHASSIS_LAYOUT_SESSIONS_FULL] = {CHASSIS_QUERY_SUBSCRIBER, "subscribers", STATS_TABLE_BLOCKS,
-					  COLS(session_cols),
-					  "Total acs sessions matching specified criteria"},
 	[CHASSIS_LAYOUT_USAGE] = {CHASSIS_QUERY_USAGE, "volumes", STATS_TABLE_PLAIN,
 				  COLS(usage_cols), "Total volumes"},
 	[CHASSIS_LAYOUT_REPLICA] = {CHASSIS_QUERY_REPLICA, "replicas", STATS_TABLE_BLOCKS,

@@ -29,7 +29,7 @@ struct stats_value chassis_answer_get(enum chassis_query q, const struct chassis
 enum chassis_layout {
 	CHASSIS_LAYOUT_FLOWS, CHASSIS_LAYOUT_FLOWS_FULL, CHASSIS_LAYOUT_SUBSCRIBERS,
 	CHASSIS_LAYOUT_QUOTAS,
-	CHASSIS_LAYOUT_SUBSCRIBERS_FULL, CHASSIS_LAYOUT_SESSIONS_FULL, CHASSIS_LAYOUT_USAGE, CHASSIS_LAYOUT_REPLICA,
+	CHASSIS_LAYOUT_SUBSCRIBERS_FULL, CHASSIS_LAYOUT_USAGE, CHASSIS_LAYOUT_REPLICA,
 	CHASSIS_LAYOUT_DYNRULES, CHASSIS_LAYOUT_BEARERS, CHASSIS_LAYOUT_LIMITS, CHASSIS_LAYOUT_LOSS,
 	CHASSIS_LAYOUT_TRACE, CHASSIS_LAYOUT__N
 };
@@ -54,5 +54,17 @@ void chassis_show_rows_begin(struct chassis_show_rows *s, enum chassis_layout la
 void chassis_show_rows_one(struct chassis_show_rows *s, struct stats_doc *d,
                            const struct chassis_answer *a);
 void chassis_show_rows_end(struct chassis_show_rows *s, struct stats_doc *d);
+
+/** `show active-charging sessions full` under way: rows of CHASSIS_QUERY_SESSION. */
+struct chassis_show_sessions {
+	unsigned section;          /**< which part of a session was shown last */
+	uint64_t n;                /**< sessions so far */
+};
+
+void chassis_show_sessions_begin(struct chassis_show_sessions *s, struct stats_doc *d);
+/** @p q: of what the row is: CHASSIS_QUERY_SUBSCRIBER, _USAGE, _DYNRULE. */
+void chassis_show_sessions_row(struct chassis_show_sessions *s, struct stats_doc *d,
+                               enum chassis_query q, const struct chassis_answer *a);
+void chassis_show_sessions_end(struct chassis_show_sessions *s, struct stats_doc *d);
 
 #endif

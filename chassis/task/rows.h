@@ -19,7 +19,7 @@
 	X(v4, s) X(v6, s) X(recovered, b) X(pending, u) X(flows, u) X(checkpointed_flows, u) \
 	X(packets_up, u) X(bytes_up, u) X(packets_down, u) X(bytes_down, u) \
 	X(age_s, u) X(idle_s, u) X(ready_for_recovery, b) X(service, s) X(bandwidth_policy, s) \
-	X(created, s) X(bearers, u) X(dynamic_rules, u) X(predefined_rules, u)
+	X(created, s) X(bearers, u) X(dynamic_rules, u) X(predefined_rules, u) X(session_id, s)
 
 /** sessmgr, one per volume of a session (`show active-charging sessions` and tests). */
 #define CHASSIS_ROW_USAGE(X) \
@@ -30,7 +30,8 @@
 #define CHASSIS_ROW_DYNRULE(X) \
 	X(instance, u) X(callid, u) X(rule, s) X(type, s) X(precedence, u) X(flow_status, s) \
 	X(bearer, u) X(bound, b) X(qci, u) X(arp, u) X(mbr_uplink, u) X(mbr_downlink, u) \
-	X(content_id, u) X(rating_group, u) X(service_identifier, u) X(matches, b) X(filters, s)
+	X(content_id, u) X(rating_group, u) X(service_identifier, u) X(matches, b) X(filters, s) \
+	X(charging_action, s) X(definition, s)
 
 /** sessmgr, one per bearer. */
 #define CHASSIS_ROW_BEARER(X) \
@@ -141,5 +142,8 @@ enum chassis_query { CHASSIS_QUERIES(X) CHASSIS_QUERY__N };
 /** One more query, of sessmgr, whose rows are no list of columns: a call with both copies,
  *  [instance, call line, why there is no other one, the other one]; chassis/task/call_line.h. */
 #define CHASSIS_QUERY_DEBUG CHASSIS_QUERY__N
+/** And one whose rows are those of three others, each with the number of its own behind it: of each session
+ *  SUBSCRIBER, then USAGE of its rules, then DYNRULE. */
+#define CHASSIS_QUERY_SESSION (CHASSIS_QUERY__N + 1)
 
 #endif

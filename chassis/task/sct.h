@@ -22,7 +22,7 @@ struct sct_op;
 
 /* WAIT: for the supervisor */
 enum sct_job_kind {
-	SCT_JOB_NONE, SCT_JOB_ROWS, SCT_JOB_SRP, SCT_JOB_CALL, SCT_JOB_COMMAND, SCT_JOB_LOAD, SCT_JOB_WAIT
+	SCT_JOB_NONE, SCT_JOB_ROWS, SCT_JOB_SESSIONS, SCT_JOB_SRP, SCT_JOB_CALL, SCT_JOB_COMMAND, SCT_JOB_LOAD, SCT_JOB_WAIT
 };
 
 /** Where a command goes and how its answers are judged. */
@@ -51,7 +51,8 @@ struct sct_job {
 	unsigned waits;            /**< answers outstanding */
 	/* rows */
 	struct chassis_show_rows show;
-	enum chassis_query query;
+	struct chassis_show_sessions sessions;
+	unsigned query;            /**< enum chassis_query, or one of those beside it */
 	enum chassis_task task;
 	unsigned instance, last;   /**< being asked; the last to ask */
 	uint64_t cursor;
@@ -264,6 +265,8 @@ void sct_job_rows(struct sct_op *op, enum chassis_layout layout, uint32_t callid
 /** The same; @p filter: said to the tasks beside the callid. */
 void sct_job_rows_of(struct sct_op *op, enum chassis_layout layout, uint32_t callid,
                      unsigned instance, const char *filter);
+/** `show active-charging sessions full`; @p callid: 0 all. */
+void sct_job_sessions(struct sct_op *op, uint32_t callid);
 void sct_job_srp(struct sct_op *op);
 /** A call and its other copy: of @p callid, or where that is 0 all of @p filter. */
 void sct_job_call(struct sct_op *op, uint32_t callid, const char *filter);

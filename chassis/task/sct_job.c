@@ -113,6 +113,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	forget(op);
 	switch (j->kind) {
 	case SCT_JOB_ROWS:
+	case SCT_JOB_SESSIONS:
 	case SCT_JOB_SRP:
 	case SCT_JOB_CALL:
 		name_of(j->task, j->instance, who, sizeof(who));
@@ -188,7 +189,7 @@ static int send_query(struct sct_op *op)
 /* Asks for pages of rows, one task after the other. */
 static bool pages(const struct sct_job *j)
 {
-	return j->kind == SCT_JOB_ROWS || j->kind == SCT_JOB_CALL;
+	return j->kind == SCT_JOB_ROWS || j->kind == SCT_JOB_SESSIONS || j->kind == SCT_JOB_CALL;
 }
 
 static void nobody(struct sct_job *j)
@@ -205,6 +206,8 @@ static void rows_end(struct sct_op *op)
 
 	if (j->kind == SCT_JOB_ROWS)
 		chassis_show_rows_end(&j->show, &op->doc);
+	else if (j->kind == SCT_JOB_SESSIONS)
+		chassis_show_sessions_end(&j->sessions, &op->doc);
 	else if (j->kind == SCT_JOB_CALL && !j->calls)
 		nobody(j);
 	sct_op_finish(op, j->status, j->status < 0 ? j->text : NULL);
@@ -255,6 +258,20 @@ void sct_job_rows_of(struct sct_op *op, enum chassis_layout layout, uint32_t cal
 	chassis_show_rows_begin(&j->show, layout,
 	                        !chassis_license_lacks(&op->sct->ctx->shared->config->license,
 	                                               CHASSIS_LICENSE_FLOW_RECOVERY), &op->doc);
+	rows_next(op);
+}
+
+void sct_job_sessions(struct sct_op *op, uint32_t callid)
+{
+	struct sct_job *j = &op->job;
+
+	begin(op, SCT_JOB_SESSIONS);
+	j->query = CHASSIS_QUERY_SESSION;
+	j->task = CHASSIS_TASK_SESSMGR;
+	j->callid = callid;
+	j->instance = 1;
+	j->last = (unsigned)op->sct->ctx->shared->nsessmgr;
+	chassis_show_sessions_begin(&j->sessions, &op->doc);
 	rows_next(op);
 }
 
@@ -309,6 +326,25 @@ static void call(struct sct_op *op, struct srp_mp_r *r)
 		op->job.status = SRP_OK; /* who could not be asked cannot have it */
 }
 
+/* The row, and the number of its kind. */
+static void session(struct sct_op *op, struct srp_mp_r *r)
+{
+	static const enum chassis_query parts[] = {CHASSIS_QUERY_SUBSCRIBER, CHASSIS_QUERY_USAGE,
+	                                           CHASSIS_QUERY_DYNRULE};
+	struct srp_mp_r at = *r;
+	struct chassis_answer a;
+	uint64_t part;
+
+	srp_mp_skip(&at);
+	part = srp_mp_uint(&at, CHASSIS_QUERY__N - 1);
+	for (size_t i = 0; !at.err && i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (part == parts[i] && chassis_answer_read(parts[i], r, &a) == SRP_OK) {
+			chassis_show_sessions_row(&op->job.sessions, &op->doc, parts[i], &a);
+			return;
+		}
+	refusal(&op->job, SRP_EFORMAT, "a row could not be read");
+}
+
 static void row(struct sct_op *op, struct srp_mp_r *r)
 {
 	struct sct_job *j = &op->job;
@@ -318,7 +354,11 @@ static void row(struct sct_op *op, struct srp_mp_r *r)
 		call(op, r);
 		return;
 	}
-	if (chassis_answer_read(j->query, r, &a) != SRP_OK) {
+	if (j->kind == SCT_JOB_SESSIONS) {
+		session(op, r);
+		return;
+	}
+	if (chassis_answer_read((enum chassis_query)j->query, r, &a) != SRP_OK) {
 		refusal(j, SRP_EFORMAT, "a row could not be read");
 		return;
 	}
@@ -469,6 +509,7 @@ static void answered(struct sct_op *op, struct sct_asked *a, int status, const c
 	a->id = 0;
 	switch (op->job.kind) {
 	case SCT_JOB_ROWS:
+	case SCT_JOB_SESSIONS:
 	case SCT_JOB_SRP:
 	case SCT_JOB_CALL:
 		rows_done(op, status, text, more);

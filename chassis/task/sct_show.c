@@ -296,6 +296,14 @@ static void srp_info(struct sct_op *op, const struct chassis_match *m)
 		sct_op_finish(op, SRP_ENOENT, "there is no service-redundancy-protocol");
 }
 
+static void sessions(struct sct_op *op, const struct chassis_match *m)
+{
+	if (chassis_match_has(m, "full"))
+		sct_job_sessions(op, sct_callid(m));
+	else
+		sct_job_rows(op, CHASSIS_LAYOUT_USAGE, sct_callid(m), 0);
+}
+
 static void srp_replica(struct sct_op *op, const struct chassis_match *m)
 {
 	unsigned instance;
@@ -333,7 +341,7 @@ static const struct row shows[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_SRP_STATISTICS] = VIEW(chassis_show_srp_statistics),
 	[CHASSIS_EXEC_SRP_REPLICA] = OWN(srp_replica),
 	[CHASSIS_EXEC_FLOWS] = ROWS(FLOWS, FLOWS_FULL),
-	[CHASSIS_EXEC_SESSIONS] = ROWS(USAGE, SESSIONS_FULL),
+	[CHASSIS_EXEC_SESSIONS] = OWN(sessions),
 	[CHASSIS_EXEC_RULEDEF_STATS] = OWN(ruledef_stats),
 	[CHASSIS_EXEC_RULEBASE] = NAMED(chassis_show_rulebases),
 	[CHASSIS_EXEC_RULEDEF] = OWN(ruledef),

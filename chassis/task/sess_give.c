@@ -167,15 +167,52 @@ static void put_filters(struct srp_mp_w *w, const struct ecs_sdfs *f, const stru
 	srp_mp_w_str(w, text);
 }
 
-void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d)
+/* Lines of a rule, as far as there is room. */
+struct definition {
+	char text[SESSMGR_FILTERS_SHOWN + 1];
+	size_t n;
+};
+
+static void add_line(void *arg, const char *text)
+{
+	struct definition *t = arg;
+	size_t left = sizeof(t->text) - t->n, n = strlen(text) + (t->n ? 2 : 0);
+
+	if (t->n == sizeof(t->text) - 1)
+		return;
+	snprintf(t->text + t->n, left, "%s%s", t->n ? "; " : "", text);
+	t->n += n < left ? n : left - 1;
+	if (n >= left)
+		memcpy(t->text + t->n - 4, " ...", sizeof(" ..."));
+}
+
+/* Where a rule's charging and definition are: in the line of the rulebase, or in itself. */
+static void put_definition(struct srp_mp_w *w, const struct ecs_service *svc,
+                           const struct ecs_dynrule *d)
+{
+	const struct ecs_line *l = d->spec.predefined ? ecs_service_line(svc, d->line) : NULL;
+	struct definition t = {.n = 0};
+
+	srp_mp_w_str(w, l && l->action ? l->action->name : "");
+	if (l) {
+		ecs_service_print_rule(svc, l->rule_name, l->group, add_line, &t);
+		srp_mp_w_str(w, t.text);
+	} else {
+		put_filters(w, &d->spec.filters, NULL);
+	}
+}
+
+void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_service *svc, const struct ecs_dynrule *d)
 {
 	const struct ecs_dyn_spec *s = &d->spec;
+	const struct ecs_line *l = s->predefined ? ecs_service_line(svc, d->line) : NULL;
+	const struct ecs_charging_action *a = l ? l->action : NULL;
 	uint8_t bound = ecs_dyn_bearer(d->session, d);
 
 	srp_mp_w_uint(w, d->session->spec.callid);
 	srp_mp_w_str(w, s->name);
 	srp_mp_w_str(w, s->predefined ? "predefined" : "dynamic");
-	srp_mp_w_uint(w, s->precedence);
+	srp_mp_w_uint(w, l ? l->priority : s->precedence);
 	srp_mp_w_str(w, status_text[s->status < ECS_STATUS__N ? s->status : 0]);
 	srp_mp_w_uint(w, bound);
 	srp_mp_w_bool(w, s->bearer != 0);
@@ -183,11 +220,12 @@ void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d)
 	srp_mp_w_uint(w, s->qos.arp);
 	srp_mp_w_uint(w, s->qos.mbr[ECS_UPLINK]);
 	srp_mp_w_uint(w, s->qos.mbr[ECS_DOWNLINK]);
-	srp_mp_w_uint(w, s->content_id);
-	srp_mp_w_uint(w, s->rating_group);
-	srp_mp_w_uint(w, s->service_id);
+	srp_mp_w_uint(w, a ? a->content_id : s->content_id);
+	srp_mp_w_uint(w, a ? a->rating_group : s->rating_group);
+	srp_mp_w_uint(w, a ? a->service_id : s->service_id);
 	srp_mp_w_bool(w, !s->predefined || d->line != ECS_LINE_NONE);
 	put_filters(w, &s->filters, d);
+	put_definition(w, svc, d);
 }
 
 /* What has become of packets at a limit, of both directions. */

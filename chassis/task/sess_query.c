@@ -26,7 +26,8 @@ _Static_assert(ECS_TRACE_ROWS_MAX < UINT64_C(1) << (64 - TRACE_BITS), "a cursor 
 struct page {
 	struct sessmgr *s;
 	uint32_t id;
-	enum chassis_query query;
+	unsigned query;        /**< enum chassis_query, or CHASSIS_QUERY_SESSION */
+	enum chassis_query part; /**< what the next row is of */
 	uint32_t left;         /* rows that may still be sent */
 	uint32_t callid;       /* filter, 0 all */
 	struct srp_time now;
@@ -45,15 +46,17 @@ static const uint32_t row_len[CHASSIS_QUERY__N] = {
 static struct srp_mp_w *row_begin(struct page *p)
 {
 	p->w = srp_mp_w_init(p->buf, sizeof(p->buf));
-	srp_mp_w_array(&p->w, 2);
+	srp_mp_w_array(&p->w, p->query == p->part ? 2 : 3);
 	srp_mp_w_uint(&p->w, p->id);
-	srp_mp_w_array(&p->w, row_len[p->query]);
+	srp_mp_w_array(&p->w, row_len[p->part]);
 	srp_mp_w_uint(&p->w, p->s->ctx->instance);
 	return &p->w;
 }
 
 static void row_end(struct page *p)
 {
+	if (p->query != p->part)
+		srp_mp_w_uint(&p->w, p->part);
 	chassis_task_send(p->s->ctx, CHASSIS_TASK_SCT, 0, CHASSIS_IPC_ROW, &p->w, -1);
 	p->left--;
 }
@@ -150,9 +153,10 @@ static void put_created(struct srp_mp_w *w, uint64_t age_s)
 
 /* What its service and its control plane give it. */
 static void put_given(struct srp_mp_w *w, const struct ecs_service *svc, const struct ecs_session *c,
-                      uint64_t age_s)
+                      uint64_t age_s, unsigned instance)
 {
 	const struct ecs_rulebase_conf *rb = ecs_service_rulebase_conf(svc, c->rulebase);
+	char id[24];
 
 	srp_mp_w_str(w, ecs_service_name(svc));
 	srp_mp_w_str(w, rb ? rb->bandwidth_policy : "");
@@ -160,6 +164,8 @@ static void put_given(struct srp_mp_w *w, const struct ecs_service *svc, const s
 	srp_mp_w_uint(w, 1u + c->ndedicated);
 	srp_mp_w_uint(w, c->nfiltered);
 	srp_mp_w_uint(w, (unsigned)(c->ndynrules - c->nfiltered));
+	snprintf(id, sizeof(id), "%u:%08x", instance, (unsigned)c->spec.callid);
+	srp_mp_w_str(w, id);
 }
 
 static void subscriber_row(struct page *p, const struct ecs_session *c)
@@ -183,7 +189,7 @@ static void subscriber_row(struct page *p, const struct ecs_session *c)
 	srp_mp_w_uint(w, age);
 	srp_mp_w_uint(w, seconds(c->last, p->now));
 	srp_mp_w_bool(w, c->ready_for_recovery);
-	put_given(w, ecs_engine_service(p->s->engine), c, age);
+	put_given(w, ecs_engine_service(p->s->engine), c, age, p->s->ctx->instance);
 	row_end(p);
 }
 
@@ -220,6 +226,8 @@ static void usage_row(struct page *p, const struct ecs_session *c, const struct 
 
 	if (u->of == ECS_USAGE_QUOTA)
 		return; /* no volume of directions: it has a show of its own */
+	if (p->query == CHASSIS_QUERY_SESSION && u->of != ECS_USAGE_RULE)
+		return;
 	w = row_begin(p);
 
 	srp_mp_w_uint(w, c->spec.callid);
@@ -269,7 +277,7 @@ static void quota_row(struct page *p, const struct ecs_session *c, const struct 
 
 static void rule_row(struct page *p, const struct ecs_dynrule *d)
 {
-	sessmgr_rule_row(row_begin(p), d);
+	sessmgr_rule_row(row_begin(p), ecs_engine_service(p->s->engine), d);
 	row_end(p);
 }
 
@@ -298,40 +306,79 @@ static bool bearer_rows(struct page *p, const struct ecs_session *c, uint32_t *s
 	return false;
 }
 
-/* Rows of one session from its skip-th element on; true when the page is full. */
-static bool session_rows(struct page *p, struct ecs_session *c, uint32_t *skip)
+static void element_row(struct page *p, const struct ecs_session *c, const struct srp_list *n)
 {
-	struct srp_list *head = p->query == CHASSIS_QUERY_FLOW ? &c->flows
-	                        : p->query == CHASSIS_QUERY_DYNRULE ? &c->dynrules
-	                        : p->query == CHASSIS_QUERY_LIMIT   ? &c->limiters : &c->usages;
-	uint32_t i = 0;
+	switch (p->part) {
+	case CHASSIS_QUERY_FLOW:
+		flow_row(p, CONTAINER(n, struct ecs_flow, in_session));
+		break;
+	case CHASSIS_QUERY_DYNRULE:
+		rule_row(p, CONTAINER(n, struct ecs_dynrule, in_session));
+		break;
+	case CHASSIS_QUERY_LIMIT:
+		limit_row(p, CONTAINER(n, struct ecs_limiter, in_session));
+		break;
+	case CHASSIS_QUERY_QUOTA:
+		quota_row(p, c, CONTAINER(n, struct ecs_usage, in_session));
+		break;
+	default:
+		usage_row(p, c, CONTAINER(n, struct ecs_usage, in_session));
+	}
+}
 
+/* Rows of a list of a session from its skip-th element on, of which @p at have been before the list; true
+ * when the page is full. */
+static bool list_rows(struct page *p, const struct ecs_session *c, enum chassis_query part,
+                      uint32_t *at, uint32_t *skip)
+{
+	const struct srp_list *head = part == CHASSIS_QUERY_FLOW ? &c->flows
+	                              : part == CHASSIS_QUERY_DYNRULE ? &c->dynrules
+	                              : part == CHASSIS_QUERY_LIMIT   ? &c->limiters : &c->usages;
+
+	p->part = part;
+	for (const struct srp_list *n = head->next; n != head; n = n->next, ++*at) {
+		if (*at < *skip)
+			continue;
+		if (!p->left) {
+			*skip = *at;
+			return true;
+		}
+		element_row(p, c, n);
+	}
+	return false;
+}
+
+/* All that is known of one session: itself, then volumes of its rules, then rules that it was given. */
+static bool whole_rows(struct page *p, const struct ecs_session *c, uint32_t *skip)
+{
+	uint32_t at = 1;
+
+	if (!*skip) {
+		p->part = CHASSIS_QUERY_SUBSCRIBER;
+		subscriber_row(p, c);
+	}
+	if (list_rows(p, c, CHASSIS_QUERY_USAGE, &at, skip) ||
+	    list_rows(p, c, CHASSIS_QUERY_DYNRULE, &at, skip))
+		return true;
+	*skip = 0;
+	return p->left == 0;
+}
+
+/* Rows of one session from its skip-th element on; true when the page is full. */
+static bool session_rows(struct page *p, const struct ecs_session *c, uint32_t *skip)
+{
+	uint32_t at = 0;
+
+	if (p->query == CHASSIS_QUERY_SESSION)
+		return whole_rows(p, c, skip);
 	if (p->query == CHASSIS_QUERY_BEARER)
 		return bearer_rows(p, c, skip);
 	if (p->query == CHASSIS_QUERY_SUBSCRIBER) {
 		subscriber_row(p, c);
 		return p->left == 0;
 	}
-	if (p->query == CHASSIS_QUERY_BEARER)
-		return bearer_rows(p, c, skip);
-	for (struct srp_list *n = head->next; n != head; n = n->next, i++) {
-		if (i < *skip)
-			continue;
-		if (!p->left) {
-			*skip = i;
-			return true;
-		}
-		if (p->query == CHASSIS_QUERY_QUOTA)
-			quota_row(p, c, CONTAINER(n, struct ecs_usage, in_session));
-		else if (p->query == CHASSIS_QUERY_DYNRULE)
-			rule_row(p, CONTAINER(n, struct ecs_dynrule, in_session));
-		else if (p->query == CHASSIS_QUERY_LIMIT)
-			limit_row(p, CONTAINER(n, struct ecs_limiter, in_session));
-		else if (p->query == CHASSIS_QUERY_FLOW)
-			flow_row(p, CONTAINER(n, struct ecs_flow, in_session));
-		else
-			usage_row(p, c, CONTAINER(n, struct ecs_usage, in_session));
-	}
+	if (list_rows(p, c, p->part, &at, skip))
+		return true;
 	*skip = 0;
 	return false;
 }
@@ -440,7 +487,8 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 	uint64_t cursor;
 
 	p.id = (uint32_t)srp_mp_uint(r, UINT32_MAX);
-	p.query = (enum chassis_query)srp_mp_uint(r, CHASSIS_QUERY_DEBUG);
+	p.query = (unsigned)srp_mp_uint(r, CHASSIS_QUERY_SESSION);
+	p.part = (enum chassis_query)p.query;
 	cursor = srp_mp_uint(r, UINT64_MAX);
 	p.left = (uint32_t)srp_mp_uint(r, UINT32_MAX);
 	p.callid = (uint32_t)srp_mp_uint(r, UINT32_MAX);
@@ -458,6 +506,7 @@ int sessmgr_query(struct sessmgr *s, struct srp_mp_r *r)
 	case CHASSIS_QUERY_BEARER:
 	case CHASSIS_QUERY_LIMIT:
 	case CHASSIS_QUERY_QUOTA:
+	case CHASSIS_QUERY_SESSION:
 		cursor = walk_sessions(&p, cursor);
 		break;
 	case CHASSIS_QUERY_TRACE:

@@ -198,7 +198,7 @@ void sessmgr_clear_some(struct sessmgr *s);
 int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, struct srp_mp_r *r,
                  char *text, size_t cap);
 /** Writes a row but for its instance. */
-void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_dynrule *d);
+void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_service *svc, const struct ecs_dynrule *d);
 void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_engine *e, const struct ecs_bearer *b);
 /** A rate limit of a call, @p stats: the slab's, for its name. */
 void sessmgr_limit_row(struct srp_mp_w *w, const struct ecs_limit_stats *stats,

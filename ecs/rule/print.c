@@ -291,6 +291,33 @@ static void print_trigger_action(struct printer *p, const struct trigger_action 
 	block_close(p);
 }
 
+/* What stands between the first and the last line of a block. */
+struct inner {
+	void (*put)(void *arg, const char *line);
+	void *arg;
+};
+
+static void put_inner(void *arg, const char *text)
+{
+	const struct inner *in = arg;
+
+	if (text[0] == ' ')
+		in->put(in->arg, text + strspn(text, " "));
+}
+
+void ecs_service_print_rule(const struct ecs_service *s, const char *name, bool group,
+                            void (*put)(void *arg, const char *line), void *arg)
+{
+	struct obj *o = ecs_obj_find(group ? &s->groups : &s->ruledefs, name);
+	struct inner in = {put, arg};
+	struct printer p = {put_inner, &in, 0};
+
+	if (o && group)
+		print_group(&p, (const struct group *)(const void *)o);
+	else if (o)
+		print_ruledef(&p, (struct ruledef *)(void *)o);
+}
+
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg)
 {

@@ -492,6 +492,10 @@ bool ecs_service_stats_charging(const struct ecs_service *s, size_t i);
 void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const char *line),
                        void *arg);
 
+/** Writes the lines of the ruledef @p name, or with @p group of the group-of-ruledefs; nothing where there is none. */
+void ecs_service_print_rule(const struct ecs_service *s, const char *name, bool group,
+                            void (*put)(void *arg, const char *line), void *arg);
+
 /** Calls @p fn with the values of the `apn =` lines of all subs-classes. */
 void ecs_service_subs_apns(const struct ecs_service *s,
                            void (*fn)(void *arg, const char *subs_class, const char *apn), void *arg);

@@ -125,6 +125,10 @@ t.equal(charged("a", 1, 7030), {"dyn2"}, "FR-108: dyn2, a static rule, too")
 t.equal((flow("a", 1, 7040)["checkpointed"], flow("a", 1, 7030)["checkpointed"]), (False, True),
         "FR-108: `contains dyn` is for the static one only")
 t.equal(charged("a", 1, 7020), {"any"}, "FR-005: a dynamic-only line does not match")
+def identities(c):
+    return {s["session_id"]: s["callid"] for s in t.json(c, "show active-charging sessions full")["sessions"]}
+
+
 give("a", 1, "rule activate", "name pre1")
 t.equal(charged("a", 1, 7020), {"pre1"}, "FR-005: until it is activated")
 talk(1, 7010)
@@ -133,6 +137,19 @@ t.check(all(flow("a", 1, p)["checkpointed"] for p in (7000, 7001, 7010, 7020)),
 full = t.bed.show("a", f"show active-charging sessions full callid {call[1]}", "service", "created")[0]
 t.equal((full["service"], full["bearers"], full["dynamic_rules"], full["predefined_rules"]), ("ecs", 1, 2, 1),
         "show active-charging sessions full: what the call was given")
+given = {r["rule"]: (r["type"], r["precedence"], r["charging_action"], r["content_id"], r["definition"])
+         for r in full["definitions"]}
+t.equal((given["d1"], given["pre1"]), (
+    ("dynamic", 10, "", 77, rules("a", 1)["d1"]["filters"]),
+    ("predefined", 5, "count", 1, "udp either-port = 7020")), "with the definitions of rules that it was given")
+of_rules = {}
+for r in full["rules"]:
+    one = (r["packets_up"], r["bytes_up"], r["packets_down"], r["bytes_down"])
+    of_rules[r["name"]] = tuple(a + b for a, b in zip(of_rules.get(r["name"], (0,) * 4), one))
+t.equal(of_rules, t.volumes("a", callid=call[1]), "and the volumes of its rules")
+known = identities("a")
+t.equal((len(known), set(known.values())), (len(t.sessions("a")), {s["callid"] for s in t.sessions("a")}),
+        "each session has a session-id of its own")
 t.check(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", full["created"]), "and when it was created", full["created"])
 t.check("no line" in (t.refused("a", f"session rule activate callid {call[1]} name static") or ""),
         "a static line cannot be activated")
@@ -190,6 +207,7 @@ kill_sessmgr("a", 2) if t.sessions("a", callid=call[2])[0]["instance"] != \
 t.equal((charged("a", 1, 7000), charged("a", 1, 7020)), ({"d1"}, {"pre1"}), "FR-005, FR-007: after it")
 t.check(flow("a", 1, 7000)["recovered"] and flow("a", 1, 7020)["recovered"], "FR-005, FR-007: recovered")
 t.equal(bearers("a", 2), held, "FR-010: bearers and filters are the same")
+t.equal(identities("a"), known, "each session has the session-id that it had")
 
 # --- a planned switchover, and kill
 t.say("switchover")
@@ -200,6 +218,7 @@ t.synchronised("b", "a")
 t.equal((charged("b", 1, 7000), charged("b", 1, 7020)), ({"d1"}, {"pre1"}), "FR-005, FR-007: on B")
 t.equal(t.rule("b", "any") or (0, 0, 0, 0), (0, 0, 0, 0), "FR-029: no byte was on the default rule")
 t.equal(bearers("b", 2), held, "FR-010: on B")
+t.equal(identities("b"), known, "and on B the same session-ids")
 
 t.say("kill -9")
 t.quiet("b", "a")
@@ -207,6 +226,7 @@ t.ctl("a", f"debug session unsettled callid {call[1]}")
 t.takeover("b", "a")
 t.equal(charged("a", 1, 7000), {"any"}, "FR-028: the unsettled call: L3/L4 line")
 t.equal(bearers("a", 2), held, "FR-010: after the kill")
+t.equal(identities("a"), known, "each session has the session-id that it had")
 t.equal(charged("a", 2, 7010), {"static"}, "FR-028: another call: its own rule")
 t.ctl("a", f"session control end callid {call[1]}")
 t.equal(charged("a", 1, 7000), {"d1"}, "FR-029: settled: its own rule again")

@@ -139,7 +139,80 @@ static void test_srp_info(void)
 	}
 }
 
+/* A row of any query of a session: numbers 7, names for texts. */
+static struct chassis_answer part_row(enum chassis_query q)
+{
+	struct chassis_answer a;
+	uint8_t buf[2048];
+	struct srp_mp_w w = srp_mp_w_init(buf, sizeof(buf));
+	struct srp_mp_r r;
+
+#undef ONE
+#define ONE(name, type) +1
+	switch (q) {
+	case CHASSIS_QUERY_SUBSCRIBER:
+		srp_mp_w_array(&w, 0 CHASSIS_ROW_SUBSCRIBER(ONE));
+		CHASSIS_ROW_SUBSCRIBER(FIELD)
+		break;
+	case CHASSIS_QUERY_USAGE:
+		srp_mp_w_array(&w, 0 CHASSIS_ROW_USAGE(ONE));
+		CHASSIS_ROW_USAGE(FIELD)
+		break;
+	default:
+		srp_mp_w_array(&w, 0 CHASSIS_ROW_DYNRULE(ONE));
+		CHASSIS_ROW_DYNRULE(FIELD)
+	}
+	r = srp_mp_r_init(buf, srp_mp_w_len(&w));
+	CU_ASSERT_EQUAL_FATAL(chassis_answer_read(q, &r, &a), SRP_OK);
+	return a;
+}
+
+/* Sessions with both tables, one of them, none; what comes without a session or too late is not shown. */
+static void test_sessions(void)
+{
+	static const enum chassis_query order[] = {
+		CHASSIS_QUERY_USAGE, CHASSIS_QUERY_SUBSCRIBER, CHASSIS_QUERY_USAGE, CHASSIS_QUERY_USAGE,
+		CHASSIS_QUERY_DYNRULE, CHASSIS_QUERY_USAGE, CHASSIS_QUERY_SUBSCRIBER, CHASSIS_QUERY_DYNRULE,
+		CHASSIS_QUERY_SUBSCRIBER, CHASSIS_QUERY_USAGE, CHASSIS_QUERY_SUBSCRIBER,
+	};
+	static const char *const counts[][2] = {
+		{"Session-ID:                     session_id\n", "{\"session_id\":\"session_id\""},
+		{"Ruledef Name        Packets-Down", "\"rules\":["},
+		{"Dynamic Charging Rule Definition(s) Configured:\nRule ", "\"definitions\":["},
+		{"\nname                           7", "{\"name\":\"name\",\"packets_down\":7,"},
+		{"\nrule               type ", "{\"rule\":\"rule\",\"type\":\"type\","},
+	};
+	static const unsigned want[][2] = {{4, 4}, {2, 4}, {2, 4}, {3, 3}, {2, 2}};
+
+	for (int json = 0; json < 2; json++) {
+		struct chassis_show_sessions s;
+		struct out o = {0};
+		struct stats_doc d;
+
+		stats_doc_begin(&d, json ? STATS_DOC_JSON : STATS_DOC_TEXT, put, &o);
+		chassis_show_sessions_begin(&s, &d);
+		for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+			struct chassis_answer a = part_row(order[i]);
+
+			chassis_show_sessions_row(&s, &d, order[i], &a);
+		}
+		chassis_show_sessions_end(&s, &d);
+		stats_doc_end(&d);
+		CU_ASSERT(!json || json_valid(o.text, o.n));
+		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+			unsigned n = 0;
+
+			for (const char *p = o.text; (p = strstr(p, counts[i][json])) != NULL; p++)
+				n++;
+			CU_ASSERT_EQUAL(n, want[i][json]);
+		}
+		CU_ASSERT_PTR_NOT_NULL(strstr(o.text, json ? "\"total\":4" :
+		                              "Total acs sessions matching specified criteria: 4\n"));
+	}
+}
+
 CU_TestInfo chassis_answer_tests[] = {
+	{"sessions with their rules", test_sessions},
 	{"rows of tasks, cut and newer", test_answer},
 	{"layouts of rows", test_rows},
 	{"show srp info", test_srp_info},

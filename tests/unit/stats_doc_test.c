@@ -197,6 +197,43 @@ static void test_items(void)
 	}
 }
 
+/* Values and objects in lists, tables in objects of lists. */
+static void test_lists(void)
+{
+	const struct stats_table t = {"rules", NULL, STATS_TABLE_PLAIN, rule_cols + 1, 2};
+	static struct out o;
+	struct stats_doc d;
+
+	for (int json = 0; json < 2; json++) {
+		o.n = 0;
+		stats_doc_begin(&d, json ? STATS_DOC_JSON : STATS_DOC_TEXT, put, &o);
+		stats_doc_list(&d, "objects");
+		for (unsigned i = 0; i < 2; i++) {
+			stats_doc_open(&d, NULL, NULL);
+			stats_doc_item(&d, "name", "Name", stats_string("x"));
+			stats_doc_list(&d, "lines");
+			for (unsigned k = 0; k < 2 * i; k++)
+				stats_doc_item(&d, NULL, "Line", stats_uint(k));
+			stats_doc_list_end(&d);
+			stats_doc_table(&d, &t);
+			stats_doc_row(&d, (const struct stats_value[]){stats_uint(1), stats_uint(2)});
+			stats_doc_table_end(&d);
+			stats_doc_close(&d);
+		}
+		stats_doc_list_end(&d);
+		stats_doc_item(&d, "total", NULL, stats_uint(2));
+		stats_doc_end(&d);
+		if (json)
+			CU_ASSERT_STRING_EQUAL(o.text,
+			        "{\"objects\":[{\"name\":\"x\",\"lines\":[],"
+			        "\"rules\":[{\"packets_down\":1,\"bytes_down\":2}]},\n"
+			        "{\"name\":\"x\",\"lines\":[0,1],"
+			        "\"rules\":[{\"packets_down\":1,\"bytes_down\":2}]}],\"total\":2}\n")
+		else
+			CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Name: x\nLine: 0\nLine: 1\n"))
+	}
+}
+
 /* Every pair of bytes, and some longer ones: valid JSON, and nothing of it lost without a trace. */
 static void test_json_bytes(void)
 {
@@ -265,6 +302,7 @@ CU_TestInfo stats_doc_tests[] = {
 	{"plain table", test_plain},
 	{"blocks", test_blocks},
 	{"items", test_items},
+	{"lists", test_lists},
 	{"JSON of any bytes", test_json_bytes},
 	{"long lines", test_long},
 	CU_TEST_INFO_NULL,
