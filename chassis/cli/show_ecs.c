@@ -13,12 +13,14 @@
 
 /* --- ruledef statistics: columns as in the field, seven fields a row ------------------------ */
 
-static const struct stats_col rule_cols[] = {
-	{"name", "Ruledef Name", 18, true}, {"packets_down", "Packets-Down", 13, false},
-	{"bytes_down", "Bytes-Down", 11, false}, {"packets_up", "Packets-Up", 11, false},
-	{"bytes_up", "Bytes-Up", 10, false}, {"hits", "Hits", 10, false},
-	{"match_bypassed", "Match-Bypassed", 14, false}, {"pending_packets", NULL, 0, false},
-	{"pending_bytes", NULL, 0, false}};
+#define RULE_COLS(title)                                                                      \
+	{"name", title, 18, true}, {"packets_down", "Packets-Down", 13, false},               \
+	{"bytes_down", "Bytes-Down", 11, false}, {"packets_up", "Packets-Up", 11, false},     \
+	{"bytes_up", "Bytes-Up", 10, false}, {"hits", "Hits", 10, false},                     \
+	{"match_bypassed", "Match-Bypassed", 14, false}, {"pending_packets", NULL, 0, false}, \
+	{"pending_bytes", NULL, 0, false}
+static const struct stats_col rule_cols[] = {RULE_COLS("Ruledef Name")},
+	dynamic_cols[] = {RULE_COLS("Dynamic Rule Name")};
 
 static void add_rule(struct ecs_rule_stats *to, const struct ecs_rule_stats *from)
 {
@@ -81,8 +83,8 @@ static size_t place_of(struct ecs_dyn_stats *v, size_t *n, const char *name)
 static size_t dynamic_rules(const struct chassis_view *v, struct stats_doc *d, unsigned instance,
                             const char *name)
 {
-	static const struct stats_table t = {"dynamic_rules", NULL, STATS_TABLE_PLAIN, rule_cols,
-	                                     N(rule_cols)};
+	static const struct stats_table t = {"dynamic_rules", NULL, STATS_TABLE_PLAIN, dynamic_cols,
+	                                     N(dynamic_cols)};
 	static struct ecs_dyn_stats sum[ECS_DYN_STATS_MAX]; /* one thread: too large for a stack */
 	size_t n = 0;
 
@@ -97,6 +99,7 @@ static size_t dynamic_rules(const struct chassis_view *v, struct stats_doc *d, u
 	}
 	if (!n && d->format != STATS_DOC_JSON)
 		return 0;
+	stats_doc_line(d, "%s", "");
 	stats_doc_table(d, &t);
 	for (size_t r = 0; r < n; r++)
 		rule_row(d, sum[r].name, &sum[r].st);
@@ -139,12 +142,15 @@ bool chassis_show_ruledefs(const struct chassis_view *v, struct stats_doc *d, un
 
 /* --- the configuration, by the lines that it prints ----------------------------------------- */
 
+#define CONDITIONS_MAX 16 /* one more than a trigger-condition has */
+
 /* A walk over the blocks of one kind: what the service prints is what it is. */
 struct walk {
 	struct stats_doc *d;
 	const char *block;         /**< keyword that opens a block */
 	const char *name;          /**< the one asked for, NULL all */
-	bool inside, found;
+	bool inside;
+	size_t found;
 	char current[80];
 	/** A line inside a block; NULL: the block begins (open) or ends. */
 	void (*line)(struct walk *w, const struct chassis_line *l);
@@ -152,8 +158,12 @@ struct walk {
 	void (*close)(struct walk *w);
 	/* what the blocks of triggers gather */
 	bool flow_recovery, trigger;
-	char delay[16], any[24];
-	char rules[1600];
+	uint64_t delay;
+	char any[24];
+	struct {
+		char op[16], name[64];
+	} rule[CONDITIONS_MAX];
+	unsigned nrules;
 	unsigned rows;
 };
 
@@ -178,7 +188,7 @@ static void walk_line(void *arg, const char *text)
 		            (!w->name || strcmp(l.word[1], w->name) == 0);
 		if (!w->inside)
 			return;
-		w->found = true;
+		w->found++;
 		snprintf(w->current, sizeof(w->current), "%s", l.word[1]);
 		w->open(w);
 	} else if (w->inside) {
@@ -187,13 +197,28 @@ static void walk_line(void *arg, const char *text)
 	}
 }
 
-static bool table(const struct chassis_view *v, struct walk *w, const struct stats_table *t)
+/* How many there are stands behind a blank line. */
+static bool walked(const struct chassis_view *v, struct walk *w, const char *label)
 {
-	stats_doc_table(w->d, t);
+	struct stats_doc *d = w->d;
+
 	if (v->config->service)
 		ecs_service_print(v->config->service, walk_line, w);
-	stats_doc_table_end(w->d);
+	if (d->table)
+		stats_doc_table_end(d);
+	else
+		stats_doc_list_end(d);
+	stats_doc_layout(d, 0, false);
+	stats_doc_line(d, "%s", "");
+	stats_doc_item(d, "total", label, stats_uint(w->found));
 	return w->found || !w->name;
+}
+
+/* Opens the object of a block, with a blank line between those of text. */
+static void object(struct walk *w, const char *label)
+{
+	stats_doc_open(w->d, NULL, w->found > 1 ? "" : NULL);
+	stats_doc_item(w->d, "name", label, stats_string(w->current));
 }
 
 /* --- trigger-action ------------------------------------------------------------------------- */
@@ -210,66 +235,79 @@ static void action_line(struct walk *w, const struct chassis_line *l)
 
 static void action_close(struct walk *w)
 {
-	stats_doc_row(w->d, (const struct stats_value[]){
-		stats_string(w->current), stats_string(w->flow_recovery ? "Enabled" : "Disabled")});
+	object(w, "Trigger-Action Name");
+	stats_doc_item_as(w->d, "flow_recovery", "Flow recovery", stats_bool(w->flow_recovery),
+	                  w->flow_recovery ? "Enabled" : "Disabled");
+	stats_doc_close(w->d);
 }
 
 bool chassis_show_trigger_actions(const struct chassis_view *v, struct stats_doc *d,
 				  const char *name)
 {
-	static const struct stats_col cols[] = {{"name", "Trigger-Action Name", 0, true},
-	                                        {"flow_recovery", "Flow recovery", 0, true}};
-	static const struct stats_table t = {"trigger_actions", NULL, STATS_TABLE_BLOCKS, cols,
-					     N(cols)};
 	struct walk w = {.d = d, .block = "trigger-action", .name = name, .open = action_open,
 	                 .line = action_line, .close = action_close};
 
 	stats_doc_layout(d, 24, false);
-	return table(v, &w, &t);
+	stats_doc_list(d, "trigger_actions");
+	return walked(v, &w, "Total trigger-action(s) found");
 }
 
 /* --- trigger-condition ---------------------------------------------------------------------- */
 
 static void condition_open(struct walk *w)
 {
-	snprintf(w->delay, sizeof(w->delay), "0");
-	w->any[0] = w->rules[0] = '\0';
+	w->delay = 0;
+	w->nrules = 0;
+	w->any[0] = '\0';
 }
 
 static void condition_line(struct walk *w, const struct chassis_line *l)
 {
-	size_t n = strlen(w->rules);
-
-	if (l->n == 3 && strcmp(l->word[0], "delay") == 0)
-		snprintf(w->delay, sizeof(w->delay), "%.10s", l->word[2]);
-	if (l->n == 3 && strcmp(l->word[0], "any-match") == 0)
+	if (l->n != 3)
+		return;
+	if (strcmp(l->word[0], "delay") == 0)
+		w->delay = strtoull(l->word[2], NULL, 10);
+	if (strcmp(l->word[0], "any-match") == 0)
 		snprintf(w->any, sizeof(w->any), "%.2s %.8s", l->word[1], l->word[2]);
-	if (l->n == 3 && strcmp(l->word[0], "rule-name") == 0)
-		snprintf(w->rules + n, sizeof(w->rules) - n, "%s%s %s", n ? ", " : "", l->word[1],
-		         l->word[2]);
+	if (strcmp(l->word[0], "rule-name") == 0 && w->nrules < CONDITIONS_MAX) {
+		snprintf(w->rule[w->nrules].op, sizeof(w->rule[0].op), "%.15s", l->word[1]);
+		snprintf(w->rule[w->nrules].name, sizeof(w->rule[0].name), "%.63s", l->word[2]);
+		w->nrules++;
+	}
 }
 
 static void condition_close(struct walk *w)
 {
-	stats_doc_row(w->d, (const struct stats_value[]){
-		stats_string(w->current), stats_uint(strtoull(w->delay, NULL, 10)),
-		stats_string(w->any[0] ? w->any : "n/a"), stats_string(w->rules)});
+	char text[CONDITIONS_MAX * 84] = "n/a";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < w->nrules; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %s", n ? ", " : "", w->rule[i].op,
+		                      w->rule[i].name);
+	object(w, "Trigger-Condition Name");
+	stats_doc_item(w->d, "delay", "Trigger Action Delay", stats_uint(w->delay));
+	stats_doc_item_as(w->d, "any_match", "Any-match", stats_string(w->any), w->any[0] ? w->any : "n/a");
+	stats_doc_line(w->d, "%-24s%s", "Rule-name/GOR:", text);
+	stats_doc_list(w->d, "rules");
+	for (unsigned i = 0; i < w->nrules; i++) {
+		stats_doc_open(w->d, NULL, NULL);
+		stats_doc_item(w->d, "operator", NULL, stats_string(w->rule[i].op));
+		stats_doc_item(w->d, "name", NULL, stats_string(w->rule[i].name));
+		stats_doc_close(w->d);
+	}
+	stats_doc_list_end(w->d);
+	stats_doc_close(w->d);
 }
 
 bool chassis_show_trigger_conditions(const struct chassis_view *v, struct stats_doc *d,
                                      const char *name)
 {
-	static const struct stats_col cols[] = {{"name", "Trigger-Condition Name", 0, true},
-						{"delay", "Trigger Action Delay", 0, true},
-						{"any_match", "Any-match", 0, true},
-						{"rules", "Rule-name/GOR", 0, true}};
-	static const struct stats_table t = {"trigger_conditions", NULL, STATS_TABLE_BLOCKS, cols,
-	                                     N(cols)};
 	struct walk w = {.d = d, .block = "trigger-condition", .name = name, .open = condition_open,
 	                 .line = condition_line, .close = condition_close};
 
 	stats_doc_layout(d, 24, false);
-	return table(v, &w, &t);
+	stats_doc_list(d, "trigger_conditions");
+	return walked(v, &w, "Total trigger-condition(s) found");
 }
 
 /* --- service-scheme ------------------------------------------------------------------------- */
@@ -313,5 +351,6 @@ bool chassis_show_schemes(const struct chassis_view *v, struct stats_doc *d, con
 	struct walk w = {.d = d, .block = "service-scheme", .name = name, .open = scheme_open,
 	                 .line = scheme_line, .close = scheme_close};
 
-	return table(v, &w, &t);
+	stats_doc_table(d, &t);
+	return walked(v, &w, "Total service-scheme(s) found");
 }

@@ -106,6 +106,7 @@ int chassis_show_flow_kpi(const struct chassis_view *v, struct stats_doc *d, uns
 	}
 	stats_doc_table_end(d);
 	stats_doc_layout(d, 0, false);
+	stats_doc_line(d, "%s", "");
 	stats_doc_item(d, "total", "Total rules eligible for flow recovery", stats_uint(n));
 	free(row);
 	return SRP_OK;
@@ -185,7 +186,11 @@ bool chassis_show_service(const struct chassis_view *v, struct stats_doc *d, con
 	timers(d, s);
 	limits(v, d, s);
 	snprintf(text, sizeof(text), "%u %u %u (secs)", from[0], from[1], from[2]);
-	stats_doc_item(d, "lifetime_buckets", "Lifetime Buckets From", stats_string(text));
+	stats_doc_line(d, "%-32s%s", "Lifetime Buckets From:", text);
+	stats_doc_list(d, "lifetime_buckets");
+	for (size_t i = 0; i < 3; i++)
+		stats_doc_item(d, NULL, NULL, stats_uint(from[i]));
+	stats_doc_list_end(d);
 	stats_doc_layout(d, 0, false);
 	return true;
 }

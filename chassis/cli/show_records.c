@@ -98,12 +98,15 @@ void chassis_show_methods(const struct chassis_view *v, struct stats_doc *d)
 	};
 
 	(void)v;
-	stats_doc_open(d, "charging_methods", "Charging Methods:");
+	stats_doc_line(d, "Charging Methods:");
+	stats_doc_list(d, "charging_methods");
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		char text[160];
-
-		snprintf(text, sizeof(text), "%s (%s)", methods[i].how, methods[i].what);
-		stats_doc_item(d, methods[i].name, methods[i].name, stats_string(text));
+		stats_doc_line(d, "%-16s %s (%s)", methods[i].name, methods[i].how, methods[i].what);
+		stats_doc_open(d, NULL, NULL);
+		stats_doc_item(d, "name", NULL, stats_string(methods[i].name));
+		stats_doc_item(d, "how", NULL, stats_string(methods[i].how));
+		stats_doc_item(d, "what", NULL, stats_string(methods[i].what));
+		stats_doc_close(d);
 	}
-	stats_doc_close(d);
+	stats_doc_list_end(d);
 }

@@ -13,14 +13,10 @@
 #define N(a) (sizeof(a) / sizeof(a[0]))
 #define KEY_MAX 128
 
-/* --- properties: text for people, for programs rows of object, property, value --------------- */
-
-static const struct stats_col property_cols[] = {
-	{"name", NULL, 0, true}, {"property", NULL, 0, true}, {"value", NULL, 0, true}};
+/* --- properties: text for people, for programs an object with a member for each --------------- */
 
 struct teller {
 	struct stats_doc *d;
-	const char *name;
 	unsigned base;              /* blanks before labels of the first level */
 	char path[3][KEY_MAX];      /* keys of the labels above */
 };
@@ -41,11 +37,27 @@ static void key_of(const char *label, char out[KEY_MAX])
 	out[n] = '\0';
 }
 
-static void tell(void *arg, unsigned indent, const char *label, const char *value)
+/* True of a number alone where it is said to be one, and of one with a unit: "300 (secs)". */
+static bool number(const char *value, bool said, uint64_t *out)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)value[0]))
+		return false;
+	*out = strtoull(value, &end, 10);
+	if (!*end)
+		return said;
+	return strcmp(end, " (secs)") == 0 || strcmp(end, " (msecs)") == 0 ||
+	       strcmp(end, " bits/second") == 0 || strcmp(end, " bytes") == 0;
+}
+
+static void tell(void *arg, unsigned how, const char *label, const char *value)
 {
 	struct teller *t = arg;
 	char key[3 * KEY_MAX + 8];
-	size_t n = 0;
+	unsigned indent = how & ~ECS_TELL_NUMBER;
+	uint64_t n;
+	size_t len = 0;
 
 	if (t->d->format == STATS_DOC_TEXT) {
 		stats_doc_line(t->d, "%*s%s:%s%s", (int)(t->base + 2 * indent), "", label,
@@ -56,22 +68,24 @@ static void tell(void *arg, unsigned indent, const char *label, const char *valu
 		return;
 	key_of(label, t->path[indent]);
 	for (unsigned i = 0; i <= indent; i++)
-		n += (size_t)snprintf(key + n, sizeof(key) - n, "%s%s", n ? "." : "", t->path[i]);
-	if (value[0])
-		stats_doc_row(t->d, (const struct stats_value[]){
-			stats_string(t->name), stats_string(key), stats_string(value)});
+		len += (size_t)snprintf(key + len, sizeof(key) - len, "%s%s", len ? "_" : "", t->path[i]);
+	if (number(value, how & ECS_TELL_NUMBER, &n))
+		stats_doc_item(t->d, key, NULL, stats_uint(n));
+	else if (value[0])
+		stats_doc_item(t->d, key, NULL, stats_string(value));
 }
 
-static void properties(struct stats_doc *d, const struct stats_table *t)
+/* How many there are stands behind a blank line. */
+static void total(struct stats_doc *d, const char *label, size_t n)
 {
-	if (d->format == STATS_DOC_JSON)
-		stats_doc_table(d, t);
+	stats_doc_line(d, "%s", "");
+	stats_doc_item(d, "total", label, stats_uint(n));
 }
 
-static void properties_end(struct stats_doc *d)
+static void service_name(const struct chassis_view *v, struct stats_doc *d)
 {
-	if (d->format == STATS_DOC_JSON)
-		stats_doc_table_end(d);
+	if (v->config->service)
+		stats_doc_item(d, "service", "Service Name", stats_string(ecs_service_name(v->config->service)));
 }
 
 /* --- charging-action ------------------------------------------------------------------------ */
@@ -79,28 +93,24 @@ static void properties_end(struct stats_doc *d)
 bool chassis_show_charging_actions(const struct chassis_view *v, struct stats_doc *d,
                                    const char *name)
 {
-	static const struct stats_table t = {"charging_actions", NULL, STATS_TABLE_PLAIN,
-	                                     property_cols, N(property_cols)};
 	const struct ecs_service *s = v->config->service;
 	const struct ecs_charging_action *a;
 	struct teller to = {.d = d, .base = 5};
 	size_t shown = 0;
 
-	if (s)
-		stats_doc_line(d, "Service Name: %s", ecs_service_name(s));
-	properties(d, &t);
+	service_name(v, d);
+	stats_doc_list(d, "charging_actions");
 	for (size_t i = 0; s && (a = ecs_service_action(s, i)) != NULL; i++) {
 		if (name && strcmp(a->name, name) != 0)
 			continue;
-		to.name = a->name;
-		stats_doc_line(d, "%s", "");
-		stats_doc_line(d, "   Charging Action Name: %s", a->name);
+		stats_doc_open(d, NULL, "");
+		stats_doc_item(d, "name", "   Charging Action Name", stats_string(a->name));
 		ecs_charging_action_tell(a, tell, &to);
+		stats_doc_close(d);
 		shown++;
 	}
-	properties_end(d);
-	stats_doc_line(d, "%s", "");
-	stats_doc_item(d, "total", "Total charging action(s) found", stats_uint(shown));
+	stats_doc_list_end(d);
+	total(d, "Total charging action(s) found", shown);
 	return shown || !name;
 }
 
@@ -160,10 +170,6 @@ static void nothing(struct blocks *b)
 
 /* --- ruledef -------------------------------------------------------------------------------- */
 
-static const struct stats_col ruledef_cols[] = {
-	{"name", NULL, 0, true}, {"application", NULL, 0, true}, {"multi_line_or", NULL, 0, true},
-	{"lines", NULL, 0, true}};
-
 static void ruledef_open(struct blocks *b)
 {
 	snprintf(b->application, sizeof(b->application), "charging");
@@ -181,21 +187,39 @@ static void ruledef_line(struct blocks *b, const char *text)
 		fprintf(b->to, "%s\n", text);
 }
 
-static void ruledef_text(struct blocks *b)
+/* The next of the lines, which end with a newline; NULL behind the last. */
+static char *next_line(char **at)
 {
-	stats_doc_line(b->d, "%s", "");
-	stats_doc_line(b->d, "    Ruledef Name: %s", b->current);
-	for (char *p = b->lines, *next; *p; p = next) {
-		next = strchr(p, '\n');
-		*next++ = '\0';
-		stats_doc_line(b->d, "       %s", p);
+	char *p = *at, *end = *p ? strchr(p, '\n') : NULL;
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	*at = end + 1;
+	return p;
+}
+
+static void ruledef_show(struct blocks *b)
+{
+	struct stats_doc *d = b->d;
+	char *at = b->lines, *line;
+
+	stats_doc_open(d, NULL, "");
+	stats_doc_item(d, "name", "    Ruledef Name", stats_string(b->current));
+	stats_doc_list(d, "lines");
+	while ((line = next_line(&at)) != NULL) {
+		stats_doc_line(d, "       %s", line);
+		stats_doc_item(d, NULL, NULL, stats_string(line));
 	}
-	stats_doc_line(b->d, "    Rule Application Type: %s",
-	               b->application[0] == 'c'   ? "Charging"
-	               : b->application[0] == 'r' ? "Routing"
-	                                          : "Post-Processing");
-	stats_doc_line(b->d, "    Copy Packet to Log: Disabled");
-	stats_doc_line(b->d, "    Multi-line OR All lines: %s", b->any ? "Enabled" : "Disabled");
+	stats_doc_list_end(d);
+	stats_doc_item_as(d, "application", "    Rule Application Type", stats_string(b->application),
+	                  b->application[0] == 'c'   ? "Charging"
+	                  : b->application[0] == 'r' ? "Routing"
+	                                             : "Post-Processing");
+	stats_doc_line(d, "    Copy Packet to Log: Disabled");
+	stats_doc_item_as(d, "multi_line_or", "    Multi-line OR All lines", stats_bool(b->any),
+	                  b->any ? "Enabled" : "Disabled");
+	stats_doc_close(d);
 }
 
 static void ruledef_close(struct blocks *b)
@@ -205,12 +229,7 @@ static void ruledef_close(struct blocks *b)
 	b->to = NULL;
 	if (whole && (!b->only || strcmp(b->only, b->application) == 0)) {
 		b->n++;
-		if (b->d->format == STATS_DOC_TEXT)
-			ruledef_text(b);
-		else
-			stats_doc_row(b->d, (const struct stats_value[]){
-				stats_string(b->current), stats_string(b->application),
-				stats_bool(b->any), stats_string(b->lines)});
+		ruledef_show(b);
 	}
 	free(b->lines);
 	b->lines = NULL;
@@ -219,53 +238,54 @@ static void ruledef_close(struct blocks *b)
 bool chassis_show_ruledef(const struct chassis_view *v, struct stats_doc *d, const char *name,
                           const char *application)
 {
-	static const struct stats_table t = {"ruledefs", NULL, STATS_TABLE_PLAIN, ruledef_cols,
-	                                     N(ruledef_cols)};
 	struct blocks b = {.keyword = "ruledef", .name = name, .only = application, .d = d,
 	                   .open = ruledef_open, .line = ruledef_line, .close = ruledef_close};
 
-	if (v->config->service)
-		stats_doc_line(d, "Service Name: %s", ecs_service_name(v->config->service));
-	properties(d, &t);
+	service_name(v, d);
+	stats_doc_list(d, "ruledefs");
 	walk(v, &b);
-	properties_end(d);
-	stats_doc_line(d, "%s", "");
-	stats_doc_item(d, "total", "Total Ruledef(s)", stats_uint(b.n));
+	stats_doc_list_end(d);
+	total(d, "Total Ruledef(s)", b.n);
 	return b.n || !name;
 }
 
 /* --- objects that are shown by their lines -------------------------------------------------- */
 
-static const struct stats_col line_cols[] = {
-	{"name", NULL, 0, true}, {"line", NULL, 0, true}};
-
 static void lines_open(struct blocks *b)
 {
-	b->n++;
+	if (b->n++)
+		stats_doc_line(b->d, "%s", "");
+	stats_doc_open(b->d, NULL, NULL);
 	stats_doc_line(b->d, "%s %s", b->keyword, b->current);
+	stats_doc_item(b->d, "name", NULL, stats_string(b->current));
+	stats_doc_list(b->d, "lines");
 }
 
 static void lines_line(struct blocks *b, const char *text)
 {
-	if (b->d->format == STATS_DOC_TEXT)
-		stats_doc_line(b->d, "  %s", text);
-	else
-		stats_doc_row(b->d, (const struct stats_value[]){stats_string(b->current),
-		                                                 stats_string(text)});
+	stats_doc_line(b->d, "  %s", text);
+	stats_doc_item(b->d, NULL, NULL, stats_string(text));
+}
+
+static void lines_close(struct blocks *b)
+{
+	stats_doc_list_end(b->d);
+	stats_doc_close(b->d);
 }
 
 bool chassis_show_lines(const struct chassis_view *v, struct stats_doc *d, const char *keyword,
                         const char *name)
 {
-	static const struct stats_table t = {"lines", NULL, STATS_TABLE_PLAIN, line_cols,
-	                                     N(line_cols)};
 	struct blocks b = {.keyword = keyword, .name = name, .d = d, .open = lines_open,
-	                   .line = lines_line, .close = nothing};
+	                   .line = lines_line, .close = lines_close};
+	char label[64];
 
-	properties(d, &t);
+	stats_doc_item(d, "kind", NULL, stats_string(keyword));
+	stats_doc_list(d, "objects");
 	walk(v, &b);
-	properties_end(d);
-	stats_doc_item(d, "total", "Total", stats_uint(b.n));
+	stats_doc_list_end(d);
+	snprintf(label, sizeof(label), "Total %s(s)", keyword);
+	total(d, label, b.n);
 	return b.n || !name;
 }
 
@@ -286,6 +306,7 @@ static void list_line(struct blocks *b, const char *text)
 	struct chassis_line l;
 	char kind[48] = "";
 	size_t n = 0, i;
+	const char *key;
 	bool group;
 
 	if (chassis_line_split(&l, text, strlen(text), &e) != 0 || l.n < 7 ||
@@ -297,12 +318,14 @@ static void list_line(struct blocks *b, const char *text)
 	if (i + 1 >= l.n)
 		return;
 	group = l.word[i][0] == 'g';
+	key = behind(&l, "monitoring-key");
 	stats_doc_row(b->d, (const struct stats_value[]){
 		stats_string(b->current), stats_uint(strtoull(l.word[2], NULL, 10)),
 		stats_string(group ? "group-of-ruledefs" : "ruledef"), stats_string(l.word[i + 1]),
 		stats_string(strcmp(b->list, "route") == 0 ? behind(&l, "analyzer")
 		                                        : behind(&l, "charging-action")),
-		stats_string(kind), stats_string(behind(&l, "monitoring-key")),
+		stats_string(kind),
+		b->d->format == STATS_DOC_JSON ? stats_uint(strtoull(key, NULL, 10)) : stats_string(key),
 		stats_string(behind(&l, "description"))});
 	b->n++;
 }
@@ -324,7 +347,7 @@ bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, c
 		{"rulebase", "Rulebase", 16, true}, {"priority", "Priority", 8, false},
 		{"type", "Type", 17, true}, {"rule", "Name", 18, true},
 		{"charging_action", "Charging-action", 18, true}, {"kind", "Kind", 12, true},
-		{"monitoring_key", "Monitoring-key", 14, true},
+		{"monitoring_key", "Monitoring-key", 14, false},
 		{"description", "Description", 11, true}};
 	static const struct stats_col routes[] = {
 		{"rulebase", "Rulebase", 16, true}, {"priority", "Priority", 8, false},
@@ -334,10 +357,10 @@ bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, c
 	static const struct stats_table charging = {"rulebases", NULL, STATS_TABLE_PLAIN, cols,
 	                                            N(cols)},
 		post = {"post_processing", NULL, STATS_TABLE_PLAIN, cols, N(cols)},
-		routing = {"routes", NULL, STATS_TABLE_PLAIN, routes, N(routes)},
-		options = {"options", NULL, STATS_TABLE_PLAIN, property_cols, N(property_cols)};
+		routing = {"routes", NULL, STATS_TABLE_PLAIN, routes, N(routes)};
 	const struct ecs_service *s = v->config->service;
 	struct teller to = {.d = d, .base = 2};
+	const char *rulebase;
 	size_t shown = 0;
 
 	stats_doc_line(d, "Charging Rule Priorities:");
@@ -348,15 +371,17 @@ bool chassis_show_rulebases(const struct chassis_view *v, struct stats_doc *d, c
 	stats_doc_line(d, "%s", "");
 	stats_doc_line(d, "Routing Rule Priorities:");
 	show_list(v, d, name, "route", &routing);
-	properties(d, &options);
-	for (int i = 0; s && (to.name = ecs_service_rulebase_name(s, i)) != NULL; i++) {
-		if (name && strcmp(to.name, name) != 0)
+	stats_doc_list(d, "options");
+	for (int i = 0; s && (rulebase = ecs_service_rulebase_name(s, i)) != NULL; i++) {
+		if (name && strcmp(rulebase, name) != 0)
 			continue;
-		stats_doc_line(d, "%s", "");
-		stats_doc_line(d, "Rulebase Name: %s", to.name);
+		stats_doc_open(d, NULL, "");
+		stats_doc_item(d, "rulebase", "Rulebase Name", stats_string(rulebase));
 		ecs_service_rulebase_tell(s, i, tell, &to);
+		stats_doc_close(d);
 		shown++;
 	}
-	properties_end(d);
+	stats_doc_list_end(d);
+	total(d, "Total rulebase(s) found", shown);
 	return shown || !name;
 }

@@ -62,10 +62,12 @@ static void totals(const struct sct *s, struct stats_doc *d)
 static void settings(const struct chassis_config *c, struct stats_doc *d)
 {
 	stats_doc_line(d, "Bulk Statistics:");
-	word(d, "collection", "Collection:", c->bulk.collect ? "Enabled" : "Disabled");
+	stats_doc_line(d, "  %-30s %s", "Collection:", c->bulk.collect ? "Enabled" : "Disabled");
+	stats_doc_item(d, "collection", NULL, stats_bool(c->bulk.collect));
 	number(d, "sample_minutes", "Sample interval (minutes):", c->bulk.sample_min);
 	number(d, "transfer_minutes", "Transfer interval (minutes):", c->bulk.transfer_min);
 	word(d, "directory", "Directory:", c->bulk_dir[0] ? c->bulk_dir : "none");
+	stats_doc_line(d, "%s", "");
 }
 
 /* --- what waits ----------------------------------------------------------------------------- */

@@ -186,7 +186,7 @@ void own_QCI_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 
 	if (a->qci)
 		snprintf(text, sizeof(text), "%u", a->qci);
-	tell(arg, 0, "QoS Class Identifier", text);
+	tell(arg, a->qci ? ECS_TELL_NUMBER : 0, "QoS Class Identifier", text);
 }
 
 int own_ARP_set(void *obj, enum ecs_form form, struct ecs_words w, struct ecs_err *e)

@@ -28,7 +28,7 @@ static void tell_num(ecs_tell_fn *tell, void *arg, unsigned indent, const char *
 	char text[40];
 
 	snprintf(text, sizeof(text), "%" PRIu32 "%s%s", v, unit[0] ? " " : "", unit);
-	tell(arg, indent, label, text);
+	tell(arg, indent | ECS_TELL_NUMBER, label, text);
 }
 
 /* --- a limit of one direction ----------------------------------------------------------------- */

@@ -254,7 +254,10 @@ void ecs_options_tell(const struct ecs_option *rows, size_t nrows, const void *o
 		} else if (o->type == ECS_OPTION_NUM) {
 			v = *(const uint32_t *)member(o, obj);
 			snprintf(text, sizeof(text), "%" PRIu32, v);
-			tell(arg, 0, o->label, v == o->none && v > o->most ? "Not Configured" : text);
+			if (v == o->none && v > o->most)
+				tell(arg, 0, o->label, "Not Configured");
+			else
+				tell(arg, ECS_TELL_NUMBER, o->label, text);
 		} else if (o->type == ECS_OPTION_FLAG) {
 			tell(arg, 0, o->label, ecs_enabled_word(*(const bool *)member(o, obj)));
 		} else {

@@ -303,7 +303,9 @@ int ecs_charging_action_set(struct ecs_charging_action *a, enum ecs_form form,
                             const char *const *w, size_t n, struct ecs_err *e);
 /** The same with the words in one line, blanks between them, none inside. */
 int ecs_charging_action_line(struct ecs_charging_action *a, const char *line, struct ecs_err *e);
-/** Says what an action is, label by label; @p indent: how deep a label stands under another. */
+#define ECS_TELL_NUMBER 0x100u /**< with the depth: the value is a number, and no name that looks like one */
+/** Says what an action is, label by label; @p indent: how deep a label stands under another. A number with its
+ *  unit behind it needs no ECS_TELL_NUMBER. */
 typedef void ecs_tell_fn(void *arg, unsigned indent, const char *label, const char *value);
 void ecs_charging_action_tell(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg);
 /** Open (or with @p no remove) a bandwidth-policy, a qos-group-of-ruledefs, and run one command of
