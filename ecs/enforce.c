@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ecs/acted.h"
 #include "ecs/content.h"
 #include "ecs/parent.h"
 #include "ecs/redirect.h"
@@ -59,6 +60,7 @@ bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charg
 		did = st->fn(e, w, a);
 		if (did != ECS_STAGE_PASSED) {
 			count(e, st, w->pkts);
+			ecs_acted(e, w, a, (unsigned)(st - stages), did == ECS_STAGE_STOPPED);
 			if (e->tracing)
 				ecs_trace_did(e, (unsigned)(st - stages), did == ECS_STAGE_STOPPED);
 		}

@@ -62,8 +62,10 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	if (!conf->limit_stats)
 		e->conf.limit_stats = e->own_limits =
 			calloc(ECS_LIMIT_STATS_MAX, sizeof(*e->own_limits));
+	if (!conf->acted_stats)
+		e->conf.acted_stats = e->own_acted = calloc(ECS_ACTED_MAX, sizeof(*e->own_acted));
 	if (!e->nobody || !e->conf.dyn_stats || !e->matcher || !e->refs || !e->kpi || !e->flows || !e->wheel ||
-	    !e->conf.limit_stats || ecs_limiters_init(e) != 0 ||
+	    !e->conf.limit_stats || !e->conf.acted_stats || ecs_limiters_init(e) != 0 ||
 	    ecs_sessions_init(e) != 0 || ecs_usages_init(e) != 0 || ecs_aliases_init(e) != 0 ||
 	    ecs_shifts_init(e) != 0 || ecs_copies_init(e) != 0) {
 		ecs_engine_free(e);
@@ -114,6 +116,7 @@ void ecs_engine_free(struct ecs_engine *e)
 		session_fini(e, ECS_CONTAINER(l, struct ecs_session, all));
 	free(e->own_dyn);
 	free(e->own_limits);
+	free(e->own_acted);
 	free(e->kpi);
 	ecs_chain_fini(&e->by_callid);
 	ecs_chain_fini(&e->by_v4);

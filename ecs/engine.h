@@ -104,6 +104,7 @@ struct ecs_engine_config {
 	struct ecs_rule_stats *rule_stats;      /**< [ECS_STATS_MAX], in the task's slab */
 	struct ecs_dyn_stats *dyn_stats;        /**< [ECS_DYN_STATS_MAX], there; NULL: the engine's own */
 	struct ecs_limit_stats *limit_stats;    /**< [ECS_LIMIT_STATS_MAX], there; likewise */
+	struct ecs_acted_stats *acted_stats;    /**< [ECS_ACTED_MAX], there (acted.h); likewise */
 	struct ecs_kpi *kpi;                    /**< [ECS_KPI_MAX], there (kpi.h); NULL: none is kept */
 	struct ecs_owed *owed;                  /**< there (usage.h); NULL: the engine's own */
 	uint64_t seed;                          /**< of the hash tables */
@@ -141,6 +142,7 @@ struct ecs_engine_identity {
 	struct ecs_rule_stats *rule_stats; /**< likewise */
 	struct ecs_dyn_stats *dyn_stats;   /**< likewise; NULL: as it was */
 	struct ecs_limit_stats *limit_stats; /**< likewise; NULL: as it was */
+	struct ecs_acted_stats *acted_stats; /**< likewise; NULL: as it was */
 	struct ecs_kpi *kpi;               /**< likewise */
 	struct ecs_owed *owed;             /**< likewise; NULL: the engine's own */
 	uint32_t *handling;                /**< as in struct ecs_engine_config, like what follows */

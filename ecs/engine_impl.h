@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "ecs/acted.h"
 #include "ecs/chain.h"
 #include "ecs/edr.h"
 #include "ecs/engine.h"
@@ -113,6 +114,12 @@ struct ecs_engine {
 	struct ecs_kpi_index *kpi;     /**< of ecs_engine_config.kpi */
 	struct ecs_dyn_stats *own_dyn; /**< where the owner gives none */
 	struct ecs_limit_stats *own_limits; /**< likewise */
+	struct ecs_acted_stats *own_acted;  /**< likewise */
+	struct {                       /* whose place in acted_stats was looked up last */
+		const struct ecs_charging_action *action;
+		uint32_t commit;
+		uint16_t at;
+	} acted;
 	struct ecs_flow_table *flows;
 	struct ecs_wheel *wheel;
 	struct ecs_frags *frags;

@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/names.c	%D%/names.h	\
 	%D%/packet.c	%D%/packet.h	\
 	%D%/classify.c	%D%/inspect.c	%D%/path.c	%D%/path.h	\
+	%D%/acted.c	%D%/acted.h	%D%/acted.def	\
 	%D%/police.c	%D%/police.h	%D%/kind_police.c	\
 	%D%/parent.c	%D%/parent.h	\
 	%D%/pool.c	%D%/pool.h	\

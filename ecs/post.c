@@ -119,11 +119,10 @@ enum ecs_stage_did ecs_stage_post(struct ecs_engine *e, struct ecs_way *w,
 		return ECS_STAGE_PASSED;
 	e->conf.rule_stats[l->stats].hits += w->pkts;
 	w->open = w->post_known && w->f->analysis && !w->f->analysis->l7.final;
+	w->post = l->action;
 	did = enforce(e, w, l->action, recovered);
-	if (did != ECS_STAGE_STOPPED) {
-		w->post = l->action;
+	if (did != ECS_STAGE_STOPPED)
 		w->also |= l->stages & (ECS_STAGE_BIT(XHEADER) | ECS_STAGE_BIT(TOS) |
 		                        ECS_STAGE_BIT(NEXTHOP));
-	}
 	return did;
 }

@@ -1,5 +1,6 @@
 /* show_limits: `show active-charging charging-action|bandwidth-policy|... statistics`: what has become
- * of packets at rate limits, from the counters of the session managers. */
+ * of packets at rate limits, and what charging-actions have done to packets, from the counters of the
+ * session managers. */
 #include <config.h>
 #include "chassis/cli/show.h"
 
@@ -65,6 +66,85 @@ static size_t gather(const struct chassis_view *v, enum ecs_limit_of of, const c
 	return n;
 }
 
+/* --- what charging-actions have done ---------------------------------------------------------- */
+
+static void acted_item(struct stats_doc *d, const char *dir, const char *dir_label, const char *what,
+                       enum ecs_acted i, uint64_t n)
+{
+	char key[64], label[64];
+
+	snprintf(key, sizeof(key), "%s_%s_%s", dir, what, ecs_acted_rows[i].key);
+	snprintf(label, sizeof(label), "  %s %s %s", dir_label, what[0] == 'p' ? "Pkts" : "Bytes",
+	         ecs_acted_rows[i].label);
+	stats_doc_item(d, key, label, stats_uint(n));
+}
+
+static void acted_one(struct stats_doc *d, const char *name, const struct ecs_acted_stats *st)
+{
+	static const char *const keys[] = {[ECS_UPLINK] = "uplink", [ECS_DOWNLINK] = "downlink"},
+		*const labels[] = {[ECS_UPLINK] = "Uplink", [ECS_DOWNLINK] = "Downlink"};
+
+	stats_doc_layout(d, 0, false);
+	stats_doc_open(d, NULL, "");
+	stats_doc_item(d, "name", "Charging Action Name", stats_string(name));
+	stats_doc_layout(d, 36, false);
+	for (unsigned i = 0; i < ECS_ACTED__N; i++)
+		for (unsigned k = ECS_UPLINK; k <= ECS_DOWNLINK; k++) {
+			acted_item(d, keys[k], labels[k], "packets", (enum ecs_acted)i, st->n[k][i].pkts);
+			acted_item(d, keys[k], labels[k], "bytes", (enum ecs_acted)i, st->n[k][i].bytes);
+		}
+	stats_doc_layout(d, 0, false);
+	stats_doc_close(d);
+}
+
+/* Sums over all session managers, by name. */
+static void acted_gather(const struct chassis_view *v, struct ecs_acted_stats *sum)
+{
+	for (unsigned i = 1; i <= v->nsessmgr; i++) {
+		const struct chassis_slab *slab = v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
+
+		for (size_t k = 0; slab && k < ECS_ACTED_MAX; k++) {
+			struct ecs_acted_stats one = slab->acted[k];
+			struct ecs_acted_stats *to;
+
+			one.name[sizeof(one.name) - 1] = '\0';
+			if (!one.name[0])
+				continue;
+			to = &sum[ecs_acted_of(sum, one.name)];
+			for (unsigned a = 0; a < 2 * ECS_ACTED__N; a++) {
+				to->n[a & 1][a / 2].pkts += one.n[a & 1][a / 2].pkts;
+				to->n[a & 1][a / 2].bytes += one.n[a & 1][a / 2].bytes;
+			}
+		}
+	}
+}
+
+/* Those that are configured, in their order; what was counted of others is not shown. @return how many */
+static size_t show_acted(const struct chassis_view *v, struct stats_doc *d, const char *name)
+{
+	static struct ecs_acted_stats sum[ECS_ACTED_MAX]; /* one thread: too large for a stack */
+	static const struct ecs_acted_stats none;
+	const struct ecs_charging_action *a;
+	size_t n = 0;
+
+	memset(sum, 0, sizeof(sum));
+	acted_gather(v, sum);
+	stats_doc_list(d, "charging_actions");
+	for (size_t i = 0; v->config->service && (a = ecs_service_action(v->config->service, i)) != NULL; i++) {
+		const struct ecs_acted_stats *st = &none;
+
+		if (name && strcmp(name, a->name) != 0)
+			continue;
+		for (size_t k = 0; k < ECS_ACTED_MAX; k++)
+			if (strcmp(sum[k].name, a->name) == 0)
+				st = &sum[k];
+		acted_one(d, a->name, st);
+		n++;
+	}
+	stats_doc_list_end(d);
+	return n;
+}
+
 bool chassis_show_limits(const struct chassis_view *v, struct stats_doc *d, enum ecs_limit_of of,
                          const char *name)
 {
@@ -78,13 +158,21 @@ bool chassis_show_limits(const struct chassis_view *v, struct stats_doc *d, enum
 		{"violated_bytes", "Viol-Bytes", 12, false}};
 	static const struct stats_table t = {"limits", NULL, STATS_TABLE_PLAIN, cols, N(cols)};
 	static struct ecs_limit_stats sum[ECS_LIMIT_STATS_MAX]; /* one thread: too large for a stack */
-	size_t n;
+	bool actions = of == ECS_LIMIT_RULE, found = !name;
+	size_t n, shown;
 
 	memset(sum, 0, sizeof(sum));
-	n = gather(v, of, name, sum);
+	n = shown = gather(v, of, name, sum);
 	if (v->config->service)
-		stats_doc_line(d, "Service Name: %s", ecs_service_name(v->config->service));
-	stats_doc_table(d, &t);
+		stats_doc_item(d, "service", "Service Name", stats_string(ecs_service_name(v->config->service)));
+	if (actions) {
+		shown = show_acted(v, d, name);
+		stats_doc_line(d, "%s", "");
+		if (n)
+			stats_doc_line(d, "Rate limits:");
+	}
+	if (n || !actions || d->format == STATS_DOC_JSON)
+		stats_doc_table(d, &t);
 	for (size_t i = 0; i < n; i++)
 		for (unsigned k = ECS_UPLINK; k <= ECS_DOWNLINK; k++) {
 			const struct ecs_limit_volume *x = sum[i].n[k];
@@ -95,8 +183,10 @@ bool chassis_show_limits(const struct chassis_view *v, struct stats_doc *d, enum
 				stats_uint(x[ECS_EXCEEDED].pkts), stats_uint(x[ECS_EXCEEDED].bytes),
 				stats_uint(x[ECS_VIOLATED].pkts), stats_uint(x[ECS_VIOLATED].bytes)});
 		}
-	stats_doc_table_end(d);
-	stats_doc_line(d, "%s", "");
-	stats_doc_item(d, "total", "Total", stats_uint(n));
-	return n || !name;
+	if (d->table)
+		stats_doc_table_end(d);
+	if (!actions || n)
+		stats_doc_line(d, "%s", "");
+	stats_doc_item(d, "total", actions ? "Total charging action(s) found" : "Total", stats_uint(shown));
+	return found || shown;
 }

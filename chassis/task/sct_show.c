@@ -233,15 +233,22 @@ static void crash(struct sct_op *op, const struct chassis_match *m)
 
 static void limit_stats(struct sct_op *op, const struct chassis_match *m)
 {
+	const char *name = chassis_match_text(m, "text");
 	struct chassis_view v = view(op);
+	struct stats_doc d = unseen();
 	unsigned of = 0;
+	bool found;
 
 	while (of < ECS_LIMIT_BEARER && !chassis_match_has(m, chassis_limit_words((enum ecs_limit_of)of)))
 		of++;
-	if (chassis_show_limits(&v, &op->doc, (enum ecs_limit_of)of, chassis_match_text(m, "text")))
-		sct_op_finish(op, SRP_OK, NULL);
+	found = !name || chassis_show_limits(&v, &d, (enum ecs_limit_of)of, name);
+	if (found)
+		chassis_show_limits(&v, &op->doc, (enum ecs_limit_of)of, name);
+	if (of == ECS_LIMIT_RULE)
+		finish_named(op, found);
 	else
-		sct_op_finish(op, SRP_ENOENT, "nothing of that name has limited a packet");
+		sct_op_finish(op, found ? SRP_OK : SRP_ENOENT,
+		              found ? NULL : "nothing of that name has limited a packet");
 }
 
 static void ruledef(struct sct_op *op, const struct chassis_match *m)

@@ -255,7 +255,7 @@ static struct ecs_engine *new_engine(struct sessmgr *s)
 		.sink = &s->sink.sink, .ops = &sessmgr_engine_ops, .owner = s,
 		.counters = &s->ctx->slab->ecs, .rule_stats = s->ctx->slab->rule, .dyn_stats = s->ctx->slab->dyn,
 		.kpi = s->ctx->slab->kpi, .owed = &s->ctx->slab->owed,
-		.limit_stats = s->ctx->slab->limit,
+		.limit_stats = s->ctx->slab->limit, .acted_stats = s->ctx->slab->acted,
 		.handling = &s->ctx->slab->handling, .chassis_bit = (uint8_t)chassis_bit(c), .instance = (uint8_t)s->ctx->instance,
 		.checkpoint_duration = c->srp.session_duration, .pending_timeout = c->srp.pending_s,
 		.sessions_expected = 4096, .flows_expected = 16384,
@@ -407,7 +407,7 @@ static int become(struct chassis_task_ctx *ctx)
 		.instance = (uint8_t)ctx->instance, .counters = &ctx->slab->ecs,
 		.rule_stats = ctx->slab->rule, .dyn_stats = ctx->slab->dyn, .handling = &ctx->slab->handling,
 		.kpi = ctx->slab->kpi, .owed = &ctx->slab->owed,
-		.limit_stats = ctx->slab->limit,
+		.limit_stats = ctx->slab->limit, .acted_stats = ctx->slab->acted,
 		.ledger_len = CHASSIS_LEDGER_BYTES,
 	};
 	int rc;

@@ -507,6 +507,25 @@ t.becomes(lambda: t.sessions("a", callid=other), [], "flow action terminate-sess
 t.quiet()
 t.becomes(lambda: t.sessions("b", callid=other), [], "at the standby as well")
 
+t.say("What each charging-action has done")
+done = {a["name"]: a for a in t.json("a", "show active-charging charging-action statistics all")["charging_actions"]}
+for name, what, counted in (("drop", "dropped", "drop_discard"), ("moved", "readdressed", "packets_readdressed"),
+                            ("header", "xheader", "xheader_packets"), ("mark", "marked", "packets_marked"),
+                            ("hop", "nexthop", "packets_nexthop")):
+    t.equal(done[name][f"uplink_packets_{what}"] + done[name][f"downlink_packets_{what}"], counter(counted),
+            f"charging-action {name}: {what}: as counted by all")
+t.equal((done["drop"]["uplink_packets_dropped"], done["drop"]["downlink_bytes_dropped"]), (0, 28 + len("down")),
+        "of the direction that is dropped, with its bytes")
+for name, what in (("away", "redirected"), ("away", "pp_redirected"), ("cut", "terminated"), ("leave", "terminated")):
+    t.check(done[name][f"uplink_packets_{what}"] > 0, f"charging-action {name}: {what}", done[name])
+# what follows on a connection that post-processing has redirected is of the rule of its own packets
+t.equal({k: v for k, v in done["count"].items() if v and not k.endswith("_redirected")}, {"name": "count"},
+        "count has done nothing")
+t.check("Charging Action Name: cut\n" in t.ctl("a", "show active-charging charging-action statistics name cut"),
+        "one of them")
+t.check("Failure:" in (t.refused("a", "show active-charging charging-action statistics name none") or ""),
+        "one that there is not")
+
 t.say("A planned switchover")
 t.switch("a", "b")
 active, standby = "b", "a"

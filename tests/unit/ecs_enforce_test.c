@@ -260,6 +260,63 @@ static void test_post_l7(void)
 	end(&r);
 }
 
+static uint64_t acted(const struct rig *r, const char *name, enum ecs_dir dir, enum ecs_acted what)
+{
+	return r->e->conf.acted_stats[ecs_acted_of(r->e->conf.acted_stats, name)].n[dir][what].pkts;
+}
+
+/* What was done is counted by the charging-action that had it done, of post-processing by the one there. */
+static void test_acted(void)
+{
+	static const struct {
+		uint16_t port;
+		enum ecs_dir dir;
+		const char *action;
+		enum ecs_acted what;
+	} cases[] = {
+		{7005, ECS_UPLINK, "mark", ECS_ACTED_MARKED}, {7005, ECS_UPLINK, "mark", ECS_ACTED_NEXTHOP},
+		{7005, ECS_DOWNLINK, "mark", ECS_ACTED_MARKED}, {7006, ECS_UPLINK, "drop", ECS_ACTED_PP_DROPPED},
+		{7007, ECS_UPLINK, "moved", ECS_ACTED_READDRESSED}, {7002, ECS_UPLINK, "leave", ECS_ACTED_TERMINATED},
+	};
+	struct rig r;
+	struct box x;
+
+	start(&r);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t was = acted(&r, cases[i].action, cases[i].dir, cases[i].what);
+		struct pk k = packet(cases[i].dir == ECS_UPLINK, 17, cases[i].port, 0, "u");
+
+		send_on(&r, &x, &k, cases[i].dir, false);
+		CU_ASSERT_EQUAL(acted(&r, cases[i].action, cases[i].dir, cases[i].what), was + 1);
+	}
+	CU_ASSERT_EQUAL(acted(&r, "mark", ECS_DOWNLINK, ECS_ACTED_NEXTHOP), 0);
+	for (unsigned i = 0; i < ECS_ACTED__N; i++)
+		CU_ASSERT_EQUAL(acted(&r, "count", ECS_UPLINK, (enum ecs_acted)i), 0);
+	end(&r);
+}
+
+/* Names have a place of their own while there is room; then they share one. */
+static void test_acted_names(void)
+{
+	static struct ecs_acted_stats v[ECS_ACTED_MAX];
+	bool taken[ECS_ACTED_MAX] = {0};
+	char name[32];
+
+	for (unsigned i = 0; i < ECS_ACTED_MAX - 1; i++) {
+		uint16_t at;
+
+		snprintf(name, sizeof(name), "action%u", i);
+		at = ecs_acted_of(v, name);
+		CU_ASSERT_FATAL(at < ECS_ACTED_MAX - 1 && !taken[at]);
+		taken[at] = true;
+		CU_ASSERT_STRING_EQUAL(v[at].name, name);
+		CU_ASSERT_EQUAL(ecs_acted_of(v, name), at);
+	}
+	CU_ASSERT_EQUAL(ecs_acted_of(v, "one more"), ECS_ACTED_MAX - 1);
+	CU_ASSERT_EQUAL(ecs_acted_of(v, "and one"), ECS_ACTED_MAX - 1);
+	CU_ASSERT_NOT_EQUAL(ecs_acted_of(v, "action7"), ECS_ACTED_MAX - 1);
+}
+
 /* What is only judged stays as it is. */
 static void test_judged(void)
 {
@@ -285,4 +342,6 @@ CU_TestInfo ecs_enforce_tests[] = {
 	{"readdress: ICMP errors", test_readdress_error},
 	{"post-processing by L7", test_post_l7},
 	{"judged only", test_judged},
+	{"counted by charging-action", test_acted},
+	{"charging-actions beyond those counted", test_acted_names},
 	CU_TEST_INFO_NULL};
