@@ -187,6 +187,6 @@ bool chassis_show_limits(const struct chassis_view *v, struct stats_doc *d, enum
 		stats_doc_table_end(d);
 	if (!actions || n)
 		stats_doc_line(d, "%s", "");
-	stats_doc_item(d, "total", actions ? "Total charging action(s) found" : "Total", stats_uint(shown));
+	stats_doc_item(d, "total", actions ? "Total charging action(s) found" : "Total limits", stats_uint(shown));
 	return found || shown;
 }

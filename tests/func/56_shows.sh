@@ -7,6 +7,7 @@ t_pair
 t_python <<'END'
 import os
 import re
+import shows
 from traffic import *
 
 call = t.add("a", 1)
@@ -175,6 +176,93 @@ for bad in ("show", "show srp", "show nothing", "show active-charging flows call
     said = t.refused("a", bad)
     t.check(said and ("Failure:" in said or '{"failure":' in said),
             f"refused, status not 0, with the reason: {bad!r}", said)
+
+t.say("every show of the table of commands, in every form")
+NAMES = {"bandwidth-policy": "pol", "qos-group-of-ruledefs": "qg", "ruledef": "probe", "rulebase": "gold",
+         "charging-action": "lim", "packet-filter": "pf", "group-of-ruledefs": "streams", "host-pool": "hp",
+         "port-map": "pm", "subs-class": "two", "subscriber-base": "default", "xheader-format": "xf",
+         "edr-format": "ef", "udr-format": "uf", "service-scheme": "scheme", "trigger-action": "recover",
+         "trigger-condition": "more", "service": "ecs"}
+t.both_charge("ab", "host-pool hp", "ip 192.0.2.1", "ip range 192.0.2.4 to 192.0.2.9", "#exit", "port-map pm",
+              "port range 7000 to 7100", "#exit", "packet-filter pf", "ip protocol = 17", "#exit",
+              "edr-format ef", "attribute sn-rulebase priority 1", "event-label x priority 2", "#exit",
+              "udr-format uf", "attribute sn-start-time priority 1", "#exit",
+              "xheader-format xf", 'insert X-A string-constant "b c"', "#exit",
+              "bandwidth-policy pol", "flow limit-for-bandwidth id 1 group-id 1",
+              "group-id 1 direction uplink peak-data-rate 100000 peak-burst-size 20000 violate-action discard",
+              "#exit", "charging-action lim", "content-id 9",
+              "flow limit-for-bandwidth direction uplink peak-data-rate 800000 peak-burst-size 9000 violate-action discard",
+              "#exit", "charging-action 100", "flow action discard", "billing-action create-edrs charging-edr ef", "#exit",
+              "ruledef given", "udp either-port = 7010", "#exit",
+              "ruledef slow", "udp either-port = 7011", "#exit", "ruledef gone", "udp either-port = 7012", "#exit",
+              "ruledef routed", "rule-application routing", "tcp either-port = 8080", "#exit",
+              "ruledef posted", "rule-application post-processing", "udp either-port = 7011", "#exit",
+              "qos-group-of-ruledefs qg", "#exit", "rulebase gold",
+              "action priority 5 dynamic-only ruledef given charging-action lim",
+              "action priority 6 ruledef slow charging-action lim monitoring-key 7 description 100",
+              "action priority 7 ruledef gone charging-action 100",
+              "post-processing priority 1 ruledef posted charging-action lim", "route priority 1 ruledef routed analyzer http",
+              "#exit", "trigger-action idle", "#exit", "trigger-condition more", "rule-name = probe",
+              "rule-name starts-with 10", "rule-name contains z", "delay = 3", "#exit", "service-scheme none", "#exit",
+              "subs-class two", "rulebase = gold", "apn = internet", "multi-line-or all-lines", "#exit")
+t.ctl("a", f'session rule install callid {call} name dyn precedence 3 filters "udp any port 7013" content-id 7 rating-group 8')
+t.ctl("a", f"session rule activate callid {call} name given")
+t.ctl("a", f'session bearer create callid {call} id 6 qci 3 arp 2 mbr-uplink 500 tft "udp any port 7014"')
+t.ctl("a", f"active-charging packet-trace callid {call}")
+for port in (7010, 7011, 7012, 7013, 7014):
+    servers[port] = t.socket("srv", v4(70), port)
+    user.sendto(b"x" * 100, (v4(70), port))
+    if port != 7012:
+        t.check(arrives(servers[port]) is not None, f"a packet to port {port}")
+t.ctl("a", "no active-charging packet-trace all")
+t.quiet()
+
+
+def answers(command):
+    """Its text and its JSON; None where it is refused."""
+    out = []
+    for more in ("", " | json"):
+        try:
+            out.append(t.ctl("a", command + more))
+        except BedError as e:
+            out.append(None)
+            said = str(e)
+            if more and '{"failure":' not in said:
+                t.check(False, f"{command}: refused in JSON", said)
+    return out
+
+
+def whole(command):
+    """What is wrong with a show; None: nothing."""
+    text, doc = answers(command)
+    if text is None or doc is None:
+        return None if text is doc else "refused in one of both"
+    try:
+        doc = shows.load(doc)
+    except ValueError as e:
+        return f"no JSON: {e}"
+    except shows.Bad as e:
+        return str(e)
+    filled.update(k for k, v in doc.items() if v and isinstance(v, list))
+    types = sorted(set(shows.mixed(doc)) - MIXED)
+    return f"of two types: {types}" if types else shows.compare(text, doc)
+
+
+MIXED = {"qos_class_identifier", "flow_mapping_idle_timeout"}  # a number, or that there is none
+filled, seen = set(), 0
+for pattern in shows.patterns():
+    word = pattern.split()[2].strip("{") if "active-charging" in pattern else ""
+    given = {"callid": call, "num": "1", "name": NAMES.get(word, "nobody"), "text": NAMES.get(word, "nobody"),
+             "msid": "001010000000001", "username": "user1", "after": "0"}
+    wrong = {f: w for f in shows.forms(pattern, given) if (w := whole(f)) is not None}
+    seen += len(shows.forms(pattern, given))
+    t.check(not wrong, f"{pattern}: JSON says what text says", wrong)
+t.check(seen > 150, "all of them", seen)
+lacks = {"flows", "volumes", "sessions", "dynamic_rules", "bearers", "rate_limits", "limits", "charging_actions", "ruledefs",
+         "rulebases", "post_processing", "routes", "options", "objects", "service_schemes", "trigger_actions",
+         "trigger_conditions", "flow_kpi", "variables", "subscribers", "configuration", "active_charging", "quotas",
+         "packets", "charging_methods", "sent", "kinds", "replicas", "lifetime_buckets"} - filled
+t.check(not lacks, "and none of these lists is always empty", lacks)
 
 t.say("the configuration that is shown can be loaded")
 path = t.bed.path("shown.cfg")

@@ -1,7 +1,7 @@
 
 EXTRA_DIST += %D%/lib/topology.sh %D%/lib/bed.py
 EXTRA_DIST += %D%/lib/traffic.sh %D%/lib/traffic.py
-EXTRA_DIST += %D%/lib/quic.py %D%/lib/ruletable.py \
+EXTRA_DIST += %D%/lib/quic.py %D%/lib/ruletable.py %D%/lib/shows.py \
 	%D%/40_traffic.sh %D%/41_offload.sh %D%/42_addresses.sh %D%/43_sessions.sh \
 	%D%/44_rule_lines.sh %D%/45_rule_strings.sh %D%/46_charging.sh %D%/47_programs.sh \
 	%D%/48_redirect.sh \
