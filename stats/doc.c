@@ -137,9 +137,12 @@ static void text_block(struct stats_doc *d, const struct stats_value *v)
 
 	if (d->rows)
 		put(d, "\n");
-	for (size_t c = 0; c < d->table->ncol; c++)
+	for (size_t c = 0; c < d->table->ncol; c++) {
+		const char *text = stats_value_text(v[c], buf);
+
 		if (d->table->col[c].title)
-			text_item(d, d->table->col[c].title, stats_value_text(v[c], buf));
+			text_item(d, d->table->col[c].title, text[0] ? text : "n/a");
+	}
 }
 
 /* --- both ----------------------------------------------------------------------------------- */

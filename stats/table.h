@@ -40,7 +40,7 @@ enum stats_table_style {
 	STATS_TABLE_PLAIN,  /**< a line of titles, underlined */
 	STATS_TABLE_BARE,   /**< no titles: the caller has printed a legend */
 	STATS_TABLE_LADDER, /**< titles on steps, the last column's on top; a line of `=` below */
-	STATS_TABLE_BLOCKS  /**< each row a block of `Title: value` lines */
+	STATS_TABLE_BLOCKS  /**< each row a block of `Title: value` lines; an empty text is `n/a` */
 };
 
 struct stats_table {

@@ -148,15 +148,17 @@ static const struct stats_col dynrule_cols[] = {
 static const struct stats_col bearer_cols[] = {
 	{"callid", "Callid", 8, true}, {"bearer", "Bearer", 6, false}, {"type", "Type", 9, true},
 	{"rat", "RAT", 8, true}, {"qci", "QCI", 3, false}, {"arp", "ARP", 3, false},
-	{"mbr_uplink", "MBR-Up", 10, false}, {"mbr_downlink", "MBR-Down", 10, false},
+	{"mbr_uplink", "MBR-Up(kbps)", 12, false}, {"mbr_downlink", "MBR-Down(kbps)", 14, false},
 	{"filters", "TFT", 30, true},
 };
 static const struct stats_col limit_cols[] = {
-	{"callid", "Callid", 10, true}, {"of", "Limit", 21, true}, {"name", "Name", 16, true},
-	{"id", "Id", 4, false}, {"rate_up", "Rate-Up", 10, false},
-	{"conformed_bytes_up", "Conf-Up", 10, false}, {"violated_bytes_up", "Viol-Up", 10, false},
-	{"rate_down", "Rate-Down", 10, false}, {"conformed_bytes_down", "Conf-Down", 10, false},
-	{"violated_bytes_down", "Viol-Down", 10, false},
+	{"callid", "Callid", 8, true}, {"of", "Limit", 21, true}, {"name", "Name", 16, true},
+	{"id", "Id", 4, false}, {"rate_up", "Rate-Up(bps)", 12, false},
+	{"conformed_bytes_up", "Conf-Bytes-Up", 13, false},
+	{"violated_bytes_up", "Viol-Bytes-Up", 13, false},
+	{"rate_down", "Rate-Down(bps)", 14, false},
+	{"conformed_bytes_down", "Conf-Bytes-Down", 15, false},
+	{"violated_bytes_down", "Viol-Bytes-Down", 15, false},
 };
 static const struct stats_col quota_cols[] = {
 	{"callid", "Callid", 8, true}, {"rating_group", "Rating-Group", 12, false},
@@ -237,9 +239,16 @@ enum chassis_query chassis_layout_query(enum chassis_layout layout)
 /* The label of a field in a block: "packets_up" is "Packets up", "idle_s" is "Idle (s)". */
 static const char *label(struct chassis_show_rows *s, size_t column, const char *name)
 {
+	static const struct {
+		const char *name, *label;
+	} own[] = {{"imsi", "IMSI/MSID"}, {"apn", "APN"}, {"v4", "IPv4 address"}, {"v6", "IPv6 address"},
+	           {"session_id", "Session-ID"}, {"flow_id", "Flow-ID"}, {"pending", "Control pending"}};
 	char *out = s->label[column];
 	size_t n = strlen(name);
 
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strcmp(name, own[i].name) == 0)
+			return own[i].label;
 	if (s->query == CHASSIS_QUERY_FLOW && strcmp(name, "recovered") == 0)
 		snprintf(out, sizeof(s->label[column]), "Recovered Flow");
 	else if (n > 2 && strcmp(name + n - 2, "_s") == 0)

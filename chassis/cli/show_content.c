@@ -16,6 +16,7 @@ void chassis_show_databases(const struct chassis_view *v, struct stats_doc *d)
 	static const struct stats_table t = {"databases", NULL, STATS_TABLE_PLAIN, cols,
 	                                     sizeof(cols) / sizeof(cols[0])};
 	const struct ecs_service *s = v->config->service;
+	uint64_t n = 0;
 
 	stats_doc_table(d, &t);
 	for (unsigned k = 0; s && k < ECS_DB__N; k++) {
@@ -33,8 +34,11 @@ void chassis_show_databases(const struct chassis_view *v, struct stats_doc *d)
 		row[2] = stats_string(digest);
 		row[3] = stats_string(path);
 		stats_doc_row(d, row);
+		n++;
 	}
 	stats_doc_table_end(d);
+	stats_doc_line(d, "%s", "");
+	stats_doc_item(d, "total", "Total databases", stats_uint(n));
 }
 
 static bool is_ours(const char *name)

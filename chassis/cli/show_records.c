@@ -57,6 +57,7 @@ void chassis_show_records(const struct chassis_view *v, struct stats_doc *d)
 		withdrawn += s->task_ctr.cdr_withdrawn;
 	}
 	stats_doc_open(d, "records", "Records:");
+	stats_doc_layout(d, 36, false);
 	module(d, &v->config->records[CHASSIS_RECORDS_EDR], "edr", "Files of EDRs and FDRs");
 	module(d, &v->config->records[CHASSIS_RECORDS_UDR], "udr", "Files of UDRs");
 	for (size_t k = 0; k < sizeof(made) / sizeof(made[0]); k++)
@@ -77,8 +78,10 @@ void chassis_show_records(const struct chassis_view *v, struct stats_doc *d)
 		stats_doc_item(d, "broken", "Queues that could not be read", stats_uint(s->task_ctr.cdr_broken));
 		stats_doc_item(d, "missing", "Records in files taken away", stats_uint(s->task_ctr.cdr_missing));
 		stats_doc_item(d, "nowhere", "Records lost, no directory", stats_uint(s->task_ctr.cdr_nowhere));
-		stats_doc_item(d, "why", "Last failure", stats_string(s->records_why));
+		stats_doc_item_as(d, "why", "Last failure", stats_string(s->records_why),
+		                  s->records_why[0] ? s->records_why : "none");
 	}
+	stats_doc_layout(d, 0, false);
 	stats_doc_close(d);
 }
 

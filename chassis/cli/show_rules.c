@@ -21,12 +21,12 @@ struct teller {
 	char path[3][KEY_MAX];      /* keys of the labels above */
 };
 
-/* A label as a key: lower case, words joined by _. */
+/* A label as a key: lower case, words joined by _, without what stands in brackets. */
 static void key_of(const char *label, char out[KEY_MAX])
 {
 	size_t n = 0;
 
-	for (; *label && n + 1 < KEY_MAX; label++) {
+	for (; *label && *label != '(' && n + 1 < KEY_MAX; label++) {
 		if (isalnum((unsigned char)*label))
 			out[n++] = (char)tolower((unsigned char)*label);
 		else if (n && out[n - 1] != '_')

@@ -162,6 +162,12 @@ static void test_blocks(void)
 	stats_doc_table_end(&d);
 	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Ruledef Name:   x?y\nPackets-Down:   1\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Hits:           Y\n\nRuledef Name:"));
+	o.n = 0;
+	stats_doc_table(&d, &t);
+	stats_doc_row(&d, (const struct stats_value[]){stats_string(""), stats_uint(0), stats_uint(0), stats_uint(0),
+	                                               stats_bool(false)});
+	stats_doc_table_end(&d);
+	CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "Ruledef Name:   n/a\nPackets-Down:   0\n"));
 }
 
 static void test_items(void)
