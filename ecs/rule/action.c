@@ -31,6 +31,8 @@ static const struct ecs_option rows[] = {
 
 #define NROWS      (sizeof(rows) / sizeof(rows[0]))
 #define FIRST_ROWS 2u /**< content-id and service-identifier: the records are told behind them */
+#define CREDIT_ROWS 2u /**< then credit control and flow-mapping, told behind: */
+#define LIMIT_ROWS  2u /**< idle-timeout and limits, which follow the records in the field */
 
 struct ecs_charging_action *ecs_service_charging_action(struct ecs_service *s, const char *name,
                                                         bool no, struct ecs_err *e)
@@ -91,9 +93,13 @@ static void tell_records(const struct ecs_charging_action *a, ecs_tell_fn *tell,
 
 void ecs_charging_action_tell(const struct ecs_charging_action *a, ecs_tell_fn *tell, void *arg)
 {
+	const size_t rest = FIRST_ROWS + CREDIT_ROWS + LIMIT_ROWS;
+
 	ecs_options_tell(rows, FIRST_ROWS, a, tell, arg);
 	tell_records(a, tell, arg);
-	ecs_options_tell(rows + FIRST_ROWS, NROWS - FIRST_ROWS, a, tell, arg);
+	ecs_options_tell(rows + FIRST_ROWS + CREDIT_ROWS, LIMIT_ROWS, a, tell, arg);
+	ecs_options_tell(rows + FIRST_ROWS, CREDIT_ROWS, a, tell, arg);
+	ecs_options_tell(rows + rest, NROWS - rest, a, tell, arg);
 }
 
 void ecs_action_print(const struct ecs_charging_action *a, bool charging_only,

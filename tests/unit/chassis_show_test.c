@@ -86,10 +86,12 @@ static const struct {
 	 {"\"priority\":1,\"type\":\"ruledef\",\"rule\":\"AUP-ALL_HTTP-1\"",
 	  "\"tcp_2msl_timeout\":2,"}},
 	{charging_actions, {"   Charging Action Name: ca\n     Content ID: 7\n     Service ID: 0\n     EDRs: Disabled\n"
-	  "     EGCDRs: Disabled\n         Rf: Disabled\n       UDRs: Enabled\n",
+	  "     EGCDRs: Disabled\n         Rf: Disabled\n       UDRs: Enabled\n"
 	  "     Flow Idle Timeout: 300 (secs)\n     Limit For Flow Type: Disabled\n     Bandwidth ID: 0\n"
 	  "     Limit For Uplink Bandwidth: Enabled\n       Peak Data Rate : 512000 bits/second\n"
 	  "       Peak Burst Size: 3000 bytes\n       Violate Action : Discard\n",
+	  "     Limit For Downlink Bandwidth: Disabled\n     Credit Control: Disabled\n"
+	  "     Flow Mapping Idle Timeout: Not Configured\n     QoS Class Identifier: Not Configured\n",
 	  "       Discard: Enabled (uplink)\n       Terminate-Flow: Disabled\n       Terminate-Session: Disabled\n"
 	  "       Rulebase Change: Disabled\n"},
 	 {"{\"name\":\"ca\",\"content_id\":7,\"service_id\":0,\"edrs\":\"Disabled\"",
