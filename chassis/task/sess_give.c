@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "chassis/task/commands.h"
 #include "ecs/dynamic.h"
@@ -165,6 +166,34 @@ static void put_filters(struct srp_mp_w *w, const struct ecs_sdfs *f, const stru
 	if (strlen(text) > SESSMGR_FILTERS_SHOWN)
 		memcpy(text + SESSMGR_FILTERS_SHOWN - 4, " ...", sizeof(" ..."));
 	srp_mp_w_str(w, text);
+}
+
+/* Local time of creation, which is known to the second after a recovery. */
+static void put_created(struct srp_mp_w *w, uint64_t age_s)
+{
+	time_t at = time(NULL) - (time_t)age_s;
+	char text[sizeof("2026-01-01 00:00:00") + 8] = "";
+	struct tm tm;
+
+	if (localtime_r(&at, &tm))
+		strftime(text, sizeof(text), "%F %T", &tm);
+	srp_mp_w_str(w, text);
+}
+
+void sessmgr_given_row(struct srp_mp_w *w, const struct ecs_service *svc, const struct ecs_session *c,
+                       uint64_t age_s, unsigned instance)
+{
+	const struct ecs_rulebase_conf *rb = ecs_service_rulebase_conf(svc, c->rulebase);
+	char id[24];
+
+	srp_mp_w_str(w, ecs_service_name(svc));
+	srp_mp_w_str(w, rb ? rb->bandwidth_policy : "");
+	put_created(w, age_s);
+	srp_mp_w_uint(w, 1u + c->ndedicated);
+	srp_mp_w_uint(w, c->nfiltered);
+	srp_mp_w_uint(w, (unsigned)(c->ndynrules - c->nfiltered));
+	snprintf(id, sizeof(id), "%u:%08x", instance, (unsigned)c->spec.callid);
+	srp_mp_w_str(w, id);
 }
 
 /* Lines of a rule, as far as there is room. */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "chassis/task/commands.h"
 #include "chassis/task/rows.h"
@@ -139,35 +138,6 @@ static struct ecs_volume session_volume(const struct ecs_session *c)
 	return v;
 }
 
-/* Local time of creation, which is known to the second after a recovery. */
-static void put_created(struct srp_mp_w *w, uint64_t age_s)
-{
-	time_t at = time(NULL) - (time_t)age_s;
-	char text[sizeof("2026-01-01 00:00:00") + 8] = "";
-	struct tm tm;
-
-	if (localtime_r(&at, &tm))
-		strftime(text, sizeof(text), "%F %T", &tm);
-	srp_mp_w_str(w, text);
-}
-
-/* What its service and its control plane give it. */
-static void put_given(struct srp_mp_w *w, const struct ecs_service *svc, const struct ecs_session *c,
-                      uint64_t age_s, unsigned instance)
-{
-	const struct ecs_rulebase_conf *rb = ecs_service_rulebase_conf(svc, c->rulebase);
-	char id[24];
-
-	srp_mp_w_str(w, ecs_service_name(svc));
-	srp_mp_w_str(w, rb ? rb->bandwidth_policy : "");
-	put_created(w, age_s);
-	srp_mp_w_uint(w, 1u + c->ndedicated);
-	srp_mp_w_uint(w, c->nfiltered);
-	srp_mp_w_uint(w, (unsigned)(c->ndynrules - c->nfiltered));
-	snprintf(id, sizeof(id), "%u:%08x", instance, (unsigned)c->spec.callid);
-	srp_mp_w_str(w, id);
-}
-
 static void subscriber_row(struct page *p, const struct ecs_session *c)
 {
 	struct srp_mp_w *w = row_begin(p);
@@ -189,7 +159,7 @@ static void subscriber_row(struct page *p, const struct ecs_session *c)
 	srp_mp_w_uint(w, age);
 	srp_mp_w_uint(w, seconds(c->last, p->now));
 	srp_mp_w_bool(w, c->ready_for_recovery);
-	put_given(w, ecs_engine_service(p->s->engine), c, age, p->s->ctx->instance);
+	sessmgr_given_row(w, ecs_engine_service(p->s->engine), c, age, p->s->ctx->instance);
 	row_end(p);
 }
 

@@ -197,6 +197,9 @@ void sessmgr_clear_some(struct sessmgr *s);
 /** Runs one of these commands, with its arguments behind the call-id; @p text: why it was refused. */
 int sessmgr_give(struct sessmgr *s, enum chassis_command cmd, uint32_t callid, struct srp_mp_r *r,
                  char *text, size_t cap);
+/** What its service and its control plane give a session: the end of its row. */
+void sessmgr_given_row(struct srp_mp_w *w, const struct ecs_service *svc, const struct ecs_session *c,
+                       uint64_t age_s, unsigned instance);
 /** Writes a row but for its instance. */
 void sessmgr_rule_row(struct srp_mp_w *w, const struct ecs_service *svc, const struct ecs_dynrule *d);
 void sessmgr_bearer_row(struct srp_mp_w *w, const struct ecs_engine *e, const struct ecs_bearer *b);
