@@ -33,15 +33,11 @@ uint16_t ecs_acted_of(struct ecs_acted_stats *v, const char *name)
 /* What a line of post-processing has stopped a packet for. */
 static enum ecs_acted post_of(const struct ecs_charging_action *a)
 {
-	switch (a->flow_action) {
-	case ECS_ACT_REDIRECT:
+	if (ecs_action_redirects(a))
 		return ECS_ACTED_PP_REDIRECTED;
-	case ECS_ACT_TERMINATE_FLOW:
-	case ECS_ACT_TERMINATE_SESSION:
+	if (a->flow_action == ECS_ACT_TERMINATE_FLOW || a->flow_action == ECS_ACT_TERMINATE_SESSION)
 		return ECS_ACTED_PP_TERMINATED;
-	default:
-		return ECS_ACTED_PP_DROPPED;
-	}
+	return ECS_ACTED_PP_DROPPED;
 }
 
 static enum ecs_acted of_stage(unsigned stage, const struct ecs_charging_action *post, bool stopped)
@@ -60,7 +56,7 @@ static enum ecs_acted of_stage(unsigned stage, const struct ecs_charging_action 
 	case ECS_STAGE_XHEADER:
 		return stopped ? ECS_ACTED_DROPPED : ECS_ACTED_INSERTED;
 	case ECS_STAGE_POST:
-		return post ? post_of(post) : ECS_ACTED__N;
+		return post && stopped ? post_of(post) : ECS_ACTED__N;
 	default:
 		return stopped ? ECS_ACTED_DROPPED : ECS_ACTED__N;
 	}
