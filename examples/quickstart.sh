@@ -81,7 +81,7 @@ bed_network_up && bed_certs && bed_subscribers && bed_servers_up || {
 	exit 1
 }
 # In the background, so that a signal ends the wait at once.
-timeout -k 5 170 python3 "$top/examples/mainjob.py" "$BED" --build "$build" \
+timeout -k 5 330 python3 "$top/examples/mainjob.py" "$BED" --build "$build" \
 	--subscribers "$BED_SUBSCRIBERS" --walkins "$BED_WALKINS" --long-seconds "$BED_LONG_SECONDS" \
 	"${pass[@]}" &
 job=$!

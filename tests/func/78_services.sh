@@ -374,6 +374,11 @@ def tethering(what, sport):
             f"FR-042 {what}: SYNs without and with a listed signature")
 
 
+def reread(database):
+    t.ctl(active, f"upgrade {database}")
+    t.replicas(active)  # a session manager that answers has done what it was told before
+
+
 def upgrade():
     path = t.bed.path("signatures")
     with open(path, "w", encoding="ascii") as f:
@@ -383,16 +388,16 @@ def upgrade():
     t.equal(flow_of(tcp(1400))["tethered"], True, "FR-042: and what was read before goes on")
     with open(path, "w", encoding="ascii") as f:
         f.write("tablet mss=1300\n")
-    t.ctl(active, f"upgrade tethering-detection database {path}")
+    reread(f"tethering-detection database {path}")
     t.equal([flow_of(tcp(m))["tethered"] for m in (1400, 1300)], [False, True],
             "FR-042: the database is read anew at run time")
     with open(path, "w", encoding="ascii") as f:
         f.write("laptop mss=1400 options=MSTNW\n")
-    t.ctl(active, f"upgrade tethering-detection database {path}")
+    reread(f"tethering-detection database {path}")
     with open(t.bed.path("categories"), "a", encoding="ascii") as f:
         f.write("late.test games\n")
     t.check("web of" in curl(sub4(GOLD), "http://late.test/")[1], "a URL that is not listed yet")
-    t.ctl(active, f"upgrade content-filtering category database {t.bed.path('categories')}")
+    reread(f"content-filtering category database {t.bed.path('categories')}")
     t.check("portal.test" in curl(sub4(GOLD), "http://late.test/")[1], "and after an upgrade of the database")
     rows = {r["database"]: r for r in t.bed.show(active, "show active-charging databases", "database", "entries")}
     t.equal({k: r["entries"] for k, r in rows.items()}, {"categories": 5, "blacklist": 2, "os-signatures": 1},
