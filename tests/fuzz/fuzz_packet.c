@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ecs/engine.h"
+#include "ecs/rule/agents.h"
 #include "ecs/quic.h"
 #include "ecs/trace.h"
 
