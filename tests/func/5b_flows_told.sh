@@ -157,7 +157,7 @@ send(ONE, 23001, 53, question("first.test"))
 t.equal(on("a", ONE, 23001), ("names", False), "a question of DNS")
 t.becomes(lambda: len(t.flows("b")), 4, "of the first call four flows are checkpointed: it may have no more", 20)
 t.quiet()
-time.sleep(1.2)  # nothing was told of the call for a second
+t.grace(1.2)  # nothing was told of the call for a second
 t.say("and some at once, just before A is lost")
 has = known("b")
 c, s = t.connect(web, "ue", ONE, 25001)
@@ -195,7 +195,7 @@ t.equal(on("b", ONE, 23001), ("names", False), "and is matched as ever")
 
 t.say("a session manager of B dies: who was silent since is known still")
 n = t.sessions("b", callid=call)[0]["instance"]
-time.sleep(1.2)  # a turn of what is told
+t.grace(1.2)  # a turn of what is told
 old = tasks.pid("b", "sessmgr", n)
 os.kill(old, 9)
 t.becomes(lambda: tasks.pid("b", "sessmgr", n), lambda p: p not in (0, old), "it lives again", 10)
@@ -207,7 +207,7 @@ for port, text in ((20001, "the flow of UDP is old again"), (20002, "so is one t
 t.equal(on("b", ONE, 20009), "0 flows", "the one that was new before is not known")
 counted("b", lambda: send(ONE, 20009, 443, VIDEO), "ineligible", "FR-011: but that it was there")
 t.equal(on("b", ONE, 20009), ("any", False), "FR-011: no rule of L7 for it now")
-time.sleep(max(0, recovered + 8.5 - time.monotonic()))  # the idle timeout of ICMP, since the recovery
+elapse(max(0, recovered + 8.5 - time.monotonic()))  # the idle timeout of ICMP, since the recovery
 counted("b", lambda: ping(302), None, "FR-011: then an echo request of before is of a new flow")
 
 t.say("A comes back, and takes over as planned")
