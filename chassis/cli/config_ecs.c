@@ -21,6 +21,7 @@ static open_fn *const open_by_kind[ECS_OBJ__N] = {
 	[ECS_OBJ_SUBSBASE] = ecs_service_subs_base,
 	[ECS_OBJ_HOSTPOOL] = ecs_service_host_pool,
 	[ECS_OBJ_PORTMAP] = ecs_service_port_map,
+	[ECS_OBJ_TIMEDEF] = ecs_service_timedef,
 	[ECS_OBJ_XHEADER] = ecs_service_xheader,
 };
 
@@ -193,6 +194,41 @@ int cfg_ecs_pool_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 	return cfg_told(c, arg ? ecs_service_port_line(service(c), cfg_name(c), no(m), a, b, &c->why)
 	                   : ecs_service_host_line(service(c), cfg_name(c), no(m), a, b, &c->why),
 	            NULL);
+}
+
+/* The days that were typed, in their order: Sunday where there are none. */
+static void days_of(const struct chassis_match *m, uint32_t day[2])
+{
+	size_t n = 0;
+
+	day[0] = day[1] = 0;
+	for (size_t i = 0; i < m->n && n < 2; i++)
+		for (unsigned d = 0; d < ECS_DAY__N && m->arg[i].keyword; d++) {
+			const char *name = ecs_day_name(d);
+
+			if (n < 2 && strlen(name) == m->arg[i].key_len &&
+			    memcmp(name, m->arg[i].key, m->arg[i].key_len) == 0)
+				day[n++] = d;
+		}
+}
+
+static uint32_t seconds_of(const struct chassis_match *m, uint32_t day, const char *h,
+                           const char *min, const char *s)
+{
+	return ((day * 24 + (uint32_t)chassis_match_num(m, h, 0)) * 60 +
+	        (uint32_t)chassis_match_num(m, min, 0)) * 60 + (uint32_t)chassis_match_num(m, s, 0);
+}
+
+int cfg_ecs_timeslot(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct ecs_timeslot slot = {.days = arg != 0};
+	uint32_t day[2];
+
+	days_of(m, day);
+	slot.from = seconds_of(m, day[0], "h", "m", "s");
+	slot.to = seconds_of(m, day[1], "eh", "em", "es");
+	return cfg_told(c, ecs_service_timeslot(service(c), cfg_name(c), no(m), &slot, &c->why),
+	                NULL);
 }
 
 int cfg_ecs_recover(struct cfg *c, const struct chassis_match *m, size_t arg)

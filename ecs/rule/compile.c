@@ -282,7 +282,7 @@ static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 	if (rc)
 		return rc;
 	numbers_build(s);
-	if (ecs_hosts_build(s) || ecs_exacts_build(s) || ecs_ranges_build(s))
+	if (ecs_hosts_build(s) || ecs_timedefs_build(s) || ecs_exacts_build(s) || ecs_ranges_build(s))
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		n += r->n;
@@ -321,6 +321,7 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
                          enum ecs_application appl)
 {
 	struct action *a = (struct action *)(void *)ecs_obj_find(&s->actions, al->action);
+	struct timedef *t = (struct timedef *)(void *)ecs_obj_find(&s->timedefs, al->timedef);
 	struct ruledef *r = NULL;
 	struct group *g = NULL;
 
@@ -341,17 +342,12 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		.action = a ? &a->pub : NULL,
 		.action_digest = a ? a->pub.charging_digest : 0,
 		.stages = a ? ecs_action_stages(&a->pub) : 0,
+		.timedef = t && t->n ? (uint16_t)(t->o.index + 1) : 0,
 	};
+	if (t)
+		t->used = true;
 	if ((r && r->appl != appl) || (g && g->appl != appl && g->appl != ECS_APPL__N)) {
 		r = NULL; /* of another application: the line has no effect */
-		g = NULL;
-	}
-	if (al->timedef[0]) { /* of a time that is not known */
-		if (r)
-			r->used = true;
-		if (g)
-			g->used = true;
-		r = NULL;
 		g = NULL;
 	}
 	l->bound = (a || appl == ECS_APPL_ROUTING) && (r || g);
@@ -371,10 +367,12 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		ecs_limits_compile(s, rb, l);
 }
 
-/** Adds what a line matches, and where it stands. Known to this process only. */
-static uint64_t line_says(uint64_t before, const struct ecs_line *l)
+/** Adds what a line matches, when, and where it stands. Known to this process only. */
+static uint64_t line_says(const struct ecs_service *s, uint64_t before, const struct ecs_line *l)
 {
-	const uint64_t v[] = {l->priority, l->kind, l->bound, l->rule_digest,
+	const struct timedef *t =
+		l->timedef ? (const struct timedef *)(const void *)s->timedefs.v[l->timedef - 1] : NULL;
+	const uint64_t v[] = {l->priority, l->kind, l->bound, l->rule_digest, t ? t->digest : 0,
 	                      srp_hash64(before, l->rule_name, strlen(l->rule_name))};
 
 	return srp_hash64(before, v, sizeof(v));
@@ -389,7 +387,7 @@ static size_t list_compile(struct ecs_service *s, struct rulebase *list, size_t 
 	for (size_t i = 0; i < list->n; i++, n++) {
 		line_compile(s, list, &list->lines[i], &s->lines[n], appl);
 		s->lines[n].post = appl == ECS_APPL_POST_PROCESSING;
-		list->says = line_says(list->says, &s->lines[n]);
+		list->says = line_says(s, list->says, &s->lines[n]);
 	}
 	return n;
 }
@@ -471,6 +469,7 @@ void ecs_compiled_drop(struct ecs_service *s)
 	s->gate_at = NULL;
 	s->gate = NULL;
 	ecs_hosts_drop(s);
+	ecs_timedefs_drop(s);
 	TABLE_EACH(&s->rulebases, rulebase, rb)
 		LIST_EACH(rb, list) {
 			free(list->sets);

@@ -255,6 +255,13 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
 	CANON_TABLE(&s->host_pools, pool, p, ecs_canon_u64(c, p->digest));
 	CANON_TABLE(&s->port_maps, pool, p, ecs_canon_u64(c, p->digest));
+	if (s->timedefs.n) {
+		ecs_canon_str(all, "timedef", false);
+		CANON_TABLE(&s->timedefs, timedef, t, {
+			ecs_canon_u64(c, t->digest);
+			ecs_canon_u64(c, t->n > 0);
+		});
+	}
 	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
 	CANON_TABLE(&s->filters, packet_filter, f, ecs_filter_print(&f->pub, put_canon, c));

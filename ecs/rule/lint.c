@@ -82,6 +82,15 @@ static void lint_group(const struct linter *l, const struct group *g)
 	}
 }
 
+static void lint_timedef(const struct linter *l, const struct timedef *t)
+{
+	if (!t->used)
+		WARNING(l, "Timedef <%s> is not used in any rulebase.", t->o.name);
+	if (!t->n)
+		WARNING(l, "Timedef <%s> has no lines: what names it is in force at all times.",
+		        t->o.name);
+}
+
 /* --- rulebases -------------------------------------------------------------------------------- */
 
 static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
@@ -101,15 +110,15 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 			      "Charging-action <%s> of rulebase <%s>, action priority %u, is not "
 			      "configured.",
 			      al->action, rb->o.name, al->priority);
-		else if (o && !line->bound && !al->timedef[0])
+		else if (o && !line->bound)
 			ERROR(l,
 			      "%s <%s> of rulebase <%s>, action priority %u, is of another "
 			      "rule-application.",
 			      what, al->rule, rb->o.name, al->priority);
-		if (al->timedef[0])
+		if (al->timedef[0] && !ecs_obj_find(&l->s->timedefs, al->timedef))
 			ERROR(l, "Timedef <%s> of rulebase <%s>, action priority %u, is not "
-			      "configured: the line is never in force.", al->timedef, rb->o.name,
-			      al->priority);
+			      "configured: the line is in force at all times.", al->timedef,
+			      rb->o.name, al->priority);
 		if (o && !al->group && i + 1 < rb->n &&
 		    is_default((const struct ruledef *)(const void *)o))
 			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "
@@ -211,6 +220,8 @@ void ecs_service_lint(const struct ecs_service *s,
 	TABLE_EACH(&s->port_maps, pool, p)
 		if (!p->used)
 			WARNING(&l, "Port-map <%s> is not used in any ruledef.", p->o.name);
+	TABLE_EACH(&s->timedefs, timedef, t)
+		lint_timedef(&l, t);
 	TABLE_EACH(&s->groups, group, g)
 		lint_group(&l, g);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {

@@ -330,6 +330,11 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 		print_pool(&p, o, "host-pool", "ip");
 	TABLE_EACH(&s->port_maps, pool, o)
 		print_pool(&p, o, "port-map", "port");
+	TABLE_EACH(&s->timedefs, timedef, t) {
+		block_open(&p, "timedef", t->o.name);
+		ecs_timedef_print(t, put_line, &p);
+		block_close(&p);
+	}
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		print_ruledef(&p, r);
 	TABLE_EACH(&s->groups, group, g)

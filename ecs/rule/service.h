@@ -19,6 +19,7 @@
 #include "ecs/rule/limit.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
+#include "ecs/rule/timedef.h"
 #include "ecs/rule/who.h"
 
 #define ECS_RULEDEFS_MAX    2048
@@ -151,6 +152,7 @@ struct ecs_line {
 	bool l34;                 /**< decides by L3/L4 alone (of a group: all members) */
 	bool bound;               /**< rule and action exist; else the line has no effect */
 	const char *rule_name;    /**< what is checkpointed, shown and made eligible */
+	uint16_t timedef;         /**< in force in its times alone: its index + 1; 0: at all times */
 	uint16_t stats;           /**< index for per-rule counters, one per rule name of the service */
 	const struct ecs_charging_action *action; /**< NULL where unknown */
 	uint64_t rule_digest;     /**< of the lines or members */

@@ -7,6 +7,8 @@
 
 #include "ecs/rule/agents.h"
 #include "ecs/rule/option.h"
+#include "ecs/rule/service.h"
+#include "ecs/rule/timedef_impl.h"
 #include "ecs/rule/trigger.h"
 #include "srp/err.h"
 
@@ -45,27 +47,6 @@ static inline bool is_string(unsigned field)
 {
 	return ecs_fields[field].type == T_STR || ecs_fields[field].type == T_KEYSTR;
 }
-
-/* --- names ------------------------------------------------------------------------------------ */
-
-/** First member of everything that is opened by name. */
-struct obj {
-	char name[ECS_NAME_MAX + 1];
-	struct obj *hash_next;
-	uint32_t index; /**< place in its table; moves when an earlier one is removed */
-};
-
-struct obj_table {
-	struct obj **v;      /**< in the order of entry */
-	struct obj **bucket; /**< nbuckets, a power of two */
-	size_t n, cap, nbuckets, max;
-	size_t size;         /**< of one object */
-	const char *what;    /**< for errors */
-	void (*fini)(struct obj *o);
-};
-
-/** @return the object or NULL */
-struct obj *ecs_obj_find(const struct obj_table *t, const char *name);
 
 /* --- objects as configured -------------------------------------------------------------------- */
 
@@ -167,7 +148,7 @@ struct action_line {
 	uint8_t analyzer;          /**< of a route */
 	bool advanced;
 	char rule[ECS_NAME_MAX + 1], action[ECS_NAME_MAX + 1];
-	char timedef[ECS_NAME_MAX + 1]; /**< not empty: there is none, and the line is not in force */
+	char timedef[ECS_NAME_MAX + 1]; /**< empty: in force at all times */
 	char description[ECS_NAME_MAX + 1];
 };
 
@@ -178,7 +159,9 @@ struct rulebase {
 	struct ecs_rulebase_conf conf;
 	struct rulebase *post, *route; /**< the other lists, as rulebases; NULL: no lines */
 	/* made at commit */
-	bool dynamic;              /**< some lines are not static */
+	bool dynamic;              /**< some lines are not static, or not always in force */
+	bool timed;                /**< some are not always in force */
+	uint32_t off_at;           /**< its first word in ecs_times.off */
 	uint16_t first;            /**< its lines are [first, first + n) of the service */
 	uint16_t first_l7;         /**< the first line, of those, that looks at an L7 field */
 	size_t words;              /**< 64-bit words of one bit set over its lines */
@@ -331,7 +314,7 @@ struct ecs_service {
 	bool trusted;                /**< expressions were tried before: not again, line by line */
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
-		classes, bases, xheaders, host_pools, port_maps, filters, policies, qos_groups,
+		classes, bases, xheaders, host_pools, port_maps, timedefs, filters, policies, qos_groups,
 		cf_policies, raters,
 		records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */

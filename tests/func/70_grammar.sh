@@ -198,8 +198,14 @@ accepts "lines that do nothing are kept" 'rulebase fa' 'action priority 1 timede
 check "... printed" [ "$(shell -c 'show configuration' | grep -cE \
 	'^ +(action priority 1 timedef night ruledef fa charging-action fa|step-down by-one)$')" = 2 ]
 check "... and named" [ "$(shell -c 'show configuration errors' | grep -cE \
-	'Timedef <night> of rulebase <fa>, action priority 1, is not configured|"step-(up|down by-one)" of trigger-action <fa> has no effect')" = 3 ]
+	'Timedef <night> of rulebase <fa>, action priority 1, is not configured: the line is in force at all times|"step-(up|down by-one)" of trigger-action <fa> has no effect')" = 3 ]
 accepts "... and taken back" 'no rulebase fa' 'no trigger-action fa'
+accepts "times of day and of the week" 'timedef td' 'start time 8 0 0 end time 17 59 59' \
+	'start day friday time 18 0 0 end day monday time 7 59 59' 'no start time 8 0 0 end time 17 59 59' exit
+check "... shown" shows 'show active-charging timedef name td' \
+	'^  start day friday time 18 0 0 end day monday time 7 59 59$'
+check "... and named where nobody names it" shows 'show configuration errors' 'Timedef <td> is not used in any rulebase'
+accepts "... and taken back" 'no timedef td'
 accepts "FR-104: default delay" 'trigger-condition fd' 'delay = 5' 'default delay' exit
 accepts "FR-100: default flow-recovery" 'trigger-action fd' 'flow-recovery' 'default flow-recovery' exit
 check "FR-100: ... takes it back" shows 'show active-charging trigger-action name fd' 'Flow recovery: +Disabled'
@@ -306,7 +312,7 @@ check "show service has every limit and timer" [ "$(shell -c 'show active-chargi
 check "show packet-filter" shows 'show active-charging packet-filter name shown' 'ip remote-port = 80'
 accepts "a format of records" 'edr-format shown' 'attribute sn-end-time priority 1' exit
 check "show edr-format" shows 'show active-charging edr-format name shown' 'attribute sn-end-time format seconds'
-for kind in charging-action rulebase ruledef packet-filter edr-format udr-format group-of-ruledefs host-pool port-map \
+for kind in charging-action rulebase ruledef packet-filter edr-format udr-format group-of-ruledefs host-pool port-map timedef \
 	subs-class subscriber-base xheader-format; do
 	check "an unknown $kind is refused, and nothing else is said" [ \
 		"$(shell -c "show active-charging $kind name nobody" 2>&1)" = 'Failure: there is none of that name' ]

@@ -267,6 +267,28 @@ m = struct.pack("!BBHHH", 8, 0, 0, 77, 1) + bytes(16)
 icmp.sendto(m[:2] + struct.pack("!H", checksum(m)) + m[4:], (v4(30), 0))
 case("FR-004: ICMP", 77, "ping", 1)
 
+t.say("a line that is in force at times: the flow has its rule then, and no longer")
+
+
+def when(ahead):
+    return time.strftime("day %A time %H %M %S", time.localtime(time.time() + ahead)).lower()
+
+
+def with_more(sport, ends):
+    echo(*ends, b"more", (v4(30), 7700))
+    return on("a", sport, 17)
+
+
+timed, ends = udp(7700, last=30), kept[-1]
+t.equal(with_more(timed, ends), ("any", False), "before the line is there")
+begins = f"start {when(3)} end {when(3600)}"
+t.both_charge("ab", "timedef shift", begins, "exit", "ruledef timed", "udp either-port = 7700", "exit", "rulebase gold",
+              "action priority 80 timedef shift ruledef timed charging-action count", "exit")
+t.becomes(lambda: with_more(timed, ends), ("timed", False), "the time has begun", 10)
+t.both_charge("ab", "timedef shift", "no " + begins, f"start {when(-3600)} end {when(3)}", "exit")
+t.becomes(lambda: with_more(timed, ends), ("any", False), "the time has ended", 10)
+t.both_charge("ab", "rulebase gold", "no action priority 80", "exit", "no timedef shift", "no ruledef timed")
+
 t.say("FR-096: group and member are eligible")
 case("FR-096: the group has the higher priority", udp(7601, last=30), "early-group", 17)
 case("FR-096: the member has the higher priority", udp(7602, last=30), "late", 17)

@@ -265,10 +265,17 @@ static const struct {
 	 "Packet-filter <f> of charging-action <c> is not configured."},
 	{"packet-filter f\n#exit\ncharging-action c\ntft packet-filter f\n#exit\n", 0, 0, ""},
 	{"packet-filter f\n#exit\n", 0, 1, "Packet-filter <f> is not used in any charging-action."},
-	/* a time that is not known */
+	/* times that are not known, not used, or not said */
 	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 timedef night ruledef t "
 	 "charging-action c\n#exit\n", 1, 0,
-	 "Timedef <night> of rulebase <rb>, action priority 3, is not configured: the line is never in force."},
+	 "Timedef <night> of rulebase <rb>, action priority 3, is not configured: the line is in force at all times."},
+	{"timedef day\nstart time 8 0 0 end time 9 0 0\n#exit\n", 0, 1,
+	 "Timedef <day> is not used in any rulebase."},
+	{"timedef day\n#exit\nruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 timedef day "
+	 "ruledef t charging-action c\n#exit\n", 0, 1,
+	 "Timedef <day> has no lines: what names it is in force at all times."},
+	{"timedef day\nstart time 8 0 0 end time 9 0 0\n#exit\nruledef t\nip version = ipv4\n#exit\nrulebase rb\n"
+	 "action priority 3 timedef day ruledef t charging-action c\n#exit\n", 0, 0, ""},
 	/* triggers that do nothing */
 	{"trigger-action ta\nstep-up\n#exit\n", 0, 1,
 	 "\"step-up\" of trigger-action <ta> has no effect."},

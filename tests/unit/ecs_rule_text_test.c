@@ -12,7 +12,7 @@
 
 enum mode {
 	TOP,
-	RULEDEF, HOSTS, PORTS,
+	RULEDEF, HOSTS, PORTS, TIMES,
 	GROUP,
 	RULEBASE,
 	CHARGING,
@@ -136,6 +136,8 @@ static int at_top(struct reader *r, bool no)
 		return open_mode(r, HOSTS, no, ecs_service_host_pool(r->s, x, no, r->e));
 	if (word(r, 0, "port-map"))
 		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
+	if (word(r, 0, "timedef"))
+		return open_mode(r, TIMES, no, ecs_service_timedef(r->s, x, no, r->e));
 	if (word(r, 0, "flow-recovery"))
 		return recover(r, no);
 	if (word(r, 0, "group-of-ruledefs"))
@@ -253,6 +255,31 @@ static int in_pool(struct reader *r, bool no)
 
 	return r->mode == HOSTS ? ecs_service_host_line(r->s, r->name, no, arg(r, i), b, r->e)
 	                        : ecs_service_port_line(r->s, r->name, no, arg(r, i), b, r->e);
+}
+
+static uint32_t day_of(const struct reader *r, int i)
+{
+	uint32_t d = 0;
+
+	while (d < ECS_DAY__N && !word(r, i, ecs_day_name(d)))
+		d++;
+	return d;
+}
+
+/* start [day D] time H M S end [day D] time H M S */
+static int in_timedef(struct reader *r, bool no)
+{
+	bool days = word(r, 1, "day");
+	int at = days ? 4 : 2, end = days ? 11 : 7;
+	struct ecs_timeslot t = {.days = days};
+
+	t.from = num(r, at) * 3600 + num(r, at + 1) * 60 + num(r, at + 2);
+	t.to = num(r, end) * 3600 + num(r, end + 1) * 60 + num(r, end + 2);
+	if (days) {
+		t.from += day_of(r, 2) * 86400;
+		t.to += day_of(r, 9) * 86400;
+	}
+	return ecs_service_timeslot(r->s, r->name, no, &t, r->e);
 }
 
 /* The text behind a keyword, or NULL. */
@@ -417,6 +444,8 @@ static int one_line(struct reader *r)
 	case HOSTS:
 	case PORTS:
 		return in_pool(r, no);
+	case TIMES:
+		return in_timedef(r, no);
 	case GROUP:
 		return ecs_service_group_add(r->s, r->name, no, num(r, 2), arg(r, 4), r->e);
 	case RULEBASE:
