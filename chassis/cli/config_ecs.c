@@ -21,6 +21,7 @@ static open_fn *const open_by_kind[ECS_OBJ__N] = {
 	[ECS_OBJ_SUBSBASE] = ecs_service_subs_base,
 	[ECS_OBJ_HOSTPOOL] = ecs_service_host_pool,
 	[ECS_OBJ_PORTMAP] = ecs_service_port_map,
+	[ECS_OBJ_IMSIPOOL] = ecs_service_imsi_pool,
 	[ECS_OBJ_TIMEDEF] = ecs_service_timedef,
 	[ECS_OBJ_XHEADER] = ecs_service_xheader,
 };
@@ -187,13 +188,15 @@ int cfg_ecs_application(struct cfg *c, const struct chassis_match *m, size_t arg
 
 int cfg_ecs_pool_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
+	static int (*const put[])(struct ecs_service *s, const char *pool, bool no, const char *a,
+	                          const char *b, struct ecs_err *e) = {
+		ecs_service_host_line, ecs_service_port_line, ecs_service_imsi_line,
+	};
 	const char *a = chassis_match_text(m, "a"), *b = chassis_match_text(m, "b");
 
 	if (!a)
 		a = chassis_match_text(m, arg ? "num" : "prefix");
-	return cfg_told(c, arg ? ecs_service_port_line(service(c), cfg_name(c), no(m), a, b, &c->why)
-	                   : ecs_service_host_line(service(c), cfg_name(c), no(m), a, b, &c->why),
-	            NULL);
+	return cfg_told(c, put[arg](service(c), cfg_name(c), no(m), a, b, &c->why), NULL);
 }
 
 /* The days that were typed, in their order: Sunday where there are none. */

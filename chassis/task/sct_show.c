@@ -361,6 +361,7 @@ static const struct row shows[CHASSIS_EXEC__N] = {
 	[CHASSIS_EXEC_GROUP] = LINES("group-of-ruledefs"),
 	[CHASSIS_EXEC_HOST_POOL] = LINES("host-pool"),
 	[CHASSIS_EXEC_PORT_MAP] = LINES("port-map"),
+	[CHASSIS_EXEC_IMSI_POOL] = LINES("imsi-pool"),
 	[CHASSIS_EXEC_TIMEDEF] = LINES("timedef"),
 	[CHASSIS_EXEC_SUBS_CLASS] = LINES("subs-class"),
 	[CHASSIS_EXEC_SUBSCRIBER_BASE] = LINES("subscriber-base"),

@@ -118,6 +118,8 @@ static int gate_rank(const struct cond *c)
 	switch (ecs_fields[c->field].type) {
 	case T_STR:
 	case T_KEYSTR:
+		if (c->pool)
+			return ecs_range_is(c) ? 3 : 0;
 		return !c->neg && c->op != ECS_OP_PRESENT && c->op != ECS_OP_NPRESENT ? 6 : 0;
 	case T_APP:
 		return 5;

@@ -255,6 +255,10 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
 	CANON_TABLE(&s->host_pools, pool, p, ecs_canon_u64(c, p->digest));
 	CANON_TABLE(&s->port_maps, pool, p, ecs_canon_u64(c, p->digest));
+	if (s->imsi_pools.n) {
+		ecs_canon_str(all, "imsi-pool", false);
+		CANON_TABLE(&s->imsi_pools, pool, p, ecs_canon_u64(c, p->digest));
+	}
 	if (s->timedefs.n) {
 		ecs_canon_str(all, "timedef", false);
 		CANON_TABLE(&s->timedefs, timedef, t, {

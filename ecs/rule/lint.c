@@ -2,6 +2,7 @@
 #include "ecs/rule/lint_impl.h"
 #include "ecs/rule/service_impl.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,9 +45,9 @@ static void lint_ruledef(const struct linter *l, const struct ruledef *r)
 		      "a dynamically enabled ADC ruledef and could be ignored.", r->o.name);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->lines[i].c.pool && !r->lines[i].c.in)
-			ERROR(l, "%s <%s> of ruledef <%s> is not configured.",
-			      ecs_fields[r->lines[i].c.field].type == T_PORT ? "Port-map" : "Host-pool",
-			      r->lines[i].a, r->o.name);
+			ERROR(l, "%c%s <%s> of ruledef <%s> is not configured.",
+			      toupper(ecs_pool_word(r->lines[i].c.field)[0]),
+			      ecs_pool_word(r->lines[i].c.field) + 1, r->lines[i].a, r->o.name);
 	if (!r->n)
 		WARNING(l, "Ruledef <%s> has no lines and matches nothing.", r->o.name);
 	for (size_t i = 0; !r->any && i < r->n; i++)
@@ -220,6 +221,9 @@ void ecs_service_lint(const struct ecs_service *s,
 	TABLE_EACH(&s->port_maps, pool, p)
 		if (!p->used)
 			WARNING(&l, "Port-map <%s> is not used in any ruledef.", p->o.name);
+	TABLE_EACH(&s->imsi_pools, pool, p)
+		if (!p->used)
+			WARNING(&l, "Imsi-pool <%s> is not used in any ruledef.", p->o.name);
 	TABLE_EACH(&s->timedefs, timedef, t)
 		lint_timedef(&l, t);
 	TABLE_EACH(&s->groups, group, g)

@@ -244,6 +244,8 @@ static void look_l3(struct call *k)
 		if (text)
 			scan_gates(k, f, text, strlen(text));
 	}
+	if ((k->rb->fields & FIELD_BIT(ECS_F_BEARER_IMSI)) && k->in->imsi)
+		ecs_ranges_find_imsi(k->m->s, k->in->imsi, on_pattern, k);
 	if (k->rb->fields & FIELD_BIT(ECS_F_BEARER_RAT))
 		on_pattern(k, ECS_F_BEARER_RAT, k->in->rat);
 }

@@ -68,7 +68,7 @@ static void print_rule_line(const struct printer *p, const struct rule_line *l)
 	         l->key ? l->key : "");
 	if (l->c.pool)
 		line(p, "%s %s %s %s", words, op,
-		     ecs_fields[l->c.field].type == T_PORT ? "port-map" : "host-pool", l->a);
+		     ecs_pool_word(l->c.field), l->a);
 	else if (l->b)
 		line(p, "%s %s %s to %s", words, op, l->a, l->b);
 	else if (!l->a[0])
@@ -330,6 +330,8 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 		print_pool(&p, o, "host-pool", "ip");
 	TABLE_EACH(&s->port_maps, pool, o)
 		print_pool(&p, o, "port-map", "port");
+	TABLE_EACH(&s->imsi_pools, pool, o)
+		print_pool(&p, o, "imsi-pool", "imsi");
 	TABLE_EACH(&s->timedefs, timedef, t) {
 		block_open(&p, "timedef", t->o.name);
 		ecs_timedef_print(t, put_line, &p);

@@ -292,6 +292,7 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->bases = TABLE(subs_base, "subscriber-base", RULEBASES_MAX, base_fini);
 	s->host_pools = TABLE(pool, "host-pool", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->port_maps = TABLE(pool, "port-map", ECS_POOLS_MAX, ecs_hosts_fini);
+	s->imsi_pools = TABLE(pool, "imsi-pool", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->timedefs = TABLE(timedef, "timedef", ECS_TIMEDEFS_MAX, ecs_timedef_fini);
 	s->timeouts = ecs_timeouts_default;
 	s->flow_chkpt = ECS_FLOW_CHKPT_DEFAULT;
@@ -325,6 +326,7 @@ void ecs_service_free(struct ecs_service *s)
 		obj_table_fini(&s->records[i]);
 	obj_table_fini(&s->host_pools);
 	obj_table_fini(&s->port_maps);
+	obj_table_fini(&s->imsi_pools);
 	obj_table_fini(&s->timedefs);
 	free(s);
 }

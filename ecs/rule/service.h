@@ -17,6 +17,7 @@
 #include "ecs/rule/xheader.h"
 #include "ecs/rule/filter.h"
 #include "ecs/rule/limit.h"
+#include "ecs/rule/pools.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
 #include "ecs/rule/timedef.h"
@@ -29,8 +30,6 @@
 #define ECS_ACTIONS_MAX     2048
 #define ECS_LINES_MAX       2048 /**< `action priority` lines over all rulebases */
 #define ECS_ROUTING_MAX     256  /**< ruledefs of application routing */
-#define ECS_POOLS_MAX       256  /**< host-pools, and port-maps: no figure is published */
-#define ECS_POOL_LINES      256
 #define ECS_KEY_MAX         31   /**< characters of the name of a URL attribute or header field */
 #define ECS_KEYS_MAX        4096 /**< different ones in a service */
 #define ECS_COND_ENTRIES    15   /**< of one trigger-condition */
@@ -227,7 +226,7 @@ struct ecs_rule_words {
 	bool case_sensitive;
 	const char *key;  /**< name of KEYSTR fields: 1 to 31 printable characters; else NULL */
 	const char *a, *b;
-	bool pool;        /**< of range and !range: @ref a is the name of a host-pool or port-map */
+	bool pool;        /**< of range and !range: @ref a is the name of a pool */
 };
 /** As ecs_service_rule_line(), for all forms of lines. */
 int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
@@ -235,17 +234,6 @@ int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
 /** `rule-application`; the default is charging. SRP_EFULL beyond ECS_ROUTING_MAX of routing. */
 int ecs_service_rule_application(struct ecs_service *s, const char *ruledef,
                                  enum ecs_application appl, struct ecs_err *e);
-/** Opens or removes a host-pool, a port-map. Names are unique over these, ruledefs and groups. A line
- *  that names one that is not there matches nothing (lint reports it). */
-int ecs_service_host_pool(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
-int ecs_service_port_map(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
-/** A line of one: an address or prefix, a port; or with @p b a range. One that is there already is no
- *  error; at most ECS_POOL_LINES. */
-int ecs_service_host_line(struct ecs_service *s, const char *pool, bool no, const char *a,
-                          const char *b, struct ecs_err *e);
-int ecs_service_port_line(struct ecs_service *s, const char *map, bool no, const char *a,
-                          const char *b, struct ecs_err *e);
-
 /** The switches of recover.def: `flow-recovery <word>`. */
 enum ecs_recover {
 #define ECS_RECOVER(sym, word, always, help) ECS_RECOVER_##sym,

@@ -57,7 +57,7 @@ struct cond {
 	bool neg;         /**< of a range or string: matches outside it, when the field is there */
 	bool want;        /**< T_BOOL: the value asked for; T_STR: the operator is `present` */
 	bool v4;          /**< T_ADDR: family of the range */
-	bool pool;        /**< T_ADDR, T_PORT: in the ranges of @ref in */
+	bool pool;        /**< T_ADDR, T_PORT, an IMSI: in the ranges of @ref in */
 	uint16_t lo, hi;  /**< T_PORT, T_NUM8, T_TCPSTATE, T_IPVER, T_APP, T_CODE, T_ENUM */
 	uint16_t column;  /**< of its patterns: the field; of T_KEYSTR given at commit */
 	uint16_t pattern; /**< index of its value in its column's set; given at commit */
@@ -73,7 +73,7 @@ struct rule_line {
 	                       its name */
 };
 
-/** A range of addresses, or of ports (in the first two bytes). */
+/** A range of addresses, of ports (in the first two bytes), or of IMSIs (ecs_imsi_addr()). */
 struct span {
 	struct ecs_addr lo, hi;
 	bool v4;
@@ -84,7 +84,7 @@ struct pool_line {
 	struct span span;
 };
 
-/** A host-pool or a port-map. */
+/** A host-pool, a port-map or an imsi-pool. */
 struct pool {
 	struct obj o;
 	struct pool_line *lines;
@@ -314,7 +314,7 @@ struct ecs_service {
 	bool trusted;                /**< expressions were tried before: not again, line by line */
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
-		classes, bases, xheaders, host_pools, port_maps, timedefs, filters, policies, qos_groups,
+		classes, bases, xheaders, host_pools, port_maps, imsi_pools, timedefs, filters, policies, qos_groups,
 		cf_policies, raters,
 		records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */
@@ -465,12 +465,18 @@ void ecs_hosts_fini(struct obj *o);
 /** Merges the ranges of all pools, and binds conditions to them; 0 or SRP_ENOMEM. */
 int ecs_hosts_build(struct ecs_service *s);
 void ecs_hosts_drop(struct ecs_service *s);
+/** The pools that lines of a field name. */
+const struct obj_table *ecs_pools_of(const struct ecs_service *s, unsigned field);
+/** What they are called. */
+const char *ecs_pool_word(unsigned field);
 bool ecs_hosts_has(const struct pool *p, const struct ecs_addr *a, bool v4);
 /** A port as a span has it. */
 struct ecs_addr ecs_port_addr(uint16_t port);
-/** Reads the two values of an address (A or A/len, or A and @p b) or a port, to canonical texts (at
- *  least VALUE_MAX + 1 bytes each) and the span (value.c). */
-int ecs_span_read(bool port, const char *a, const char *b, struct span *out, char *ta, char *tb,
+/** An IMSI as a span has it: those of as many digits are in their order. False: it is none. */
+bool ecs_imsi_addr(const char *imsi, struct ecs_addr *out);
+/** Reads the two values of a line of a pool of @p field, or the one, to canonical texts (at least
+ *  VALUE_MAX + 1 bytes each) and the span (value.c). */
+int ecs_span_read(unsigned field, const char *a, const char *b, struct span *out, char *ta, char *tb,
                   struct ecs_err *e);
 
 /** Names of T_KEYSTR fields (keys.c): gives each its column; 0, SRP_ENOMEM, SRP_EFULL with @p e. */
@@ -498,6 +504,8 @@ bool ecs_exact_is(const struct cond *c);
 typedef void exact_hit_fn(void *arg, unsigned field, uint16_t pattern);
 void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
                      exact_hit_fn *fn, void *arg);
+/** The same of the IMSI of a session, which imsi-pools hold. */
+void ecs_ranges_find_imsi(const struct ecs_service *s, const char *imsi, exact_hit_fn *fn, void *arg);
 void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
                      exact_hit_fn *fn, void *arg);
 

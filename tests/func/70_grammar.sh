@@ -296,13 +296,14 @@ check "show ruledef" shows 'show active-charging ruledef name plain' 'ip any-mat
 accepts "a packet filter" 'packet-filter shown' 'ip remote-port = 80' exit
 accepts "what else has a name" 'host-pool hp' 'ip 192.0.2.0/24' exit 'port-map pm' 'port 80' exit 'subs-class sk' \
 	'any-match = TRUE' exit 'subscriber-base sb' 'priority 3 subs-class sk bind service-scheme nosuch' exit \
-	'xheader-format xf' 'insert x-a string-constant b' exit
+	'xheader-format xf' 'insert x-a string-constant b' exit 'imsi-pool ip' 'imsi range 26201 to 26209' exit
 while IFS=: read -r kind name line; do
 	check "show $kind" shows "show active-charging $kind name $name" "^  $line\$"
 done <<-'LINES'
 	group-of-ruledefs:grouped:add-ruledef priority 1 ruledef plain
 	host-pool:hp:ip 192.0.2.0/24
 	port-map:pm:port 80
+	imsi-pool:ip:imsi range 26201 to 26209
 	subs-class:sk:any-match = TRUE
 	subscriber-base:sb:priority 3 subs-class sk bind service-scheme nosuch
 	xheader-format:xf:insert x-a string-constant "b"
@@ -312,7 +313,7 @@ check "show service has every limit and timer" [ "$(shell -c 'show active-chargi
 check "show packet-filter" shows 'show active-charging packet-filter name shown' 'ip remote-port = 80'
 accepts "a format of records" 'edr-format shown' 'attribute sn-end-time priority 1' exit
 check "show edr-format" shows 'show active-charging edr-format name shown' 'attribute sn-end-time format seconds'
-for kind in charging-action rulebase ruledef packet-filter edr-format udr-format group-of-ruledefs host-pool port-map timedef \
+for kind in charging-action rulebase ruledef packet-filter edr-format udr-format group-of-ruledefs host-pool port-map imsi-pool timedef \
 	subs-class subscriber-base xheader-format; do
 	check "an unknown $kind is refused, and nothing else is said" [ \
 		"$(shell -c "show active-charging $kind name nobody" 2>&1)" = 'Failure: there is none of that name' ]

@@ -12,6 +12,9 @@ bed_config_charging() {
 		      ip 198.51.100.0/28
 		      ip range 198.51.100.20 to 198.51.100.21
 		    #exit
+		    imsi-pool some
+		      imsi range 001010000000001 to 001010000000009
+		    #exit
 		    port-map games
 		      port 7005
 		      port range 7100 to 7110
@@ -62,6 +65,13 @@ bed_config_charging() {
 		    ruledef access
 		      bearer 3gpp apn = internet
 		      udp dst-port = 7300
+		    #exit
+		    ruledef mine
+		      bearer 3gpp imsi range imsi-pool some
+		      udp dst-port = 7301
+		    #exit
+		    ruledef others
+		      bearer 3gpp imsi !range imsi-pool some
 		    #exit
 		    ruledef one
 		      udp dst-port = 7401
@@ -134,6 +144,8 @@ bed_config_charging() {
 		      action priority 14 ruledef encrypted charging-action count
 		      action priority 15 ruledef named charging-action count
 		      action priority 16 ruledef access charging-action count
+		      action priority 26 ruledef others charging-action count
+		      action priority 27 ruledef mine charging-action count
 		      action priority 17 group-of-ruledefs both charging-action count
 		      action priority 18 ruledef tcp charging-action count
 		      action priority 19 ruledef sctp charging-action count
@@ -233,6 +245,7 @@ case("a path", get("/only/path"), "uri")
 case("a type of the response", get(answer="Content-Type: image/png\r\n"), "image")
 case("a ClientHello", tcp(hello("x.test"), b"\x15\x03\x01\0\2\2\x28", 443), "encrypted")
 case("the APN of the session", udp(7300), "access", 17)
+case("an IMSI of a pool", udp(7301), "mine", 17)
 case("a member of a group", udp(7402), "both", 17)
 
 t.say("the name in the first packets of a QUIC client")

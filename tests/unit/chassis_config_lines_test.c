@@ -59,6 +59,8 @@ static const struct {
 	{RULE, "tls sni present"}, {RULE, "dns query-name !ends-with .org"},
 	{RULE, "tcp any-match = TRUE\nno tcp any-match = TRUE"}, {RULE, "icmp type = 8"},
 	{RB, "action priority 2 timedef night ruledef r charging-action c"},
+	{ACS, "imsi-pool p\nimsi 001010000000007\nimsi = 12\nno imsi 12\nimsi range 26201 to 26209\nexit\n"
+	 "ruledef z\nbearer 3gpp imsi !range imsi-pool p\nexit"},
 	{ACS, "timedef night\nstart time 22 0 0 end time 5 59 59\nstart day saturday time 0 0 0 end day sunday time 23 59 59\n"
 	 "no start time 22 0 0 end time 5 59 59\nexit\ntimedef gone\nexit\nno timedef gone"},
 	{GOR, "group-of-ruledefs-application charging\nno group-of-ruledefs-application"},
@@ -333,8 +335,9 @@ static const struct {
 	{ACS, "timedef night\nstart time 24 0 0 end time 2 0 0\nexit", "f:4: at '24': expected a number from 0 to 23"},
 	{ACS, "timedef night\nstart day mon time 0 0 0 end day noday time 2 0 0\nexit", "f:4: at 'noday': expected sunday"},
 	{ACS, "timedef night\nno start time 1 0 0 end time 2 0 0\nexit", "f:4: at '0': expected something else: timedef night has no such line"},
-	{ACS, "ruledef z\nbearer 3gpp imsi range imsi-pool p\nexit", "f:4: at 'p': expected another command: imsi-pool is not provided"},
-	{ACS, "imsi-pool p\nexit", "f:3: at 'p': expected another command: imsi-pool is not provided"},
+	{ACS, "ruledef z\nbearer 3gpp imsi range 1 to 2\nexit", "f:4: at '1': expected imsi-pool"},
+	{ACS, "imsi-pool p\nimsi range 12 to 130\nexit", "f:4: at '130': expected the end of the range: an IMSI of as many digits, above 12"},
+	{ACS, "imsi-pool p\nimsi 1234567890123456\nexit", "f:4: at '1234567890123456': expected"},
 	{ACS, "ruledef z\nftp any-match = TRUE\nexit", "f:4: at 'TRUE': expected another command: this any-match is not provided: no analyzer"},
 	{ACS, "ruledef z\np2p any-match = TRUE\nexit", "f:4: at 'TRUE': expected another command: this any-match is not provided"},
 	{ACS, "ruledef z\np2p set-app-proto x\nexit", "f:4: at 'x': expected another command: set-app-proto is not provided"},

@@ -265,6 +265,10 @@ static const struct {
 	 "Packet-filter <f> of charging-action <c> is not configured."},
 	{"packet-filter f\n#exit\ncharging-action c\ntft packet-filter f\n#exit\n", 0, 0, ""},
 	{"packet-filter f\n#exit\n", 0, 1, "Packet-filter <f> is not used in any charging-action."},
+	/* pools of IMSIs */
+	{"imsi-pool i\nimsi 1\n#exit\n", 0, 1, "Imsi-pool <i> is not used in any ruledef."},
+	{"ruledef t\nbearer 3gpp imsi range imsi-pool i\n#exit\nrulebase rb\naction priority 3 ruledef t charging-action "
+	 "c\n#exit\n", 1, 0, "Imsi-pool <i> of ruledef <t> is not configured."},
 	/* times that are not known, not used, or not said */
 	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 timedef night ruledef t "
 	 "charging-action c\n#exit\n", 1, 0,

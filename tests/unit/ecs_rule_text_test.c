@@ -12,7 +12,7 @@
 
 enum mode {
 	TOP,
-	RULEDEF, HOSTS, PORTS, TIMES,
+	RULEDEF, HOSTS, PORTS, IMSIS, TIMES,
 	GROUP,
 	RULEBASE,
 	CHARGING,
@@ -136,6 +136,8 @@ static int at_top(struct reader *r, bool no)
 		return open_mode(r, HOSTS, no, ecs_service_host_pool(r->s, x, no, r->e));
 	if (word(r, 0, "port-map"))
 		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
+	if (word(r, 0, "imsi-pool"))
+		return open_mode(r, IMSIS, no, ecs_service_imsi_pool(r->s, x, no, r->e));
 	if (word(r, 0, "timedef"))
 		return open_mode(r, TIMES, no, ecs_service_timedef(r->s, x, no, r->e));
 	if (word(r, 0, "flow-recovery"))
@@ -241,7 +243,7 @@ static int in_ruledef(struct reader *r, bool no)
 	w.case_sensitive = word(r, i, "case-sensitive");
 	i += w.case_sensitive;
 	w.op = op_of(arg(r, i++));
-	w.pool = word(r, i, "host-pool") || word(r, i, "port-map");
+	w.pool = word(r, i, "host-pool") || word(r, i, "port-map") || word(r, i, "imsi-pool");
 	i += w.pool;
 	w.a = arg(r, i);
 	w.b = word(r, i + 1, "to") ? arg(r, i + 2) : NULL;
@@ -253,6 +255,8 @@ static int in_pool(struct reader *r, bool no)
 	int i = word(r, 1, "range") ? 2 : 1;
 	const char *b = i == 2 ? arg(r, 4) : NULL;
 
+	if (r->mode == IMSIS)
+		return ecs_service_imsi_line(r->s, r->name, no, arg(r, i), b, r->e);
 	return r->mode == HOSTS ? ecs_service_host_line(r->s, r->name, no, arg(r, i), b, r->e)
 	                        : ecs_service_port_line(r->s, r->name, no, arg(r, i), b, r->e);
 }
@@ -443,6 +447,7 @@ static int one_line(struct reader *r)
 		return in_ruledef(r, no);
 	case HOSTS:
 	case PORTS:
+	case IMSIS:
 		return in_pool(r, no);
 	case TIMES:
 		return in_timedef(r, no);
