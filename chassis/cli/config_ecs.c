@@ -251,13 +251,41 @@ int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 	                   : ecs_service_rule_or(service(c), cfg_name(c), on, &c->why), NULL);
 }
 
-/* Says what is so without it. */
-int cfg_ecs_as_it_is(struct cfg *c, const struct chassis_match *m, size_t arg)
+int cfg_ecs_detect(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	(void)c;
-	(void)m;
+	int rc = SRP_OK;
+
 	(void)arg;
-	return SRP_OK;
+	if (chassis_match_has(m, "all"))
+		return cfg_told(c, ecs_service_detect(service(c), NULL, no(m), &c->why), NULL);
+	for (size_t i = 0; rc == SRP_OK && i < m->n; i++)
+		if (!m->arg[i].keyword)
+			rc = cfg_told(c, ecs_service_detect(service(c), m->arg[i].text, no(m), &c->why),
+			              NULL);
+	return rc;
+}
+
+int cfg_ecs_detect_behavior(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	int rc = SRP_OK;
+
+	(void)arg;
+	if (chassis_match_has(m, "all"))
+		return cfg_told(c, ecs_service_detect_behavior(service(c), 0, no(m), &c->why), NULL);
+	for (uint8_t b = 1; rc == SRP_OK && b < ECS_BEHAVIOR__N; b++)
+		if (chassis_match_has(m, ecs_enum_text(ECS_F_P2P_BEHAVIOR, b)))
+			rc = cfg_told(c, ecs_service_detect_behavior(service(c), b, no(m), &c->why), NULL);
+	return rc;
+}
+
+int cfg_ecs_group_application(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	enum ecs_application appl = chassis_match_has(m, "charging")          ? ECS_APPL_CHARGING
+	                            : chassis_match_has(m, "post-processing") ? ECS_APPL_POST_PROCESSING
+	                                                                      : ECS_APPL__N;
+
+	(void)arg;
+	return cfg_told(c, ecs_service_group_application(service(c), cfg_name(c), appl, &c->why), NULL);
 }
 
 int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)

@@ -175,6 +175,21 @@ static int by_cost(const void *x, const void *y)
 	return cost(x) - cost(y);
 }
 
+/** Copies the conditions of @p r to @p out but for what is never met: of a rule all of whose lines must
+ *  match, none then. */
+static uint16_t conds_copy(const struct ecs_service *s, const struct ruledef *r, struct cond *out)
+{
+	uint16_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (!ecs_detect_never(s, &r->lines[i].c))
+			out[n++] = r->lines[i].c;
+		else if (!r->any)
+			return 0;
+	}
+	return n;
+}
+
 /** Copies the conditions of @p r to @p out, cheap ones first, and says what they need. */
 static void ruledef_compile(const struct ecs_service *s, const uint32_t *sharers, struct ruledef *r,
                             struct cond *out)
@@ -184,19 +199,18 @@ static void ruledef_compile(const struct ecs_service *s, const uint32_t *sharers
 
 	r->conds = out;
 	r->gate = NULL;
-	r->nconds = (uint16_t)r->n;
+	r->nconds = conds_copy(s, r, out);
 	r->l34 = r->n > 0;
 	r->p2p = (uint8_t)ruledef_p2p(r);
-	r->protos = r->any || !r->n ? 0 : PROTO_ALL;
+	r->protos = r->any || !r->nconds ? 0 : PROTO_ALL;
 	for (size_t i = 0; i < r->n; i++)
-		out[i] = r->lines[i].c;
-	qsort(out, r->n, sizeof(*out), by_cost);
-	for (size_t i = 0; i < r->n; i++) {
+		if (ecs_fields[r->lines[i].c.field].layer == L_L7)
+			r->l34 = false;
+	qsort(out, r->nconds, sizeof(*out), by_cost);
+	for (size_t i = 0; i < r->nconds; i++) {
 		uint8_t p = cond_protos(&out[i]);
 
 		r->protos = (uint8_t)(r->any ? r->protos | p : r->protos & p);
-		if (ecs_fields[out[i].field].layer == L_L7)
-			r->l34 = false;
 		if (!gate_rank(&out[i])) {
 			all_gates = false;
 			continue;
@@ -217,7 +231,7 @@ static void group_compile(struct ecs_service *s, struct group *g)
 
 	g->l34 = true;
 	g->p2p = ECS_P2P_NOT;
-	g->appl = ECS_APPL__N;
+	g->appl = g->said;
 	g->protos = 0;
 	g->gates = 0;
 	for (size_t i = 0; i < g->n; i++) {
@@ -227,7 +241,7 @@ static void group_compile(struct ecs_service *s, struct group *g)
 		if (r && g->appl == ECS_APPL__N)
 			g->appl = r->appl;
 		if (r && r->appl != g->appl)
-			r = NULL; /* a group is of one application, that of its first member */
+			r = NULL; /* a group is of one application */
 		g->members[i].rule = r;
 		if (!r)
 			continue;

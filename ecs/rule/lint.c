@@ -48,6 +48,12 @@ static void lint_ruledef(const struct linter *l, const struct ruledef *r)
 			ERROR(l, "%c%s <%s> of ruledef <%s> is not configured.",
 			      toupper(ecs_pool_word(r->lines[i].c.field)[0]),
 			      ecs_pool_word(r->lines[i].c.field) + 1, r->lines[i].a, r->o.name);
+	for (size_t i = 0; i < r->n; i++)
+		if (ecs_detect_never(l->s, &r->lines[i].c))
+			ERROR(l, "%s <%s> of ruledef <%s> is not detected: no \"p2p-detection %s\" names it.",
+			      r->lines[i].c.field == ECS_F_P2P_PROTOCOL ? "Application" : "Behavior",
+			      r->lines[i].a, r->o.name,
+			      r->lines[i].c.field == ECS_F_P2P_PROTOCOL ? "protocol" : "behavioral");
 	if (!r->n)
 		WARNING(l, "Ruledef <%s> has no lines and matches nothing.", r->o.name);
 	for (size_t i = 0; !r->any && i < r->n; i++)
@@ -78,8 +84,9 @@ static void lint_group(const struct linter *l, const struct group *g)
 			      g->members[i].name, g->o.name);
 		else if (!g->members[i].rule)
 			ERROR(l, "Ruledef <%s> of group-of-ruledefs <%s> is of another "
-			      "rule-application than the group's first member.",
-			      g->members[i].name, g->o.name);
+			      "rule-application than %s.", g->members[i].name, g->o.name,
+			      g->said == ECS_APPL__N ? "the group's first member"
+			                             : "its group-of-ruledefs-application says");
 	}
 }
 
@@ -215,6 +222,10 @@ void ecs_service_lint(const struct ecs_service *s,
 		return;
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		lint_ruledef(&l, r);
+	for (size_t i = 0; i < s->detect.n; i++)
+		if (!s->detect.v[i].id)
+			ERROR(&l, "Application <%s> of p2p-detection protocol is not known.",
+			      s->detect.v[i].name);
 	TABLE_EACH(&s->host_pools, pool, p)
 		if (!p->used)
 			WARNING(&l, "Host-pool <%s> is not used in any ruledef.", p->o.name);

@@ -318,6 +318,7 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->filters);
 	obj_table_fini(&s->cf_policies);
 	obj_table_fini(&s->raters);
+	ecs_detect_free(s);
 	for (unsigned i = 0; i < ECS_DB__N; i++)
 		ecs_db_unref(s->db[i].db);
 	obj_table_fini(&s->policies);

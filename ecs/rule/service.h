@@ -17,6 +17,7 @@
 #include "ecs/rule/xheader.h"
 #include "ecs/rule/filter.h"
 #include "ecs/rule/limit.h"
+#include "ecs/rule/detect.h"
 #include "ecs/rule/pools.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
@@ -247,6 +248,10 @@ bool ecs_service_keeps(const struct ecs_service *s, enum ecs_recover what);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
 /** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** `group-of-ruledefs-application`: charging, post-processing, or ECS_APPL__N, the default: that of its first
+ *  member. Ruledefs of another are no members, whatever says it. */
+int ecs_service_group_application(struct ecs_service *s, const char *group, enum ecs_application appl,
+                                  struct ecs_err *e);
 /** A member that is entered again moves to the new priority; a priority that another member holds
  *  gives SRP_EDUP with its name. Removing: by priority, @p ruledef NULL or the member's name. */
 int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uint32_t priority,

@@ -6,6 +6,7 @@
 #include <hs.h>
 
 #include "ecs/rule/agents.h"
+#include "ecs/rule/detect_impl.h"
 #include "ecs/rule/option.h"
 #include "ecs/rule/service.h"
 #include "ecs/rule/timedef_impl.h"
@@ -122,6 +123,7 @@ struct member {
 
 struct group {
 	struct obj o;
+	enum ecs_application said; /**< ECS_APPL__N: that of its first member */
 	struct member *members; /**< by priority */
 	size_t n;
 	/* made at commit */
@@ -319,6 +321,7 @@ struct ecs_service {
 		records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */
 	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
+	struct detect detect;
 	struct ecs_timeouts timeouts;
 	uint32_t flow_chkpt;
 	uint32_t l4_flows;           /**< 0: no limit */

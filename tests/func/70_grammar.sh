@@ -185,14 +185,19 @@ done <<-'LINES'
 	ruledef fr:ip dst-address = address-group 2001:*
 	ruledef fr:bearer 3gpp sgsn-address = 192.0.2.1
 	charging-action fr:flow action url-readdress server 192.0.2.1
-	group-of-ruledefs fg:group-of-ruledefs-application post-processing
+	group-of-ruledefs fg:group-of-ruledefs-application content-filtering
 LINES
 refuses "segments are not held back" 'after-reordering is not provided' 'rulebase fr' \
 	'tcp packets-out-of-order transmit after-reordering'
 accepts "... which is what immediately says" 'rulebase fr' 'tcp packets-out-of-order transmit immediately' \
 	'no tcp check-window-size' exit
-accepts "what is so in any case is taken" 'group-of-ruledefs fa' 'group-of-ruledefs-application charging' exit \
-	'p2p-detection protocol all' 'no group-of-ruledefs fa'
+accepts "what a group is for" 'group-of-ruledefs fa' 'group-of-ruledefs-application post-processing' exit
+check "... printed" shows 'show active-charging group-of-ruledefs name fa' '^  group-of-ruledefs-application post-processing$'
+accepts "... and taken back" 'group-of-ruledefs fa' 'no group-of-ruledefs-application' exit 'no group-of-ruledefs fa'
+accepts "what is detected" 'p2p-detection protocol all' 'p2p-detection behavioral voip video' \
+	'no p2p-detection behavioral video'
+check "... printed" [ "$(shell -c 'show configuration' | grep -cE '^ +p2p-detection (protocol all|behavioral voip)$')" = 2 ]
+accepts "... and taken back" 'no p2p-detection protocol all' 'no p2p-detection behavioral all'
 accepts "lines that do nothing are kept" 'rulebase fa' 'action priority 1 timedef night ruledef fa charging-action fa' exit \
 	'trigger-action fa' 'step-up' 'step-down by-one' exit
 check "... printed" [ "$(shell -c 'show configuration' | grep -cE \

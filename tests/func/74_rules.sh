@@ -354,6 +354,17 @@ t.becomes(lambda: on("b", torrent), ("torrent", False), "a new flow of the P2P r
 t.quiet("b", "a")
 t.equal([f["rule"] for f in t.flows("a", subscriber_port=torrent)], ["torrent"],
         "FR-044: it is checkpointed")
+
+t.say("applications of which some are detected")
+t.both_charge("ba", "p2p-detection protocol ssh nosuchapp")
+case_on = {p: tcp(d, d, p) for p, d in ((6881, BT), (22, SSH))}
+t.becomes(lambda: on("b", case_on[6881]), ("any", False), "one that is not named is none")
+t.becomes(lambda: on("b", case_on[22]), ("shell", False), "one that is named")
+said = t.ctl("b", "show configuration errors")
+t.check("Application <BitTorrent> of ruledef <torrent> is not detected" in said, "the ruledef is named", said)
+t.check("Application <nosuchapp> of p2p-detection protocol is not known" in said, "an unknown one is, too", said)
+t.both_charge("ba", "no p2p-detection protocol all")
+t.becomes(lambda b=tcp(BT, BT, 6881): on("b", b), ("torrent", False), "without the lines all are detected")
 t.end()
 END
 status=$?

@@ -265,6 +265,20 @@ static const struct {
 	 "Packet-filter <f> of charging-action <c> is not configured."},
 	{"packet-filter f\n#exit\ncharging-action c\ntft packet-filter f\n#exit\n", 0, 0, ""},
 	{"packet-filter f\n#exit\n", 0, 1, "Packet-filter <f> is not used in any charging-action."},
+	/* what a group is said to be */
+	{"ruledef t\nip version = ipv4\n#exit\ngroup-of-ruledefs gg\ngroup-of-ruledefs-application post-processing\n"
+	 "add-ruledef priority 1 ruledef t\n#exit\nrulebase rb\npost-processing priority 3 group-of-ruledefs gg "
+	 "charging-action c\n#exit\n", 2, 0, "Ruledef <t> of group-of-ruledefs <gg> is of another rule-application than its "
+	 "group-of-ruledefs-application says."},
+	/* what is not detected */
+	{"p2p-detection protocol ftp_control\nruledef t\np2p protocol = bittorrent\n#exit\nrulebase rb\n"
+	 "action priority 3 ruledef t charging-action c\n#exit\n", 1, 0,
+	 "Application <BitTorrent> of ruledef <t> is not detected: no \"p2p-detection protocol\" names it."},
+	{"p2p-detection behavioral voip\nruledef t\np2p behavioral = p2p\n#exit\nrulebase rb\n"
+	 "action priority 3 ruledef t charging-action c\n#exit\n", 1, 0,
+	 "Behavior <p2p> of ruledef <t> is not detected: no \"p2p-detection behavioral\" names it."},
+	{"p2p-detection protocol nosuchapp\n", 1, 0,
+	 "Application <nosuchapp> of p2p-detection protocol is not known."},
 	/* pools of IMSIs */
 	{"imsi-pool i\nimsi 1\n#exit\n", 0, 1, "Imsi-pool <i> is not used in any ruledef."},
 	{"ruledef t\nbearer 3gpp imsi range imsi-pool i\n#exit\nrulebase rb\naction priority 3 ruledef t charging-action "

@@ -136,6 +136,11 @@ static int at_top(struct reader *r, bool no)
 		return open_mode(r, HOSTS, no, ecs_service_host_pool(r->s, x, no, r->e));
 	if (word(r, 0, "port-map"))
 		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
+	if (word(r, 0, "p2p-detection") && word(r, 1, "protocol"))
+		return ecs_service_detect(r->s, word(r, 2, "all") ? NULL : arg(r, 2), no, r->e);
+	if (word(r, 0, "p2p-detection"))
+		return ecs_service_detect_behavior(r->s, ecs_enum_value(ECS_F_P2P_BEHAVIOR, arg(r, 2)), no,
+		                                   r->e);
 	if (word(r, 0, "imsi-pool"))
 		return open_mode(r, IMSIS, no, ecs_service_imsi_pool(r->s, x, no, r->e));
 	if (word(r, 0, "timedef"))
@@ -452,6 +457,12 @@ static int one_line(struct reader *r)
 	case TIMES:
 		return in_timedef(r, no);
 	case GROUP:
+		if (word(r, 0, "group-of-ruledefs-application"))
+			return ecs_service_group_application(r->s, r->name,
+			                                     no                      ? ECS_APPL__N
+			                                     : word(r, 1, "charging") ? ECS_APPL_CHARGING
+			                                                             : ECS_APPL_POST_PROCESSING,
+			                                     r->e);
 		return ecs_service_group_add(r->s, r->name, no, num(r, 2), arg(r, 4), r->e);
 	case RULEBASE:
 		return in_rulebase(r, no);
