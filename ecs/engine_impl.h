@@ -237,6 +237,10 @@ bool ecs_times_turn(struct ecs_engine *e, size_t budget);
  *  can be asked then; a flow keeps what it was found to be of. */
 void ecs_session_stale(struct ecs_session *s);
 
+/** What the scheme of a call says of an event: predefined rules are activated. On the active. */
+void ecs_trigger(struct ecs_engine *e, struct ecs_session *s, enum ecs_trigger t,
+                 struct srp_time now);
+
 /** Makes now what the service's analyzers need at their first use (reserve.c). */
 void ecs_engine_warm(struct ecs_engine *e);
 

@@ -587,6 +587,9 @@ int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, c
 size_t ecs_service_eligible_names(const struct ecs_service *s, const char **names, size_t cap);
 /** Whether a scheme has `trigger flow-create`: flows that begin under it are looked at, now and later. */
 bool ecs_service_triggers(const struct ecs_service *s, int scheme);
+/** The rule that a trigger of a scheme activates (activate-predef-rule): of its first priority whose condition
+ *  holds, which only any-match does where there is no rule. NULL: none; only sess-setup and bearer-creation act. */
+const char *ecs_service_trigger_rule(const struct ecs_service *s, int scheme, enum ecs_trigger t);
 /** Whether any trigger-action has flow-recovery. */
 bool ecs_service_recovers(const struct ecs_service *s);
 /** Of which flows of a rule no checkpoints are made as their applications share files; with

@@ -177,7 +177,7 @@ struct trigger_action {
 	struct obj o;
 	bool flow_recovery;
 	struct ecs_trigact_conf conf;
-	bool used;
+	bool used, activates;
 };
 
 struct cond_entry {
@@ -192,7 +192,7 @@ struct trigger_condition {
 	uint32_t delay;
 	bool has_any, any_equal, any_value;
 	struct ecs_trigcond_conf conf;
-	bool used;                 /**< with an action that recovers */
+	bool used;                 /**< with an action that recovers, or activates */
 	uint64_t *hits;            /**< rule names that it holds for; while committing only */
 };
 
@@ -219,6 +219,7 @@ struct scheme {
 		struct scheme_prio *prio;
 	} other[ECS_TRIGGER__N];
 	/* made at commit */
+	const char *activates[ECS_TRIGGER__N]; /**< the rule; NULL: none */
 	bool bound;
 	bool serves;                 /**< bound to a class that is there */
 	uint16_t *delay;           /**< by rule name index; NOT_ELIGIBLE */

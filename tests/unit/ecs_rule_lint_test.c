@@ -302,6 +302,14 @@ static const struct {
 	{"trigger-condition tc\nlocal-policy-rule = x\n#exit\n", 0, 1,
 	 "\"local-policy-rule = x\" of trigger-condition <tc> has no effect."},
 	{"trigger-condition tc\nmulti-line-or all-lines\n#exit\n", 0, 0, ""},
+	/* one that activates a rule, which must be one to be activated */
+	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 dynamic-only ruledef t charging-action c\n"
+	 "#exit\ntrigger-condition all\nany-match = TRUE\n#exit\ntrigger-action ta\nactivate-predef-rule t\n#exit\n"
+	 "service-scheme ss\ntrigger sess-setup\npriority 1 trigger-condition all trigger-action ta\n#exit\n#exit\n", 0, 0, ""},
+	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 ruledef t charging-action c\n"
+	 "#exit\ntrigger-condition all\nany-match = TRUE\n#exit\ntrigger-action ta\nactivate-predef-rule t\n#exit\n"
+	 "service-scheme ss\ntrigger sess-setup\npriority 1 trigger-condition all trigger-action ta\n#exit\n#exit\n", 1, 0,
+	 "Rule <t> of trigger-action <ta> is in no rulebase as one to be activated."},
 	/* timeouts of what there is not */
 	{"idle-timeout alg-media 5\n", 0, 1, "\"idle-timeout alg-media 5\" has no effect."},
 	{"charging-action c\n flow idle-timeout flow-mapping 5\n#exit\n", 0, 1,

@@ -67,6 +67,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_kind_limit_test.c \
 	%D%/ecs_commit_test.c \
 	%D%/ecs_timedef_test.c \
+	%D%/ecs_trigger_test.c \
 	%D%/ecs_unsent_test.c %D%/ecs_shifts_test.c \
 	%D%/ecs_recoverable_test.c \
 	%D%/ecs_recoverable_again_test.c \
