@@ -21,6 +21,7 @@
 #include "ecs/rule/pools.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
+#include "ecs/rule/scheme.h"
 #include "ecs/rule/timedef.h"
 #include "ecs/rule/who.h"
 
@@ -360,15 +361,6 @@ int ecs_service_trigger_action_set(struct ecs_service *s, const char *name, enum
                                    const char *const *w, size_t n, struct ecs_err *e);
 int ecs_service_condition_set(struct ecs_service *s, const char *name, enum ecs_form form,
                               const char *const *w, size_t n, struct ecs_err *e);
-/** When the conditions of a scheme are looked at. Only flow-create acts; the others are kept. */
-#define ECS_TRIGGERS(X)                                                                       \
-	X(FLOW_CREATE, "flow-create") X(BEARER_CREATION, "bearer-creation")                   \
-	X(LOC_UPDATE, "loc-update") X(BEARER_BANDWIDTH, "monitor-bearer-bandwidth")           \
-	X(NSH_RESPONSE, "nsh-response-received") X(SESS_SETUP, "sess-setup")
-#define X(sym, text) ECS_TRIGGER_##sym,
-enum ecs_trigger { ECS_TRIGGERS(X) ECS_TRIGGER__N };
-#undef X
-const char *ecs_trigger_words(enum ecs_trigger t);
 int ecs_service_scheme(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
 /** A trigger of a scheme; @p no removes it with its priorities. */
 int ecs_service_scheme_trigger_of(struct ecs_service *s, const char *scheme, enum ecs_trigger t,
@@ -587,9 +579,6 @@ int ecs_service_find_scheme(const struct ecs_service *s, const char *rulebase, c
 size_t ecs_service_eligible_names(const struct ecs_service *s, const char **names, size_t cap);
 /** Whether a scheme has `trigger flow-create`: flows that begin under it are looked at, now and later. */
 bool ecs_service_triggers(const struct ecs_service *s, int scheme);
-/** The rule that a trigger of a scheme activates (activate-predef-rule): of its first priority whose condition
- *  holds, which only any-match does where there is no rule. NULL: none; only sess-setup and bearer-creation act. */
-const char *ecs_service_trigger_rule(const struct ecs_service *s, int scheme, enum ecs_trigger t);
 /** Whether any trigger-action has flow-recovery. */
 bool ecs_service_recovers(const struct ecs_service *s);
 /** Of which flows of a rule no checkpoints are made as their applications share files; with
