@@ -13,6 +13,7 @@
 #include "chassis/cli/database.h"
 #include "chassis/io/quic_crypto.h"
 #include "chassis/packets.h"
+#include "chassis/week.h"
 #include "chassis/sides.h"
 #include "ecs/app.h"
 #include "ecs/engine.h"
@@ -113,8 +114,10 @@ static void frame(struct replay *r, int link, const struct pcap_pkthdr *h, const
 	uint64_t us = (uint64_t)h->ts.tv_sec * 1000000u + (uint64_t)h->ts.tv_usec;
 	size_t at = chassis_capture_ip(link, b, h->caplen);
 
-	if (us > r->now.us) /* packets may be out of order, time is not */
+	if (us > r->now.us) { /* packets may be out of order, time is not */
 		r->now.us = us;
+		ecs_engine_time(r->e, chassis_week_second(h->ts.tv_sec));
+	}
 	if (!r->start.us) {
 		r->start = r->now;
 		ecs_engine_active(r->e, true, r->now);

@@ -2,13 +2,14 @@
 noinst_LIBRARIES += %D%/libchassis.a
 %C%_libchassis_a_SOURCES = \
 	%D%/capture.c	%D%/capture.h	%D%/packets.c	%D%/packets.h	%D%/sides.c	%D%/sides.h	\
+	%D%/week.c	%D%/week.h	\
 	%D%/task/trace_row.c	%D%/task/trace_row.h	\
 	%D%/cli/modes.def	%D%/cli/config.def	%D%/cli/config.h	%D%/cli/config_impl.h	\
 	%D%/cli/config.c	%D%/cli/config_chassis.c	%D%/cli/config_ecs.c	\
 	%D%/cli/show_content.c	%D%/cli/config_content.c	%D%/cli/database.c	%D%/cli/database.h	\
 	%D%/cli/config_files.c	%D%/cli/config_record.c	%D%/cli/config_words.c	\
 	%D%/cli/config_edit.c	%D%/cli/refused.def	%D%/cli/config_refused.c	%D%/cli/config_feature.c	%D%/cli/show_license.c	\
-	%D%/cli/show_limits.c	%D%/cli/show_session.c	%D%/cli/show_trace.c	%D%/task/sess_trace.c	%D%/task/sct_trace.c	\
+	%D%/cli/show_limits.c	%D%/cli/show_session.c	%D%/cli/show_trace.c	%D%/task/sess_times.c	%D%/task/sess_trace.c	%D%/task/sct_trace.c	\
 	%D%/license.c	%D%/license.def	%D%/license.h	\
 	%D%/cli/config_print.c	%D%/cli/config_run.c	%D%/cli/config_srp.c	%D%/cli/config_table.c	\
 	%D%/cli/answer.c	%D%/cli/answer.h	\

@@ -134,6 +134,7 @@ int ecs_bearer_make(struct ecs_engine *e, uint32_t callid, const struct ecs_bear
 	make_qos(e, b, &spec->qos, now);
 	ecs_tell_changed(e, &b->ckpt, now);
 	ecs_dyn_rejudge(e, s, now);
+	ecs_trigger(e, s, ECS_TRIGGER_BEARER_CREATION, now);
 	return 0;
 }
 

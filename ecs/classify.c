@@ -213,7 +213,8 @@ static bool anew(struct ecs_engine *e, struct ecs_way *w, const struct ecs_packe
 		r = ecs_ruleref_get(e->refs, home);
 	}
 	*h = match(e, w, p, NULL, true);
-	if (r && ecs_dyn_line_on(e, w->s, r->line) && !is_before(e, w, h, r->line)) {
+	if (r && ecs_dyn_line_on(e, w->s, r->line) && ecs_matcher_in_force(e->matcher, r->line) &&
+	    !is_before(e, w, h, r->line)) {
 		*h = (struct hit){.line = r->line};
 		*ref = home;
 		return true;

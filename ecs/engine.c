@@ -48,6 +48,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->unsent);
 	ecs_list_init(&e->unsent_soon);
 	ecs_list_init(&e->unsent_turning);
+	e->times.week_s = ECS_WEEK_S;
 	e->streams.held_max = ECS_STREAMS_BYTES_MAX;
 	e->no_rule = (uint16_t)ecs_service_stats_count(conf->service);
 	e->matcher = ecs_matcher_new(conf->service);
@@ -229,6 +230,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 	ecs_wheel_stop(e->wheel, now);
 	e->active = false;
 	e->trimming = false;
+	e->times.turning = false;
 	e->purging = true;
 	e->walk_at = 0;
 }
@@ -311,9 +313,7 @@ static void move_flows(struct ecs_engine *e, struct ecs_session *s, struct srp_t
 	}
 }
 
-/* What is final is matched anew with the next packet: by L3/L4 lines, which is all that can be asked
- * then; a flow keeps what it was found to be of. */
-static void stale_flows(struct ecs_session *s)
+void ecs_session_stale(struct ecs_session *s)
 {
 	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
 		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
@@ -340,7 +340,7 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 	if (e->active) {
 		move_flows(e, s, now);
 		if (ecs_service_rulebase_says(e->conf.service, s->rulebase) != said)
-			stale_flows(s);
+			ecs_session_stale(s);
 		ecs_parent_session(e, s, now);
 		ecs_recoverable_session(e, s, now);
 	}
@@ -387,6 +387,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	m->was = e->conf.service;
 	ecs_matcher_free(e->matcher);
 	e->matcher = e->next_matcher;
+	(void)ecs_matcher_time(e->matcher, e->times.week_s);
 	e->next = NULL;
 	e->next_matcher = NULL;
 	e->next_move = NULL;
@@ -537,6 +538,8 @@ bool ecs_engine_tick(struct ecs_engine *e, struct srp_time now, size_t budget)
 	}
 	more = ecs_wheel_run(e->wheel, now, budget, on_timer, e) == budget;
 	if (trim(e, now, budget))
+		more = true;
+	if (ecs_times_turn(e, budget))
 		more = true;
 	if (ecs_usage_step(e, now, budget))
 		more = true;

@@ -173,6 +173,9 @@ void ecs_engine_known_only(struct ecs_engine *e, bool on);
 /** What records say that the engine cannot know: the time of day. Told at the start, and when it may have
  *  changed. */
 void ecs_engine_env(struct ecs_engine *e, const struct ecs_edr_env *env);
+/** The second of the week, since Sunday 0:00 by local time, of lines with a timedef: told at the start,
+ *  before the first packet, and each second. */
+void ecs_engine_time(struct ecs_engine *e, uint32_t week_s);
 /**
  * The role was given to the peer in order, which goes on with the flows: EDRs are made of what was
  * counted here (`flow end-condition hagr`), by ecs_engine_tick(). After ecs_engine_active(false).

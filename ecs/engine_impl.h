@@ -188,6 +188,11 @@ struct ecs_engine {
 		struct srp_list *open; /**< the first of own that the peer has not answered; own: none */
 		size_t bytes, nheld;
 	} copies;
+	struct {                       /* lines that are not always in force (times.c) */
+		uint32_t week_s;       /**< what was told last */
+		bool turning;          /**< flows of such lines are being given up to be matched anew */
+		uint32_t at;           /**< call-id after which that walk goes on */
+	} times;
 	struct ecs_edr_env env;
 	char *record_text;             /**< of the record that is made; NULL until the first */
 	size_t nsaids;                 /**< flows with an ecs_said */
@@ -225,6 +230,16 @@ int ecs_copies_init(struct ecs_engine *e);
 void ecs_copies_fini(struct ecs_engine *e);
 /** The peer has answered one of them. */
 void ecs_copies_answered(struct ecs_engine *e);
+
+/** The walk over calls some of whose lines have come into force or left it; true: call again. */
+bool ecs_times_turn(struct ecs_engine *e, size_t budget);
+/** What is final of a call's flows is matched anew with the next packet: by L3/L4 lines, which is all that
+ *  can be asked then; a flow keeps what it was found to be of. */
+void ecs_session_stale(struct ecs_session *s);
+
+/** What the scheme of a call says of an event: predefined rules are activated. On the active. */
+void ecs_trigger(struct ecs_engine *e, struct ecs_session *s, enum ecs_trigger t,
+                 struct srp_time now);
 
 /** Makes now what the service's analyzers need at their first use (reserve.c). */
 void ecs_engine_warm(struct ecs_engine *e);

@@ -57,6 +57,9 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/shift.h	%D%/shifts.c	\
 	%D%/ruleref.c	%D%/ruleref.h	\
 	%D%/owed.c	%D%/usage.c	%D%/usage.h	\
+	%D%/times.c	%D%/trigger.c	\
+	%D%/rule/timedef.c	%D%/rule/timedef.h	%D%/rule/timedef_impl.h	%D%/rule/obj.h	%D%/rule/pools.h	%D%/rule/scheme.h	\
+	%D%/rule/detect.c	%D%/rule/detect.h	%D%/rule/detect_impl.h	\
 	%D%/rule/action.c	%D%/rule/action.def	%D%/rule/action.h	\
 	%D%/rule/action_own.c	%D%/rule/action_own.h	\
 	%D%/rule/action_forms.c	%D%/rule/agents.c	%D%/rule/agents.h	%D%/rule/lint_action.c	\

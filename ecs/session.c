@@ -475,6 +475,7 @@ int ecs_session_create(struct ecs_engine *e, const struct ecs_session_spec *spec
 	}
 	/* told in either case: the gate counts what it holds back */
 	ecs_session_tell(e, s, now);
+	ecs_trigger(e, s, ECS_TRIGGER_SESS_SETUP, now);
 	if (out)
 		*out = s;
 	return 0;

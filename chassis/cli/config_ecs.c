@@ -21,6 +21,8 @@ static open_fn *const open_by_kind[ECS_OBJ__N] = {
 	[ECS_OBJ_SUBSBASE] = ecs_service_subs_base,
 	[ECS_OBJ_HOSTPOOL] = ecs_service_host_pool,
 	[ECS_OBJ_PORTMAP] = ecs_service_port_map,
+	[ECS_OBJ_IMSIPOOL] = ecs_service_imsi_pool,
+	[ECS_OBJ_TIMEDEF] = ecs_service_timedef,
 	[ECS_OBJ_XHEADER] = ecs_service_xheader,
 };
 
@@ -186,13 +188,50 @@ int cfg_ecs_application(struct cfg *c, const struct chassis_match *m, size_t arg
 
 int cfg_ecs_pool_line(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
+	static int (*const put[])(struct ecs_service *s, const char *pool, bool no, const char *a,
+	                          const char *b, struct ecs_err *e) = {
+		ecs_service_host_line, ecs_service_port_line, ecs_service_imsi_line,
+	};
 	const char *a = chassis_match_text(m, "a"), *b = chassis_match_text(m, "b");
 
 	if (!a)
 		a = chassis_match_text(m, arg ? "num" : "prefix");
-	return cfg_told(c, arg ? ecs_service_port_line(service(c), cfg_name(c), no(m), a, b, &c->why)
-	                   : ecs_service_host_line(service(c), cfg_name(c), no(m), a, b, &c->why),
-	            NULL);
+	return cfg_told(c, put[arg](service(c), cfg_name(c), no(m), a, b, &c->why), NULL);
+}
+
+/* The days that were typed, in their order: Sunday where there are none. */
+static void days_of(const struct chassis_match *m, uint32_t day[2])
+{
+	size_t n = 0;
+
+	day[0] = day[1] = 0;
+	for (size_t i = 0; i < m->n && n < 2; i++)
+		for (unsigned d = 0; d < ECS_DAY__N && m->arg[i].keyword; d++) {
+			const char *name = ecs_day_name(d);
+
+			if (n < 2 && strlen(name) == m->arg[i].key_len &&
+			    memcmp(name, m->arg[i].key, m->arg[i].key_len) == 0)
+				day[n++] = d;
+		}
+}
+
+static uint32_t seconds_of(const struct chassis_match *m, uint32_t day, const char *h,
+                           const char *min, const char *s)
+{
+	return ((day * 24 + (uint32_t)chassis_match_num(m, h, 0)) * 60 +
+	        (uint32_t)chassis_match_num(m, min, 0)) * 60 + (uint32_t)chassis_match_num(m, s, 0);
+}
+
+int cfg_ecs_timeslot(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	struct ecs_timeslot slot = {.days = arg != 0};
+	uint32_t day[2];
+
+	days_of(m, day);
+	slot.from = seconds_of(m, day[0], "h", "m", "s");
+	slot.to = seconds_of(m, day[1], "eh", "em", "es");
+	return cfg_told(c, ecs_service_timeslot(service(c), cfg_name(c), no(m), &slot, &c->why),
+	                NULL);
 }
 
 int cfg_ecs_recover(struct cfg *c, const struct chassis_match *m, size_t arg)
@@ -212,13 +251,41 @@ int cfg_ecs_or(struct cfg *c, const struct chassis_match *m, size_t arg)
 	                   : ecs_service_rule_or(service(c), cfg_name(c), on, &c->why), NULL);
 }
 
-/* Says what is so without it. */
-int cfg_ecs_as_it_is(struct cfg *c, const struct chassis_match *m, size_t arg)
+int cfg_ecs_detect(struct cfg *c, const struct chassis_match *m, size_t arg)
 {
-	(void)c;
-	(void)m;
+	int rc = SRP_OK;
+
 	(void)arg;
-	return SRP_OK;
+	if (chassis_match_has(m, "all"))
+		return cfg_told(c, ecs_service_detect(service(c), NULL, no(m), &c->why), NULL);
+	for (size_t i = 0; rc == SRP_OK && i < m->n; i++)
+		if (!m->arg[i].keyword)
+			rc = cfg_told(c, ecs_service_detect(service(c), m->arg[i].text, no(m), &c->why),
+			              NULL);
+	return rc;
+}
+
+int cfg_ecs_detect_behavior(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	int rc = SRP_OK;
+
+	(void)arg;
+	if (chassis_match_has(m, "all"))
+		return cfg_told(c, ecs_service_detect_behavior(service(c), 0, no(m), &c->why), NULL);
+	for (uint8_t b = 1; rc == SRP_OK && b < ECS_BEHAVIOR__N; b++)
+		if (chassis_match_has(m, ecs_enum_text(ECS_F_P2P_BEHAVIOR, b)))
+			rc = cfg_told(c, ecs_service_detect_behavior(service(c), b, no(m), &c->why), NULL);
+	return rc;
+}
+
+int cfg_ecs_group_application(struct cfg *c, const struct chassis_match *m, size_t arg)
+{
+	enum ecs_application appl = chassis_match_has(m, "charging")          ? ECS_APPL_CHARGING
+	                            : chassis_match_has(m, "post-processing") ? ECS_APPL_POST_PROCESSING
+	                                                                      : ECS_APPL__N;
+
+	(void)arg;
+	return cfg_told(c, ecs_service_group_application(service(c), cfg_name(c), appl, &c->why), NULL);
 }
 
 int cfg_ecs_group_add(struct cfg *c, const struct chassis_match *m, size_t arg)

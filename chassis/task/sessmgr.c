@@ -123,8 +123,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	(void)serves_still(s, chassis_now());
 	/* On a standby the wheel stands still: a turn only drops what was never replicated. */
-	if (!s->stale && !s->frozen)
+	if (!s->stale && !s->frozen) {
+		sessmgr_times_turn(s, chassis_now(), false);
 		(void)ecs_engine_tick(s->engine, chassis_now(), TICK_BUDGET);
+	}
 	sessmgr_known_only(s);
 	sessmgr_tun_held(s);
 	sessmgr_tun_confirmed(s);
@@ -325,6 +327,7 @@ static int begin(struct sessmgr *s, bool again)
 
 	sessmgr_records_start(s);
 	sessmgr_trace_start(s);
+	sessmgr_times_turn(s, chassis_now(), true);
 	s->alive = s->audited = chassis_now();
 	s->dead_us = c->srp.present ? SRP_MS(c->srp.dead_ms) : 0;
 	s->sr.walk_due = again && !c->session_recovery;

@@ -111,12 +111,16 @@ struct sessmgr {
 		struct srp_time stuck_at;  /* the peer has confirmed nothing since */
 		bool taking, peer_lost;    /* the peer's records are dealt with; it was lost */
 	} rec;
+	struct srp_time times_at;    /* the engine was told the time of the week */
 	uint64_t wall_ahead;         /* of the time of day before the time of rows of the trace, us */
 	struct sessmgr_debug *debug; /* shows that wait for the other copy of a call; NULL: none yet */
 };
 
 /* Time that a step of either may take of each tick. */
 #define SESSMGR_STEP_US SRP_MS(5)
+
+/* sess_times.c: the local time of the week, told to the engine each second; @p first: now. */
+void sessmgr_times_turn(struct sessmgr *s, struct srp_time now, bool first);
 
 /* sess_tun.c: packets. */
 int sessmgr_tun_start(struct sessmgr *s);

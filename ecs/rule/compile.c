@@ -118,6 +118,8 @@ static int gate_rank(const struct cond *c)
 	switch (ecs_fields[c->field].type) {
 	case T_STR:
 	case T_KEYSTR:
+		if (c->pool)
+			return ecs_range_is(c) ? 3 : 0;
 		return !c->neg && c->op != ECS_OP_PRESENT && c->op != ECS_OP_NPRESENT ? 6 : 0;
 	case T_APP:
 		return 5;
@@ -173,6 +175,21 @@ static int by_cost(const void *x, const void *y)
 	return cost(x) - cost(y);
 }
 
+/** Copies the conditions of @p r to @p out but for what is never met: of a rule all of whose lines must
+ *  match, none then. */
+static uint16_t conds_copy(const struct ecs_service *s, const struct ruledef *r, struct cond *out)
+{
+	uint16_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (!ecs_detect_never(s, &r->lines[i].c))
+			out[n++] = r->lines[i].c;
+		else if (!r->any)
+			return 0;
+	}
+	return n;
+}
+
 /** Copies the conditions of @p r to @p out, cheap ones first, and says what they need. */
 static void ruledef_compile(const struct ecs_service *s, const uint32_t *sharers, struct ruledef *r,
                             struct cond *out)
@@ -182,19 +199,18 @@ static void ruledef_compile(const struct ecs_service *s, const uint32_t *sharers
 
 	r->conds = out;
 	r->gate = NULL;
-	r->nconds = (uint16_t)r->n;
+	r->nconds = conds_copy(s, r, out);
 	r->l34 = r->n > 0;
 	r->p2p = (uint8_t)ruledef_p2p(r);
-	r->protos = r->any || !r->n ? 0 : PROTO_ALL;
+	r->protos = r->any || !r->nconds ? 0 : PROTO_ALL;
 	for (size_t i = 0; i < r->n; i++)
-		out[i] = r->lines[i].c;
-	qsort(out, r->n, sizeof(*out), by_cost);
-	for (size_t i = 0; i < r->n; i++) {
+		if (ecs_fields[r->lines[i].c.field].layer == L_L7)
+			r->l34 = false;
+	qsort(out, r->nconds, sizeof(*out), by_cost);
+	for (size_t i = 0; i < r->nconds; i++) {
 		uint8_t p = cond_protos(&out[i]);
 
 		r->protos = (uint8_t)(r->any ? r->protos | p : r->protos & p);
-		if (ecs_fields[out[i].field].layer == L_L7)
-			r->l34 = false;
 		if (!gate_rank(&out[i])) {
 			all_gates = false;
 			continue;
@@ -215,7 +231,7 @@ static void group_compile(struct ecs_service *s, struct group *g)
 
 	g->l34 = true;
 	g->p2p = ECS_P2P_NOT;
-	g->appl = ECS_APPL__N;
+	g->appl = g->said;
 	g->protos = 0;
 	g->gates = 0;
 	for (size_t i = 0; i < g->n; i++) {
@@ -225,7 +241,7 @@ static void group_compile(struct ecs_service *s, struct group *g)
 		if (r && g->appl == ECS_APPL__N)
 			g->appl = r->appl;
 		if (r && r->appl != g->appl)
-			r = NULL; /* a group is of one application, that of its first member */
+			r = NULL; /* a group is of one application */
 		g->members[i].rule = r;
 		if (!r)
 			continue;
@@ -282,7 +298,7 @@ static int rules_compile(struct ecs_service *s, struct ecs_err *e)
 	if (rc)
 		return rc;
 	numbers_build(s);
-	if (ecs_hosts_build(s) || ecs_exacts_build(s) || ecs_ranges_build(s))
+	if (ecs_hosts_build(s) || ecs_timedefs_build(s) || ecs_exacts_build(s) || ecs_ranges_build(s))
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		n += r->n;
@@ -321,6 +337,7 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
                          enum ecs_application appl)
 {
 	struct action *a = (struct action *)(void *)ecs_obj_find(&s->actions, al->action);
+	struct timedef *t = (struct timedef *)(void *)ecs_obj_find(&s->timedefs, al->timedef);
 	struct ruledef *r = NULL;
 	struct group *g = NULL;
 
@@ -341,17 +358,12 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		.action = a ? &a->pub : NULL,
 		.action_digest = a ? a->pub.charging_digest : 0,
 		.stages = a ? ecs_action_stages(&a->pub) : 0,
+		.timedef = t && t->n ? (uint16_t)(t->o.index + 1) : 0,
 	};
+	if (t)
+		t->used = true;
 	if ((r && r->appl != appl) || (g && g->appl != appl && g->appl != ECS_APPL__N)) {
 		r = NULL; /* of another application: the line has no effect */
-		g = NULL;
-	}
-	if (al->timedef[0]) { /* of a time that is not known */
-		if (r)
-			r->used = true;
-		if (g)
-			g->used = true;
-		r = NULL;
 		g = NULL;
 	}
 	l->bound = (a || appl == ECS_APPL_ROUTING) && (r || g);
@@ -371,10 +383,12 @@ static void line_compile(struct ecs_service *s, const struct rulebase *rb,
 		ecs_limits_compile(s, rb, l);
 }
 
-/** Adds what a line matches, and where it stands. Known to this process only. */
-static uint64_t line_says(uint64_t before, const struct ecs_line *l)
+/** Adds what a line matches, when, and where it stands. Known to this process only. */
+static uint64_t line_says(const struct ecs_service *s, uint64_t before, const struct ecs_line *l)
 {
-	const uint64_t v[] = {l->priority, l->kind, l->bound, l->rule_digest,
+	const struct timedef *t =
+		l->timedef ? (const struct timedef *)(const void *)s->timedefs.v[l->timedef - 1] : NULL;
+	const uint64_t v[] = {l->priority, l->kind, l->bound, l->rule_digest, t ? t->digest : 0,
 	                      srp_hash64(before, l->rule_name, strlen(l->rule_name))};
 
 	return srp_hash64(before, v, sizeof(v));
@@ -389,7 +403,7 @@ static size_t list_compile(struct ecs_service *s, struct rulebase *list, size_t 
 	for (size_t i = 0; i < list->n; i++, n++) {
 		line_compile(s, list, &list->lines[i], &s->lines[n], appl);
 		s->lines[n].post = appl == ECS_APPL_POST_PROCESSING;
-		list->says = line_says(list->says, &s->lines[n]);
+		list->says = line_says(s, list->says, &s->lines[n]);
 	}
 	return n;
 }
@@ -471,6 +485,7 @@ void ecs_compiled_drop(struct ecs_service *s)
 	s->gate_at = NULL;
 	s->gate = NULL;
 	ecs_hosts_drop(s);
+	ecs_timedefs_drop(s);
 	TABLE_EACH(&s->rulebases, rulebase, rb)
 		LIST_EACH(rb, list) {
 			free(list->sets);

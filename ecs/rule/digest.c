@@ -81,7 +81,7 @@ void ecs_canon_free(struct canon *c)
 
 /* --- rules and actions ------------------------------------------------------------------------ */
 
-static uint64_t digest_line(struct canon *c, const struct rule_line *l)
+static uint64_t digest_line(const struct ecs_service *s, struct canon *c, const struct rule_line *l)
 {
 	bool fold = is_string(l->c.field) && !l->case_sensitive &&
 	            l->c.op != ECS_OP_REGEX;
@@ -96,10 +96,13 @@ static uint64_t digest_line(struct canon *c, const struct rule_line *l)
 		ecs_canon_str(c, l->key, true);
 	if (l->c.pool) /* what it holds, not only its name */
 		ecs_canon_u64(c, l->c.in ? l->c.in->digest : 0);
+	if (ecs_detect_never(s, &l->c))
+		ecs_canon_str(c, "never", false);
 	return ecs_canon_digest(c);
 }
 
-static void digest_ruledef(struct ruledef *r, struct canon *c, struct canon *line)
+static void digest_ruledef(const struct ecs_service *s, struct ruledef *r, struct canon *c,
+                           struct canon *line)
 {
 	size_t from;
 
@@ -109,7 +112,7 @@ static void digest_ruledef(struct ruledef *r, struct canon *c, struct canon *lin
 		ecs_canon_u64(c, r->appl);
 	from = c->n;
 	for (size_t i = 0; i < r->n; i++)
-		ecs_canon_u64(c, digest_line(line, &r->lines[i]));
+		ecs_canon_u64(c, digest_line(s, line, &r->lines[i]));
 	ecs_canon_sort(c, from);
 	r->digest = ecs_canon_digest(c);
 }
@@ -145,7 +148,7 @@ int ecs_digest_rules(struct ecs_service *s)
 	bool failed;
 
 	TABLE_EACH(&s->ruledefs, ruledef, r)
-		digest_ruledef(r, &c, &line);
+		digest_ruledef(s, r, &c, &line);
 	TABLE_EACH(&s->groups, group, g)
 		digest_group(g, &c);
 	TABLE_EACH(&s->actions, action, a)
@@ -255,7 +258,22 @@ static void canon_rules(const struct ecs_service *s, struct canon *all, struct c
 	CANON_TABLE(&s->ruledefs, ruledef, r, ecs_canon_u64(c, r->digest));
 	CANON_TABLE(&s->host_pools, pool, p, ecs_canon_u64(c, p->digest));
 	CANON_TABLE(&s->port_maps, pool, p, ecs_canon_u64(c, p->digest));
-	CANON_TABLE(&s->groups, group, g, ecs_canon_u64(c, g->digest));
+	if (s->imsi_pools.n) {
+		ecs_canon_str(all, "imsi-pool", false);
+		CANON_TABLE(&s->imsi_pools, pool, p, ecs_canon_u64(c, p->digest));
+	}
+	if (s->timedefs.n) {
+		ecs_canon_str(all, "timedef", false);
+		CANON_TABLE(&s->timedefs, timedef, t, {
+			ecs_canon_u64(c, t->digest);
+			ecs_canon_u64(c, t->n > 0);
+		});
+	}
+	CANON_TABLE(&s->groups, group, g, {
+		ecs_canon_u64(c, g->digest);
+		if (g->said != ECS_APPL__N)
+			ecs_canon_u64(c, g->said);
+	});
 	CANON_TABLE(&s->rulebases, rulebase, rb, canon_rulebase(c, rb));
 	CANON_TABLE(&s->filters, packet_filter, f, ecs_filter_print(&f->pub, put_canon, c));
 	for (unsigned i = 0; i < ECS_RECORD_KIND__N; i++)
@@ -310,6 +328,25 @@ static void canon_recover(const struct ecs_service *s, struct canon *c)
 			ecs_canon_str(c, rows[i].text, false);
 }
 
+static void put_digest(void *arg, const char *text)
+{
+	struct canon line = {0};
+
+	ecs_canon_str(&line, text, false);
+	((struct canon *)arg)->failed |= line.failed;
+	ecs_canon_u64(arg, ecs_canon_digest(&line));
+	ecs_canon_free(&line);
+}
+
+/* Lines in any order. */
+static void canon_detect(const struct ecs_service *s, struct canon *c)
+{
+	size_t from = c->n;
+
+	ecs_detect_print(s, put_digest, c);
+	ecs_canon_sort(c, from);
+}
+
 int ecs_digest_service(struct ecs_service *s)
 {
 	struct canon all = {0}, c = {0}, sub = {0};
@@ -327,6 +364,7 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->sync_icsr_s);
 	ecs_canon_u64(&all, s->sync_sr_s);
 	canon_recover(s, &all);
+	canon_detect(s, &all);
 	canon_rules(s, &all, &c);
 	canon_schemes(s, &all, &c, &sub);
 	failed = all.failed || c.failed || sub.failed;

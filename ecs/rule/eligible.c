@@ -67,8 +67,36 @@ static void cond_hits_free(struct ecs_service *s)
 
 /* --- schemes ---------------------------------------------------------------------------------- */
 
+/** The rule that a trigger activates. */
+static const char *activated(const struct ecs_service *s, const struct scheme *ss, enum ecs_trigger t)
+{
+	const struct scheme_prio *prio = ss->other[t].on ? ss->other[t].prio : NULL;
+
+	for (unsigned i = 1; prio && i <= PRIO_MAX; i++) {
+		const struct obj *c, *o;
+		struct trigger_action *a;
+
+		if (!prio[i].set)
+			continue;
+		c = ecs_obj_find(&s->conditions, prio[i].cond);
+		o = ecs_obj_find(&s->trigger_actions, prio[i].action);
+		if (!c || !o || !ecs_cond_any_holds((const struct trigger_condition *)(const void *)c))
+			continue;
+		a = (struct trigger_action *)(void *)s->trigger_actions.v[o->index];
+		a->used = true;
+		a->activates = a->conf.predef_rule[0] != '\0';
+		if (a->activates)
+			((struct trigger_condition *)(void *)s->conditions.v[c->index])->used = true;
+		return a->activates ? a->conf.predef_rule : NULL;
+	}
+	return NULL;
+}
+
 static void scheme_resolve(struct ecs_service *s, struct scheme *ss)
 {
+	for (unsigned t = 0; t < ECS_TRIGGER__N; t++)
+		ss->activates[t] = t == ECS_TRIGGER_SESS_SETUP || t == ECS_TRIGGER_BEARER_CREATION
+		                           ? activated(s, ss, (enum ecs_trigger)t) : NULL;
 	for (unsigned i = 1; ss->prio && i <= PRIO_MAX; i++) {
 		struct scheme_prio *p = &ss->prio[i];
 		struct trigger_action *a;
@@ -394,4 +422,11 @@ bool ecs_service_recovers(const struct ecs_service *s)
 		if (a->flow_recovery)
 			return true;
 	return false;
+}
+
+const char *ecs_service_trigger_rule(const struct ecs_service *s, int scheme, enum ecs_trigger t)
+{
+	if (!s->frozen || scheme < 0 || (size_t)scheme >= s->schemes.n)
+		return NULL;
+	return ((const struct scheme *)(const void *)s->schemes.v[scheme])->activates[t];
 }

@@ -128,6 +128,13 @@ static enum verdict addr(const struct cond *c, const struct ecs_addr *a)
 	              memcmp(a, &c->ahi, sizeof(*a)) <= 0) != c->neg);
 }
 
+static enum verdict imsi(const struct cond *c, const char *text)
+{
+	struct ecs_addr a;
+
+	return text && ecs_imsi_addr(text, &a) ? in_pool(c, c->in && ecs_hosts_has(c->in, &a, false)) : NO;
+}
+
 static bool has_ports(const struct ecs_packet *p, uint8_t proto)
 {
 	return p->proto == proto && p->frag != ECS_FRAG_LATER;
@@ -253,7 +260,7 @@ static enum verdict cond_eval(const struct call *k, const struct cond *c)
 	case ECS_F_IP_NAME:
 	case ECS_F_BEARER_APN:
 	case ECS_F_BEARER_IMSI:
-		return string_cond(k, c, true);
+		return c->pool ? imsi(c, k->in->imsi) : string_cond(k, c, true);
 	case ECS_F_BEARER_RAT:
 		return k->in->rat ? in_range(c, k->in->rat) : NO;
 	case ECS_F_TETHERED:

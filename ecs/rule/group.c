@@ -54,6 +54,7 @@ static int member_add(struct group *g, uint32_t priority, const char *name, stru
 
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
 {
+	bool is_new = !ecs_obj_find(&s->groups, name);
 	struct obj *o;
 	int rc = ecs_rule_open(s, e);
 
@@ -61,7 +62,25 @@ int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct e
 		return rc;
 	if (!no)
 		rc = ecs_name_free(s, &s->groups, name, e);
-	return rc ? rc : ecs_obj_open(&s->groups, name, no, e, &o);
+	if (rc == 0)
+		rc = ecs_obj_open(&s->groups, name, no, e, &o);
+	if (rc == 0 && !no && is_new)
+		((struct group *)(void *)o)->said = ECS_APPL__N;
+	return rc;
+}
+
+int ecs_service_group_application(struct ecs_service *s, const char *group, enum ecs_application appl,
+                                  struct ecs_err *e)
+{
+	struct group *g;
+	int rc = group_edit(s, group, &g, e);
+
+	if (rc)
+		return rc;
+	if (appl == ECS_APPL_ROUTING || appl > ECS_APPL__N)
+		return ecs_refuse(e, SRP_EINVAL, "expected charging or post-processing");
+	g->said = appl;
+	return 0;
 }
 
 int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uint32_t priority,

@@ -1,14 +1,39 @@
-/* host-pools and port-maps: ranges under a name. */
+/* host-pools, port-maps and imsi-pools: ranges under a name. */
 #include "config.h"
 #include "ecs/rule/service_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define IMSI_DIGITS 15u
+
+/** A field whose lines name pools of this kind. */
+static unsigned field_of(const struct ecs_service *s, const struct obj_table *t)
+{
+	return t == &s->port_maps    ? ECS_F_TCP_SPORT
+	       : t == &s->imsi_pools ? ECS_F_BEARER_IMSI
+	                             : ECS_F_IP_SRC;
+}
+
+const struct obj_table *ecs_pools_of(const struct ecs_service *s, unsigned field)
+{
+	return ecs_fields[field].type == T_PORT ? &s->port_maps
+	       : field == ECS_F_BEARER_IMSI     ? &s->imsi_pools
+	                                        : &s->host_pools;
+}
+
+const char *ecs_pool_word(unsigned field)
+{
+	return ecs_fields[field].type == T_PORT ? "port-map"
+	       : field == ECS_F_BEARER_IMSI     ? "imsi-pool"
+	                                        : "host-pool";
+}
+
 int ecs_name_free(const struct ecs_service *s, const struct obj_table *t, const char *name,
                   struct ecs_err *e)
 {
-	const struct obj_table *space[] = {&s->ruledefs, &s->groups, &s->host_pools, &s->port_maps};
+	const struct obj_table *space[] = {&s->ruledefs, &s->groups, &s->host_pools, &s->port_maps,
+	                                   &s->imsi_pools};
 
 	for (size_t i = 0; i < sizeof(space) / sizeof(space[0]); i++)
 		if (space[i] != t && ecs_obj_find(space[i], name))
@@ -54,6 +79,11 @@ int ecs_service_port_map(struct ecs_service *s, const char *name, bool no, struc
 	return pool_open(s, &s->port_maps, name, no, e);
 }
 
+int ecs_service_imsi_pool(struct ecs_service *s, const char *name, bool no, struct ecs_err *e)
+{
+	return pool_open(s, &s->imsi_pools, name, no, e);
+}
+
 static int line_add(struct pool *p, const struct span *x, const char *a, const char *b,
                     struct ecs_err *e)
 {
@@ -87,7 +117,7 @@ static int pool_line(struct ecs_service *s, struct obj_table *t, const char *nam
 	if (rc)
 		return rc;
 	p = (struct pool *)(void *)o;
-	rc = ecs_span_read(t == &s->port_maps, a, b, &x, ta, tb, e);
+	rc = ecs_span_read(field_of(s, t), a, b, &x, ta, tb, e);
 	if (rc)
 		return rc;
 	while (i < p->n && (strcmp(p->lines[i].a, ta) != 0 ||
@@ -114,11 +144,32 @@ int ecs_service_port_line(struct ecs_service *s, const char *map, bool no, const
 	return pool_line(s, &s->port_maps, map, no, a, b, e);
 }
 
+int ecs_service_imsi_line(struct ecs_service *s, const char *pool, bool no, const char *a,
+                          const char *b, struct ecs_err *e)
+{
+	return pool_line(s, &s->imsi_pools, pool, no, a, b, e);
+}
+
 /* --- made at commit --------------------------------------------------------------------------- */
 
 struct ecs_addr ecs_port_addr(uint16_t port)
 {
 	return (struct ecs_addr){{(uint8_t)(port >> 8), (uint8_t)port}};
+}
+
+bool ecs_imsi_addr(const char *imsi, struct ecs_addr *out)
+{
+	size_t n = strspn(imsi, "0123456789");
+	uint64_t v = 0;
+
+	if (n < 1 || n > IMSI_DIGITS || imsi[n])
+		return false;
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (uint64_t)(imsi[i] - '0');
+	*out = (struct ecs_addr){{(uint8_t)n}};
+	for (unsigned i = 0; i < 8; i++)
+		out->b[15 - i] = (uint8_t)(v >> (8 * i));
+	return true;
 }
 
 static int span_cmp(const void *x, const void *y)
@@ -181,6 +232,8 @@ int ecs_hosts_build(struct ecs_service *s)
 		rc = rc ? rc : merge(p, &c);
 	TABLE_EACH(&s->port_maps, pool, p)
 		rc = rc ? rc : merge(p, &c);
+	TABLE_EACH(&s->imsi_pools, pool, p)
+		rc = rc ? rc : merge(p, &c);
 	ecs_canon_free(&c);
 	if (rc)
 		return rc;
@@ -191,9 +244,7 @@ int ecs_hosts_build(struct ecs_service *s)
 
 			if (!l->c.pool)
 				continue;
-			p = (struct pool *)(void *)ecs_obj_find(
-				ecs_fields[l->c.field].type == T_PORT ? &s->port_maps
-				                                      : &s->host_pools, l->a);
+			p = (struct pool *)(void *)ecs_obj_find(ecs_pools_of(s, l->c.field), l->a);
 			l->c.in = p;
 			if (p)
 				p->used = true;
@@ -208,6 +259,10 @@ void ecs_hosts_drop(struct ecs_service *s)
 		p->spans = NULL;
 	}
 	TABLE_EACH(&s->port_maps, pool, p) {
+		free(p->spans);
+		p->spans = NULL;
+	}
+	TABLE_EACH(&s->imsi_pools, pool, p) {
 		free(p->spans);
 		p->spans = NULL;
 	}

@@ -149,7 +149,8 @@ static void sets_enter(const struct ecs_service *s, struct rulebase *rb, size_t 
 	set_bit(rb, SET_L34, i, l->l34);
 	set_bit(rb, SET_DYNAMIC, i, l->kind == ECS_LINE_DYNAMIC_ONLY);
 	set_bit(rb, SET_POLICY, i, l->kind != ECS_LINE_STATIC);
-	rb->dynamic = rb->dynamic || l->kind != ECS_LINE_STATIC;
+	rb->timed = rb->timed || l->timedef;
+	rb->dynamic = rb->dynamic || rb->timed || l->kind != ECS_LINE_STATIC;
 	for (unsigned p = 0; p < PROTO__N; p++)
 		set_bit(rb, SET_PROTO + p, i, protos & (1u << p));
 	for (unsigned f = ECS_F_HTTP_ANY; f < ECS_F__N; f++)
@@ -161,7 +162,7 @@ static int list_build(struct ecs_service *s, struct rulebase *rb)
 	rb->words = (rb->n + 63) / 64;
 	rb->first_l7 = (uint16_t)rb->n;
 	rb->fields = 0;
-	rb->dynamic = false;
+	rb->dynamic = rb->timed = false;
 	rb->sets = calloc((rb->words + 1) * SETS__N, sizeof(*rb->sets));
 	if (!rb->sets)
 		return SRP_ENOMEM;
@@ -172,10 +173,15 @@ static int list_build(struct ecs_service *s, struct rulebase *rb)
 
 static int rulebases_build(struct ecs_service *s)
 {
-	TABLE_EACH(&s->rulebases, rulebase, rb)
+	uint32_t off_at = 0;
+
+	TABLE_EACH(&s->rulebases, rulebase, rb) {
 		LIST_EACH(rb, list)
 			if (list_build(s, list))
 				return SRP_ENOMEM;
+		rb->off_at = off_at;
+		off_at += rb->timed ? (uint32_t)rb->words : 0;
+	}
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "ecs/rule/lint_impl.h"
 #include "ecs/rule/service_impl.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,9 +45,15 @@ static void lint_ruledef(const struct linter *l, const struct ruledef *r)
 		      "a dynamically enabled ADC ruledef and could be ignored.", r->o.name);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->lines[i].c.pool && !r->lines[i].c.in)
-			ERROR(l, "%s <%s> of ruledef <%s> is not configured.",
-			      ecs_fields[r->lines[i].c.field].type == T_PORT ? "Port-map" : "Host-pool",
-			      r->lines[i].a, r->o.name);
+			ERROR(l, "%c%s <%s> of ruledef <%s> is not configured.",
+			      toupper(ecs_pool_word(r->lines[i].c.field)[0]),
+			      ecs_pool_word(r->lines[i].c.field) + 1, r->lines[i].a, r->o.name);
+	for (size_t i = 0; i < r->n; i++)
+		if (ecs_detect_never(l->s, &r->lines[i].c))
+			ERROR(l, "%s <%s> of ruledef <%s> is not detected: no \"p2p-detection %s\" names it.",
+			      r->lines[i].c.field == ECS_F_P2P_PROTOCOL ? "Application" : "Behavior",
+			      r->lines[i].a, r->o.name,
+			      r->lines[i].c.field == ECS_F_P2P_PROTOCOL ? "protocol" : "behavioral");
 	if (!r->n)
 		WARNING(l, "Ruledef <%s> has no lines and matches nothing.", r->o.name);
 	for (size_t i = 0; !r->any && i < r->n; i++)
@@ -77,9 +84,19 @@ static void lint_group(const struct linter *l, const struct group *g)
 			      g->members[i].name, g->o.name);
 		else if (!g->members[i].rule)
 			ERROR(l, "Ruledef <%s> of group-of-ruledefs <%s> is of another "
-			      "rule-application than the group's first member.",
-			      g->members[i].name, g->o.name);
+			      "rule-application than %s.", g->members[i].name, g->o.name,
+			      g->said == ECS_APPL__N ? "the group's first member"
+			                             : "its group-of-ruledefs-application says");
 	}
+}
+
+static void lint_timedef(const struct linter *l, const struct timedef *t)
+{
+	if (!t->used)
+		WARNING(l, "Timedef <%s> is not used in any rulebase.", t->o.name);
+	if (!t->n)
+		WARNING(l, "Timedef <%s> has no lines: what names it is in force at all times.",
+		        t->o.name);
 }
 
 /* --- rulebases -------------------------------------------------------------------------------- */
@@ -101,15 +118,15 @@ static void lint_rulebase(const struct linter *l, const struct rulebase *rb)
 			      "Charging-action <%s> of rulebase <%s>, action priority %u, is not "
 			      "configured.",
 			      al->action, rb->o.name, al->priority);
-		else if (o && !line->bound && !al->timedef[0])
+		else if (o && !line->bound)
 			ERROR(l,
 			      "%s <%s> of rulebase <%s>, action priority %u, is of another "
 			      "rule-application.",
 			      what, al->rule, rb->o.name, al->priority);
-		if (al->timedef[0])
+		if (al->timedef[0] && !ecs_obj_find(&l->s->timedefs, al->timedef))
 			ERROR(l, "Timedef <%s> of rulebase <%s>, action priority %u, is not "
-			      "configured: the line is never in force.", al->timedef, rb->o.name,
-			      al->priority);
+			      "configured: the line is in force at all times.", al->timedef,
+			      rb->o.name, al->priority);
 		if (o && !al->group && i + 1 < rb->n &&
 		    is_default((const struct ruledef *)(const void *)o))
 			WARNING(l, "Default rule (i.e. a ruledef with just the \"ip any-match = "
@@ -205,12 +222,21 @@ void ecs_service_lint(const struct ecs_service *s,
 		return;
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		lint_ruledef(&l, r);
+	for (size_t i = 0; i < s->detect.n; i++)
+		if (!s->detect.v[i].id)
+			ERROR(&l, "Application <%s> of p2p-detection protocol is not known.",
+			      s->detect.v[i].name);
 	TABLE_EACH(&s->host_pools, pool, p)
 		if (!p->used)
 			WARNING(&l, "Host-pool <%s> is not used in any ruledef.", p->o.name);
 	TABLE_EACH(&s->port_maps, pool, p)
 		if (!p->used)
 			WARNING(&l, "Port-map <%s> is not used in any ruledef.", p->o.name);
+	TABLE_EACH(&s->imsi_pools, pool, p)
+		if (!p->used)
+			WARNING(&l, "Imsi-pool <%s> is not used in any ruledef.", p->o.name);
+	TABLE_EACH(&s->timedefs, timedef, t)
+		lint_timedef(&l, t);
 	TABLE_EACH(&s->groups, group, g)
 		lint_group(&l, g);
 	TABLE_EACH(&s->rulebases, rulebase, rb) {

@@ -216,12 +216,30 @@ void ecs_lint_timeouts(const struct linter *l)
 			        "has no effect.", a->pub.idle_mapping, a->o.name);
 }
 
+/** A rule that no call can have activated. */
+static void lint_activated(const struct linter *l, const struct trigger_action *ta)
+{
+	TABLE_EACH(&l->s->rulebases, rulebase, rb)
+		for (size_t i = 0; i < rb->n; i++)
+			if (rb->lines[i].kind != ECS_LINE_STATIC &&
+			    strcmp(rb->lines[i].rule, ta->conf.predef_rule) == 0)
+				return;
+	ERROR(l, "Rule <%s> of trigger-action <%s> is in no rulebase as one to be activated.",
+	      ta->conf.predef_rule, ta->o.name);
+}
+
 void ecs_lint_triggers(const struct linter *l)
 {
 	TABLE_EACH(&l->s->trigger_actions, trigger_action, ta) {
 		struct idle_line x = {l, "trigger-action", ta->o.name};
 
-		ecs_trigact_print(&ta->conf, idle, &x);
+		struct ecs_trigact_conf conf = ta->conf;
+
+		if (ta->activates) {
+			lint_activated(l, ta);
+			conf.predef_rule[0] = '\0';
+		}
+		ecs_trigact_print(&conf, idle, &x);
 	}
 	TABLE_EACH(&l->s->conditions, trigger_condition, tc) {
 		struct idle_line x = {l, "trigger-condition", tc->o.name};
@@ -232,7 +250,7 @@ void ecs_lint_triggers(const struct linter *l)
 	}
 	TABLE_EACH(&l->s->schemes, scheme, ss)
 		for (unsigned t = 0; t < ECS_TRIGGER__N; t++)
-			if (ss->other[t].on)
+			if (ss->other[t].on && !ss->activates[t])
 				WARNING(l, "Trigger %s of service-scheme <%s> has no effect.",
 				        ecs_trigger_words((enum ecs_trigger)t), ss->o.name);
 }

@@ -17,16 +17,18 @@ static uint64_t words_of(const struct call *k)
 }
 
 /** Lines of word @p w that count: not those of another protocol, nor those that are not static and not
- *  active. */
+ *  active, nor those that are not in force. */
 static uint64_t counted(const struct call *k, size_t w)
 {
 	uint64_t on = rulebase_set(k->rb, k->proto)[w];
 
 	if (k->in->l34_only)
 		on &= rulebase_set(k->rb, SET_L34)[w];
-	if (k->rb->dynamic)
+	if (k->rb->dynamic) {
 		on &= ~rulebase_set(k->rb, k->in->policy ? SET_POLICY : SET_DYNAMIC)[w] |
 		      (k->in->active ? k->in->active[w] : 0);
+		on &= k->off ? ~k->off[w] : ~UINT64_C(0);
+	}
 	return on;
 }
 
@@ -242,6 +244,8 @@ static void look_l3(struct call *k)
 		if (text)
 			scan_gates(k, f, text, strlen(text));
 	}
+	if ((k->rb->fields & FIELD_BIT(ECS_F_BEARER_IMSI)) && k->in->imsi)
+		ecs_ranges_find_imsi(k->m->s, k->in->imsi, on_pattern, k);
 	if (k->rb->fields & FIELD_BIT(ECS_F_BEARER_RAT))
 		on_pattern(k, ECS_F_BEARER_RAT, k->in->rat);
 }
@@ -313,8 +317,11 @@ static uint16_t match_list(struct call *k)
 uint16_t ecs_match(struct ecs_matcher *m, int rulebase, const struct ecs_match_in *in, bool *maybe)
 {
 	struct call k = {.m = m, .in = in, .rb = rulebase_at(m->s, rulebase)};
-	uint16_t line = k.rb ? match_list(&k) : ECS_LINE_NONE;
+	uint16_t line;
 
+	if (k.rb && k.rb->timed)
+		k.off = m->times.off + k.rb->off_at;
+	line = k.rb ? match_list(&k) : ECS_LINE_NONE;
 	if (maybe)
 		*maybe = k.maybe;
 	return line;
@@ -365,7 +372,8 @@ struct ecs_matcher *ecs_matcher_new(const struct ecs_service *s)
 		return NULL;
 	m->s = s;
 	m->rules = rules_of(s);
-	m->hits = m->rules ? calloc(s->ncolumns, sizeof(*m->hits)) : NULL;
+	m->hits = m->rules && ecs_times_init(&m->times, s) == 0
+	                  ? calloc(s->ncolumns, sizeof(*m->hits)) : NULL;
 	for (size_t i = 0; m->hits && i < s->ncolumns; i++) {
 		struct hits *h = &m->hits[i];
 
@@ -397,6 +405,19 @@ void ecs_matcher_free(struct ecs_matcher *m)
 	}
 	free(m->hits);
 	free(m->rules);
+	ecs_times_fini(&m->times);
 	hs_free_scratch(m->scratch);
 	free(m);
+}
+
+bool ecs_matcher_time(struct ecs_matcher *m, uint32_t week_s)
+{
+	return ecs_times_tell(&m->times, m->s, week_s);
+}
+
+bool ecs_matcher_in_force(const struct ecs_matcher *m, uint16_t line)
+{
+	uint16_t of = m->s->lines[line].timedef;
+
+	return !of || !m->times.on || m->times.on[of - 1];
 }

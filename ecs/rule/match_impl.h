@@ -35,6 +35,7 @@ struct ecs_matcher {
 	hs_scratch_t *scratch;
 	struct hits *hits; /**< [ncolumns] */
 	uint64_t call;     /**< the number of this one */
+	struct ecs_times times;
 	uint64_t hit[WORDS_MAX]; /**< lines that a hit makes possible; what counts of it says the call */
 };
 
@@ -43,6 +44,7 @@ struct call {
 	struct ecs_matcher *m;
 	const struct rulebase *rb;
 	const struct ecs_match_in *in;
+	const uint64_t *off; /**< lines of the rulebase that are not in force; NULL: all are */
 	uint64_t words;   /**< of the matcher's hit, that are of this call; the others are empty */
 	uint64_t unknown; /**< fields, as FIELD_BIT, of which something may still come */
 	unsigned proto;   /**< the set of lines that the packet's protocol leaves */

@@ -68,7 +68,7 @@ static void print_rule_line(const struct printer *p, const struct rule_line *l)
 	         l->key ? l->key : "");
 	if (l->c.pool)
 		line(p, "%s %s %s %s", words, op,
-		     ecs_fields[l->c.field].type == T_PORT ? "port-map" : "host-pool", l->a);
+		     ecs_pool_word(l->c.field), l->a);
 	else if (l->b)
 		line(p, "%s %s %s to %s", words, op, l->a, l->b);
 	else if (!l->a[0])
@@ -78,14 +78,14 @@ static void print_rule_line(const struct printer *p, const struct rule_line *l)
 		     word(l->a, a));
 }
 
+static const char *const appl[] = {
+#define X(sym, text) [ECS_APPL_##sym] = text,
+	ECS_APPLICATIONS(X)
+#undef X
+};
+
 static void print_ruledef(struct printer *p, const struct ruledef *r)
 {
-	static const char *const appl[] = {
-#define X(sym, text) [ECS_APPL_##sym] = text,
-		ECS_APPLICATIONS(X)
-#undef X
-	};
-
 	block_open(p, "ruledef", r->o.name);
 	if (r->appl != ECS_APPL_CHARGING)
 		line(p, "rule-application %s", appl[r->appl]);
@@ -110,6 +110,8 @@ static void print_pool(struct printer *p, const struct pool *o, const char *what
 static void print_group(struct printer *p, const struct group *g)
 {
 	block_open(p, "group-of-ruledefs", g->o.name);
+	if (g->said != ECS_APPL__N)
+		line(p, "group-of-ruledefs-application %s", appl[g->said]);
 	for (size_t i = 0; i < g->n; i++)
 		line(p, "add-ruledef priority %u ruledef %s", g->members[i].priority,
 		     g->members[i].name);
@@ -325,11 +327,19 @@ void ecs_service_print(const struct ecs_service *s, void (*put)(void *arg, const
 
 	block_open(&p, "active-charging service", s->name);
 	print_own(&p, s);
+	ecs_detect_print(s, put_line, &p);
 	ecs_dbs_print(s, put_line, &p);
 	TABLE_EACH(&s->host_pools, pool, o)
 		print_pool(&p, o, "host-pool", "ip");
 	TABLE_EACH(&s->port_maps, pool, o)
 		print_pool(&p, o, "port-map", "port");
+	TABLE_EACH(&s->imsi_pools, pool, o)
+		print_pool(&p, o, "imsi-pool", "imsi");
+	TABLE_EACH(&s->timedefs, timedef, t) {
+		block_open(&p, "timedef", t->o.name);
+		ecs_timedef_print(t, put_line, &p);
+		block_close(&p);
+	}
 	TABLE_EACH(&s->ruledefs, ruledef, r)
 		print_ruledef(&p, r);
 	TABLE_EACH(&s->groups, group, g)

@@ -1,4 +1,4 @@
-/* Ranges of L3/L4 conditions (range, <=, >=, host-pool, port-map), found by a segment tree for each
+/* Ranges of L3/L4 conditions (range, <=, >=, host-pool, port-map), and imsi-pools, found by a segment tree for each
  * field: each range stands at the few nodes that it covers whole, and a value asks the nodes above
  * it. Looking costs the logarithm of the number of borders, and the ranges that the value is in. */
 #include "config.h"
@@ -23,6 +23,8 @@ bool ecs_range_is(const struct cond *c)
 {
 	enum ecs_type t = ecs_fields[c->field].type;
 
+	if (c->field == ECS_F_BEARER_IMSI)
+		return c->in && !c->neg;
 	return (t == T_ADDR || t == T_PORT) && !c->neg && (c->pool ? c->in != NULL : c->op != ECS_OP_EQ);
 }
 
@@ -107,7 +109,7 @@ static void each(struct ecs_service *s, unsigned field, struct tree *t,
 			x = span_of(c);
 			fn(t, &x, c->pattern);
 		}
-	TABLE_EACH(ecs_fields[field].type == T_PORT ? &s->port_maps : &s->host_pools, pool, p)
+	TABLE_EACH(ecs_pools_of(s, field), pool, p)
 		for (size_t i = 0; p->pattern[field] && i < p->nspans; i++)
 			fn(t, &p->spans[i], (uint16_t)(p->pattern[field] - 1));
 }
@@ -141,9 +143,7 @@ static void patterns(struct ecs_service *s, unsigned field)
 				c->pattern = (uint16_t)set->n++;
 				continue;
 			}
-			p = (struct pool *)(void *)ecs_obj_find(
-				ecs_fields[field].type == T_PORT ? &s->port_maps : &s->host_pools,
-				c->in->o.name);
+			p = (struct pool *)(void *)ecs_obj_find(ecs_pools_of(s, field), c->in->o.name);
 			if (!p->pattern[field])
 				p->pattern[field] = (uint16_t)++set->n;
 			c->pattern = (uint16_t)(p->pattern[field] - 1);
@@ -191,7 +191,8 @@ int ecs_ranges_build(struct ecs_service *s)
 	if (!s->ranges)
 		return SRP_ENOMEM;
 	for (unsigned f = 0; rc == 0 && f < ECS_F__N; f++)
-		if (ecs_fields[f].type == T_ADDR || ecs_fields[f].type == T_PORT)
+		if (ecs_fields[f].type == T_ADDR || ecs_fields[f].type == T_PORT ||
+		    f == ECS_F_BEARER_IMSI)
 			rc = tree_build(s, f, &s->ranges->tree[f]);
 	return rc;
 }
@@ -248,4 +249,13 @@ void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, ui
 	find(&q, tcp ? ECS_F_TCP_DPORT : ECS_F_UDP_DPORT, &dport);
 	find(&q, tcp ? ECS_F_TCP_EPORT : ECS_F_UDP_EPORT, &sport);
 	find(&q, tcp ? ECS_F_TCP_EPORT : ECS_F_UDP_EPORT, &dport);
+}
+
+void ecs_ranges_find_imsi(const struct ecs_service *s, const char *imsi, exact_hit_fn *fn, void *arg)
+{
+	const struct search q = {s->ranges, FIELD_BIT(ECS_F_BEARER_IMSI), fn, arg};
+	struct ecs_addr a;
+
+	if (s->ranges->tree[ECS_F_BEARER_IMSI].n && ecs_imsi_addr(imsi, &a))
+		find(&q, ECS_F_BEARER_IMSI, &a);
 }

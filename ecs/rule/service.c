@@ -292,6 +292,8 @@ struct ecs_service *ecs_service_new(const char *name)
 	s->bases = TABLE(subs_base, "subscriber-base", RULEBASES_MAX, base_fini);
 	s->host_pools = TABLE(pool, "host-pool", ECS_POOLS_MAX, ecs_hosts_fini);
 	s->port_maps = TABLE(pool, "port-map", ECS_POOLS_MAX, ecs_hosts_fini);
+	s->imsi_pools = TABLE(pool, "imsi-pool", ECS_POOLS_MAX, ecs_hosts_fini);
+	s->timedefs = TABLE(timedef, "timedef", ECS_TIMEDEFS_MAX, ecs_timedef_fini);
 	s->timeouts = ecs_timeouts_default;
 	s->flow_chkpt = ECS_FLOW_CHKPT_DEFAULT;
 	memcpy(s->lifetimes, lifetimes_default, sizeof(s->lifetimes));
@@ -316,6 +318,7 @@ void ecs_service_free(struct ecs_service *s)
 	obj_table_fini(&s->filters);
 	obj_table_fini(&s->cf_policies);
 	obj_table_fini(&s->raters);
+	ecs_detect_free(s);
 	for (unsigned i = 0; i < ECS_DB__N; i++)
 		ecs_db_unref(s->db[i].db);
 	obj_table_fini(&s->policies);
@@ -324,6 +327,8 @@ void ecs_service_free(struct ecs_service *s)
 		obj_table_fini(&s->records[i]);
 	obj_table_fini(&s->host_pools);
 	obj_table_fini(&s->port_maps);
+	obj_table_fini(&s->imsi_pools);
+	obj_table_fini(&s->timedefs);
 	free(s);
 }
 

@@ -17,8 +17,12 @@
 #include "ecs/rule/xheader.h"
 #include "ecs/rule/filter.h"
 #include "ecs/rule/limit.h"
+#include "ecs/rule/detect.h"
+#include "ecs/rule/pools.h"
 #include "ecs/rule/record.h"
 #include "ecs/rule/rulebase.h"
+#include "ecs/rule/scheme.h"
+#include "ecs/rule/timedef.h"
 #include "ecs/rule/who.h"
 
 #define ECS_RULEDEFS_MAX    2048
@@ -28,8 +32,6 @@
 #define ECS_ACTIONS_MAX     2048
 #define ECS_LINES_MAX       2048 /**< `action priority` lines over all rulebases */
 #define ECS_ROUTING_MAX     256  /**< ruledefs of application routing */
-#define ECS_POOLS_MAX       256  /**< host-pools, and port-maps: no figure is published */
-#define ECS_POOL_LINES      256
 #define ECS_KEY_MAX         31   /**< characters of the name of a URL attribute or header field */
 #define ECS_KEYS_MAX        4096 /**< different ones in a service */
 #define ECS_COND_ENTRIES    15   /**< of one trigger-condition */
@@ -151,6 +153,7 @@ struct ecs_line {
 	bool l34;                 /**< decides by L3/L4 alone (of a group: all members) */
 	bool bound;               /**< rule and action exist; else the line has no effect */
 	const char *rule_name;    /**< what is checkpointed, shown and made eligible */
+	uint16_t timedef;         /**< in force in its times alone: its index + 1; 0: at all times */
 	uint16_t stats;           /**< index for per-rule counters, one per rule name of the service */
 	const struct ecs_charging_action *action; /**< NULL where unknown */
 	uint64_t rule_digest;     /**< of the lines or members */
@@ -225,7 +228,7 @@ struct ecs_rule_words {
 	bool case_sensitive;
 	const char *key;  /**< name of KEYSTR fields: 1 to 31 printable characters; else NULL */
 	const char *a, *b;
-	bool pool;        /**< of range and !range: @ref a is the name of a host-pool or port-map */
+	bool pool;        /**< of range and !range: @ref a is the name of a pool */
 };
 /** As ecs_service_rule_line(), for all forms of lines. */
 int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
@@ -233,17 +236,6 @@ int ecs_service_rule_put(struct ecs_service *s, const char *ruledef, bool no,
 /** `rule-application`; the default is charging. SRP_EFULL beyond ECS_ROUTING_MAX of routing. */
 int ecs_service_rule_application(struct ecs_service *s, const char *ruledef,
                                  enum ecs_application appl, struct ecs_err *e);
-/** Opens or removes a host-pool, a port-map. Names are unique over these, ruledefs and groups. A line
- *  that names one that is not there matches nothing (lint reports it). */
-int ecs_service_host_pool(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
-int ecs_service_port_map(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
-/** A line of one: an address or prefix, a port; or with @p b a range. One that is there already is no
- *  error; at most ECS_POOL_LINES. */
-int ecs_service_host_line(struct ecs_service *s, const char *pool, bool no, const char *a,
-                          const char *b, struct ecs_err *e);
-int ecs_service_port_line(struct ecs_service *s, const char *map, bool no, const char *a,
-                          const char *b, struct ecs_err *e);
-
 /** The switches of recover.def: `flow-recovery <word>`. */
 enum ecs_recover {
 #define ECS_RECOVER(sym, word, always, help) ECS_RECOVER_##sym,
@@ -257,6 +249,10 @@ bool ecs_service_keeps(const struct ecs_service *s, enum ecs_recover what);
 int ecs_service_rule_or(struct ecs_service *s, const char *ruledef, bool on, struct ecs_err *e);
 /** Names of ruledefs and groups are unique over both: else SRP_EDUP. */
 int ecs_service_group(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+/** `group-of-ruledefs-application`: charging, post-processing, or ECS_APPL__N, the default: that of its first
+ *  member. Ruledefs of another are no members, whatever says it. */
+int ecs_service_group_application(struct ecs_service *s, const char *group, enum ecs_application appl,
+                                  struct ecs_err *e);
 /** A member that is entered again moves to the new priority; a priority that another member holds
  *  gives SRP_EDUP with its name. Removing: by priority, @p ruledef NULL or the member's name. */
 int ecs_service_group_add(struct ecs_service *s, const char *group, bool no, uint32_t priority,
@@ -365,15 +361,6 @@ int ecs_service_trigger_action_set(struct ecs_service *s, const char *name, enum
                                    const char *const *w, size_t n, struct ecs_err *e);
 int ecs_service_condition_set(struct ecs_service *s, const char *name, enum ecs_form form,
                               const char *const *w, size_t n, struct ecs_err *e);
-/** When the conditions of a scheme are looked at. Only flow-create acts; the others are kept. */
-#define ECS_TRIGGERS(X)                                                                       \
-	X(FLOW_CREATE, "flow-create") X(BEARER_CREATION, "bearer-creation")                   \
-	X(LOC_UPDATE, "loc-update") X(BEARER_BANDWIDTH, "monitor-bearer-bandwidth")           \
-	X(NSH_RESPONSE, "nsh-response-received") X(SESS_SETUP, "sess-setup")
-#define X(sym, text) ECS_TRIGGER_##sym,
-enum ecs_trigger { ECS_TRIGGERS(X) ECS_TRIGGER__N };
-#undef X
-const char *ecs_trigger_words(enum ecs_trigger t);
 int ecs_service_scheme(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
 /** A trigger of a scheme; @p no removes it with its priorities. */
 int ecs_service_scheme_trigger_of(struct ecs_service *s, const char *scheme, enum ecs_trigger t,

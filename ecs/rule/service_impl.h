@@ -6,7 +6,10 @@
 #include <hs.h>
 
 #include "ecs/rule/agents.h"
+#include "ecs/rule/detect_impl.h"
 #include "ecs/rule/option.h"
+#include "ecs/rule/service.h"
+#include "ecs/rule/timedef_impl.h"
 #include "ecs/rule/trigger.h"
 #include "srp/err.h"
 
@@ -46,27 +49,6 @@ static inline bool is_string(unsigned field)
 	return ecs_fields[field].type == T_STR || ecs_fields[field].type == T_KEYSTR;
 }
 
-/* --- names ------------------------------------------------------------------------------------ */
-
-/** First member of everything that is opened by name. */
-struct obj {
-	char name[ECS_NAME_MAX + 1];
-	struct obj *hash_next;
-	uint32_t index; /**< place in its table; moves when an earlier one is removed */
-};
-
-struct obj_table {
-	struct obj **v;      /**< in the order of entry */
-	struct obj **bucket; /**< nbuckets, a power of two */
-	size_t n, cap, nbuckets, max;
-	size_t size;         /**< of one object */
-	const char *what;    /**< for errors */
-	void (*fini)(struct obj *o);
-};
-
-/** @return the object or NULL */
-struct obj *ecs_obj_find(const struct obj_table *t, const char *name);
-
 /* --- objects as configured -------------------------------------------------------------------- */
 
 /** A condition, made from a line by its setter: a range of numbers or addresses, a string, ... */
@@ -76,7 +58,7 @@ struct cond {
 	bool neg;         /**< of a range or string: matches outside it, when the field is there */
 	bool want;        /**< T_BOOL: the value asked for; T_STR: the operator is `present` */
 	bool v4;          /**< T_ADDR: family of the range */
-	bool pool;        /**< T_ADDR, T_PORT: in the ranges of @ref in */
+	bool pool;        /**< T_ADDR, T_PORT, an IMSI: in the ranges of @ref in */
 	uint16_t lo, hi;  /**< T_PORT, T_NUM8, T_TCPSTATE, T_IPVER, T_APP, T_CODE, T_ENUM */
 	uint16_t column;  /**< of its patterns: the field; of T_KEYSTR given at commit */
 	uint16_t pattern; /**< index of its value in its column's set; given at commit */
@@ -92,7 +74,7 @@ struct rule_line {
 	                       its name */
 };
 
-/** A range of addresses, or of ports (in the first two bytes). */
+/** A range of addresses, of ports (in the first two bytes), or of IMSIs (ecs_imsi_addr()). */
 struct span {
 	struct ecs_addr lo, hi;
 	bool v4;
@@ -103,7 +85,7 @@ struct pool_line {
 	struct span span;
 };
 
-/** A host-pool or a port-map. */
+/** A host-pool, a port-map or an imsi-pool. */
 struct pool {
 	struct obj o;
 	struct pool_line *lines;
@@ -141,6 +123,7 @@ struct member {
 
 struct group {
 	struct obj o;
+	enum ecs_application said; /**< ECS_APPL__N: that of its first member */
 	struct member *members; /**< by priority */
 	size_t n;
 	/* made at commit */
@@ -167,7 +150,7 @@ struct action_line {
 	uint8_t analyzer;          /**< of a route */
 	bool advanced;
 	char rule[ECS_NAME_MAX + 1], action[ECS_NAME_MAX + 1];
-	char timedef[ECS_NAME_MAX + 1]; /**< not empty: there is none, and the line is not in force */
+	char timedef[ECS_NAME_MAX + 1]; /**< empty: in force at all times */
 	char description[ECS_NAME_MAX + 1];
 };
 
@@ -178,7 +161,9 @@ struct rulebase {
 	struct ecs_rulebase_conf conf;
 	struct rulebase *post, *route; /**< the other lists, as rulebases; NULL: no lines */
 	/* made at commit */
-	bool dynamic;              /**< some lines are not static */
+	bool dynamic;              /**< some lines are not static, or not always in force */
+	bool timed;                /**< some are not always in force */
+	uint32_t off_at;           /**< its first word in ecs_times.off */
 	uint16_t first;            /**< its lines are [first, first + n) of the service */
 	uint16_t first_l7;         /**< the first line, of those, that looks at an L7 field */
 	size_t words;              /**< 64-bit words of one bit set over its lines */
@@ -192,7 +177,7 @@ struct trigger_action {
 	struct obj o;
 	bool flow_recovery;
 	struct ecs_trigact_conf conf;
-	bool used;
+	bool used, activates;
 };
 
 struct cond_entry {
@@ -207,7 +192,7 @@ struct trigger_condition {
 	uint32_t delay;
 	bool has_any, any_equal, any_value;
 	struct ecs_trigcond_conf conf;
-	bool used;                 /**< with an action that recovers */
+	bool used;                 /**< with an action that recovers, or activates */
 	uint64_t *hits;            /**< rule names that it holds for; while committing only */
 };
 
@@ -234,6 +219,7 @@ struct scheme {
 		struct scheme_prio *prio;
 	} other[ECS_TRIGGER__N];
 	/* made at commit */
+	const char *activates[ECS_TRIGGER__N]; /**< the rule; NULL: none */
 	bool bound;
 	bool serves;                 /**< bound to a class that is there */
 	uint16_t *delay;           /**< by rule name index; NOT_ELIGIBLE */
@@ -331,11 +317,12 @@ struct ecs_service {
 	bool trusted;                /**< expressions were tried before: not again, line by line */
 	struct ecs_sets given;       /**< databases that need not be compiled; while committing only */
 	struct obj_table ruledefs, groups, rulebases, actions, trigger_actions, conditions, schemes,
-		classes, bases, xheaders, host_pools, port_maps, filters, policies, qos_groups,
+		classes, bases, xheaders, host_pools, port_maps, imsi_pools, timedefs, filters, policies, qos_groups,
 		cf_policies, raters,
 		records[ECS_RECORD_KIND__N];
 	size_t nlines;               /**< action lines over all rulebases */
 	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
+	struct detect detect;
 	struct ecs_timeouts timeouts;
 	uint32_t flow_chkpt;
 	uint32_t l4_flows;           /**< 0: no limit */
@@ -482,12 +469,18 @@ void ecs_hosts_fini(struct obj *o);
 /** Merges the ranges of all pools, and binds conditions to them; 0 or SRP_ENOMEM. */
 int ecs_hosts_build(struct ecs_service *s);
 void ecs_hosts_drop(struct ecs_service *s);
+/** The pools that lines of a field name. */
+const struct obj_table *ecs_pools_of(const struct ecs_service *s, unsigned field);
+/** What they are called. */
+const char *ecs_pool_word(unsigned field);
 bool ecs_hosts_has(const struct pool *p, const struct ecs_addr *a, bool v4);
 /** A port as a span has it. */
 struct ecs_addr ecs_port_addr(uint16_t port);
-/** Reads the two values of an address (A or A/len, or A and @p b) or a port, to canonical texts (at
- *  least VALUE_MAX + 1 bytes each) and the span (value.c). */
-int ecs_span_read(bool port, const char *a, const char *b, struct span *out, char *ta, char *tb,
+/** An IMSI as a span has it: those of as many digits are in their order. False: it is none. */
+bool ecs_imsi_addr(const char *imsi, struct ecs_addr *out);
+/** Reads the two values of a line of a pool of @p field, or the one, to canonical texts (at least
+ *  VALUE_MAX + 1 bytes each) and the span (value.c). */
+int ecs_span_read(unsigned field, const char *a, const char *b, struct span *out, char *ta, char *tb,
                   struct ecs_err *e);
 
 /** Names of T_KEYSTR fields (keys.c): gives each its column; 0, SRP_ENOMEM, SRP_EFULL with @p e. */
@@ -515,6 +508,8 @@ bool ecs_exact_is(const struct cond *c);
 typedef void exact_hit_fn(void *arg, unsigned field, uint16_t pattern);
 void ecs_ranges_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
                      exact_hit_fn *fn, void *arg);
+/** The same of the IMSI of a session, which imsi-pools hold. */
+void ecs_ranges_find_imsi(const struct ecs_service *s, const char *imsi, exact_hit_fn *fn, void *arg);
 void ecs_exacts_find(const struct ecs_service *s, const struct ecs_packet *p, uint64_t fields,
                      exact_hit_fn *fn, void *arg);
 

@@ -44,7 +44,7 @@ static enum ecs_op positive(enum ecs_op op)
 
 static bool has_pattern(const struct rule_line *l)
 {
-	return is_string(l->c.field) && l->c.op != ECS_OP_PRESENT &&
+	return is_string(l->c.field) && !l->c.pool && l->c.op != ECS_OP_PRESENT &&
 	       l->c.op != ECS_OP_NPRESENT;
 }
 

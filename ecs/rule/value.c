@@ -378,8 +378,7 @@ static int read_addr(struct value *v, struct ecs_err *e)
 
 static int read_pool(struct value *v, struct ecs_err *e)
 {
-	bool port = ecs_fields[v->field].type == T_PORT;
-	int rc = ecs_name_check(v->a, port ? "port-map" : "host-pool", e);
+	int rc = ecs_name_check(v->a, ecs_pool_word(v->field), e);
 
 	if (rc == 0)
 		snprintf(v->ta, sizeof(v->ta), "%s", v->a);
@@ -415,19 +414,22 @@ int ecs_value_check(const struct value *v, struct ecs_err *e)
 	bool none = v->op == ECS_OP_PRESENT || v->op == ECS_OP_NPRESENT;
 	char list[128] = "";
 
+	if (v->field == ECS_F_BEARER_IMSI && v->c.pool)
+		ops = OP(RANGE) | OP(NRANGE);
 	for (unsigned i = 0, n = 0; i < ECS_OP__N; i++)
 		if (ops & (1u << i))
 			n += (unsigned)snprintf(list + n, sizeof(list) - n, " %s", ecs_op_text[i]);
 	if (v->op >= ECS_OP__N || !(ops & (1u << v->op)))
 		return ecs_refuse(e, SRP_EINVAL, "expected one of%s after %s", list, words);
-	if (v->c.pool && (!range || (ecs_fields[v->field].type != T_ADDR &&
+	if (v->c.pool && (!range || (v->field != ECS_F_BEARER_IMSI &&
+	                             ecs_fields[v->field].type != T_ADDR &&
 	                             ecs_fields[v->field].type != T_PORT)))
 		return ecs_refuse(e, SRP_EINVAL,
-		                  "expected host-pool or port-map after a range of addresses or ports");
+		                  "expected a pool after a range of addresses, ports or IMSIs");
 	if ((ecs_fields[v->field].type == T_KEYSTR) != (v->key != NULL))
 		return ecs_refuse(e, SRP_EINVAL, "expected %s after %s",
 		                  v->key ? "no name" : "a name", words);
-	if (v->case_sensitive && (!is_string(v->field) || none))
+	if (v->case_sensitive && (!is_string(v->field) || none || v->c.pool))
 		return ecs_refuse(e, SRP_EINVAL, "expected case-sensitive with a string only");
 	if (none ? v->a || v->b : !v->a)
 		return ecs_refuse(e, SRP_EINVAL, "expected %s value after %s %s", none ? "no" : "a",
@@ -448,13 +450,35 @@ int ecs_value_read(struct value *v, struct ecs_err *e)
 	return v->c.pool ? read_pool(v, e) : types[ecs_fields[v->field].type].read(v, e);
 }
 
-int ecs_span_read(bool port, const char *a, const char *b, struct span *out, char *ta, char *tb,
+/** IMSIs stand for themselves. */
+static int read_imsis(const char *a, const char *b, struct span *out, char *ta, char *tb,
+                      struct ecs_err *e)
+{
+	struct span x = {.v4 = false};
+
+	if (!ecs_imsi_addr(a, &x.lo) || (b && !ecs_imsi_addr(b, &x.hi)))
+		return ecs_refuse(e, SRP_EFORMAT, "expected an IMSI of 1 to 15 digits");
+	if (b && (strlen(a) != strlen(b) || memcmp(&x.hi, &x.lo, sizeof(x.lo)) <= 0))
+		return ecs_refuse(e, SRP_ERANGE, "expected the end of the range: an IMSI of as many "
+		                                 "digits, above %s", a);
+	if (!b)
+		x.hi = x.lo;
+	*out = x;
+	snprintf(ta, VALUE_MAX + 1, "%s", a);
+	snprintf(tb, VALUE_MAX + 1, "%s", b ? b : "");
+	return 0;
+}
+
+int ecs_span_read(unsigned field, const char *a, const char *b, struct span *out, char *ta, char *tb,
                   struct ecs_err *e)
 {
-	struct value v = {.field = port ? ECS_F_TCP_SPORT : ECS_F_IP_SRC,
-	                  .op = b ? ECS_OP_RANGE : ECS_OP_EQ, .a = a, .b = b};
-	int rc = port ? read_port(&v, e) : read_addr(&v, e);
+	struct value v = {.field = field, .op = b ? ECS_OP_RANGE : ECS_OP_EQ, .a = a, .b = b};
+	bool port = ecs_fields[field].type == T_PORT;
+	int rc;
 
+	if (field == ECS_F_BEARER_IMSI)
+		return read_imsis(a, b, out, ta, tb, e);
+	rc = port ? read_port(&v, e) : read_addr(&v, e);
 	if (rc)
 		return rc;
 	if (port)

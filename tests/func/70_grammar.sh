@@ -185,21 +185,32 @@ done <<-'LINES'
 	ruledef fr:ip dst-address = address-group 2001:*
 	ruledef fr:bearer 3gpp sgsn-address = 192.0.2.1
 	charging-action fr:flow action url-readdress server 192.0.2.1
-	group-of-ruledefs fg:group-of-ruledefs-application post-processing
+	group-of-ruledefs fg:group-of-ruledefs-application content-filtering
 LINES
 refuses "segments are not held back" 'after-reordering is not provided' 'rulebase fr' \
 	'tcp packets-out-of-order transmit after-reordering'
 accepts "... which is what immediately says" 'rulebase fr' 'tcp packets-out-of-order transmit immediately' \
 	'no tcp check-window-size' exit
-accepts "what is so in any case is taken" 'group-of-ruledefs fa' 'group-of-ruledefs-application charging' exit \
-	'p2p-detection protocol all' 'no group-of-ruledefs fa'
+accepts "what a group is for" 'group-of-ruledefs fa' 'group-of-ruledefs-application post-processing' exit
+check "... printed" shows 'show active-charging group-of-ruledefs name fa' '^  group-of-ruledefs-application post-processing$'
+accepts "... and taken back" 'group-of-ruledefs fa' 'no group-of-ruledefs-application' exit 'no group-of-ruledefs fa'
+accepts "what is detected" 'p2p-detection protocol all' 'p2p-detection behavioral voip video' \
+	'no p2p-detection behavioral video'
+check "... printed" [ "$(shell -c 'show configuration' | grep -cE '^ +p2p-detection (protocol all|behavioral voip)$')" = 2 ]
+accepts "... and taken back" 'no p2p-detection protocol all' 'no p2p-detection behavioral all'
 accepts "lines that do nothing are kept" 'rulebase fa' 'action priority 1 timedef night ruledef fa charging-action fa' exit \
 	'trigger-action fa' 'step-up' 'step-down by-one' exit
 check "... printed" [ "$(shell -c 'show configuration' | grep -cE \
 	'^ +(action priority 1 timedef night ruledef fa charging-action fa|step-down by-one)$')" = 2 ]
 check "... and named" [ "$(shell -c 'show configuration errors' | grep -cE \
-	'Timedef <night> of rulebase <fa>, action priority 1, is not configured|"step-(up|down by-one)" of trigger-action <fa> has no effect')" = 3 ]
+	'Timedef <night> of rulebase <fa>, action priority 1, is not configured: the line is in force at all times|"step-(up|down by-one)" of trigger-action <fa> has no effect')" = 3 ]
 accepts "... and taken back" 'no rulebase fa' 'no trigger-action fa'
+accepts "times of day and of the week" 'timedef td' 'start time 8 0 0 end time 17 59 59' \
+	'start day friday time 18 0 0 end day monday time 7 59 59' 'no start time 8 0 0 end time 17 59 59' exit
+check "... shown" shows 'show active-charging timedef name td' \
+	'^  start day friday time 18 0 0 end day monday time 7 59 59$'
+check "... and named where nobody names it" shows 'show configuration errors' 'Timedef <td> is not used in any rulebase'
+accepts "... and taken back" 'no timedef td'
 accepts "FR-104: default delay" 'trigger-condition fd' 'delay = 5' 'default delay' exit
 accepts "FR-100: default flow-recovery" 'trigger-action fd' 'flow-recovery' 'default flow-recovery' exit
 check "FR-100: ... takes it back" shows 'show active-charging trigger-action name fd' 'Flow recovery: +Disabled'
@@ -290,13 +301,14 @@ check "show ruledef" shows 'show active-charging ruledef name plain' 'ip any-mat
 accepts "a packet filter" 'packet-filter shown' 'ip remote-port = 80' exit
 accepts "what else has a name" 'host-pool hp' 'ip 192.0.2.0/24' exit 'port-map pm' 'port 80' exit 'subs-class sk' \
 	'any-match = TRUE' exit 'subscriber-base sb' 'priority 3 subs-class sk bind service-scheme nosuch' exit \
-	'xheader-format xf' 'insert x-a string-constant b' exit
+	'xheader-format xf' 'insert x-a string-constant b' exit 'imsi-pool ip' 'imsi range 26201 to 26209' exit
 while IFS=: read -r kind name line; do
 	check "show $kind" shows "show active-charging $kind name $name" "^  $line\$"
 done <<-'LINES'
 	group-of-ruledefs:grouped:add-ruledef priority 1 ruledef plain
 	host-pool:hp:ip 192.0.2.0/24
 	port-map:pm:port 80
+	imsi-pool:ip:imsi range 26201 to 26209
 	subs-class:sk:any-match = TRUE
 	subscriber-base:sb:priority 3 subs-class sk bind service-scheme nosuch
 	xheader-format:xf:insert x-a string-constant "b"
@@ -306,7 +318,7 @@ check "show service has every limit and timer" [ "$(shell -c 'show active-chargi
 check "show packet-filter" shows 'show active-charging packet-filter name shown' 'ip remote-port = 80'
 accepts "a format of records" 'edr-format shown' 'attribute sn-end-time priority 1' exit
 check "show edr-format" shows 'show active-charging edr-format name shown' 'attribute sn-end-time format seconds'
-for kind in charging-action rulebase ruledef packet-filter edr-format udr-format group-of-ruledefs host-pool port-map \
+for kind in charging-action rulebase ruledef packet-filter edr-format udr-format group-of-ruledefs host-pool port-map imsi-pool timedef \
 	subs-class subscriber-base xheader-format; do
 	check "an unknown $kind is refused, and nothing else is said" [ \
 		"$(shell -c "show active-charging $kind name nobody" 2>&1)" = 'Failure: there is none of that name' ]

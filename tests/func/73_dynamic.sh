@@ -24,6 +24,9 @@ bed_config_charging() {
 		    ruledef any
 		      ip any-match = TRUE
 		    #exit
+		    ruledef pre3
+		      udp either-port = 7060
+		    #exit
 		    ruledef pre2
 		      udp either-port = 7050
 		    #exit
@@ -41,6 +44,7 @@ bed_config_charging() {
 		    rulebase gold
 		      action priority 5 dynamic-only ruledef pre1 charging-action count
 		      action priority 4 dynamic-only ruledef pre2 charging-action voice
+		      action priority 3 dynamic-only ruledef pre3 charging-action count
 		      action priority 6 ruledef static charging-action count
 		      action priority 7 ruledef dyn2 charging-action count
 		      action priority 9 ruledef any charging-action count
@@ -56,7 +60,7 @@ import re
 from traffic import *
 
 call = {i: t.add("a", i) for i in (1, 2, 3)}
-server = {p: t.socket("srv", v4(20), p) for p in (7000, 7001, 7010, 7020, 7030, 7040, 7050, 7051)}
+server = {p: t.socket("srv", v4(20), p) for p in (7000, 7001, 7010, 7020, 7030, 7040, 7050, 7051, 7060)}
 ue = {}
 
 
@@ -198,6 +202,18 @@ call_info = t.sent("a", "ACS_CALL_INFO")
 t.ctl("a", f"session handoff callid {call[3]} rat-type eutran")
 t.becomes(lambda: t.sent("a", "ACS_CALL_INFO"), call_info + 1, "FR-181: a call's data are changed: +1")
 
+# --- activated by the service-scheme, in calls that are set up from here on
+t.say("a rule that a trigger activates")
+t.both_charge("ab", "trigger-condition always", "any-match = TRUE", "exit", "trigger-action give",
+              "activate-predef-rule pre3", "exit", "service-scheme scheme", "trigger sess-setup",
+              "priority 1 trigger-condition always trigger-action give", "exit", "exit")
+t.equal(charged("a", 3, 7060), {"any"}, "a call that was there has it not")
+call[4] = t.add("a", 4)
+t.equal(charged("a", 4, 7060), {"pre3"}, "one that is set up has")
+t.equal(list(rules("a", 4)), ["pre3"], "it is shown as one that was activated")
+t.equal(t.counter("a", "triggers_activated"), 1, "and counted")
+t.check("activate-predef-rule" not in t.ctl("a", "show configuration errors"), "the command has an effect")
+
 # --- the death of a session manager
 t.say("session recovery")
 t.quiet()
@@ -216,6 +232,7 @@ t.balanced("a", "b")
 t.switch("a", "b")
 t.synchronised("b", "a")
 t.equal((charged("b", 1, 7000), charged("b", 1, 7020)), ({"d1"}, {"pre1"}), "FR-005, FR-007: on B")
+t.equal(charged("b", 4, 7060), {"pre3"}, "what the trigger has activated is there")
 t.equal(t.rule("b", "any") or (0, 0, 0, 0), (0, 0, 0, 0), "FR-029: no byte was on the default rule")
 t.equal(bearers("b", 2), held, "FR-010: on B")
 t.equal(identities("b"), known, "and on B the same session-ids")

@@ -12,6 +12,9 @@ bed_config_charging() {
 		      ip 198.51.100.0/28
 		      ip range 198.51.100.20 to 198.51.100.21
 		    #exit
+		    imsi-pool some
+		      imsi range 001010000000001 to 001010000000009
+		    #exit
 		    port-map games
 		      port 7005
 		      port range 7100 to 7110
@@ -62,6 +65,13 @@ bed_config_charging() {
 		    ruledef access
 		      bearer 3gpp apn = internet
 		      udp dst-port = 7300
+		    #exit
+		    ruledef mine
+		      bearer 3gpp imsi range imsi-pool some
+		      udp dst-port = 7301
+		    #exit
+		    ruledef others
+		      bearer 3gpp imsi !range imsi-pool some
 		    #exit
 		    ruledef one
 		      udp dst-port = 7401
@@ -134,6 +144,8 @@ bed_config_charging() {
 		      action priority 14 ruledef encrypted charging-action count
 		      action priority 15 ruledef named charging-action count
 		      action priority 16 ruledef access charging-action count
+		      action priority 26 ruledef others charging-action count
+		      action priority 27 ruledef mine charging-action count
 		      action priority 17 group-of-ruledefs both charging-action count
 		      action priority 18 ruledef tcp charging-action count
 		      action priority 19 ruledef sctp charging-action count
@@ -233,6 +245,7 @@ case("a path", get("/only/path"), "uri")
 case("a type of the response", get(answer="Content-Type: image/png\r\n"), "image")
 case("a ClientHello", tcp(hello("x.test"), b"\x15\x03\x01\0\2\2\x28", 443), "encrypted")
 case("the APN of the session", udp(7300), "access", 17)
+case("an IMSI of a pool", udp(7301), "mine", 17)
 case("a member of a group", udp(7402), "both", 17)
 
 t.say("the name in the first packets of a QUIC client")
@@ -266,6 +279,28 @@ icmp = t.socket("ue", sub4(1), 0, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 m = struct.pack("!BBHHH", 8, 0, 0, 77, 1) + bytes(16)
 icmp.sendto(m[:2] + struct.pack("!H", checksum(m)) + m[4:], (v4(30), 0))
 case("FR-004: ICMP", 77, "ping", 1)
+
+t.say("a line that is in force at times: the flow has its rule then, and no longer")
+
+
+def when(ahead):
+    return time.strftime("day %A time %H %M %S", time.localtime(time.time() + ahead)).lower()
+
+
+def with_more(sport, ends):
+    echo(*ends, b"more", (v4(30), 7700))
+    return on("a", sport, 17)
+
+
+timed, ends = udp(7700, last=30), kept[-1]
+t.equal(with_more(timed, ends), ("any", False), "before the line is there")
+begins = f"start {when(3)} end {when(3600)}"
+t.both_charge("ab", "timedef shift", begins, "exit", "ruledef timed", "udp either-port = 7700", "exit", "rulebase gold",
+              "action priority 80 timedef shift ruledef timed charging-action count", "exit")
+t.becomes(lambda: with_more(timed, ends), ("timed", False), "the time has begun", 10)
+t.both_charge("ab", "timedef shift", "no " + begins, f"start {when(-3600)} end {when(3)}", "exit")
+t.becomes(lambda: with_more(timed, ends), ("any", False), "the time has ended", 10)
+t.both_charge("ab", "rulebase gold", "no action priority 80", "exit", "no timedef shift", "no ruledef timed")
 
 t.say("FR-096: group and member are eligible")
 case("FR-096: the group has the higher priority", udp(7601, last=30), "early-group", 17)
@@ -319,6 +354,17 @@ t.becomes(lambda: on("b", torrent), ("torrent", False), "a new flow of the P2P r
 t.quiet("b", "a")
 t.equal([f["rule"] for f in t.flows("a", subscriber_port=torrent)], ["torrent"],
         "FR-044: it is checkpointed")
+
+t.say("applications of which some are detected")
+t.both_charge("ba", "p2p-detection protocol ssh nosuchapp")
+case_on = {p: tcp(d, d, p) for p, d in ((6881, BT), (22, SSH))}
+t.becomes(lambda: on("b", case_on[6881]), ("any", False), "one that is not named is none")
+t.becomes(lambda: on("b", case_on[22]), ("shell", False), "one that is named")
+said = t.ctl("b", "show configuration errors")
+t.check("Application <BitTorrent> of ruledef <torrent> is not detected" in said, "the ruledef is named", said)
+t.check("Application <nosuchapp> of p2p-detection protocol is not known" in said, "an unknown one is, too", said)
+t.both_charge("ba", "no p2p-detection protocol all")
+t.becomes(lambda b=tcp(BT, BT, 6881): on("b", b), ("torrent", False), "without the lines all are detected")
 t.end()
 END
 status=$?

@@ -190,6 +190,48 @@ static void lists_do_not_mix(void)
 	ecs_service_free(s);
 }
 
+/* A group is of the application of its first member, or of that which it says. */
+static void groups_have_an_application(void)
+{
+	static const char *const said[] = {"", "group-of-ruledefs-application charging\n",
+	                                   "group-of-ruledefs-application post-processing\n",
+	                                   "group-of-ruledefs-application charging\nno group-of-ruledefs-application\n"};
+	static const struct pk k = {.src = UE, .dst = SERVER, .proto = 17, .sport = 1, .dport = 2};
+	static const bool charges[] = {false, true, false, false};
+	struct ecs_match_in in = {.l34_only = true};
+	struct ecs_service *s;
+	struct ecs_matcher *m;
+	struct ecs_packet p;
+	uint8_t b[PK_CAP];
+	char text[1024];
+	struct ecs_err e;
+
+	CU_ASSERT_EQUAL(ecs_packet_parse(b, pk_build(&k, b), ECS_UPLINK, &p), 0);
+	in.pkt = &p;
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text),
+		         "ruledef p\nrule-application post-processing\nudp any-match = TRUE\n#exit\n"
+		         "ruledef a\nudp any-match = TRUE\n#exit\ncharging-action ca\n#exit\n"
+		         "group-of-ruledefs g\n%sadd-ruledef priority 1 ruledef p\nadd-ruledef priority 2 ruledef a\n"
+		         "#exit\nrulebase rb\naction priority 1 group-of-ruledefs g charging-action ca\n"
+		         "post-processing priority 1 group-of-ruledefs g charging-action ca\n#exit\n", said[i]);
+		s = ecs_rule_text(text, true);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		m = ecs_matcher_new(s);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+		CU_ASSERT_EQUAL(ecs_match(m, 0, &in, NULL) == 0, charges[i]);
+		CU_ASSERT_EQUAL(ecs_match_post(m, 0, &in) == ECS_LINE_NONE, charges[i]);
+		CU_ASSERT_EQUAL(ecs_service_group_application(s, "g", ECS_APPL_CHARGING, &e), SRP_ESTATE);
+		ecs_matcher_free(m);
+		ecs_service_free(s);
+	}
+	s = ecs_service_new("s1");
+	CU_ASSERT_EQUAL(ecs_service_group_application(s, "g", ECS_APPL_CHARGING, &e), SRP_ENOENT);
+	CU_ASSERT_EQUAL(ecs_service_group(s, "g", false, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_group_application(s, "g", ECS_APPL_ROUTING, &e), SRP_EINVAL);
+	ecs_service_free(s);
+}
+
 /* --- packet filters --------------------------------------------------------------------------- */
 
 static void filter_line(struct ecs_packet_filter *f, const char *text)
@@ -435,6 +477,7 @@ CU_TestInfo ecs_base_tests[] = {
 	{"SYN that is not seen", an_answer_says_where_bytes_begin},
 	{"lines that need activation", lines_that_need_activation},
 	{"lists of a rulebase do not mix", lists_do_not_mix},
+	{"groups have an application", groups_have_an_application},
 	{"packet filters", packet_filters},
 	{"packet filters of activated rules", filters_of_activated_rules},
 	{"system-limit l4-flows", limit_of_flows},

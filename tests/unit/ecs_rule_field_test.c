@@ -121,6 +121,155 @@ static void test_maps(void)
 	ecs_service_free(e);
 }
 
+static void test_imsis(void)
+{
+	static const char some[] = "imsi-pool i\nimsi 001010000000007\nimsi range 26201 to 26209\n"
+				   "imsi range 001019999999990 to 001019999999999\n#exit\n";
+	static const struct {
+		const char *imsi;
+		bool in;
+	} a[] = {
+		{"001010000000007", true}, {"001010000000006", false}, {"001010000000008", false},
+		{"1010000000007", false}, {"26200", false}, {"26201", true}, {"26209", true},
+		{"26210", false}, {"026205", false}, {"262050", false}, {"001019999999989", false},
+		{"001019999999990", true}, {"001019999999999", true}, {"001020000000000", false},
+	};
+	static const char *const none[] = {NULL, "", "2620x", "1234567890123456"};
+	struct ecs_service *is = service(some, "bearer 3gpp imsi range imsi-pool i\n");
+	struct ecs_service *not = service(some, "bearer 3gpp imsi !range imsi-pool i\n");
+	struct ecs_service *gone = service("", "bearer 3gpp imsi !range imsi-pool i\n");
+	struct ecs_service *both = service(some, "bearer 3gpp imsi range imsi-pool i\nbearer 3gpp imsi "
+	                                         "ends-with 5\n");
+
+	CU_ASSERT_FATAL(is && not && gone && both);
+	reset();
+	for (size_t i = 0; i < sizeof(a) / sizeof(a[0]); i++) {
+		in.imsi = a[i].imsi;
+		CU_ASSERT_EQUAL(hits(is), a[i].in);
+		CU_ASSERT_EQUAL(hits(not), !a[i].in);
+		CU_ASSERT_FALSE(hits(gone));
+		CU_ASSERT_FALSE(hits(both));
+	}
+	in.imsi = "26205";
+	CU_ASSERT_TRUE(hits(both)); /* beside strings */
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		in.imsi = none[i];
+		CU_ASSERT_FALSE(hits(is) || hits(not));
+	}
+	ecs_service_free(is);
+	ecs_service_free(not);
+	ecs_service_free(gone);
+	ecs_service_free(both);
+}
+
+static void test_imsi_pool_lines(void)
+{
+	struct ecs_service *s = ecs_service_new("s1");
+	struct ecs_err e;
+
+	CU_ASSERT_EQUAL(ecs_service_imsi_pool(s, "i", false, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_host_pool(s, "i", false, &e), SRP_EDUP);
+	CU_ASSERT_EQUAL(ecs_service_port_map(s, "i", false, &e), SRP_EDUP);
+	CU_ASSERT_EQUAL(ecs_service_ruledef(s, "i", false, &e), SRP_EDUP);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", false, "123456789012345", NULL, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", false, "1234567890123456", NULL, &e), SRP_EFORMAT);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", false, "12a", NULL, &e), SRP_EFORMAT);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", false, "12", "12", &e), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", false, "12", "130", &e), SRP_ERANGE);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", false, "12", "13", &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", true, "12", NULL, &e), SRP_ENOENT);
+	CU_ASSERT_EQUAL(ecs_service_imsi_line(s, "i", true, "12", "13", &e), 0);
+	ecs_service_free(s);
+}
+
+/* What is not detected is never matched; of lines any of which is enough, the others are. */
+static bool found(const char *detection, const char *lines)
+{
+	struct ecs_service *s = service(detection, lines);
+	bool hit;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	hit = hits(s);
+	ecs_service_free(s);
+	return hit;
+}
+
+static void test_detection(void)
+{
+	static const char bt[] = "p2p protocol = bittorrent\n", ftp[] = "p2p-detection protocol ftp_control\n",
+	                  both[] = "p2p-detection protocol ftp_control\np2p-detection protocol BITTORRENT\n",
+	                  any[] = "p2p protocol = bittorrent\nip any-match = TRUE\nmulti-line-or all-lines\n",
+	                  alone[] = "p2p protocol = bittorrent\nmulti-line-or all-lines\n",
+	                  share[] = "p2p behavioral = p2p\n";
+	struct ecs_service *a, *b, *c;
+
+	reset();
+	l7.app = 37; /* BitTorrent */
+	CU_ASSERT_TRUE(found("", bt));
+	CU_ASSERT_FALSE(found(ftp, bt));
+	CU_ASSERT_TRUE(found(both, bt));
+	CU_ASSERT_TRUE(found("p2p-detection protocol all\n", bt));
+	CU_ASSERT_TRUE(found("p2p-detection protocol all\np2p-detection protocol ftp_control\n", bt));
+	CU_ASSERT_TRUE(found("p2p-detection protocol ftp_control\nno p2p-detection protocol ftp_control\n", bt));
+	CU_ASSERT_TRUE(found("p2p-detection protocol ftp_control\nno p2p-detection protocol all\n", bt));
+	CU_ASSERT_FALSE(found("p2p-detection protocol nosuchapp\n", bt));
+	CU_ASSERT_TRUE(found("p2p-detection behavioral voip\n", bt));
+	CU_ASSERT_FALSE(found(ftp, "ip any-match = TRUE\np2p protocol = bittorrent\n"));
+	CU_ASSERT_TRUE(found(ftp, any));
+	CU_ASSERT_FALSE(found(ftp, alone));
+	CU_ASSERT_TRUE(found("", share));
+	CU_ASSERT_FALSE(found("p2p-detection behavioral voip\n", share));
+	CU_ASSERT_TRUE(found("p2p-detection behavioral p2p\np2p-detection behavioral voip\n", share));
+	CU_ASSERT_TRUE(found("p2p-detection behavioral voip\np2p-detection behavioral all\n", share));
+	CU_ASSERT_TRUE(found("p2p-detection behavioral voip\nno p2p-detection behavioral all\n", share));
+	/* nobody looks for what is not matched */
+	a = service(ftp, bt);
+	b = service("", bt);
+	c = service("p2p-detection protocol bittorrent\n", bt);
+	CU_ASSERT_FATAL(a && b && c);
+	CU_ASSERT_FALSE(ecs_service_needs(a, 0).app);
+	CU_ASSERT_TRUE(ecs_service_needs(b, 0).app);
+	CU_ASSERT_NOT_EQUAL(ecs_service_rulebase_says(a, 0), ecs_service_rulebase_says(b, 0));
+	CU_ASSERT_EQUAL(ecs_service_rulebase_says(c, 0), ecs_service_rulebase_says(b, 0));
+	CU_ASSERT_NOT_EQUAL(ecs_service_digest(c), ecs_service_digest(b));
+	ecs_service_free(a);
+	ecs_service_free(b);
+	ecs_service_free(c);
+	/* a member of a group */
+	a = ecs_rule_text("p2p-detection protocol ftp_control\nruledef bt\np2p protocol = bittorrent\n"
+	                  "tcp any-match = TRUE\n#exit\ngroup-of-ruledefs g\nadd-ruledef priority 1 ruledef bt\n"
+	                  "#exit\ncharging-action c\n#exit\nrulebase rb\n"
+	                  "action priority 1 group-of-ruledefs g charging-action c\n#exit\n", true);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(a);
+	CU_ASSERT_FALSE(hits(a));
+	ecs_service_free(a);
+}
+
+static void test_detection_lines(void)
+{
+	struct ecs_service *s = ecs_service_new("s1");
+	struct ecs_err e;
+	char name[16];
+
+	CU_ASSERT_EQUAL(ecs_service_detect(s, "two words", false, &e), SRP_EINVAL);
+	CU_ASSERT_EQUAL(ecs_service_detect(s, "ftp_control", true, &e), SRP_ENOENT);
+	CU_ASSERT_EQUAL(ecs_service_detect_behavior(s, ECS_BEHAVIOR__N, false, &e), SRP_EINVAL);
+	CU_ASSERT_EQUAL(ecs_service_detect_behavior(s, ECS_BEHAVIOR_VOIP, true, &e), SRP_ENOENT);
+	CU_ASSERT_EQUAL(ecs_service_detect(s, "ftp_control", false, &e), 0);
+	for (int i = 1; i < ECS_DETECT_MAX; i++) {
+		snprintf(name, sizeof(name), "x%d", i);
+		CU_ASSERT_EQUAL(ecs_service_detect(s, name, false, &e), 0);
+	}
+	CU_ASSERT_EQUAL(ecs_service_detect(s, "more", false, &e), SRP_EFULL);
+	CU_ASSERT_EQUAL(ecs_service_detect(s, "FTP_control", false, &e), 0); /* is there */
+	CU_ASSERT_EQUAL(ecs_service_detect(s, "x1", true, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_detect(s, "more", false, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_commit(s, &e), 0);
+	CU_ASSERT_EQUAL(ecs_service_detect(s, NULL, false, &e), SRP_ESTATE);
+	CU_ASSERT_EQUAL(ecs_service_detect_behavior(s, 0, false, &e), SRP_ESTATE);
+	ecs_service_free(s);
+}
+
 static void test_pool_model(void)
 {
 	struct ecs_service *s = ecs_service_new("s1");
@@ -364,7 +513,7 @@ static void test_text(void)
 	struct ecs_service *s = service(
 		pools, "rule-application routing\nhttp x-header a case-sensitive = \"b c\"\n"
 		       "http attribute-in-url q !present\ntcp src-port !range port-map m\n"
-		       "ip src-address range host-pool p\nhttp reply code >= 400\n"
+		       "bearer 3gpp imsi !range imsi-pool i\nip src-address range host-pool p\nhttp reply code >= 400\n"
 		       "multi-line-or all-lines\n");
 	struct ecs_service *t;
 	char *a, *b;
@@ -567,6 +716,10 @@ static void test_names_limit(void)
 CU_TestInfo ecs_rule_field_tests[] = {
 	{"host-pools", test_pools},
 	{"port-maps", test_maps},
+	{"imsi-pools", test_imsis},
+	{"detection", test_detection},
+	{"lines of detection", test_detection_lines},
+	{"lines of imsi-pools", test_imsi_pool_lines},
 	{"limits and names of pools", test_pool_model},
 	{"ranges of ports against a plain look", test_ranges},
 	{"attributes in URLs", test_attributes},

@@ -265,10 +265,35 @@ static const struct {
 	 "Packet-filter <f> of charging-action <c> is not configured."},
 	{"packet-filter f\n#exit\ncharging-action c\ntft packet-filter f\n#exit\n", 0, 0, ""},
 	{"packet-filter f\n#exit\n", 0, 1, "Packet-filter <f> is not used in any charging-action."},
-	/* a time that is not known */
+	/* what a group is said to be */
+	{"ruledef t\nip version = ipv4\n#exit\ngroup-of-ruledefs gg\ngroup-of-ruledefs-application post-processing\n"
+	 "add-ruledef priority 1 ruledef t\n#exit\nrulebase rb\npost-processing priority 3 group-of-ruledefs gg "
+	 "charging-action c\n#exit\n", 2, 0, "Ruledef <t> of group-of-ruledefs <gg> is of another rule-application than its "
+	 "group-of-ruledefs-application says."},
+	/* what is not detected */
+	{"p2p-detection protocol ftp_control\nruledef t\np2p protocol = bittorrent\n#exit\nrulebase rb\n"
+	 "action priority 3 ruledef t charging-action c\n#exit\n", 1, 0,
+	 "Application <BitTorrent> of ruledef <t> is not detected: no \"p2p-detection protocol\" names it."},
+	{"p2p-detection behavioral voip\nruledef t\np2p behavioral = p2p\n#exit\nrulebase rb\n"
+	 "action priority 3 ruledef t charging-action c\n#exit\n", 1, 0,
+	 "Behavior <p2p> of ruledef <t> is not detected: no \"p2p-detection behavioral\" names it."},
+	{"p2p-detection protocol nosuchapp\n", 1, 0,
+	 "Application <nosuchapp> of p2p-detection protocol is not known."},
+	/* pools of IMSIs */
+	{"imsi-pool i\nimsi 1\n#exit\n", 0, 1, "Imsi-pool <i> is not used in any ruledef."},
+	{"ruledef t\nbearer 3gpp imsi range imsi-pool i\n#exit\nrulebase rb\naction priority 3 ruledef t charging-action "
+	 "c\n#exit\n", 1, 0, "Imsi-pool <i> of ruledef <t> is not configured."},
+	/* times that are not known, not used, or not said */
 	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 timedef night ruledef t "
 	 "charging-action c\n#exit\n", 1, 0,
-	 "Timedef <night> of rulebase <rb>, action priority 3, is not configured: the line is never in force."},
+	 "Timedef <night> of rulebase <rb>, action priority 3, is not configured: the line is in force at all times."},
+	{"timedef day\nstart time 8 0 0 end time 9 0 0\n#exit\n", 0, 1,
+	 "Timedef <day> is not used in any rulebase."},
+	{"timedef day\n#exit\nruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 timedef day "
+	 "ruledef t charging-action c\n#exit\n", 0, 1,
+	 "Timedef <day> has no lines: what names it is in force at all times."},
+	{"timedef day\nstart time 8 0 0 end time 9 0 0\n#exit\nruledef t\nip version = ipv4\n#exit\nrulebase rb\n"
+	 "action priority 3 timedef day ruledef t charging-action c\n#exit\n", 0, 0, ""},
 	/* triggers that do nothing */
 	{"trigger-action ta\nstep-up\n#exit\n", 0, 1,
 	 "\"step-up\" of trigger-action <ta> has no effect."},
@@ -277,6 +302,14 @@ static const struct {
 	{"trigger-condition tc\nlocal-policy-rule = x\n#exit\n", 0, 1,
 	 "\"local-policy-rule = x\" of trigger-condition <tc> has no effect."},
 	{"trigger-condition tc\nmulti-line-or all-lines\n#exit\n", 0, 0, ""},
+	/* one that activates a rule, which must be one to be activated */
+	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 dynamic-only ruledef t charging-action c\n"
+	 "#exit\ntrigger-condition all\nany-match = TRUE\n#exit\ntrigger-action ta\nactivate-predef-rule t\n#exit\n"
+	 "service-scheme ss\ntrigger sess-setup\npriority 1 trigger-condition all trigger-action ta\n#exit\n#exit\n", 0, 0, ""},
+	{"ruledef t\nip version = ipv4\n#exit\nrulebase rb\naction priority 3 ruledef t charging-action c\n"
+	 "#exit\ntrigger-condition all\nany-match = TRUE\n#exit\ntrigger-action ta\nactivate-predef-rule t\n#exit\n"
+	 "service-scheme ss\ntrigger sess-setup\npriority 1 trigger-condition all trigger-action ta\n#exit\n#exit\n", 1, 0,
+	 "Rule <t> of trigger-action <ta> is in no rulebase as one to be activated."},
 	/* timeouts of what there is not */
 	{"idle-timeout alg-media 5\n", 0, 1, "\"idle-timeout alg-media 5\" has no effect."},
 	{"charging-action c\n flow idle-timeout flow-mapping 5\n#exit\n", 0, 1,

@@ -12,7 +12,7 @@
 
 enum mode {
 	TOP,
-	RULEDEF, HOSTS, PORTS,
+	RULEDEF, HOSTS, PORTS, IMSIS, TIMES,
 	GROUP,
 	RULEBASE,
 	CHARGING,
@@ -136,6 +136,15 @@ static int at_top(struct reader *r, bool no)
 		return open_mode(r, HOSTS, no, ecs_service_host_pool(r->s, x, no, r->e));
 	if (word(r, 0, "port-map"))
 		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
+	if (word(r, 0, "p2p-detection") && word(r, 1, "protocol"))
+		return ecs_service_detect(r->s, word(r, 2, "all") ? NULL : arg(r, 2), no, r->e);
+	if (word(r, 0, "p2p-detection"))
+		return ecs_service_detect_behavior(r->s, ecs_enum_value(ECS_F_P2P_BEHAVIOR, arg(r, 2)), no,
+		                                   r->e);
+	if (word(r, 0, "imsi-pool"))
+		return open_mode(r, IMSIS, no, ecs_service_imsi_pool(r->s, x, no, r->e));
+	if (word(r, 0, "timedef"))
+		return open_mode(r, TIMES, no, ecs_service_timedef(r->s, x, no, r->e));
 	if (word(r, 0, "flow-recovery"))
 		return recover(r, no);
 	if (word(r, 0, "group-of-ruledefs"))
@@ -239,7 +248,7 @@ static int in_ruledef(struct reader *r, bool no)
 	w.case_sensitive = word(r, i, "case-sensitive");
 	i += w.case_sensitive;
 	w.op = op_of(arg(r, i++));
-	w.pool = word(r, i, "host-pool") || word(r, i, "port-map");
+	w.pool = word(r, i, "host-pool") || word(r, i, "port-map") || word(r, i, "imsi-pool");
 	i += w.pool;
 	w.a = arg(r, i);
 	w.b = word(r, i + 1, "to") ? arg(r, i + 2) : NULL;
@@ -251,8 +260,35 @@ static int in_pool(struct reader *r, bool no)
 	int i = word(r, 1, "range") ? 2 : 1;
 	const char *b = i == 2 ? arg(r, 4) : NULL;
 
+	if (r->mode == IMSIS)
+		return ecs_service_imsi_line(r->s, r->name, no, arg(r, i), b, r->e);
 	return r->mode == HOSTS ? ecs_service_host_line(r->s, r->name, no, arg(r, i), b, r->e)
 	                        : ecs_service_port_line(r->s, r->name, no, arg(r, i), b, r->e);
+}
+
+static uint32_t day_of(const struct reader *r, int i)
+{
+	uint32_t d = 0;
+
+	while (d < ECS_DAY__N && !word(r, i, ecs_day_name(d)))
+		d++;
+	return d;
+}
+
+/* start [day D] time H M S end [day D] time H M S */
+static int in_timedef(struct reader *r, bool no)
+{
+	bool days = word(r, 1, "day");
+	int at = days ? 4 : 2, end = days ? 11 : 7;
+	struct ecs_timeslot t = {.days = days};
+
+	t.from = num(r, at) * 3600 + num(r, at + 1) * 60 + num(r, at + 2);
+	t.to = num(r, end) * 3600 + num(r, end + 1) * 60 + num(r, end + 2);
+	if (days) {
+		t.from += day_of(r, 2) * 86400;
+		t.to += day_of(r, 9) * 86400;
+	}
+	return ecs_service_timeslot(r->s, r->name, no, &t, r->e);
 }
 
 /* The text behind a keyword, or NULL. */
@@ -416,8 +452,17 @@ static int one_line(struct reader *r)
 		return in_ruledef(r, no);
 	case HOSTS:
 	case PORTS:
+	case IMSIS:
 		return in_pool(r, no);
+	case TIMES:
+		return in_timedef(r, no);
 	case GROUP:
+		if (word(r, 0, "group-of-ruledefs-application"))
+			return ecs_service_group_application(r->s, r->name,
+			                                     no                      ? ECS_APPL__N
+			                                     : word(r, 1, "charging") ? ECS_APPL_CHARGING
+			                                                             : ECS_APPL_POST_PROCESSING,
+			                                     r->e);
 		return ecs_service_group_add(r->s, r->name, no, num(r, 2), arg(r, 4), r->e);
 	case RULEBASE:
 		return in_rulebase(r, no);

@@ -66,6 +66,8 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_police_test.c %D%/ecs_limits.h \
 	%D%/ecs_kind_limit_test.c \
 	%D%/ecs_commit_test.c \
+	%D%/ecs_timedef_test.c \
+	%D%/ecs_trigger_test.c \
 	%D%/ecs_unsent_test.c %D%/ecs_shifts_test.c \
 	%D%/ecs_recoverable_test.c \
 	%D%/ecs_recoverable_again_test.c \
