@@ -180,16 +180,32 @@ enum ecs_verdict ecs_charge_hold(struct ecs_engine *e, struct ecs_way *w)
 	return ECS_FORWARD;
 }
 
-/* Of one direction. */
-static void release(struct ecs_engine *e, struct ecs_flow *f, struct ecs_way *w)
+/* The rule that its flow has for a packet. */
+static void by_flow(struct ecs_engine *e, struct ecs_way *w)
 {
-	bool first = ecs_flow_first_dir(f) == w->p->dir;
+	const struct ecs_flow *f = w->f;
 	const struct ecs_ruleref *r;
 
-	w->ref = first ? f->ref : f->back;
+	w->ref = ecs_flow_first_dir(f) == w->p->dir ? f->ref : f->back;
 	r = ecs_ruleref_get(e->refs, w->ref);
 	w->line = r ? r->line : ECS_LINE_NONE;
 	w->dyn = r && r->dynamic ? ecs_dyn_of_ref(e, f->session, w->ref) : NULL;
+}
+
+struct ecs_way ecs_charge_again(struct ecs_engine *e, struct ecs_flow *f, struct ecs_raw *raw,
+                                struct ecs_packet *p, uint32_t done, struct srp_time now)
+{
+	struct ecs_way w = {.p = p, .own = p, .raw = raw, .s = f->session, .f = f, .now = now,
+	                    .again = true, .done = done};
+
+	by_flow(e, &w);
+	return w;
+}
+
+/* Of one direction. */
+static void release(struct ecs_engine *e, struct ecs_way *w)
+{
+	by_flow(e, w);
 	(void)ecs_charge(e, w);
 }
 
@@ -208,7 +224,7 @@ void ecs_charge_release(struct ecs_engine *e, struct ecs_flow *f)
 		                        .pkts = a->held_pkts[d], .bytes = a->held_bytes[d]};
 		a->held_pkts[d] = a->held_bytes[d] = 0;
 		if (w[d].pkts)
-			release(e, f, &w[d]);
+			release(e, &w[d]);
 	}
 	if (e->tracing && e->active)
 		ecs_trace_released(e, w, a->held_row);

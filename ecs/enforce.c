@@ -9,6 +9,7 @@
 #include "ecs/redirect.h"
 #include "ecs/reply.h"
 #include "ecs/rewrite.h"
+#include "ecs/splice.h"
 
 #define PROTO_TCP 6u
 
@@ -106,6 +107,15 @@ void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f)
 	f->more = NULL;
 	e->nmores--;
 	ecs_pool_put(&e->flow_more_pool, m);
+}
+
+void ecs_flow_more_trim(struct ecs_engine *e, struct ecs_flow *f)
+{
+	const struct ecs_flow_more *m = f->more;
+
+	if (m && !m->stages && !m->aliased && !m->splice && !m->has_post && !m->hold && !m->blocked &&
+	    !m->shift && !m->parent)
+		ecs_flow_more_drop(e, f);
 }
 
 /* --- stages ----------------------------------------------------------------------------------- */
@@ -209,16 +219,22 @@ enum ecs_stage_did ecs_stage_nexthop(struct ecs_engine *e, struct ecs_way *w,
 	return ECS_STAGE_ACTED;
 }
 
-void ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w)
+bool ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w)
 {
+	if (w->ends == ECS_ENDS_NOT || (w->ends == ECS_ENDS_HELD && !w->f))
+		return false;
+	if (w->ends == ECS_ENDS_HELD)
+		return ecs_splice_go_on(e, w->f, w->now);
 	if (w->ends == ECS_ENDS_SESSION) {
 		e->conf.counters->sessions_terminated++;
 		ecs_session_drop(e, w->s, ECS_END_ACTION, ECS_TELL, w->now);
 	} else if (w->ends == ECS_ENDS_RULEBASE) {
 		ecs_session_rebase(e, w->s, e->rebase->rulebase, w->now);
+		return false;
 	} else if (w->f) {
 		e->conf.counters->flows_terminated++;
 		ecs_flow_over(e, w->f, w->why ? (enum ecs_flow_end)(w->why - 1) : ECS_FLOW_END_NORMAL,
 		              w->now);
 	}
+	return true;
 }

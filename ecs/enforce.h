@@ -40,6 +40,9 @@ struct ecs_flow_more {
 	/* readdress.c */
 	struct ecs_flow_more *alias_next; /**< chain of e->aliases */
 	struct ecs_flow_key alias;    /**< as the key, with the server that it was sent to */
+	bool aliased;                 /**< it is found by that, too */
+	/* splices.c */
+	struct ecs_splice *splice;    /**< of a connection that may get another server; NULL: none */
 	/* post.c */
 	uint16_t post;                /**< line of post-processing that looks at L7, if has_post */
 	bool has_post;
@@ -72,13 +75,17 @@ static inline uint32_t ecs_way_stages(const struct ecs_way *w, const struct ecs_
  */
 bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a,
                  uint32_t stages);
-/** What a stage has asked for: ends the flow, or the session. */
-void ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w);
+/** What a stage has asked for: ends the flow, or the session; what was kept back of the flow goes on.
+ *  @return whether the flow has ended */
+bool ecs_enforce_end(struct ecs_engine *e, struct ecs_way *w);
 
 /** What the flow has aside, made at need; NULL without memory, or beyond ECS_FLOW_MORES_MAX. */
 struct ecs_flow_more *ecs_flow_more(struct ecs_engine *e, struct ecs_flow *f);
 /** Frees it: the flow ends, or was taken over. */
 void ecs_flow_more_drop(struct ecs_engine *e, struct ecs_flow *f);
+
+/** The same, where nothing is in it any more. */
+void ecs_flow_more_trim(struct ecs_engine *e, struct ecs_flow *f);
 
 #define ECS_FLOW_MORES_MAX 262144u /**< of an engine */
 
@@ -105,6 +112,17 @@ struct ecs_flow *ecs_alias_find(const struct ecs_engine *e, const struct ecs_flo
 int ecs_aliases_init(struct ecs_engine *e);
 /** The key of a flow as its server has it. */
 const struct ecs_flow_key *ecs_alias_of(const struct ecs_flow *f);
+/** Packets of this server are of the flow, too, from here on; port 0: the same. False: it is its server
+ *  already, of the other family, or there is a flow between them (counted). */
+bool ecs_alias_add(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_addr *server,
+                   uint16_t port);
+/** Not any more. */
+void ecs_alias_remove(struct ecs_engine *e, struct ecs_flow *f);
+/** Whether there is such a server. */
+static inline bool ecs_alias_is(const struct ecs_flow *f)
+{
+	return f->more && f->more->aliased;
+}
 /** The flow was taken over: it goes to the server that its subscriber named. */
 void ecs_alias_drop(struct ecs_engine *e, struct ecs_flow *f);
 /** Shows a packet of the other server as one of the server that the subscriber knows. */

@@ -18,6 +18,7 @@
 #include "ecs/quota.h"
 #include "ecs/record_copy.h"
 #include "ecs/redirect.h"
+#include "ecs/splice.h"
 #include "ecs/tally.h"
 #include "ecs/unsent.h"
 
@@ -45,6 +46,8 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->young);
 	ecs_list_init(&e->starved);
 	ecs_list_init(&e->held);
+	ecs_list_init(&e->splices);
+	e->may_splice = ecs_service_does(conf->service, ECS_ACT_URL_READDRESS);
 	ecs_list_init(&e->unsent);
 	ecs_list_init(&e->unsent_soon);
 	ecs_list_init(&e->unsent_turning);
@@ -227,6 +230,7 @@ void ecs_engine_active(struct ecs_engine *e, bool active, struct srp_time now)
 		ecs_frags_clear(e->frags);
 	ecs_redirect_clear(e);
 	ecs_holds_clear(e);
+	ecs_splices_clear(e);
 	ecs_wheel_stop(e->wheel, now);
 	e->active = false;
 	e->trimming = false;
@@ -394,6 +398,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	e->conf.service = svc;
 	e->commits++;
 	e->no_rule = (uint16_t)ecs_service_stats_count(svc);
+	e->may_splice = ecs_service_does(svc, ECS_ACT_URL_READDRESS);
 	ecs_ruleref_rebind(e->refs, svc);
 	ecs_kpi_bind(e);
 	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next)
@@ -468,6 +473,9 @@ static void on_timer(void *owner, struct ecs_wheel_node *n, struct srp_time now)
 		break;
 	case ECS_TIMER_PENDING:
 		ecs_session_pending_timeout(e, ECS_CONTAINER(n, struct ecs_session, pend), now);
+		break;
+	case ECS_TIMER_SPLICE:
+		ecs_splice_late(e, ECS_CONTAINER(n, struct ecs_splice, wait), now);
 		break;
 	case ECS_TIMER_SHIFT:
 		ecs_shift_expire(e, ECS_CONTAINER(n, struct ecs_shift, wait), now);

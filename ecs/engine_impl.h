@@ -76,7 +76,8 @@ enum ecs_timer {
 	ECS_TIMER_READY,   /**< ecs_session.ready: checkpoint session duration */
 	ECS_TIMER_REORDER, /**< ecs_analysis.wait: a missing segment */
 	ECS_TIMER_PENDING, /**< ecs_session.pend: control-pending timeout */
-	ECS_TIMER_SHIFT    /**< ecs_shift.wait: for its flow */
+	ECS_TIMER_SHIFT,   /**< ecs_shift.wait: for its flow */
+	ECS_TIMER_SPLICE   /**< ecs_splice.wait: for the other server, or the rest of a header */
 };
 
 /** A running delay of a first checkpoint; ecs_flow.delay points at its node. */
@@ -101,7 +102,8 @@ struct ecs_trace;
 	X(usage_pool, struct ecs_usage) X(delay_pool, struct ecs_delay)                      \
 	X(analysis_pool, struct ecs_analysis) X(more_pool, struct ecs_call_more)             \
 	X(flow_more_pool, struct ecs_flow_more) X(dyn_pool, struct ecs_dynrule)              \
-	X(limiter_pool, struct ecs_limiter) X(tally_pool, struct ecs_tally)
+	X(limiter_pool, struct ecs_limiter) X(tally_pool, struct ecs_tally)                  \
+	X(splice_pool, struct ecs_splice)
 
 struct ecs_engine {
 	struct ecs_engine_config conf;
@@ -146,6 +148,8 @@ struct ecs_engine {
 	struct srp_list unsent_soon;   /**< the same: before that of the second, if it can be */
 	struct srp_list unsent_turning; /**< the same: of the turn that goes on */
 	struct srp_list held;          /**< ecs_analysis.in_held */
+	struct srp_list splices;       /**< ecs_splice.in_engine: those that keep packets back */
+	size_t splice_bytes;           /**< of such packets */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 #define X(pool, type) struct ecs_pool pool;
 	ECS_POOLS(X)
@@ -162,6 +166,7 @@ struct ecs_engine {
 	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
 	bool active;
 	bool tracing;                  /**< the packets of somebody, into @ref trace */
+	bool may_splice;               /**< a charging-action of the service has `url-readdress` */
 	bool known_only; /**< flows are on their way here: none begins */
 	bool purging; /**< a new standby is dropping flows that were never replicated */
 	bool trimming; /**< a new active ends flows beyond its limit of calls */

@@ -233,18 +233,12 @@ enum ecs_stage_did ecs_stage_rate(struct ecs_engine *e, struct ecs_way *w,
 static struct ecs_way way_of(struct ecs_engine *e, struct ecs_hold *h, size_t i,
                              struct ecs_packet *p, struct srp_time now)
 {
-	struct ecs_flow *f = h->flow;
-	bool first = f->flags & ECS_FLOW_F_FIRST_UP;
-	struct ecs_way w = {.p = p, .own = p, .raw = &h->pkt[i].raw, .s = f->session, .f = f,
-	                    .now = now, .pkts = h->pkt[i].pkts, .bytes = h->pkt[i].bytes,
-	                    .bearer = h->bearer, .again = true,
-	                    .done = ECS_STAGE_BIT(RATE) * 2 - 1};
-	const struct ecs_ruleref *r;
+	struct ecs_way w = ecs_charge_again(e, h->flow, &h->pkt[i].raw, p, ECS_STAGE_BIT(RATE) * 2 - 1,
+	                                    now);
 
-	w.ref = first ? f->ref : f->back;
-	r = ecs_ruleref_get(e->refs, w.ref);
-	w.line = r ? r->line : ECS_LINE_NONE;
-	w.dyn = r && r->dynamic ? ecs_dyn_of_ref(e, f->session, w.ref) : NULL;
+	w.pkts = h->pkt[i].pkts;
+	w.bytes = h->pkt[i].bytes;
+	w.bearer = h->bearer;
 	if (i == 0) {
 		w.request = true;
 		w.head_seen = h->head_seen;
@@ -276,9 +270,7 @@ static void release(struct ecs_engine *e, struct ecs_hold *h, struct srp_time no
 			e->conf.ops->release(e->conf.owner, &h->pkt[i].raw, ECS_UPLINK);
 		if (w.changed)
 			ecs_recoverable_changed(e, h->flow, now);
-		gone = w.ends == ECS_ENDS_FLOW || w.ends == ECS_ENDS_SESSION;
-		if (w.ends != ECS_ENDS_NOT)
-			ecs_enforce_end(e, &w);
+		gone = ecs_enforce_end(e, &w);
 	}
 	hold_free(h);
 }
@@ -310,8 +302,7 @@ static void refuse(struct ecs_engine *e, struct ecs_hold *h, const struct ecs_cf
 	if (parse(h, 0, &p)) {
 		w = way_of(e, h, 0, &p, now);
 		(void)ecs_content_do(e, &w, a, text);
-		if (w.ends != ECS_ENDS_NOT)
-			ecs_enforce_end(e, &w);
+		(void)ecs_enforce_end(e, &w);
 	}
 	hold_free(h);
 }

@@ -55,6 +55,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/recoverable.c	%D%/recoverable.h	\
 	%D%/unsent.c	%D%/unsent.h	\
 	%D%/shift.h	%D%/shifts.c	\
+	%D%/splice.c	%D%/splice.h	%D%/splices.c	\
 	%D%/ruleref.c	%D%/ruleref.h	\
 	%D%/owed.c	%D%/usage.c	%D%/usage.h	\
 	%D%/times.c	%D%/trigger.c	\

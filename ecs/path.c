@@ -8,6 +8,7 @@
 #include "ecs/frag.h"
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
+#include "ecs/splice.h"
 #include "ecs/tcp.h"
 #include "ecs/unsent.h"
 #include "srp/err.h"
@@ -32,7 +33,7 @@ static struct ecs_flow *alias(struct ecs_engine *e, struct ecs_way *w, const str
 	struct ecs_flow *f = w->p->dir == ECS_DOWNLINK ? ecs_alias_find(e, k) : NULL;
 
 	f = usable(e, w->s, f, w->now);
-	return f && ecs_alias_of(f) != &f->key ? f : NULL; /* taken over, it has none any more */
+	return f && ecs_alias_is(f) ? f : NULL; /* taken over, it has none any more */
 }
 
 static bool is_syn(const struct ecs_packet *p)
@@ -126,6 +127,8 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		ecs_classify_mid(e, w);
 	if (w->s->kin)
 		ecs_parent_seek(e, f, w->now);
+	if (e->may_splice && k->proto == PROTO_TCP)
+		ecs_splice_watch(e, w);
 	if (!(f->flags & ECS_FLOW_F_L34))
 		ecs_inspect_begin(e, w, false);
 	/* an answer says where the opener's bytes begin, too */
@@ -306,6 +309,8 @@ static enum ecs_verdict flow_packet(struct ecs_engine *e, struct ecs_way *w)
 	if (w->s->needs.names)
 		ecs_inspect_names(e, w);
 	if (f->more) {
+		if (f->more->splice && ecs_splice_takes(e, w))
+			return ECS_DROP;
 		ecs_alias_show(w);
 		ecs_shift_show(e, w);
 	}
@@ -376,7 +381,7 @@ static enum ecs_verdict session_packet(struct ecs_engine *e, struct ecs_way *w)
 		v = ecs_charge(e, w);
 	}
 	if (w->ends != ECS_ENDS_NOT)
-		ecs_enforce_end(e, w);
+		(void)ecs_enforce_end(e, w);
 	return v;
 }
 

@@ -20,7 +20,8 @@ struct ecs_way {
 	struct ecs_raw *raw;     /**< the packet to be forwarded; NULL: it is judged only */
 	enum {
 		ECS_ENDS_NOT, ECS_ENDS_FLOW, ECS_ENDS_SESSION,
-		ECS_ENDS_RULEBASE /**< of the session, for that of e->rebase */
+		ECS_ENDS_RULEBASE, /**< of the session, for that of e->rebase */
+		ECS_ENDS_HELD     /**< what was kept back of the flow goes on (splice.h) */
 	} ends;                  /**< asked for by a stage */
 	struct ecs_session *s;
 	struct ecs_flow *f;      /**< NULL: charged without a flow */
@@ -73,6 +74,10 @@ void ecs_charge_segments(const struct ecs_packet *p, uint16_t gso_size, uint64_t
  * rule, content-id and session. What a stage stops counts as a hit and is not charged.
  */
 enum ecs_verdict ecs_charge(struct ecs_engine *e, struct ecs_way *w);
+/** The way of an uplink packet @p p of @p f that was held, as its flow is judged now, through the stages that
+ *  are not among @p done. What is not of its flow is the caller's. */
+struct ecs_way ecs_charge_again(struct ecs_engine *e, struct ecs_flow *f, struct ecs_raw *raw,
+                                struct ecs_packet *p, uint32_t done, struct srp_time now);
 /** Whether the charging of a packet of a flow waits for the application's rule (`flow
  *  control-handshaking charge-to-application initial-packets` or `all-packets`). */
 bool ecs_charge_waits(const struct ecs_way *w);

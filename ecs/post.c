@@ -99,6 +99,7 @@ static enum ecs_stage_did enforce(struct ecs_engine *e, struct ecs_way *w,
 		return ecs_stage_terminate(e, w, b);
 	case ECS_ACT_NONE:
 	case ECS_ACT_READDRESS:
+	case ECS_ACT_URL_READDRESS:
 	case ECS_ACT__N:
 		break;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ecs/rewrite.h"
+#include "ecs/splice.h"
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
@@ -47,10 +48,42 @@ const struct ecs_flow_key *ecs_alias_of(const struct ecs_flow *f)
 
 void ecs_alias_drop(struct ecs_engine *e, struct ecs_flow *f)
 {
-	if (!readdressed(f))
+	if (!f->more)
+		return;
+	ecs_splice_drop(e, f);
+	ecs_alias_remove(e, f);
+}
+
+void ecs_alias_remove(struct ecs_engine *e, struct ecs_flow *f)
+{
+	if (!ecs_alias_is(f))
 		return;
 	ecs_chain_remove(&e->aliases, f->more);
+	f->more->aliased = false;
 	f->more->stages &= ~ECS_STAGE_BIT(READDRESS);
+}
+
+bool ecs_alias_add(struct ecs_engine *e, struct ecs_flow *f, const struct ecs_addr *server,
+                   uint16_t port)
+{
+	struct ecs_flow_key k = f->key;
+	struct ecs_flow_more *m;
+
+	if (ecs_addr_is4(server) != ecs_addr_is4(&k.server))
+		return false;
+	k.server = *server;
+	if (port)
+		k.server_port = port;
+	if (ecs_flow_key_equal(&k, &f->key))
+		return false;
+	if (ecs_flow_find(e->flows, &k) || ecs_alias_find(e, &k) || !(m = ecs_flow_more(e, f))) {
+		e->conf.counters->readdress_refused++;
+		return false;
+	}
+	m->alias = k;
+	m->aliased = true;
+	ecs_chain_insert(&e->aliases, m);
+	return true;
 }
 
 void ecs_alias_show(struct ecs_way *w)
@@ -82,24 +115,9 @@ static bool opens(const struct ecs_way *w)
 /* The flow goes to the server of the action from here on. */
 static bool begin(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a)
 {
-	struct ecs_flow *f = w->f;
-	struct ecs_flow_key k = f->key;
-	struct ecs_flow_more *m;
-
-	if (ecs_addr_is4(&a->readdress) != ecs_addr_is4(&k.server))
+	if (!ecs_alias_add(e, w->f, &a->readdress, a->readdress_port))
 		return false;
-	k.server = a->readdress;
-	if (a->readdress_port)
-		k.server_port = a->readdress_port;
-	if (ecs_flow_key_equal(&k, &f->key))
-		return false;
-	if (ecs_flow_find(e->flows, &k) || ecs_alias_find(e, &k) || !(m = ecs_flow_more(e, f))) {
-		e->conf.counters->readdress_refused++;
-		return false;
-	}
-	m->alias = k;
-	m->stages |= ECS_STAGE_BIT(READDRESS);
-	ecs_chain_insert(&e->aliases, m);
+	w->f->more->stages |= ECS_STAGE_BIT(READDRESS);
 	return true;
 }
 

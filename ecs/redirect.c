@@ -239,9 +239,7 @@ bool ecs_request_begins(const struct ecs_packet *p)
 	return false;
 }
 
-/* Whether the header of a request is still being read: a rule by it can come before the one that
- * the packet has now. */
-static bool is_partial(const struct ecs_way *w)
+bool ecs_request_partial(const struct ecs_way *w)
 {
 	const struct ecs_analysis *a = w->f->analysis;
 
@@ -258,7 +256,7 @@ static bool is_request(const struct ecs_engine *e, const struct ecs_way *w,
 {
 	if (!a || !ecs_action_redirects(a) || !(w->p->tcp_flags & ECS_TCP_ACK))
 		return false;
-	if (!there && is_partial(w))
+	if (!there && ecs_request_partial(w))
 		return false;
 	if (ecs_flow_recovered(e, w->f) && !w->anew && (!w->bypassed || w->f->released))
 		return false;

@@ -33,6 +33,9 @@ bool ecs_redirect_lets(struct ecs_engine *e, const struct ecs_way *w,
                        const struct ecs_charging_action *a);
 /** Whether the payload of a packet begins with a request line. */
 bool ecs_request_begins(const struct ecs_packet *p);
+/** Whether the header of a request is still being read: a rule by it can come before the one that the
+ *  packet has now. */
+bool ecs_request_partial(const struct ecs_way *w);
 /** A flow ends: its entry, if it has one, is deleted. */
 void ecs_redirect_end(struct ecs_engine *e, struct ecs_flow *f);
 /** Addresses have gone from @p s: entries of flows that have lost theirs (@p all: of every flow)

@@ -105,6 +105,7 @@ struct ecs_session {
 	bool full_then;                   /**< it was recovered with all the slots that it may have */
 	uint8_t l7_eligible;              /**< of its rulebase, by recoverable.c: 0 not asked yet */
 	uint32_t stages;                  /**< ECS_STAGE_BIT: needed by each of its packets */
+	uint32_t splice_bytes;            /**< kept back of its flows (splice.h) */
 	uint16_t redirects;               /**< entries of its redirected flows (redirect.h) */
 	uint32_t redirected[ECS_REDIRECTED_MAX]; /**< under which `first-request-only` actions a first
 	                                       request was redirected, the last of them first; 0: none */

@@ -552,6 +552,11 @@ void ecs_trace_stopped(struct ecs_engine *e, const struct ecs_way *w, unsigned s
 	ecs_trace_charged(e, w, true);
 }
 
+void ecs_trace_done(struct ecs_engine *e)
+{
+	e->trace->at.written = true;
+}
+
 void ecs_trace_dropped(struct ecs_engine *e, struct srp_time now)
 {
 	struct ecs_trace *t = e->trace;

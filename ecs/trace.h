@@ -125,6 +125,8 @@ uint64_t ecs_trace_held(struct ecs_engine *e, const struct ecs_way *w, uint64_t 
 void ecs_trace_released(struct ecs_engine *e, const struct ecs_way *w, uint64_t last);
 /** A packet that was held as a whole does not go on: @p stage keeps it. */
 void ecs_trace_stopped(struct ecs_engine *e, const struct ecs_way *w, unsigned stage);
+/** The packet at hand has its row, whatever was done since. */
+void ecs_trace_done(struct ecs_engine *e);
 /** The packet at hand was dropped; a row is written if there is none yet. */
 void ecs_trace_dropped(struct ecs_engine *e, struct srp_time now);
 void ecs_trace_free(struct ecs_engine *e);

@@ -19,7 +19,8 @@
 	X(NONE, "none") X(DISCARD, "discard") X(REDIRECT, "redirect-url")                     \
 	X(READDRESS, "readdress") X(TERMINATE_FLOW, "terminate-flow")                         \
 	X(TERMINATE_SESSION, "terminate-session") X(OCS_URL, "redirect-ocs-url")              \
-	X(RANDOM_DROP, "random-drop") X(RULEBASE, "rulebase-change")
+	X(RANDOM_DROP, "random-drop") X(RULEBASE, "rulebase-change")                  \
+	X(URL_READDRESS, "url-readdress")
 #define X(sym, text) ECS_ACT_##sym,
 enum ecs_flow_action { ECS_FLOW_ACTIONS(X) ECS_ACT__N };
 #undef X

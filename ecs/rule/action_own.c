@@ -312,18 +312,19 @@ static int take_redirect(struct ecs_words *w, struct ecs_charging_action *a, str
 	return 0;
 }
 
-static int take_readdress(struct ecs_words *w, struct ecs_charging_action *a, struct ecs_err *e)
+static int take_readdress(struct ecs_words *w, enum ecs_flow_action what,
+                          struct ecs_charging_action *a, struct ecs_err *e)
 {
 	uint32_t port = 0;
 	int rc;
 
-	if (!w->n)
+	if (!w->n && what == ECS_ACT_READDRESS)
 		return 0; /* without a server there is nothing to do, and nothing to show */
 	rc = ecs_words_take(w, "server") ? ecs_words_addr(w, &a->readdress, e)
 	                                 : ecs_refuse(e, SRP_EINVAL, "expected server");
 	if (rc == 0 && ecs_words_take(w, "port"))
 		rc = ecs_words_num(w, "port", 1, 65535, &port, e);
-	a->flow_action = ECS_ACT_READDRESS;
+	a->flow_action = what;
 	a->readdress_port = (uint16_t)port;
 	return rc;
 }
@@ -341,7 +342,9 @@ static int take_action(struct ecs_words *w, struct ecs_charging_action *a, struc
 	if (ecs_words_take(w, "redirect-url"))
 		return take_redirect(w, a, e);
 	if (ecs_words_take(w, "readdress"))
-		return take_readdress(w, a, e);
+		return take_readdress(w, ECS_ACT_READDRESS, a, e);
+	if (ecs_words_take(w, "url-readdress"))
+		return take_readdress(w, ECS_ACT_URL_READDRESS, a, e);
 	if (ecs_words_take(w, "conditional"))
 		return ecs_action_take_conditional(w, a, e);
 	if (ecs_words_take(w, "random-drop"))
@@ -403,7 +406,9 @@ void own_FLOW_ACTION_print(const void *obj, ecs_option_put_fn *put, void *arg)
 		         post_words[a->post_redirect]);
 		break;
 	case ECS_ACT_READDRESS:
-		snprintf(line, sizeof(line), "flow action readdress server %s%s",
+	case ECS_ACT_URL_READDRESS:
+		snprintf(line, sizeof(line), "flow action %sreaddress server %s%s",
+		         a->flow_action == ECS_ACT_READDRESS ? "" : "url-",
 		         ecs_addr_word(&a->readdress, addr), port);
 		break;
 	case ECS_ACT_TERMINATE_FLOW:
@@ -444,6 +449,11 @@ void own_FLOW_ACTION_tell(const void *obj, ecs_tell_fn *tell, void *arg)
 		snprintf(text, sizeof(text), "%s port %u", ecs_addr_word(&a->readdress, addr),
 		         a->readdress_port);
 	tell(arg, 1, "Readdress", text);
+	if (a->flow_action == ECS_ACT_URL_READDRESS) {
+		snprintf(text, sizeof(text), "%s port %u", ecs_addr_word(&a->readdress, addr),
+		         a->readdress_port);
+		tell(arg, 1, "URL Readdress", text);
+	}
 	tell(arg, 1, "Discard",
 	     a->flow_action != ECS_ACT_DISCARD      ? "Disabled"
 	     : a->discard_up == a->discard_down     ? "Enabled"

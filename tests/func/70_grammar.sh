@@ -184,7 +184,6 @@ done <<-'LINES'
 	ruledef fr:p2p app-identifier tls-cname = x
 	ruledef fr:ip dst-address = address-group 2001:*
 	ruledef fr:bearer 3gpp sgsn-address = 192.0.2.1
-	charging-action fr:flow action url-readdress server 192.0.2.1
 	group-of-ruledefs fg:group-of-ruledefs-application content-filtering
 LINES
 refuses "segments are not held back" 'after-reordering is not provided' 'rulebase fr' \

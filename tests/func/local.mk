@@ -8,7 +8,7 @@ EXTRA_DIST += %D%/lib/quic.py %D%/lib/ruletable.py %D%/lib/shows.py \
 	%D%/50_flow_checkpoints.sh %D%/51_recovered_flows.sh %D%/52_rules_differ.sh \
 	%D%/53_control_pending.sh %D%/54_rate_limit.sh %D%/55_control_packets.sh \
 	%D%/56_shows.sh %D%/57_ecsreplay.sh %D%/58_captures.sh %D%/59_columns.sh %D%/5a_gates.sh %D%/5b_flows_told.sh \
-	%D%/lib/records.sh %D%/lib/records.py %D%/7e_records_lost.sh \
+	%D%/lib/records.sh %D%/lib/records.py %D%/7e_records_lost.sh %D%/7f_url_readdress.sh \
 	%D%/74_rules.sh %D%/77_records.sh %D%/78_services.sh %D%/76_kpi.sh
 
 ## Faults: run by tests/run.sh
