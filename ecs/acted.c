@@ -57,6 +57,8 @@ static enum ecs_acted of_stage(unsigned stage, const struct ecs_charging_action 
 		return stopped ? ECS_ACTED_DROPPED : ECS_ACTED_INSERTED;
 	case ECS_STAGE_POST:
 		return post && stopped ? post_of(post) : ECS_ACTED__N;
+	case ECS_STAGE_SPLICE: /* it is kept back, and comes again */
+		return ECS_ACTED__N;
 	default:
 		return stopped ? ECS_ACTED_DROPPED : ECS_ACTED__N;
 	}
