@@ -181,7 +181,8 @@ static void give(struct ecs_engine *e, const struct ecs_session *s, struct sim_r
 	else if (what < 7)
 		(void)ecs_bearer_update(e, callid, &b, 1u << (sim_chance(g, 50) ? 2 : 4), now);
 	else if (what < 8)
-		(void)ecs_quota_grant(e, callid, RATING, 1 + sim_below(g, 500), now);
+		(void)ecs_quota_grant(e, callid, RATING, 1 + sim_below(g, 500),
+		                      sim_chance(g, 50) ? "http://portal.test/more" : NULL, now);
 	else if (sim_chance(g, 50))
 		(void)ecs_bearer_delete(e, callid, b.id, now);
 	else
