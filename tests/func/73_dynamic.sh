@@ -209,6 +209,8 @@ t.both_charge("ab", "trigger-condition always", "any-match = TRUE", "exit", "tri
               "priority 1 trigger-condition always trigger-action give", "exit", "exit")
 t.equal(charged("a", 3, 7060), {"any"}, "a call that was there has it not")
 call[4] = t.add("a", 4)
+before, known = known, identities("a")
+t.equal({i: known.get(i) for i in before}, before, "a further session changes the session-id of none")
 t.equal(charged("a", 4, 7060), {"pre3"}, "one that is set up has")
 t.equal(list(rules("a", 4)), ["pre3"], "it is shown as one that was activated")
 t.equal(t.counter("a", "triggers_activated"), 1, "and counted")
