@@ -166,7 +166,8 @@ class Traffic:
         """No new requests; those that run end."""
         with self.lock:
             self.gate.clear()
-        wait_for("requests under way", seconds, lambda: self.busy == 0, 0.01)
+        wait_for("requests under way to end", seconds, lambda: self.busy == 0, 0.01,
+                 lambda: str(self.under_way()))
 
     def resume(self):
         self.gate.set()
