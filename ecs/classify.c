@@ -110,6 +110,12 @@ static bool may_be_final(const struct ecs_flow *f, const struct ecs_l7 *l7, cons
 	return !may_come(l7, h) && !opening(f);
 }
 
+/* Whether a direction has no verdict: no packet of it has come, or none since its rule was taken. */
+static bool has_none(const struct ecs_flow *f, enum ecs_dir dir)
+{
+	return f->lost || (f->ref == ECS_REF_NONE && f->back == ECS_REF_NONE && !f->pkts[dir]);
+}
+
 /* Matches a packet of a flow and keeps the verdict: for this direction, and, once it is final, for
  * both. A rule that tells directions apart gives a flow two; its own is that of its first
  * packet. */
@@ -146,11 +152,12 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 		/* a verdict for which nobody had to speak will not change by what is said later */
 		unheard = a && !ecs_analysis_spoken(a) && !a->rtsp && !w->s->post_l7 &&
 		          !w->s->content && !(w->s->records & ECS_RECORDS_L7);
-	} else if (f->ref == ECS_REF_NONE && f->back == ECS_REF_NONE && !f->pkts[!w->p->dir]) {
-		other = w->ref; /* none has come of that direction */
+	} else if (has_none(f, w->p->dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK)) {
+		other = w->ref;
 	} else {
 		other = own ? f->back : f->ref;
 	}
+	f->lost = false;
 	ecs_flow_verdict(e, f, own ? w->ref : other, own ? other : w->ref, w->now);
 	if (unheard) /* what was held is charged by it */
 		ecs_flow_unanalyze(e, f);

@@ -15,6 +15,7 @@ void ecs_flow_release(struct ecs_engine *e, struct ecs_flow *f, bool even_open, 
 		f->flags &= (uint16_t) ~(ECS_FLOW_F_FINAL | ECS_FLOW_F_AGAIN | ECS_FLOW_F_FRESH);
 		ecs_flow_unanalyze(e, f);
 	}
+	f->lost = true;
 	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 	ecs_flow_verdict(e, f, ECS_REF_NONE, ECS_REF_NONE, now);
 }
@@ -30,6 +31,7 @@ static void lose(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 		return;
 	f->flags |= ECS_FLOW_F_FINAL;
 	f->stale = true;
+	f->lost = false;
 	ecs_flow_known(e, f, known, back);
 }
 
