@@ -15,7 +15,6 @@
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
-#define BOTH_FINS (ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN)
 
 /* --- matching --------------------------------------------------------------------------------- */
 
@@ -358,7 +357,9 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 static void control_packet(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
-	bool closing = (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) || (f->flags & BOTH_FINS);
+	/* by its state: of a recovered flow, which no FIN ends, none is noted */
+	bool closing = (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) ||
+	               f->tcp_state > ECS_TCP_ST_ESTABLISHED;
 	/* a SYN that is sent again opens the connection, however late it comes */
 	unsigned as = ECS_HS_ALL_PACKETS | (w->p->tcp_flags & ECS_TCP_SYN ? ECS_HS_INITIAL :
 	                                    closing ? ECS_HS_TEAR_DOWN : ECS_HS_MID_SESSION);

@@ -10,7 +10,9 @@
 
 /* All L3/L4 lines are eligible as well, and a dynamic rule. */
 static const char more[] =
-	"trigger-condition tall\n rule-name = tcp-any\n rule-name = udp-any\n rule-name = lent\n#exit\n"
+	"ruledef site\n http host = a.example\n#exit\n"
+	"trigger-condition tall\n rule-name = tcp-any\n rule-name = udp-any\n rule-name = lent\n"
+	" rule-name = site\n#exit\n"
 	"service-scheme ss\n trigger flow-create\n"
 	"  priority 3 trigger-condition tall trigger-action ta\n #exit\n#exit\n";
 
@@ -482,10 +484,53 @@ static void taken_and_begun_unseen(void)
 	end_two(&t);
 }
 
+/* A recovered flow has lost its rule, and got it back: a FIN does not end it, but tears its connection down, and
+ * what follows is charged as that. */
+static void torn_down(void)
+{
+	static const char last[] = " action priority 5 dynamic-only ruledef site charging-action ca-any\n"
+		HANDSHAKING(" mid-session-packets");
+	const struct ecs_dyn_spec d = {.name = "site", .predefined = true};
+	const struct ecs_rule_stats *site, *any;
+	uint64_t hits;
+	struct two t;
+	struct conn c;
+
+	begin_with(&t, last);
+	site = stats_of(&t.a, "site");
+	any = stats_of(&t.a, "tcp-any");
+	CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+	c = tcp(&t.a, 4000, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("a.example"));
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+	ecs_engine_active(t.a.e, false, t.a.now);
+	ecs_engine_active(t.a.e, true, t.a.now);
+	CU_ASSERT_EQUAL(ecs_rule_remove(t.a.e, 1, "site", t.a.now), 0);
+	say(&c, ECS_DOWNLINK, ACK, "its answer");
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "tcp-any");
+	CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+	hits = site->hits;
+	say(&c, ECS_UPLINK, ACK, NULL);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+	CU_ASSERT_EQUAL(site->hits, hits + 1);
+	hits = any->hits;
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	say(&c, ECS_UPLINK, ACK, NULL);
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	say(&c, ECS_DOWNLINK, ACK, NULL);
+	CU_ASSERT_EQUAL(any->hits, hits + 4);
+	CU_ASSERT_TRUE(ecs_flow_recovered(t.a.e, flow_of(&c)));
+	wait_ms(&t.a, 30000);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+	end_two(&t);
+}
+
 CU_TestInfo ecs_fresh_tests[] = {
 	{"a rule that was taken", a_rule_that_was_taken},
 	{"a rule that was taken while it opens", taken_while_it_opens},
 	{"a rule that was taken, and it began unseen", taken_and_begun_unseen},
+	{"a connection is torn down that has lost its rule", torn_down},
 	{"the request decides, after the takeover", the_request_decides},
 	{"the role goes over three times", twice_over},
 	{"it began unseen", begun_unseen},
