@@ -250,6 +250,7 @@ static void decide_anew(struct ecs_engine *e, struct ecs_way *w)
 	f->stale = !room;
 	if (!room)
 		return;
+	f->lost = false;
 	/* what it has need not be known beside */
 	known = ecs_flow_means(e, ref, known);
 	known_back = ecs_flow_means(e, back, known_back);

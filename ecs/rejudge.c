@@ -31,7 +31,6 @@ static void lose(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
 		return;
 	f->flags |= ECS_FLOW_F_FINAL;
 	f->stale = true;
-	f->lost = false;
 	ecs_flow_known(e, f, known, back);
 }
 
@@ -90,8 +89,8 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	}
 	if (ref != f->ref || back != f->back)
 		ecs_flow_verdict(e, f, ref, back, now);
-	if (keeps || !(f->flags & ECS_FLOW_F_FINAL))
-		return;
+	if (keeps || f->lost || !(f->flags & ECS_FLOW_F_FINAL))
+		return; /* the next packet of one that has no rule says what comes first */
 	d = better(e, f, ref, first);
 	b = better(e, f, back, other);
 	now_ref = d ? ecs_dyn_ref(e, d, now) : ref;

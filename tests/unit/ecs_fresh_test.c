@@ -526,11 +526,45 @@ static void torn_down(void)
 	end_two(&t);
 }
 
+/* A flow has lost the rule that its application meant, and its call gets another: the flow's next packet says whether
+ * that comes first. Until then it has none, and is not recovered. */
+static void given_meanwhile(void)
+{
+	static const char last[] = " action priority 5 dynamic-only ruledef site charging-action ca-any\n"
+		" dynamic-rule order first-if-tied\n" HANDSHAKING(" mid-session-packets");
+	const struct ecs_dyn_spec d = {.name = "site", .predefined = true};
+	struct ecs_dyn_spec lent = {.name = "lent"};
+	char why[100];
+
+	for (uint32_t precedence = 79; precedence <= 81; precedence += 2) {
+		struct two t;
+		struct conn c;
+
+		begin_with(&t, last);
+		CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+		c = tcp(&t.a, 4000, 80);
+		handshake(&c);
+		say(&c, ECS_UPLINK, ACK, GET("a.example"));
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+		CU_ASSERT_EQUAL(ecs_rule_remove(t.a.e, 1, "site", t.a.now), 0);
+		lent.precedence = precedence;
+		CU_ASSERT_EQUAL(ecs_sdfs_parse("tcp any", &lent.filters, why, sizeof(why)), 0);
+		CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &lent, t.a.now), 0);
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "(no rule)");
+		CU_ASSERT_FALSE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+		say(&c, ECS_DOWNLINK, ACK, "its answer");
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), precedence < 80 ? "lent" : "tcp-any");
+		CU_ASSERT_TRUE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+		end_two(&t);
+	}
+}
+
 CU_TestInfo ecs_fresh_tests[] = {
 	{"a rule that was taken", a_rule_that_was_taken},
 	{"a rule that was taken while it opens", taken_while_it_opens},
 	{"a rule that was taken, and it began unseen", taken_and_begun_unseen},
 	{"a connection is torn down that has lost its rule", torn_down},
+	{"a rule that is given to one that has lost its own", given_meanwhile},
 	{"the request decides, after the takeover", the_request_decides},
 	{"the role goes over three times", twice_over},
 	{"it began unseen", begun_unseen},
