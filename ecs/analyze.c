@@ -307,6 +307,12 @@ static void in_order_back(void *arg, const uint8_t *data, size_t len)
 	}
 }
 
+/* Where the other side's bytes begin whose SYN was not seen: where the opener says so, unless that cannot be. */
+static uint32_t begin_of_back(const struct ecs_analysis *a, uint32_t seq)
+{
+	return a->acked && seq - a->ack < ECS_STREAM_RANGE ? a->ack : seq;
+}
+
 static void read_back(struct ecs_analysis *a, const struct ecs_packet *p)
 {
 	uint32_t seq = p->tcp_seq;
@@ -321,6 +327,8 @@ static void read_back(struct ecs_analysis *a, const struct ecs_packet *p)
 	if (p->payload_len == 0 || (a->response.state == ECS_RESPONSE_OVER && !a->rtsp))
 		return;
 	a->ctr->analyzer_bytes += p->payload_len;
+	if (!a->back.started)
+		ecs_stream_syn(&a->back, begin_of_back(a, seq) - 1);
 	ecs_stream_push(&a->back, seq, p->payload, p->payload_len, in_order_back, a);
 	if (p->frag == ECS_FRAG_FIRST || p->cap < p->len) {
 		a->back.next += (uint32_t)(p->len - p->cap);
@@ -359,6 +367,9 @@ static void read_tcp(struct ecs_analysis *a, const struct ecs_packet *p)
 	if (p->tcp_flags & ECS_TCP_SYN) {
 		ecs_stream_syn(&a->stream, seq);
 		seq++;
+	} else if (!a->acked && (p->tcp_flags & ECS_TCP_ACK)) {
+		a->acked = true;
+		a->ack = p->tcp_ack;
 	}
 	if (p->payload_len == 0)
 		return;

@@ -39,6 +39,8 @@ struct ecs_analysis {
 	struct ecs_http http;
 	struct ecs_stream back;     /**< TCP, of the other side: where responses are read */
 	struct ecs_response response;
+	bool acked;                 /**< ack is known */
+	uint32_t ack;               /**< what the opener's first packet behind its SYN acknowledged */
 	bool replied;               /**< to the last request; or nothing is waited for */
 	struct ecs_rtsp *rtsp;      /**< beside the stage; NULL: not asked for, or over */
 	struct ecs_quic quic;

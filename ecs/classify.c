@@ -15,7 +15,6 @@
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
-#define BOTH_FINS (ECS_FLOW_F_FIN_UP | ECS_FLOW_F_FIN_DOWN)
 
 /* --- matching --------------------------------------------------------------------------------- */
 
@@ -110,6 +109,12 @@ static bool may_be_final(const struct ecs_flow *f, const struct ecs_l7 *l7, cons
 	return !may_come(l7, h) && !opening(f);
 }
 
+/* Whether a direction has no verdict: no packet of it has come, or none since its rule was taken. */
+static bool has_none(const struct ecs_flow *f, enum ecs_dir dir)
+{
+	return f->lost || (f->ref == ECS_REF_NONE && f->back == ECS_REF_NONE && !f->pkts[dir]);
+}
+
 /* Matches a packet of a flow and keeps the verdict: for this direction, and, once it is final, for
  * both. A rule that tells directions apart gives a flow two; its own is that of its first
  * packet. */
@@ -146,11 +151,12 @@ static void decide(struct ecs_engine *e, struct ecs_way *w)
 		/* a verdict for which nobody had to speak will not change by what is said later */
 		unheard = a && !ecs_analysis_spoken(a) && !a->rtsp && !w->s->post_l7 &&
 		          !w->s->content && !(w->s->records & ECS_RECORDS_L7);
-	} else if (f->ref == ECS_REF_NONE && f->back == ECS_REF_NONE && !f->pkts[!w->p->dir]) {
-		other = w->ref; /* none has come of that direction */
+	} else if (has_none(f, w->p->dir == ECS_UPLINK ? ECS_DOWNLINK : ECS_UPLINK)) {
+		other = w->ref;
 	} else {
 		other = own ? f->back : f->ref;
 	}
+	f->lost = false;
 	ecs_flow_verdict(e, f, own ? w->ref : other, own ? other : w->ref, w->now);
 	if (unheard) /* what was held is charged by it */
 		ecs_flow_unanalyze(e, f);
@@ -244,6 +250,7 @@ static void decide_anew(struct ecs_engine *e, struct ecs_way *w)
 	f->stale = !room;
 	if (!room)
 		return;
+	f->lost = false;
 	/* what it has need not be known beside */
 	known = ecs_flow_means(e, ref, known);
 	known_back = ecs_flow_means(e, back, known_back);
@@ -351,7 +358,9 @@ static void verdict(struct ecs_engine *e, struct ecs_way *w, bool moved)
 static void control_packet(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
-	bool closing = (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) || (f->flags & BOTH_FINS);
+	/* by its state: of a recovered flow, which no FIN ends, none is noted */
+	bool closing = (w->p->tcp_flags & (ECS_TCP_FIN | ECS_TCP_RST)) ||
+	               f->tcp_state > ECS_TCP_ST_ESTABLISHED;
 	/* a SYN that is sent again opens the connection, however late it comes */
 	unsigned as = ECS_HS_ALL_PACKETS | (w->p->tcp_flags & ECS_TCP_SYN ? ECS_HS_INITIAL :
 	                                    closing ? ECS_HS_TEAR_DOWN : ECS_HS_MID_SESSION);

@@ -243,7 +243,7 @@ bool ecs_flow_adopt(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	if (f->tally)
 		ecs_tally_drop(e, f, now); /* of another time as active */
 	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
-	f->stale = false;
+	f->stale = f->lost = false;
 	f->gen = e->gen;
 	f->tethered = f->tether_judged = false;
 	f->released = f->moved = false; /* when this chassis was active before */

@@ -88,6 +88,7 @@ struct ecs_flow {
 	bool tether_judged;               /**< its TTL was looked at */
 	bool tethered;                    /**< of a device behind the subscriber's */
 	bool released; /**< its rule was taken from the call: L3/L4 lines from here on, recovered or not */
+	bool lost;     /**< its rule was taken from the call, and no packet was matched since */
 	bool moved;    /**< its bearer went during a control transaction */
 	bool stale;     /**< final by a rulebase that says something else now: matched anew */
 	bool triggered; /**< began under a scheme with `trigger flow-create`, here or at the peer */

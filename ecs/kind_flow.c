@@ -291,7 +291,7 @@ static void set(struct ecs_engine *e, struct ecs_flow *f, const struct image *m,
 		f->isn = m->isn;
 	f->bearer = m->bearer;
 	f->tcp_state = m->tcp_state;
-	f->released = f->moved = f->stale = false;
+	f->released = f->lost = f->moved = f->stale = false;
 	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 	f->triggered = true;
 	f->app = m->app;

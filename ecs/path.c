@@ -238,7 +238,7 @@ static bool begins(const struct ecs_packet *p)
 }
 
 /* A flow was taken over before it began: it is analyzed as a new one, from its beginning. If that
- * went by unseen, it keeps the rule it has. */
+ * went by unseen, it keeps the rule it has; where that was taken from its call, it goes by L3/L4. */
 static void take_up(struct ecs_engine *e, struct ecs_way *w)
 {
 	struct ecs_flow *f = w->f;
@@ -246,7 +246,8 @@ static void take_up(struct ecs_engine *e, struct ecs_way *w)
 	if (f->key.proto == PROTO_TCP && is_past_begin(f, w->p)) {
 		ecs_flow_unanalyze(e, f);
 		f->flags &= (uint16_t)~ECS_FLOW_F_FRESH;
-		f->flags |= ECS_FLOW_F_FINAL | ECS_FLOW_F_MID;
+		f->flags |= ECS_FLOW_F_MID | (f->lost ? ECS_FLOW_F_L34 : ECS_FLOW_F_FINAL);
+		f->released = f->lost;
 		e->conf.counters->flows_mid_stream++;
 		return;
 	}

@@ -15,6 +15,7 @@ void ecs_flow_release(struct ecs_engine *e, struct ecs_flow *f, bool even_open, 
 		f->flags &= (uint16_t) ~(ECS_FLOW_F_FINAL | ECS_FLOW_F_AGAIN | ECS_FLOW_F_FRESH);
 		ecs_flow_unanalyze(e, f);
 	}
+	f->lost = true;
 	ecs_flow_known(e, f, ECS_REF_NONE, ECS_REF_NONE);
 	ecs_flow_verdict(e, f, ECS_REF_NONE, ECS_REF_NONE, now);
 }
@@ -88,8 +89,8 @@ static void rejudge(struct ecs_engine *e, struct ecs_flow *f, struct srp_time no
 	}
 	if (ref != f->ref || back != f->back)
 		ecs_flow_verdict(e, f, ref, back, now);
-	if (keeps || !(f->flags & ECS_FLOW_F_FINAL))
-		return;
+	if (keeps || f->lost || !(f->flags & ECS_FLOW_F_FINAL))
+		return; /* the next packet of one that has no rule says what comes first */
 	d = better(e, f, ref, first);
 	b = better(e, f, back, other);
 	now_ref = d ? ecs_dyn_ref(e, d, now) : ref;

@@ -28,6 +28,7 @@ bed_config_charging() {
 		echo "      action priority 1 ruledef web charging-action count"
 		echo "      action priority 2 ruledef any charging-action count"
 		[ -z "$what" ] || echo "      flow control-handshaking charge-to-application ${what//,/ }"
+		echo "      tcp 2msl-timeout 20" # nothing ends before it was looked at
 		echo "    #exit"
 	done
 	t_recover "rule-name = web" | sed 's/rulebase = gold/any-match = TRUE/'

@@ -8,9 +8,11 @@
 
 #define OPEN (ECS_FLOW_F_FRESH | ECS_FLOW_F_FINAL)
 
-/* All L3/L4 lines are eligible as well. */
+/* All L3/L4 lines are eligible as well, and a dynamic rule. */
 static const char more[] =
-	"trigger-condition tall\n rule-name = tcp-any\n rule-name = udp-any\n#exit\n"
+	"ruledef site\n http host = a.example\n#exit\n"
+	"trigger-condition tall\n rule-name = tcp-any\n rule-name = udp-any\n rule-name = lent\n"
+	" rule-name = site\n#exit\n"
 	"service-scheme ss\n trigger flow-create\n"
 	"  priority 3 trigger-condition tall trigger-action ta\n #exit\n#exit\n";
 
@@ -82,7 +84,7 @@ static void replicate(struct conn *c, struct rig *to)
 	size_t na, nb;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	CU_ASSERT_TRUE(f->flags & ECS_FLOW_F_CHECKPOINT);
+	CU_ASSERT_TRUE_FATAL(f->flags & ECS_FLOW_F_CHECKPOINT);
 	send(from, to, &ecs_ruleref_get(from->e->refs, f->ref)->ckpt);
 	o = send(from, to, &f->ckpt);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(o);
@@ -419,8 +421,150 @@ static void a_rule_that_was_taken(void)
 	end_two(&t);
 }
 
+/* The rule of a connection is taken from its call while its handshake goes on. */
+static struct conn opened_by_lent(struct two *t)
+{
+	struct ecs_dyn_spec d = {.name = "lent", .precedence = 1};
+	struct conn c;
+	char why[100];
+
+	begin_two(t);
+	c = tcp(&t->a, 4000, 80);
+	CU_ASSERT_EQUAL(ecs_sdfs_parse("tcp any", &d.filters, why, sizeof(why)), 0);
+	CU_ASSERT_EQUAL(ecs_rule_install(t->a.e, 1, &d, t->a.now), 0);
+	step(&c, 0);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "lent");
+	CU_ASSERT_TRUE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+	return c;
+}
+
+/* The next packet decides, whichever way it goes, as of a flow that begins: it is recovered by that. */
+static void taken_while_it_opens(void)
+{
+	for (int next = 0; next <= 1; next++) {
+		struct two t;
+		struct conn c = opened_by_lent(&t);
+
+		CU_ASSERT_EQUAL(ecs_rule_remove(t.a.e, 1, "lent", t.a.now), 0);
+		CU_ASSERT_FALSE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+		c.up -= next == 0; /* the SYN is sent again */
+		step(&c, next);
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "tcp-any");
+		CU_ASSERT_EQUAL(flow_of(&c)->back, flow_of(&c)->ref);
+		move(&c, &t.b);
+		step(&c, 2);
+		CU_ASSERT_TRUE(ecs_flow_recovered(t.b.e, flow_of(&c)));
+		step(&c, 3);
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "video");
+		CU_ASSERT_EQUAL(t.b.c.flows_created, 0);
+		end_two(&t);
+	}
+}
+
+/* After a takeover, and the flow's beginning goes by unseen: it lives on by L3/L4 lines. */
+static void taken_and_begun_unseen(void)
+{
+	struct two t;
+	struct conn c = opened_by_lent(&t);
+
+	step(&c, 1);
+	ecs_engine_active(t.a.e, false, t.a.now);
+	ecs_engine_active(t.a.e, true, t.a.now);
+	CU_ASSERT_EQUAL(ecs_rule_remove(t.a.e, 1, "lent", t.a.now), 0);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "(no rule)");
+	c.up += 1;
+	for (unsigned n = 1; n <= 2; n++) {
+		say(&c, ECS_UPLINK, ACK, GET("video.example"));
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "tcp-any");
+		CU_ASSERT_EQUAL(stats_of(&t.a, "tcp-any")->hits, n);
+	}
+	CU_ASSERT_TRUE(ecs_flow_recovered(t.a.e, flow_of(&c)));
+	CU_ASSERT_EQUAL(t.a.c.flows_mid_stream, 1);
+	CU_ASSERT_EQUAL(t.a.c.http_requests, 0);
+	end_two(&t);
+}
+
+/* A recovered flow has lost its rule, and got it back: a FIN does not end it, but tears its connection down, and
+ * what follows is charged as that. */
+static void torn_down(void)
+{
+	static const char last[] = " action priority 5 dynamic-only ruledef site charging-action ca-any\n"
+		HANDSHAKING(" mid-session-packets");
+	const struct ecs_dyn_spec d = {.name = "site", .predefined = true};
+	const struct ecs_rule_stats *site, *any;
+	uint64_t hits;
+	struct two t;
+	struct conn c;
+
+	begin_with(&t, last);
+	site = stats_of(&t.a, "site");
+	any = stats_of(&t.a, "tcp-any");
+	CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+	c = tcp(&t.a, 4000, 80);
+	handshake(&c);
+	say(&c, ECS_UPLINK, ACK, GET("a.example"));
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+	ecs_engine_active(t.a.e, false, t.a.now);
+	ecs_engine_active(t.a.e, true, t.a.now);
+	CU_ASSERT_EQUAL(ecs_rule_remove(t.a.e, 1, "site", t.a.now), 0);
+	say(&c, ECS_DOWNLINK, ACK, "its answer");
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "tcp-any");
+	CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+	hits = site->hits;
+	say(&c, ECS_UPLINK, ACK, NULL);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+	CU_ASSERT_EQUAL(site->hits, hits + 1);
+	hits = any->hits;
+	say(&c, ECS_DOWNLINK, FIN | ACK, NULL);
+	say(&c, ECS_UPLINK, ACK, NULL);
+	say(&c, ECS_UPLINK, FIN | ACK, NULL);
+	say(&c, ECS_DOWNLINK, ACK, NULL);
+	CU_ASSERT_EQUAL(any->hits, hits + 4);
+	CU_ASSERT_TRUE(ecs_flow_recovered(t.a.e, flow_of(&c)));
+	wait_ms(&t.a, 30000);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+	end_two(&t);
+}
+
+/* A flow has lost the rule that its application meant, and its call gets another: the flow's next packet says whether
+ * that comes first. Until then it has none, and is not recovered. */
+static void given_meanwhile(void)
+{
+	static const char last[] = " action priority 5 dynamic-only ruledef site charging-action ca-any\n"
+		" dynamic-rule order first-if-tied\n" HANDSHAKING(" mid-session-packets");
+	const struct ecs_dyn_spec d = {.name = "site", .predefined = true};
+	struct ecs_dyn_spec lent = {.name = "lent"};
+	char why[100];
+
+	for (uint32_t precedence = 79; precedence <= 81; precedence += 2) {
+		struct two t;
+		struct conn c;
+
+		begin_with(&t, last);
+		CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &d, t.a.now), 0);
+		c = tcp(&t.a, 4000, 80);
+		handshake(&c);
+		say(&c, ECS_UPLINK, ACK, GET("a.example"));
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "site");
+		CU_ASSERT_EQUAL(ecs_rule_remove(t.a.e, 1, "site", t.a.now), 0);
+		lent.precedence = precedence;
+		CU_ASSERT_EQUAL(ecs_sdfs_parse("tcp any", &lent.filters, why, sizeof(why)), 0);
+		CU_ASSERT_EQUAL(ecs_rule_install(t.a.e, 1, &lent, t.a.now), 0);
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "(no rule)");
+		CU_ASSERT_FALSE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+		say(&c, ECS_DOWNLINK, ACK, "its answer");
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), precedence < 80 ? "lent" : "tcp-any");
+		CU_ASSERT_TRUE(flow_of(&c)->flags & ECS_FLOW_F_CHECKPOINT);
+		end_two(&t);
+	}
+}
+
 CU_TestInfo ecs_fresh_tests[] = {
 	{"a rule that was taken", a_rule_that_was_taken},
+	{"a rule that was taken while it opens", taken_while_it_opens},
+	{"a rule that was taken, and it began unseen", taken_and_begun_unseen},
+	{"a connection is torn down that has lost its rule", torn_down},
+	{"a rule that is given to one that has lost its own", given_meanwhile},
 	{"the request decides, after the takeover", the_request_decides},
 	{"the role goes over three times", twice_over},
 	{"it began unseen", begun_unseen},

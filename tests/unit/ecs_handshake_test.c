@@ -367,6 +367,68 @@ static void open_again(void)
 }
 
 #undef LINES
+#define LINES LINE(10, "failed") LINE(20, "site") LINE(80, "tcp-any")
+
+static void out_of_order(struct conn *c)
+{
+	static const char begin[] = "HTTP/1.1 404 Gone\r\nConte", rest[] = "nt-Length: 0\r\n\r\n";
+
+	say(c, ECS_UPLINK, ACK, GET("a.example"));
+	CU_ASSERT_STRING_EQUAL(rule_of(c), "site");
+	c->down += (uint32_t)strlen(begin);
+	say(c, ECS_DOWNLINK, ACK, rest);
+	CU_ASSERT_EQUAL(c->r->c.http_responses, 0);
+	c->down -= (uint32_t)(strlen(begin) + strlen(rest));
+	say(c, ECS_DOWNLINK, ACK, begin);
+}
+
+/* Where the answer to a SYN did not come this way, or to another chassis, the opener's first ACK says where the
+ * response begins: its segments may come in any order. */
+static void answered_unseen(void)
+{
+	for (int how = 0; how < 4; how++) {
+		struct conn c;
+		struct rig r;
+
+		begin_with(&r, RULES(WAIT("all-packets")));
+		c = tcp(&r, 4000, 80);
+		c.down = how < 2 ? 77 : UINT32_MAX - 9;
+		say(&c, ECS_UPLINK, SYN, NULL);
+		if (how & 1) { /* an ACK that lies: the answer says where it begins */
+			c.down += 5000;
+			say(&c, ECS_UPLINK, ACK, NULL);
+			c.down -= 5000;
+			say(&c, ECS_DOWNLINK, SYN | ACK, NULL);
+		} else {
+			c.down++;
+		}
+		out_of_order(&c);
+		CU_ASSERT_EQUAL(r.c.http_responses, 1);
+		CU_ASSERT_STRING_EQUAL(rule_of(&c), "failed");
+		end(&r);
+	}
+}
+
+/* An ACK of what is far away says nothing: the first segment begins, as where there was none. */
+static void acknowledged_far_away(void)
+{
+	struct conn c;
+	struct rig r;
+
+	begin_with(&r, RULES(WAIT("all-packets")));
+	c = tcp(&r, 4000, 80);
+	say(&c, ECS_UPLINK, SYN, NULL);
+	c.down += 5000;
+	say(&c, ECS_UPLINK, ACK, NULL);
+	c.down -= 5000;
+	say(&c, ECS_UPLINK, ACK, GET("a.example"));
+	say(&c, ECS_DOWNLINK, ACK, "HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n");
+	CU_ASSERT_EQUAL(r.c.http_responses, 1);
+	CU_ASSERT_STRING_EQUAL(rule_of(&c), "failed");
+	end(&r);
+}
+
+#undef LINES
 #define LINES LINE(10, "site") LINE(20, "down")
 
 /* That a direction has no rule is known of it, too. */
@@ -445,6 +507,8 @@ CU_TestInfo ecs_handshake_tests[] = {
 	{"what waits survives a death", what_waits_survives_a_death},
 	{"a rule for others", a_rule_for_others},
 	{"between request and response", between_request_and_response},
+	{"answered unseen", answered_unseen},
+	{"acknowledged far away", acknowledged_far_away},
 	{"a late SYN", a_late_syn},
 	{"half a request", half_a_request},
 	{"no hello comes", no_hello_comes},

@@ -265,12 +265,17 @@ class Oracle:
         self.old = set()         # flows without a connection that were there before a recovery, and are not known
         self.fragments = {}      # flow by datagram
         self.charged = {}        # by rulebase and rule: packets up, bytes up, packets down, bytes down
+        self.unruled = {}        # by who has it and rulebase: the same of what a session is charged with, and no rule
         self.released = []       # packets that have waited, and were charged since the last look
 
-    def charge(self, j):
-        v = self.charged.setdefault((j.call.base.name, name_of(j.rule)), [0, 0, 0, 0])
+    @staticmethod
+    def count(sums, key, j):
+        v = sums.setdefault(key, [0, 0, 0, 0])
         v[0 if j.p.up else 2] += 1
         v[1 if j.p.up else 3] += j.p.size
+
+    def charge(self, j):
+        self.count(self.charged, (j.call.base.name, name_of(j.rule)), j)
         j.charged = True
 
     def settle(self, j, name):
@@ -402,7 +407,9 @@ class Oracle:
         """The first packets after a recovery of a flow that had not begun: it is read from its beginning. What is
         behind the beginning tells that this has gone by unseen: then it keeps the rule it has."""
         if p.proto == TCP and f.past_beginning(p):
-            f.kept, f.recovered, f.taken_up = True, True, False
+            f.kept, f.recovered, f.taken_up = bool(f.verdict), True, False
+            if not f.kept:           # its rule was taken from it
+                f.l34, f.ears, f.fresh = True, False, False
             self.release(f)
         elif p.proto != TCP or p.payload or p.flags & FIN:
             f.taken_up = False
@@ -505,16 +512,19 @@ class Oracle:
         elif len(given) < 2:
             f.stale = True
 
-    def recovery(self, hit, planned):
+    def recovery(self, hit, planned, old, new):
         """A switchover, or the death of a session manager, for these calls. Flows of eligible rules keep them;
         connections in which nobody has spoken yet go on as new ones; of others nobody knows more than that they were
-        there, where not each question stands for itself. Packets that wait are charged before a planned switchover,
-        and lost where nobody had time to. The flows that are known."""
+        there, where not each question stands for itself. Packets that wait are charged before a planned switchover.
+        Where nobody had time to they are of no rule, as soon as who has charged their session goes on after a death.
+        old, new: who was active, and who is. The flows that are known."""
         self.fragments = {d: f for d, f in self.fragments.items() if f.call not in hit}
         known = []
         for f in [f for f in self.flows.values() if f.call in hit]:
             if planned:
                 self.release(f)
+            for j in f.held:
+                self.count(self.unruled, (old, f.call.base.name), j)
             f.held = []
             own = f.verdict.get(f.first_up)
             if not f.kept and (own is None or own.name not in self.eligible or f.rests):
@@ -529,4 +539,9 @@ class Oracle:
             else:
                 f.kept = f.recovered = True
                 f.stale, f.meant = False, {}
+        for name in {c.base.name for c in hit if not planned}:
+            lost = self.unruled.pop((new, name), None)
+            if lost:
+                have = self.charged.get((name, NO_RULE), [0] * 4)
+                self.charged[name, NO_RULE] = [a + b for a, b in zip(have, lost)]
         return known

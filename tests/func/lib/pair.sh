@@ -135,6 +135,7 @@ pair_begin() { # a bed with certificates and configurations
 
 pair_start() { # both chassis; A becomes the active
 	bed_chassis_start a
+	bed_wait 20 bed_answers a # else B could be alone for long enough to be active
 	bed_chassis_start b
 	eventually "A is active, B follows" level a
 }

@@ -82,6 +82,7 @@ t_config() { # CHASSIS
 t_pair() {
 	bed_network_up && bed_certs && t_config a && t_config b || t_fail "the bed could not be made"
 	bed_chassis_start a
+	bed_wait 20 bed_answers a # else B could be alone for long enough to be active
 	bed_chassis_start b
 	t_python <<-'PY'
 		from traffic import *
