@@ -328,14 +328,33 @@ static void canon_recover(const struct ecs_service *s, struct canon *c)
 			ecs_canon_str(c, rows[i].text, false);
 }
 
-static void put_digest(void *arg, const char *text)
+static void put_text(struct canon *c, const char *text, bool fold)
 {
 	struct canon line = {0};
 
-	ecs_canon_str(&line, text, false);
-	((struct canon *)arg)->failed |= line.failed;
-	ecs_canon_u64(arg, ecs_canon_digest(&line));
+	ecs_canon_str(&line, text, fold);
+	c->failed |= line.failed;
+	ecs_canon_u64(c, ecs_canon_digest(&line));
 	ecs_canon_free(&line);
+}
+
+static void put_digest(void *arg, const char *text)
+{
+	put_text(arg, text, false);
+}
+
+/* In any order and case, as requests are compared with them. */
+static void canon_agents(const struct ecs_service *s, struct canon *c)
+{
+	size_t from;
+
+	if (!s->nagents)
+		return;
+	ecs_canon_u64(c, s->nagents);
+	from = c->n;
+	for (size_t i = 0; i < s->nagents; i++)
+		put_text(c, s->agents[i], true);
+	ecs_canon_sort(c, from);
 }
 
 /* Lines in any order. */
@@ -359,8 +378,7 @@ int ecs_digest_service(struct ecs_service *s)
 	ecs_canon_u64(&all, s->timeouts.other);
 	ecs_canon_u64(&all, s->flow_chkpt);
 	ecs_canon_u64(&all, s->l4_flows);
-	for (size_t i = 0; i < s->nagents; i++)
-		ecs_canon_str(&all, s->agents[i], false);
+	canon_agents(s, &all);
 	ecs_canon_u64(&all, s->sync_icsr_s);
 	ecs_canon_u64(&all, s->sync_sr_s);
 	canon_recover(s, &all);

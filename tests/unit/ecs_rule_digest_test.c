@@ -106,6 +106,9 @@ static const struct {
 	{"charging-action c1\nflow action rulebase-change rb\n#exit\n", "as"},
 	{"charging-action c1\nflow action random-drop interval 1 to 2 pkts-to-drop 3 to 4\n#exit\n", "as"},
 	{"redirect user-agent Opera\n", "s"},
+	{"redirect user-agent Opera\nredirect user-agent Lynx\n", "s"},
+	{"redirect user-agent OperaLynx\n", "s"},
+	{"redirect user-agent Opera\nno redirect user-agent opera\n", ""},
 	{"charging-action c1\nflow idle-timeout 5\n#exit\n", "s"}, /* does not charge */
 	{"rulebase rb\naction priority 1 ruledef r1 charging-action c2\n#exit\n", "as"},
 	{"charging-action c2\ncontent-id 1\n#exit\n", "s"},
@@ -199,6 +202,18 @@ static void test_no_two_are_equal(void)
 			CU_ASSERT_NOT_EQUAL(v[i], v[k]);
 }
 
+/* What is looked for in any order, and in any case, may be entered so. */
+static void test_agents(void)
+{
+	uint64_t d = of("redirect user-agent Opera\nredirect user-agent Lynx\nredirect user-agent w3m\n").service;
+
+	CU_ASSERT_EQUAL(of("redirect user-agent w3m\nredirect user-agent opera\nredirect user-agent LYNX\n").service, d);
+	CU_ASSERT_EQUAL(of("redirect user-agent Lynx\nredirect user-agent x\nredirect user-agent Opera\n"
+	                   "no redirect user-agent x\nredirect user-agent w3m\n").service, d);
+	CU_ASSERT_NOT_EQUAL(of("redirect user-agent w3m\nredirect user-agent Opera\n").service, d);
+	CU_ASSERT_NOT_EQUAL(of("redirect user-agent w3m\nredirect user-agent Opera\nredirect user-agent Links\n").service, d);
+}
+
 /* Both chassis must find the same: these figures are part of what they exchange. */
 static void test_figures(void)
 {
@@ -231,6 +246,7 @@ static void test_unbound_has_none(void)
 CU_TestInfo ecs_rule_digest_tests[] = {
 	{"each field is in its digests, and only there", test_each_field},
 	{"no two changes are equal", test_no_two_are_equal},
+	{"user-agents in any order and case", test_agents},
 	{"the figures stay", test_figures},
 	{"what does not resolve has none", test_unbound_has_none},
 	CU_TEST_INFO_NULL,
