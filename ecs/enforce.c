@@ -28,6 +28,21 @@ static const struct stage {
 #undef ECS_STAGE
 };
 
+/* Post-processing counts what it stops; what is counted as such, by whichever line, it leaves to that. */
+static const struct stage *counted_as(const struct stage *st, const struct ecs_way *w)
+{
+	if (st != &stages[ECS_STAGE_POST])
+		return st;
+	switch (w->post->flow_action) {
+	case ECS_ACT_RANDOM_DROP:
+		return &stages[ECS_STAGE_RANDOM];
+	case ECS_ACT_RULEBASE:
+		return &stages[ECS_STAGE_RULEBASE];
+	default:
+		return st;
+	}
+}
+
 static void count(struct ecs_engine *e, const struct stage *st, uint64_t pkts)
 {
 	uint64_t *n = (uint64_t *)(void *)((char *)e->conf.counters + st->counter);
@@ -60,7 +75,7 @@ bool ecs_enforce(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charg
 		}
 		did = st->fn(e, w, a);
 		if (did != ECS_STAGE_PASSED) {
-			count(e, st, w->pkts);
+			count(e, counted_as(st, w), w->pkts);
 			ecs_acted(e, w, a, (unsigned)(st - stages), did == ECS_STAGE_STOPPED);
 			if (e->tracing)
 				ecs_trace_did(e, (unsigned)(st - stages), did == ECS_STAGE_STOPPED);

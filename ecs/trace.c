@@ -47,7 +47,16 @@ const char *ecs_trace_fate_text(uint8_t fate)
 
 const char *ecs_trace_ends_text(uint8_t ends)
 {
-	return ends == ECS_ENDS_FLOW ? "flow" : ends == ECS_ENDS_SESSION ? "session" : "";
+	switch (ends) {
+	case ECS_ENDS_FLOW:
+		return "flow";
+	case ECS_ENDS_SESSION:
+		return "session";
+	case ECS_ENDS_RULEBASE:
+		return "rulebase";
+	default:
+		return "";
+	}
 }
 
 static const char *const stage_text[] = {

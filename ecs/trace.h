@@ -94,7 +94,8 @@ const struct ecs_trace_row *ecs_trace_next(const struct ecs_engine *e, uint64_t 
 
 const char *ecs_trace_fate_text(uint8_t fate);
 const char *ecs_trace_by_text(uint8_t by);
-/** What of ecs_way.ends is over with the packet: "flow", "session" or nothing. */
+/** What of ecs_way.ends is over with the packet: "flow", "session", "rulebase" (its session gets another
+ *  one) or nothing. */
 const char *ecs_trace_ends_text(uint8_t ends);
 /** The names of stages, with commas between. */
 #define ECS_TRACE_DID_MAX 160u

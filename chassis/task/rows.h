@@ -82,7 +82,7 @@
 	X(fate, s, "What became of it") \
 	X(by, s, "By what") \
 	X(did, s, "Stages that acted on it, with commas between") \
-	X(ends, s, "flow or session, where a stage has ended that with it") \
+	X(ends, s, "flow or session, where a stage has ended that with it; rulebase, where its session gets another one") \
 	X(recovered, b, "Of a recovered flow") \
 	X(bypassed, b, "By the verdict that its flow had, without matching") \
 	X(pending, b, "By the L3/L4 rule, because control was pending") \

@@ -421,6 +421,58 @@ static void rulebase_of_recovered_flows(void)
 	}
 }
 
+/* --- of post-processing ----------------------------------------------------------------------- */
+
+static const char behind[] =
+	"ruledef turn\n rule-application post-processing\n udp either-port = 7000\n#exit\n"
+	"ruledef voice\n rule-application post-processing\n udp either-port = 5060\n#exit\n"
+	"ruledef never\n rule-application post-processing\n udp either-port = 7001\n#exit\n"
+	"ruledef rest\n ip any-match = TRUE\n#exit\n"
+	"charging-action go\n flow action rulebase-change rc\n#exit\n"
+	"charging-action some\n flow action random-drop interval 1 to 1 pkts-to-drop 1 to 1\n#exit\n"
+	"charging-action drop\n flow action discard\n#exit\ncharging-action ca\n#exit\n"
+	"rulebase rb\n action priority 9 ruledef rest charging-action ca\n"
+	" post-processing priority 1 ruledef turn charging-action go\n"
+	" post-processing priority 2 ruledef voice charging-action some\n"
+	" post-processing priority 3 ruledef never charging-action drop\n#exit\n"
+	"rulebase rc\n action priority 9 ruledef rest charging-action ca\n#exit\n";
+
+/* A packet is counted once, as what was done to it, and as dropped where it was: the sum of what was dropped is that
+ * of the packets that are in no volume. */
+static void counted_once(void)
+{
+	static const struct ecs_trace_ask everybody;
+	const struct ecs_trace_row *last = NULL, *row = NULL;
+	struct rig r;
+	struct conn turn, voice, never;
+
+	from_start(&r, behind, 11);
+	turn = udp(&r, 5000, 7000);
+	voice = udp(&r, 5001, 5060);
+	never = udp(&r, 5002, 7001);
+	CU_ASSERT_EQUAL(say(&voice, ECS_UPLINK, 0, "x"), ECS_FORWARD);
+	CU_ASSERT_EQUAL(r.c.drop_random, 0);
+	r.now.us += SRP_SEC(1);
+	CU_ASSERT_EQUAL(say(&voice, ECS_UPLINK, 0, "x"), ECS_DROP);
+	CU_ASSERT_EQUAL(r.c.drop_random, 1);
+	CU_ASSERT_EQUAL(r.c.drop_post, 0);
+	CU_ASSERT_EQUAL(say(&never, ECS_UPLINK, 0, "x"), ECS_DROP);
+	CU_ASSERT_EQUAL(r.c.drop_post, 1);
+	CU_ASSERT_EQUAL(r.c.drop_discard, 0);
+	CU_ASSERT_EQUAL_FATAL(ecs_trace_ask(r.e, &everybody, true, 0), 0);
+	CU_ASSERT_EQUAL(say(&turn, ECS_UPLINK, 0, "x"), ECS_FORWARD);
+	CU_ASSERT_STRING_EQUAL(r.s->spec.rulebase, "rc");
+	CU_ASSERT_EQUAL(r.c.rulebase_changes, 1);
+	CU_ASSERT_EQUAL(r.c.drop_post, 1);
+	while ((row = ecs_trace_next(r.e, row ? row->seq : 0, 0)) != NULL)
+		last = row;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(last);
+	CU_ASSERT_STRING_EQUAL(ecs_trace_ends_text(last->ends), "rulebase");
+	CU_ASSERT_EQUAL(last->fate, ECS_TRACE_FORWARDED);
+	CU_ASSERT_EQUAL(stats_of(&r, "rest")->hits, stats_of(&r, "rest")->pkts_up + r.c.drop_random + r.c.drop_post);
+	end(&r);
+}
+
 CU_TestInfo ecs_actions_tests[] = {
 	{"packets dropped at random", dropped_at_random},
 	{"packets dropped at a known time", dropped_exactly},
@@ -431,5 +483,6 @@ CU_TestInfo ecs_actions_tests[] = {
 	{"another rulebase", another_rulebase},
 	{"no such rulebase", no_such_rulebase},
 	{"another rulebase and recovered flows", rulebase_of_recovered_flows},
+	{"by post-processing: counted once", counted_once},
 	CU_TEST_INFO_NULL,
 };
