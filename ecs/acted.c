@@ -1,11 +1,10 @@
 #include "config.h"
 #include "ecs/acted.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ecs/enforce.h"
-#include "srp/hash.h"
 
 const struct ecs_acted_row ecs_acted_rows[ECS_ACTED__N] = {
 #define ECS_ACTED(sym, key, label, help) [ECS_ACTED_##sym] = {key, label, help},
@@ -13,22 +12,78 @@ const struct ecs_acted_row ecs_acted_rows[ECS_ACTED__N] = {
 #undef ECS_ACTED
 };
 
-uint16_t ecs_acted_of(struct ecs_acted_stats *v, const char *name)
-{
-	size_t len = strnlen(name, sizeof(v->name) - 1);
-	uint16_t at = (uint16_t)(srp_hash64(0, name, len) % (ECS_ACTED_MAX - 1));
+/* --- places ----------------------------------------------------------------------------------- */
 
-	for (unsigned i = 0; i < ECS_ACTED_MAX - 1; i++) {
-		if (!v[at].name[0])
-			memcpy(v[at].name, name, len);
-		if (strcmp(v[at].name, name) == 0)
-			return at;
-		at = (uint16_t)((at + 1) % (ECS_ACTED_MAX - 1));
-	}
-	at = ECS_ACTED_MAX - 1;
-	snprintf(v[at].name, sizeof(v[at].name), "(other charging-actions)");
-	return at;
+static const char *name_at(const struct ecs_service *svc, size_t i)
+{
+	const struct ecs_charging_action *a = ecs_service_action(svc, i);
+
+	return a ? a->name : "";
 }
+
+static bool in_place(const struct ecs_acted_stats *v, const struct ecs_service *svc)
+{
+	for (size_t i = 0; i < ECS_ACTED_MAX; i++)
+		if (strcmp(v[i].name, name_at(svc, i)) != 0)
+			return false;
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct ecs_acted_place *)a)->name, ((const struct ecs_acted_place *)b)->name);
+}
+
+static void move(struct ecs_acted_move *m, const struct ecs_acted_stats *v, const struct ecs_service *svc)
+{
+	size_t nfrom = 0;
+
+	for (size_t i = 0; i < ECS_ACTED_MAX; i++)
+		if (v[i].name[0])
+			m->from[nfrom++] = (struct ecs_acted_place){v[i].name, (uint16_t)i};
+	qsort(m->from, nfrom, sizeof(m->from[0]), by_name);
+	for (size_t i = 0; i < ecs_service_actions(svc); i++) {
+		const struct ecs_acted_place key = {name_at(svc, i), 0};
+		const struct ecs_acted_place *p = bsearch(&key, m->from, nfrom, sizeof(key), by_name);
+
+		if (p)
+			m->to[i] = v[p->at];
+		else
+			memcpy(m->to[i].name, key.name, strlen(key.name) + 1);
+	}
+}
+
+void ecs_acted_move(struct ecs_acted_stats *v, const struct ecs_service *svc, struct ecs_acted_move *m)
+{
+	size_t n = ecs_service_actions(svc);
+
+	if (in_place(v, svc))
+		return;
+	move(m, v, svc);
+	memcpy(v, m->to, n * sizeof(v[0]));
+	for (size_t i = n; i < ECS_ACTED_MAX; i++)
+		if (v[i].name[0])
+			memset(&v[i], 0, sizeof(v[i]));
+}
+
+void ecs_acted_begin(struct ecs_acted_stats *v, const struct ecs_service *svc)
+{
+	struct ecs_acted_move *m;
+
+	if (in_place(v, svc))
+		return;
+	m = calloc(1, sizeof(*m));
+	if (m) {
+		ecs_acted_move(v, svc, m);
+		free(m);
+		return;
+	}
+	memset(v, 0, ECS_ACTED_MAX * sizeof(v[0]));
+	for (size_t i = 0; i < ecs_service_actions(svc); i++)
+		memcpy(v[i].name, name_at(svc, i), strlen(name_at(svc, i)) + 1);
+}
+
+/* --- counting --------------------------------------------------------------------------------- */
 
 /* What a line of post-processing has stopped a packet for. */
 static enum ecs_acted post_of(const struct ecs_charging_action *a)
@@ -97,12 +152,7 @@ void ecs_acted(struct ecs_engine *e, const struct ecs_way *w, const struct ecs_c
 	/* a dynamic rule has no charging-action but its own name */
 	if (what == ECS_ACTED__N || !a || (w->dyn && !w->dyn->spec.predefined && !post))
 		return;
-	if (e->acted.action != a || e->acted.commit != e->commits) {
-		e->acted.action = a;
-		e->acted.commit = e->commits;
-		e->acted.at = ecs_acted_of(e->conf.acted_stats, a->name);
-	}
-	to = &e->conf.acted_stats[e->acted.at];
+	to = &e->conf.acted_stats[a->index];
 	to->n[w->p->dir][what].pkts += w->pkts;
 	to->n[w->p->dir][what].bytes += w->bytes;
 }

@@ -79,6 +79,7 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 		e->ledger = ecs_ledger_open(conf->ledger, conf->ledger_len, conf->ledger_fresh,
 		                            conf->seed);
 	ecs_wheel_stop(e->wheel, now);
+	ecs_acted_begin(e->conf.acted_stats, conf->service);
 	ecs_kpi_bind(e);
 	return e;
 }
@@ -275,6 +276,7 @@ struct ecs_move {
 	const struct ecs_service *was;
 	uint16_t map[ECS_STATS_MAX]; /* old index to new; `(no rule)` where the name is gone */
 	size_t nmap;
+	struct ecs_acted_move acted;
 };
 
 static void move_stats(struct ecs_engine *e, const struct ecs_service *svc, struct ecs_move *m)
@@ -388,6 +390,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 		return SRP_ENOMEM;
 	m = e->next_move;
 	move_stats(e, svc, m);
+	ecs_acted_move(e->conf.acted_stats, svc, &m->acted);
 	m->was = e->conf.service;
 	ecs_matcher_free(e->matcher);
 	e->matcher = e->next_matcher;

@@ -117,11 +117,6 @@ struct ecs_engine {
 	struct ecs_dyn_stats *own_dyn; /**< where the owner gives none */
 	struct ecs_limit_stats *own_limits; /**< likewise */
 	struct ecs_acted_stats *own_acted;  /**< likewise */
-	struct {                       /* whose place in acted_stats was looked up last */
-		const struct ecs_charging_action *action;
-		uint32_t commit;
-		uint16_t at;
-	} acted;
 	struct ecs_flow_table *flows;
 	struct ecs_wheel *wheel;
 	struct ecs_frags *frags;

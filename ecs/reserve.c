@@ -68,9 +68,10 @@ int ecs_engine_assume(struct ecs_engine *e, const struct ecs_engine_identity *id
 		e->conf.dyn_stats = id->dyn_stats;
 	if (id->limit_stats)
 		e->conf.limit_stats = id->limit_stats;
-	if (id->acted_stats)
+	if (id->acted_stats) {
 		e->conf.acted_stats = id->acted_stats;
-	e->acted.action = NULL; /* its place was in other counters */
+		ecs_acted_begin(id->acted_stats, e->conf.service);
+	}
 	if (id->kpi)
 		e->conf.kpi = id->kpi;
 	ecs_kpi_bind(e);

@@ -97,48 +97,50 @@ static void acted_one(struct stats_doc *d, const char *name, const struct ecs_ac
 	stats_doc_close(d);
 }
 
-/* Sums over all session managers, by name. */
-static void acted_gather(const struct chassis_view *v, struct ecs_acted_stats *sum)
+/* Where a session manager counts what the action @p a has done: in the order of its configuration, which
+ * while it is changed is not ours. NULL: nowhere. */
+static const struct ecs_acted_stats *acted_at(const struct chassis_slab *slab,
+                                              const struct ecs_charging_action *a)
 {
-	for (unsigned i = 1; i <= v->nsessmgr; i++) {
-		const struct chassis_slab *slab = v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
-
-		for (size_t k = 0; slab && k < ECS_ACTED_MAX; k++) {
-			struct ecs_acted_stats one = slab->acted[k];
-			struct ecs_acted_stats *to;
-
-			one.name[sizeof(one.name) - 1] = '\0';
-			if (!one.name[0])
-				continue;
-			to = &sum[ecs_acted_of(sum, one.name)];
-			for (unsigned a = 0; a < 2 * ECS_ACTED__N; a++) {
-				to->n[a & 1][a / 2].pkts += one.n[a & 1][a / 2].pkts;
-				to->n[a & 1][a / 2].bytes += one.n[a & 1][a / 2].bytes;
-			}
-		}
-	}
+	if (strncmp(slab->acted[a->index].name, a->name, sizeof(a->name)) == 0)
+		return &slab->acted[a->index];
+	for (size_t k = 0; k < ECS_ACTED_MAX && slab->acted[k].name[0]; k++)
+		if (strncmp(slab->acted[k].name, a->name, sizeof(a->name)) == 0)
+			return &slab->acted[k];
+	return NULL;
 }
 
-/* Those that are configured, in their order; what was counted of others is not shown. @return how many */
+/* Of all session managers. */
+static struct ecs_acted_stats acted_sum(const struct chassis_view *v, const struct ecs_charging_action *a)
+{
+	struct ecs_acted_stats sum = {0};
+
+	for (unsigned i = 1; i <= v->nsessmgr; i++) {
+		const struct chassis_slab *slab = v->slab(v->arg, CHASSIS_TASK_SESSMGR, i);
+		const struct ecs_acted_stats *one = slab ? acted_at(slab, a) : NULL;
+
+		for (unsigned k = 0; one && k < 2 * ECS_ACTED__N; k++) {
+			sum.n[k & 1][k / 2].pkts += one->n[k & 1][k / 2].pkts;
+			sum.n[k & 1][k / 2].bytes += one->n[k & 1][k / 2].bytes;
+		}
+	}
+	return sum;
+}
+
+/* In the order of the configuration. @return how many */
 static size_t show_acted(const struct chassis_view *v, struct stats_doc *d, const char *name)
 {
-	static struct ecs_acted_stats sum[ECS_ACTED_MAX]; /* one thread: too large for a stack */
-	static const struct ecs_acted_stats none;
 	const struct ecs_charging_action *a;
 	size_t n = 0;
 
-	memset(sum, 0, sizeof(sum));
-	acted_gather(v, sum);
 	stats_doc_list(d, "charging_actions");
 	for (size_t i = 0; v->config->service && (a = ecs_service_action(v->config->service, i)) != NULL; i++) {
-		const struct ecs_acted_stats *st = &none;
+		struct ecs_acted_stats sum;
 
 		if (name && strcmp(name, a->name) != 0)
 			continue;
-		for (size_t k = 0; k < ECS_ACTED_MAX; k++)
-			if (strcmp(sum[k].name, a->name) == 0)
-				st = &sum[k];
-		acted_one(d, a->name, st);
+		sum = acted_sum(v, a);
+		acted_one(d, a->name, &sum);
 		n++;
 	}
 	stats_doc_list_end(d);

@@ -505,7 +505,8 @@ static void clear_stats(struct sessmgr *s)
 	for (size_t i = 0; i < ECS_DYN_STATS_MAX; i++)
 		s->ctx->slab->dyn[i].st = (struct ecs_rule_stats){0};
 	for (size_t i = 0; i < ECS_ACTED_MAX; i++)
-		memset(s->ctx->slab->acted[i].n, 0, sizeof(s->ctx->slab->acted[i].n));
+		if (s->ctx->slab->acted[i].name[0])
+			memset(s->ctx->slab->acted[i].n, 0, sizeof(s->ctx->slab->acted[i].n));
 	for (size_t i = 0; i < ECS_LIMIT_STATS_MAX; i++)
 		memset(s->ctx->slab->limit[i].n, 0, sizeof(s->ctx->slab->limit[i].n));
 	ecs_kpi_clear(s->ctx->slab->kpi);

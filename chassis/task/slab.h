@@ -153,7 +153,7 @@ struct chassis_slab {
 	struct recovery_kind_counters kind[SRP_REPLICA__N][CHASSIS_KINDS_MAX];
 	struct ecs_kpi kpi[ECS_KPI_MAX];  /**< of the flows of eligible rules */
 	struct ecs_limit_stats limit[ECS_LIMIT_STATS_MAX]; /**< of rate limits, by what has them */
-	struct ecs_acted_stats acted[ECS_ACTED_MAX]; /**< of what charging-actions did, by name */
+	struct ecs_acted_stats acted[ECS_ACTED_MAX]; /**< of what charging-actions did, in their order */
 	struct ecs_dyn_stats dyn[ECS_DYN_STATS_MAX]; /**< of rules that calls were given, by name */
 	struct ecs_rule_stats rule[ECS_STATS_MAX];
 	uint64_t rule_of[ECS_STATS_MAX]; /**< of whose name each is: a digest; 0: nobody's */

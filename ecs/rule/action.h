@@ -114,6 +114,7 @@ struct ecs_charging_action {
 #undef ECS_ACTION_NAME
 #undef ECS_ACTION_OWN
 	uint64_t charging_digest; /**< of the rows that charge; made at commit */
+	uint16_t index;           /**< among the charging-actions of the service; made at commit */
 };
 
 /** Whether an action answers requests with a redirection. */

@@ -416,8 +416,10 @@ static int lines_compile(struct ecs_service *s, struct ecs_err *e)
 	s->lines = calloc(s->nlines + s->nposts + s->nroutes + 1, sizeof(*s->lines));
 	if (!s->lines)
 		return ecs_refuse(e, SRP_ENOMEM, "out of memory");
-	TABLE_EACH(&s->actions, action, a)
+	TABLE_EACH(&s->actions, action, a) {
 		a->used = false;
+		a->pub.index = (uint16_t)a->o.index;
+	}
 	ecs_limits_name(s);
 	TABLE_EACH(&s->rulebases, rulebase, rb)
 		n = list_compile(s, rb, n, ECS_APPL_CHARGING);

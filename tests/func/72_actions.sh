@@ -42,6 +42,10 @@ bed_config_charging() {
 		      rule-application post-processing
 		      tcp either-port = 8006
 		    #exit
+		    ruledef turned
+		      rule-application post-processing
+		      udp either-port = 7012
+		    #exit
 		    ruledef any
 		      ip any-match = TRUE
 		    #exit
@@ -123,6 +127,7 @@ bed_config_charging() {
 		      action priority 21 ruledef plain charging-action count
 		      action priority 99 ruledef any charging-action count
 		      post-processing priority 1 ruledef posted charging-action away
+		      post-processing priority 2 ruledef turned charging-action turn
 		      flow control-handshaking charge-to-application all-packets
 		    #exit
 		    rulebase silver
@@ -508,7 +513,13 @@ t.quiet()
 t.becomes(lambda: t.sessions("b", callid=other), [], "at the standby as well")
 
 t.say("What each charging-action has done")
-done = {a["name"]: a for a in t.json("a", "show active-charging charging-action statistics all")["charging_actions"]}
+
+
+def actions(chassis):
+    return {a["name"]: a for a in t.json(chassis, "show active-charging charging-action statistics all")["charging_actions"]}
+
+
+done = actions("a")
 for name, what, counted in (("drop", "dropped", "drop_discard"), ("moved", "readdressed", "packets_readdressed"),
                             ("header", "xheader", "xheader_packets"), ("mark", "marked", "packets_marked"),
                             ("hop", "nexthop", "packets_nexthop")):
@@ -544,17 +555,22 @@ t.equal(by_curl(8011, "Mozilla/5.0"), f"302 {ASKED}", "conditional after the swi
 t.equal(passes("done", 8011, 21016, "Mozilla/5.0", "/all-done?x=1"), True, "conditional: the end-token ends it")
 t.equal(passes("free", 8011, 21017), True, "conditional: from then on a browser is not redirected")
 counted_by("after the switchover", 24103, False)
-turn(7007)
-in_base("after the switchover, later", "silver")
+was = counter("rulebase_changes")
+turn(7012)
+in_base("after the switchover, by post-processing", "silver")
+t.equal(counter("rulebase_changes"), was + 1, "rulebase-change by post-processing: counted as such")
 t.quiet("b", "a")
 
 t.say("The session manager of B dies")
 inst = t.sessions("b", callid=call)[0]["instance"]
+done = actions("b")["mark"]
+t.check(done["uplink_packets_marked"] > 0, "charging-action mark has marked here", done)
 pid = next(r["pid"] for r in t.bed.show("b", "show task resources", "pid", "starts")
            if (r["task"], r["instance"]) == ("sessmgr", inst))
 os.kill(pid, signal.SIGKILL)
 t.becomes(lambda: t.flow("b", subscriber_port=21000, subscriber=sub4(1))["recovered"],
           True, "its flows are recovered", 15)
+t.equal(actions("b")["mark"], done, "what charging-actions have done outlives it")
 t.synchronised("b", "a")
 recovered("session recovery")
 noisy("session recovery")
@@ -597,11 +613,12 @@ t.equal(passes("paid again", 8010, 23019), True, "redirect-ocs-url: with a grant
 t.equal(quota_url("a"), [""], "redirect-ocs-url: ... which has taken the URL back")
 
 t.say("FR-065: a charging-action is changed while its flow is recovered")
+done = actions("a")
 open_flow = t.flow("a", rule="later", subscriber_port=22008)
 t.equal(open_flow["recovered"], True, "FR-065: the flow is recovered")
 p = subprocess.run([os.path.join(t.bed.build, "chassisctl"), "-s", t.bed.path("a.sock")],
                    input="configure\nactive-charging service ecs\ncharging-action later\n"
-                   "flow action terminate-flow\nend\n", stdout=subprocess.PIPE,
+                   "flow action terminate-flow\n#exit\nno charging-action drop\nend\n", stdout=subprocess.PIPE,
                    stderr=subprocess.STDOUT, text=True, check=False, timeout=30)
 t.check(p.returncode == 0 and "Failure" not in p.stdout, "FR-065: terminate-flow is entered", p.stdout)
 was = counter("flows_terminated")
@@ -615,5 +632,9 @@ for sock, who in ((c, "subscriber"), (s, "server")):
     t.equal(got, "ConnectionResetError", f"FR-065: the {who} hears of the end")
 t.becomes(lambda: t.flows("a", subscriber_port=22008), [], "FR-065: the flow is gone")
 t.equal(counter("flows_terminated"), was + 1, "FR-065: counted")
+now = actions("a")
+t.equal((now["mark"], "drop" in now), (done["mark"], False), "what a charging-action has done stays through the commit")
+t.check(now["later"]["uplink_packets_terminated"] > done["later"]["uplink_packets_terminated"],
+        "and it is counted on there", now["later"])
 t.end()
 END

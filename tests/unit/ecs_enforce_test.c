@@ -262,7 +262,15 @@ static void test_post_l7(void)
 
 static uint64_t acted(const struct rig *r, const char *name, enum ecs_dir dir, enum ecs_acted what)
 {
-	return r->e->conf.acted_stats[ecs_acted_of(r->e->conf.acted_stats, name)].n[dir][what].pkts;
+	const struct ecs_charging_action *a;
+
+	for (size_t i = 0; (a = ecs_service_action(r->svc, i)) != NULL; i++)
+		if (strcmp(a->name, name) == 0) {
+			CU_ASSERT_STRING_EQUAL(r->e->conf.acted_stats[i].name, name);
+			return r->e->conf.acted_stats[i].n[dir][what].pkts;
+		}
+	CU_FAIL("no such charging-action");
+	return 0;
 }
 
 /* What was done is counted by the charging-action that had it done, of post-processing by the one there. */
@@ -295,26 +303,130 @@ static void test_acted(void)
 	end(&r);
 }
 
-/* Names have a place of their own while there is room; then they share one. */
-static void test_acted_names(void)
+/* Charging-actions @p from to below @p to, but for the one numbered @p without, in that order or from the last to
+ * the first. */
+static struct ecs_service *numbered(unsigned from, unsigned to, unsigned without, bool turned)
 {
-	static struct ecs_acted_stats v[ECS_ACTED_MAX];
-	bool taken[ECS_ACTED_MAX] = {0};
+	struct ecs_service *s = ecs_service_new("s");
+	struct ecs_err e = {{0}};
 	char name[32];
 
-	for (unsigned i = 0; i < ECS_ACTED_MAX - 1; i++) {
-		uint16_t at;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	for (unsigned i = 0; i < to - from; i++) {
+		unsigned k = turned ? to - 1 - i : from + i;
+
+		snprintf(name, sizeof(name), "action%u", k);
+		if (k != without)
+			CU_ASSERT_PTR_NOT_NULL(ecs_service_charging_action(s, name, false, &e));
+	}
+	CU_ASSERT_EQUAL_FATAL(ecs_service_commit(s, &e), 0);
+	return s;
+}
+
+/* Each of @p svc has its place, where it has counted its number; @p but that numbered so, 0. */
+static void counted(const struct ecs_acted_stats *v, const struct ecs_service *svc, unsigned but)
+{
+	const struct ecs_charging_action *a;
+	bool all = true;
+	size_t n = 0;
+
+	for (; (a = ecs_service_action(svc, n)) != NULL; n++) {
+		unsigned k = (unsigned)strtoul(a->name + strlen("action"), NULL, 10);
+
+		all = all && a->index == n && strcmp(v[n].name, a->name) == 0 &&
+		      v[n].n[ECS_UPLINK][ECS_ACTED_DROPPED].pkts == (k == but ? 0 : k + 1);
+	}
+	CU_ASSERT_TRUE(all);
+	for (; n < ECS_ACTED_MAX; n++)
+		all = all && !v[n].name[0] && !v[n].n[ECS_UPLINK][ECS_ACTED_DROPPED].pkts;
+	CU_ASSERT_TRUE(all);
+}
+
+static void commit(struct ecs_acted_stats *v, struct ecs_service **was, struct ecs_service *next)
+{
+	struct ecs_acted_move *m = calloc(1, sizeof(*m));
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	ecs_acted_move(v, next, m);
+	free(m);
+	ecs_service_free(*was);
+	*was = next;
+}
+
+/* As many as there can be have a place each. A commit moves what they have counted; what is removed is gone, and
+ * leaves no trace where another comes in its place, or the same again. */
+static void test_acted_places(void)
+{
+	enum { N = ECS_ACTED_MAX };
+	struct ecs_acted_stats *v = calloc(N, sizeof(*v));
+	struct ecs_service *svc = numbered(0, N, N, false);
+	struct ecs_err e = {{0}};
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(v);
+	ecs_acted_begin(v, svc);
+	for (unsigned i = 0; i < N; i++)
+		v[ecs_service_action(svc, i)->index].n[ECS_UPLINK][ECS_ACTED_DROPPED].pkts = i + 1;
+	counted(v, svc, N);
+	commit(v, &svc, numbered(0, N, N, true));
+	counted(v, svc, N);
+	commit(v, &svc, numbered(0, N, 7, false));
+	counted(v, svc, N);
+	CU_ASSERT_STRING_EQUAL(v[7].name, "action8");
+	/* a successor with another configuration */
+	commit(v, &svc, numbered(0, N - 1, 7, false));
+	ecs_service_free(svc);
+	svc = numbered(0, N - 1, N, false);
+	ecs_acted_begin(v, svc);
+	counted(v, svc, 7);
+	ecs_service_free(svc);
+	/* one more than there can be */
+	svc = ecs_service_new("s");
+	for (unsigned i = 0; i <= N; i++) {
+		char name[32];
 
 		snprintf(name, sizeof(name), "action%u", i);
-		at = ecs_acted_of(v, name);
-		CU_ASSERT_FATAL(at < ECS_ACTED_MAX - 1 && !taken[at]);
-		taken[at] = true;
-		CU_ASSERT_STRING_EQUAL(v[at].name, name);
-		CU_ASSERT_EQUAL(ecs_acted_of(v, name), at);
+		CU_ASSERT_EQUAL(ecs_service_charging_action(svc, name, false, &e) != NULL, i < N);
 	}
-	CU_ASSERT_EQUAL(ecs_acted_of(v, "one more"), ECS_ACTED_MAX - 1);
-	CU_ASSERT_EQUAL(ecs_acted_of(v, "and one"), ECS_ACTED_MAX - 1);
-	CU_ASSERT_NOT_EQUAL(ecs_acted_of(v, "action7"), ECS_ACTED_MAX - 1);
+	CU_ASSERT_EQUAL_FATAL(ecs_service_commit(svc, &e), 0);
+	ecs_acted_begin(v, svc);
+	CU_ASSERT_STRING_EQUAL(v[N - 1].name, "action2047");
+	CU_ASSERT_EQUAL(v[N - 1].n[ECS_UPLINK][ECS_ACTED_DROPPED].pkts, 0);
+	CU_ASSERT_EQUAL(v[N - 2].n[ECS_UPLINK][ECS_ACTED_DROPPED].pkts, N - 1);
+	ecs_service_free(svc);
+	free(v);
+}
+
+/* The counters of an engine go on through a commit that moves its charging-actions, and in the one that takes its
+ * place. */
+static void test_acted_goes_on(void)
+{
+	struct ecs_engine_identity id = {0};
+	struct ecs_service *was;
+	struct rig r, next;
+	char text[8192];
+	struct box x;
+	struct pk k = packet(true, 17, 7005, 0, "u");
+
+	start(&r);
+	send_on(&r, &x, &k, ECS_UPLINK, false);
+	was = r.svc;
+	snprintf(text, sizeof(text), "charging-action first\n#exit\n%sno charging-action moved6\n", acting);
+	r.svc = service(text);
+	CU_ASSERT_EQUAL_FATAL(ecs_engine_reconfigure(r.e, r.svc, r.now), 0);
+	ecs_service_free(was);
+	CU_ASSERT_EQUAL(acted(&r, "mark", ECS_UPLINK, ECS_ACTED_MARKED), 1);
+	CU_ASSERT_EQUAL(acted(&r, "first", ECS_UPLINK, ECS_ACTED_MARKED), 0);
+	send_on(&r, &x, &k, ECS_UPLINK, false);
+	CU_ASSERT_EQUAL(acted(&r, "mark", ECS_UPLINK, ECS_ACTED_MARKED), 2);
+	setup(&next, acting, 0);
+	id.counters = &next.c;
+	id.rule_stats = next.stats;
+	id.acted_stats = r.e->conf.acted_stats;
+	CU_ASSERT_EQUAL(ecs_engine_assume(next.e, &id), 0);
+	CU_ASSERT_EQUAL(acted(&next, "mark", ECS_UPLINK, ECS_ACTED_MARKED), 2);
+	CU_ASSERT_EQUAL(acted(&next, "moved6", ECS_UPLINK, ECS_ACTED_MARKED), 0);
+	end(&next);
+	end(&r);
 }
 
 /* What is only judged stays as it is. */
@@ -343,5 +455,6 @@ CU_TestInfo ecs_enforce_tests[] = {
 	{"post-processing by L7", test_post_l7},
 	{"judged only", test_judged},
 	{"counted by charging-action", test_acted},
-	{"charging-actions beyond those counted", test_acted_names},
+	{"a place for each charging-action", test_acted_places},
+	{"counted on through a commit and a death", test_acted_goes_on},
 	CU_TEST_INFO_NULL};
