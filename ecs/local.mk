@@ -79,6 +79,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/rule/lint.c			\
 	%D%/rule/lint_impl.h		\
 	%D%/rule/lint_refs.c		\
+	%D%/rule/idle.c			\
 	%D%/rule/index.c		\
 	%D%/rule/keys.c			\
 	%D%/rule/literal.c		\

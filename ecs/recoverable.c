@@ -325,13 +325,15 @@ void ecs_recoverable_mid(struct ecs_engine *e, const struct ecs_flow *f, uint16_
 
 bool ecs_recoverable_goes_on(struct ecs_engine *e, const struct ecs_flow *f, struct srp_time now)
 {
-	uint32_t timeout = ecs_flow_timeout(e, f);
+	const struct ecs_session *s = f->session;
 	enum ecs_unsent_why why;
 
-	if (!f->session->unsent || !ecs_session_recovered(e, f->session))
+	if (!s->unsent || !ecs_session_recovered(e, s))
 		return false;
-	if (timeout && srp_time_since(e->active_since, now) > SRP_SEC(timeout))
-		return false; /* it is another flow, of the same ports */
+	/* then it is another flow, of the same ports; which rule the old one had is not known */
+	if (srp_time_since(e->active_since, now) >
+	    SRP_SEC(ecs_service_idle_longest(e->conf.service, s->rulebase, f->key.proto)))
+		return false;
 	why = ecs_unsent_why(e, f->session, &f->key, false);
 	e->conf.counters->flows_mid_stream_ineligible += why == ECS_UNSENT_INELIGIBLE;
 	e->conf.counters->flows_mid_stream_limit += why == ECS_UNSENT_LIMIT;

@@ -15,7 +15,6 @@
 #define SILENT_S     10u   /* such a flow gives its place to a new one */
 #define LOOKED_AT    4u    /* places that are tried for it */
 #define COUNTED      1024u /* of flows beyond the limit, and not more */
-#define ENDLESS_S    3600u /* names are good for so long where flows never end by silence */
 #define NAME_BITS    22u
 #define FLOWS_A_STEP 8u    /* so many are looked at for one of a budget */
 
@@ -321,25 +320,10 @@ static void tell(struct ecs_engine *e, struct ecs_session *s, bool all, struct s
 	ecs_tell_changed(e, &s->call, now);
 }
 
-/* Seconds after a recovery for which some flow of before can go on. */
-static uint32_t lasting(const struct ecs_engine *e)
-{
-	const struct ecs_timeouts *t = ecs_service_idle(e->conf.service);
-	const uint32_t each[] = {t->tcp, t->udp, t->icmp, t->other};
-	uint32_t most = 0;
-
-	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
-		uint32_t s = each[i] ? each[i] : ENDLESS_S;
-
-		most = s > most ? s : most;
-	}
-	return most;
-}
-
 /* Names of before the recovery have no more meaning. True: it goes on. */
 static bool forget(struct ecs_engine *e, struct srp_time now, size_t budget)
 {
-	if (!e->unsent_then || srp_time_since(e->active_since, now) <= SRP_SEC(lasting(e)))
+	if (!e->unsent_then || srp_time_since(e->active_since, now) <= SRP_SEC(ecs_service_idle_most(e->conf.service)))
 		return false;
 	for (; budget > 0; budget--) {
 		struct ecs_session *s = ecs_session_next(e, e->unsent_walk);

@@ -11,9 +11,9 @@
  * A flow that is analyzed anew with each question, of DNS, is not told: the next one stands for itself.
  *
  * After a recovery a new flow without a connection whose hash was told is in mid-stream: lines of L3/L4
- * alone, and its reason is counted. A name is good for one flow, and for as long as the idle timeout of
- * its protocol since the recovery; until then it is told on, so that it outlives another recovery. One new
- * flow in 16384 is taken for an old one in a call with all of its 256 names. A call in which no rule of L7
+ * alone, and its reason is counted. A name is good for one flow, and since the recovery for as long as a flow
+ * of its protocol can be silent under the rulebase of its call, whichever rule it had (rule/idle.c). It is told
+ * on until no flow of before can go on, so that it outlives another recovery. One new flow in 16384 is taken for an old one in a call with all of its 256 names. A call in which no rule of L7
  * is asked for and no flow can be recovered tells nothing. */
 #ifndef ECS_UNSENT_H
 #define ECS_UNSENT_H

@@ -432,6 +432,7 @@ static int lines_compile(struct ecs_service *s, struct ecs_err *e)
 			n = list_compile(s, rb->route, n, ECS_APPL_ROUTING);
 	}
 	ecs_recorded_build(s);
+	ecs_idle_build(s);
 	return 0;
 }
 

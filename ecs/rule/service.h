@@ -441,6 +441,11 @@ const struct ecs_record_format *ecs_service_find_record(const struct ecs_service
                                                         const char *name);
 /** The idle timeouts, to read. */
 const struct ecs_timeouts *ecs_service_idle(const struct ecs_service *s);
+/** Seconds for which a flow of @p proto can be silent under a rulebase before it ends, whichever of its rules,
+ *  or none, it has; of what never ends by silence an hour. @p rulebase -1: there is none. */
+uint32_t ecs_service_idle_longest(const struct ecs_service *s, int rulebase, uint8_t proto);
+/** The longest of all rulebases and protocols. */
+uint32_t ecs_service_idle_most(const struct ecs_service *s);
 /** What flows of a rulebase give, and what that needs to be read of them. */
 #define ECS_RECORDS_EDR   0x01u /**< event data records */
 #define ECS_RECORDS_FDR   0x02u /**< a record of each flow */

@@ -98,6 +98,10 @@ struct pool {
 	bool used;
 };
 
+/** Classes of upper layer protocols, to leave out rules that cannot match a packet. */
+enum proto_class { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_OTHER, PROTO__N };
+#define PROTO_ALL ((1u << PROTO__N) - 1)
+
 struct ruledef {
 	struct obj o;
 	struct rule_line *lines;
@@ -171,6 +175,7 @@ struct rulebase {
 	uint64_t fields;           /**< that its rules look at */
 	uint64_t says;             /**< digest of what its lines match, in their order */
 	uint8_t records;           /**< ECS_RECORDS_* */
+	uint32_t idle[PROTO__N];   /**< see idle.c */
 };
 
 struct trigger_action {
@@ -324,6 +329,8 @@ struct ecs_service {
 	size_t nposts, nroutes;      /**< lines of the other lists; they stand behind those */
 	struct detect detect;
 	struct ecs_timeouts timeouts;
+	uint32_t idle[PROTO__N];     /**< see idle.c; made at commit, as idle_most */
+	uint32_t idle_most;
 	uint32_t flow_chkpt;
 	uint32_t l4_flows;           /**< 0: no limit */
 	char agents[ECS_USER_AGENTS_MAX][ECS_TOKEN_MAX + 1]; /**< redirect user-agent */
@@ -363,10 +370,6 @@ struct ecs_service {
 #define TABLE_EACH(t, type, var)                                                             \
 	for (size_t var##_i = 0; var##_i < (t)->n; var##_i++)                                \
 		for (struct type *var = (struct type *)(void *)(t)->v[var##_i]; var; var = NULL)
-
-/** Classes of upper layer protocols, to leave out rules that cannot match a packet. */
-enum proto_class { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_OTHER, PROTO__N };
-#define PROTO_ALL ((1u << PROTO__N) - 1)
 
 /* --- shared helpers --------------------------------------------------------------------------- */
 
@@ -434,6 +437,9 @@ void ecs_canon_sort(struct canon *c, size_t from);
 /** The digest of what is in @p c, which is emptied; never 0. */
 uint64_t ecs_canon_digest(struct canon *c);
 void ecs_canon_free(struct canon *c);
+
+/** Finds how long flows can be silent (idle.c). */
+void ecs_idle_build(struct ecs_service *s);
 
 /** Digests of rules, actions and of the whole (digest.c); 0 or SRP_ENOMEM. */
 int ecs_digest_rules(struct ecs_service *s);

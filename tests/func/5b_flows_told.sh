@@ -2,7 +2,8 @@
 # Flows of UDP, ICMP and TCP that were not recovered: by what the active chassis has told, whoever takes over
 # knows that they are old, and why they have no checkpoint: ineligible, beyond the limit of the call, in the
 # delay, or held back by the rate limit. They never get a rule of L7; new flows do. After the loss of a chassis,
-# the death of a session manager, and a planned switchover; and until the idle timeout has passed.
+# the death of a session manager, and a planned switchover; and until the longest idle timeout has passed that
+# the flow can have had.
 export BED_SR=yes
 . "${0%/*}/lib/traffic.sh"
 t_begin
@@ -40,6 +41,9 @@ bed_config_charging() {
 		    charging-action count
 		      content-id 1
 		    #exit
+		    charging-action patient
+		      flow idle-timeout 600
+		    #exit
 		    rulebase gold
 		      action priority 1 ruledef video charging-action count
 		      action priority 2 ruledef names charging-action count
@@ -49,6 +53,10 @@ bed_config_charging() {
 		      action priority 9 ruledef any charging-action count
 		      route priority 1 ruledef to-dns analyzer dns
 		      flow control-handshaking charge-to-application all-packets
+		    #exit
+		    rulebase silver
+		      action priority 1 ruledef video charging-action count
+		      action priority 9 ruledef any charging-action patient
 		    #exit
 		    trigger-action recover
 		      flow-recovery
@@ -85,9 +93,10 @@ from traffic import *
 import quic
 
 tasks = Tasks(t.bed)
-ONE, TWO = sub4(1), sub4(2)
+ONE, TWO, SILVER = sub4(1), sub4(2), sub4(3)
 call = t.add("a", 1)
 t.add("a", 2)
+t.add("a", 3, more="rulebase silver")
 VIDEO = quic.initial(b"8 octets", hello("www.video.test")[5:])
 servers = {p: t.socket("srv", v4(20), p) for p in (53, 443, 7001, 7002)}
 web = t.listen("srv", v4(10), 80)
@@ -107,15 +116,15 @@ def checksum(data):
     return ~(s + (s >> 16)) & 0xffff
 
 
-pings = t.socket("ue", ONE, 0, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+pings = {sub: t.socket("ue", sub, 0, socket.SOCK_RAW, socket.IPPROTO_ICMP) for sub in (ONE, SILVER)}
 
 
-def ping(ident):
+def ping(ident, sub=ONE):
     """An echo request, and the answer of the server's host."""
     head = struct.pack("!BBHHH", 8, 0, 0, ident, 1)
-    pings.sendto(struct.pack("!BBHHH", 8, 0, checksum(head), ident, 1), (v4(20), 0))
+    pings[sub].sendto(struct.pack("!BBHHH", 8, 0, checksum(head), ident, 1), (v4(20), 0))
     while True:
-        got = pings.recv(4000)[20:]
+        got = pings[sub].recv(4000)[20:]
         if got[0] == 0 and struct.unpack("!H", got[4:6])[0] == ident:
             return
 
@@ -150,6 +159,7 @@ for port in (20001, 20002, 20003, 20004):
     t.equal(on("a", ONE, port), ("any", False), f"UDP port {port} has said nothing that is known")
 for ident in (301, 302):
     ping(ident)
+ping(401, SILVER)
 for port in range(21001, 21006):
     send(ONE, port, 7001)
 send(ONE, 22001, 7002)
@@ -209,6 +219,7 @@ counted("b", lambda: send(ONE, 20009, 443, VIDEO), "ineligible", "FR-011: but th
 t.equal(on("b", ONE, 20009), ("any", False), "FR-011: no rule of L7 for it now")
 elapse(max(0, recovered + 8.5 - time.monotonic()))  # the idle timeout of ICMP, since the recovery
 counted("b", lambda: ping(302), None, "FR-011: then an echo request of before is of a new flow")
+counted("b", lambda: ping(401, SILVER), "ineligible", "FR-011: but where an action lets flows be silent for longer")
 
 t.say("A comes back, and takes over as planned")
 t.start("a")

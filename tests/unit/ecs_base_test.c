@@ -471,7 +471,61 @@ static void accounting_is_told_in_turns(void)
 	      4, 4);
 }
 
+/* The longest for which flows can be silent: by TCP, UDP, ICMP, another protocol under a rulebase. */
+static bool silent(const struct ecs_service *s, const char *rb, uint32_t tcp_s, uint32_t udp_s,
+                   uint32_t icmp_s, uint32_t other_s)
+{
+	int i = ecs_service_find_rulebase(s, rb);
+
+	return ecs_service_idle_longest(s, i, 6) == tcp_s && ecs_service_idle_longest(s, i, 17) == udp_s &&
+	       ecs_service_idle_longest(s, i, 1) == icmp_s && ecs_service_idle_longest(s, i, 58) == icmp_s &&
+	       ecs_service_idle_longest(s, i, 50) == other_s;
+}
+
+static void flows_can_be_silent(void)
+{
+	static const char text[] =
+		"ruledef web\n http host = a.test\n#exit\nruledef voice\n udp either-port = 7\n#exit\n"
+		"ruledef ping\n icmp any-match = TRUE\n#exit\nruledef any\n ip any-match = TRUE\n#exit\n"
+		"ruledef posted\n rule-application post-processing\n ip any-match = TRUE\n#exit\n"
+		"group-of-ruledefs both\n add-ruledef priority 1 ruledef voice\n"
+		" add-ruledef priority 2 ruledef ping\n#exit\n"
+		"charging-action short\n flow idle-timeout 1\n#exit\ncharging-action plain\n#exit\n"
+		"charging-action long\n flow idle-timeout 700\n#exit\n"
+		"charging-action day\n flow idle-timeout 86400\n#exit\n"
+		"charging-action never\n flow idle-timeout 0\n#exit\n"
+		"rulebase none\n action priority 1 ruledef gone charging-action long\n"
+		" action priority 2 ruledef voice charging-action gone\n"
+		" post-processing priority 1 ruledef posted charging-action day\n#exit\n"
+		"rulebase less\n action priority 1 ruledef any charging-action short\n"
+		" action priority 2 ruledef web charging-action plain\n#exit\n"
+		"rulebase one\n action priority 1 ruledef voice charging-action long\n#exit\n"
+		"rulebase ends\n action priority 1 ruledef voice charging-action never\n"
+		" action priority 2 ruledef any charging-action long\n#exit\n"
+		"rulebase group\n action priority 1 group-of-ruledefs both charging-action long\n#exit\n"
+		"rulebase l7\n action priority 1 ruledef web charging-action long\n"
+		" action priority 2 dynamic-only ruledef voice charging-action day\n#exit\n";
+	struct ecs_service *s = ecs_rule_text(text, false);
+	struct ecs_err e;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	ecs_service_timeouts(s)->tcp = 600;
+	ecs_service_timeouts(s)->udp = 5;
+	ecs_service_timeouts(s)->icmp = 0;
+	CU_ASSERT_EQUAL_FATAL(ecs_service_commit(s, &e), 0);
+	CU_ASSERT_TRUE(silent(s, "nowhere", 600, 5, 3600, 300));
+	CU_ASSERT_TRUE(silent(s, "none", 600, 5, 3600, 300));
+	CU_ASSERT_TRUE(silent(s, "less", 600, 5, 3600, 300));
+	CU_ASSERT_TRUE(silent(s, "one", 600, 700, 3600, 300));
+	CU_ASSERT_TRUE(silent(s, "ends", 700, 3600, 3600, 700));
+	CU_ASSERT_TRUE(silent(s, "group", 600, 700, 3600, 300));
+	CU_ASSERT_TRUE(silent(s, "l7", 700, 86400, 3600, 700));
+	CU_ASSERT_EQUAL(ecs_service_idle_most(s), 86400);
+	ecs_service_free(s);
+}
+
 CU_TestInfo ecs_base_tests[] = {
+	{"the longest idle timeout", flows_can_be_silent},
 	{"routes choose the flows of an analyzer", routes_choose_flows},
 	{"tcp packets-out-of-order timeout", missing_segments_are_waited_for},
 	{"SYN that is not seen", an_answer_says_where_bytes_begin},

@@ -464,6 +464,45 @@ static void why_as_told(void)
 	end(&r);
 }
 
+/* A flow of UDP that an action lets be silent for longer than the service does is known for as long. */
+static void known_as_long_as_it_lasts(void)
+{
+	static const char lasts[] =
+		"ruledef names\n dns query-name contains good\n#exit\nruledef any\n ip any-match = TRUE\n#exit\n"
+		"charging-action ca\n#exit\ncharging-action long\n flow idle-timeout 600\n#exit\n"
+		"rulebase rb\n action priority 1 ruledef names charging-action ca\n"
+		" action priority 2 ruledef any charging-action long\n#exit\n";
+	struct conn asks[3];
+	uint8_t b[256];
+	struct rig r;
+
+	begin_by(&r, lasts, NULL);
+	for (uint16_t i = 0; i < 3; i++) {
+		asks[i] = tcp(&r, (uint16_t)(400 + i), 53);
+		asks[i].proto = 17;
+		say(&asks[i], ECS_UPLINK, 0, "x");
+		CU_ASSERT_STRING_EQUAL(rule_of(&asks[i]), "any");
+	}
+	wait_ms(&r, 1000);
+	ecs_engine_active(r.e, false, r.now);
+	ecs_engine_active(r.e, true, r.now);
+	wait_ms(&r, 301000); /* the service's time is over */
+	say_n(&asks[0], ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_STRING_EQUAL(rule_of(&asks[0]), "any");
+	wait_ms(&r, 299000);
+	say_n(&asks[1], ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_STRING_EQUAL(rule_of(&asks[1]), "any");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible, 2);
+	CU_ASSERT_TRUE(r.e->unsent_then);
+	r.now.us++; /* and now the action's */
+	say_n(&asks[2], ECS_UPLINK, 0, b, pk_dns("good", b));
+	CU_ASSERT_STRING_EQUAL(rule_of(&asks[2]), "names");
+	CU_ASSERT_EQUAL(r.c.flows_mid_stream_ineligible, 2);
+	wait_ms(&r, 500);
+	CU_ASSERT_FALSE(r.e->unsent_then);
+	end(&r);
+}
+
 static void losing_the_role(void)
 {
 	struct rig r;
@@ -517,6 +556,7 @@ CU_TestInfo ecs_flow_tests[] = {
 	{"control pending", control_pending},
 	{"why flows were not recovered", why_not_recovered},
 	{"why flows were not recovered, as told", why_as_told},
+	{"a flow that was not recovered is known as long as it lasts", known_as_long_as_it_lasts},
 	{"losing the role", losing_the_role},
 	CU_TEST_INFO_NULL,
 };
