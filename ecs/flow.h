@@ -92,6 +92,7 @@ struct ecs_flow {
 	bool moved;    /**< its bearer went during a control transaction */
 	bool stale;     /**< final by a rulebase that says something else now: matched anew */
 	bool triggered; /**< began under a scheme with `trigger flow-create`, here or at the peer */
+	bool unnamed;   /**< there was no place for it among those to be told of by name, and it was counted */
 	struct srp_list unsent;           /**< in the session's list of those to be told of (unsent.h) */
 };
 

@@ -157,7 +157,8 @@ static void enlist(struct ecs_engine *e, struct ecs_unsent *u, struct ecs_flow *
 		}
 	}
 	if (u->nflows == ECS_UNSENT_NAMED) {
-		e->conf.counters->unsent_unnamed++;
+		e->conf.counters->unsent_unnamed += !f->unnamed;
+		f->unnamed = true;
 		return;
 	}
 	ecs_list_add_tail(&u->flows, &f->unsent);

@@ -340,6 +340,37 @@ static void test_places(void)
 	kit_fini(&b);
 }
 
+/* Who is not named is counted once: not at each commit, nor for each change of its rule. */
+static void test_unnamed(void)
+{
+	struct ecs_service *svc = kit_service(0, 1);
+	struct ecs_session *s;
+	struct ecs_flow *f;
+	struct kit a;
+
+	kit_init_with(&a, 0, true, 0, 1);
+	s = kit_session(&a, 7, 1, false);
+	kit_set_rule(&a, datagram(&a, s, 17, 100, 53, "any"), "dns"); /* has the one slot */
+	for (uint16_t i = 1; i < ECS_UNSENT_NAMED; i++)
+		datagram(&a, s, 17, (uint16_t)(1000 + i), 7001, "any");
+	CU_ASSERT_EQUAL(a.ctr.unsent_unnamed, 0);
+	f = datagram(&a, s, 17, 3000, 53, "any");
+	datagram(&a, s, 17, 3001, 53, "any");
+	CU_ASSERT_EQUAL(a.ctr.unsent_unnamed, 2);
+	kit_set_rule(&a, f, "dns");
+	kit_set_rule(&a, f, "any");
+	ecs_recoverable_session(a.e, s, a.now); /* as after a rulebase-change */
+	for (unsigned i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(ecs_engine_reconfigure(a.e, svc, a.now), 0);
+		CU_ASSERT_EQUAL(ecs_engine_reconfigure(a.e, a.svc, a.now), 0);
+	}
+	CU_ASSERT_EQUAL(a.ctr.unsent_unnamed, 2);
+	datagram(&a, s, 17, 3002, 53, "any");
+	CU_ASSERT_EQUAL(a.ctr.unsent_unnamed, 3);
+	kit_fini(&a);
+	ecs_service_free(svc);
+}
+
 /* A call of which nobody asks anything: it tells nothing. */
 static void test_without(void)
 {
@@ -453,6 +484,7 @@ CU_TestInfo ecs_unsent_tests[] = {
 	{"on its way", test_on_its_way},
 	{"soon", test_soon},
 	{"places of a call", test_places},
+	{"what is not named is counted once", test_unnamed},
 	{"nothing to tell", test_without},
 	{"told on, and forgotten", test_then},
 	{"what a peer may not say", test_wire},
