@@ -128,8 +128,8 @@ void ecs_flow_more_trim(struct ecs_engine *e, struct ecs_flow *f)
 {
 	const struct ecs_flow_more *m = f->more;
 
-	if (m && !m->stages && !m->aliased && !m->splice && !m->has_post && !m->hold && !m->blocked &&
-	    !m->shift && !m->parent)
+	if (m && !m->stages && !m->drop_armed && !m->aliased && !m->splice && !m->has_post && !m->hold &&
+	    !m->blocked && !m->shift && !m->parent)
 		ecs_flow_more_drop(e, f);
 }
 

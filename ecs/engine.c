@@ -47,7 +47,6 @@ struct ecs_engine *ecs_engine_new(const struct ecs_engine_config *conf, struct s
 	ecs_list_init(&e->starved);
 	ecs_list_init(&e->held);
 	ecs_list_init(&e->splices);
-	e->may_splice = ecs_service_does(conf->service, ECS_ACT_URL_READDRESS);
 	ecs_list_init(&e->unsent);
 	ecs_list_init(&e->unsent_soon);
 	ecs_list_init(&e->unsent_turning);
@@ -401,7 +400,6 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	e->conf.service = svc;
 	e->commits++;
 	e->no_rule = (uint16_t)ecs_service_stats_count(svc);
-	e->may_splice = ecs_service_does(svc, ECS_ACT_URL_READDRESS);
 	ecs_ruleref_rebind(e->refs, svc);
 	ecs_kpi_bind(e);
 	for (struct srp_list *l = e->all.next; l != &e->all; l = l->next)

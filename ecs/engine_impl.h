@@ -145,6 +145,7 @@ struct ecs_engine {
 	struct srp_list held;          /**< ecs_analysis.in_held */
 	struct srp_list splices;       /**< ecs_splice.in_engine: those that keep packets back */
 	size_t splice_bytes;           /**< of such packets */
+	size_t nwatched;               /**< connections that may get another server (splice.h) */
 	struct srp_list young;         /**< ecs_session.in_young: not ready for recovery yet */
 #define X(pool, type) struct ecs_pool pool;
 	ECS_POOLS(X)
@@ -161,7 +162,6 @@ struct ecs_engine {
 	uint16_t no_rule;              /**< index of `(no rule)` in rule_stats */
 	bool active;
 	bool tracing;                  /**< the packets of somebody, into @ref trace */
-	bool may_splice;               /**< a charging-action of the service has `url-readdress` */
 	bool known_only; /**< flows are on their way here: none begins */
 	bool purging; /**< a new standby is dropping flows that were never replicated */
 	bool trimming; /**< a new active ends flows beyond its limit of calls */

@@ -127,7 +127,7 @@ static int make_flow(struct ecs_engine *e, struct ecs_way *w, const struct ecs_f
 		ecs_classify_mid(e, w);
 	if (w->s->kin)
 		ecs_parent_seek(e, f, w->now);
-	if (e->may_splice && k->proto == PROTO_TCP)
+	if (w->s->splices && k->proto == PROTO_TCP)
 		ecs_splice_watch(e, w);
 	if (!(f->flags & ECS_FLOW_F_L34))
 		ecs_inspect_begin(e, w, false);

@@ -59,6 +59,7 @@ static void bind(struct ecs_engine *e, struct ecs_session *s)
 	s->post_l7 = looks == ECS_POST_L7;
 	s->content = ecs_content_of(e->conf.service, s->rulebase, &services);
 	s->again = ecs_again_of(e->conf.service, s->content);
+	s->splices = ecs_service_does(e->conf.service, s->rulebase, ECS_STAGE_SPLICE);
 	s->tether = ecs_tether_of(e->conf.service, s->rulebase);
 	s->stages &= ~(ECS_STAGE_BIT(POST) | ECS_STAGE_BIT(BLACKLIST) | ECS_STAGE_BIT(FILTER) |
 	               ECS_STAGE_BIT(RATE));

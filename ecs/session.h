@@ -107,6 +107,7 @@ struct ecs_session {
 	uint32_t stages;                  /**< ECS_STAGE_BIT: needed by each of its packets */
 	uint32_t splice_bytes;            /**< kept back of its flows (splice.h) */
 	uint16_t redirects;               /**< entries of its redirected flows (redirect.h) */
+	bool splices;                     /**< a line of its rulebase has `url-readdress` */
 	uint32_t redirected[ECS_REDIRECTED_MAX]; /**< under which `first-request-only` actions a first
 	                                       request was redirected, the last of them first; 0: none */
 	struct ecs_bearer first;          /**< the default bearer */

@@ -65,6 +65,8 @@ void ecs_splice_translate(struct ecs_raw *r, const struct ecs_packet *p,
 
 /* --- splices.c: connections --------------------------------------------------------------------- */
 
+#define ECS_SPLICE_WATCHED_MAX 131072u      /**< that have said nothing yet, of an engine: others with a
+                                                 ecs_flow_more are to have a place beside them */
 #define ECS_SPLICE_PACKETS    32u           /**< kept back, of one flow */
 #define ECS_SPLICE_FLOW_BYTES (128u * 1024)
 #define ECS_SPLICE_CALL_BYTES (1024u * 1024)

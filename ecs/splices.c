@@ -26,6 +26,8 @@ struct ecs_splice_held {
 	struct packet pkt[ECS_SPLICE_PACKETS];
 };
 
+_Static_assert(ECS_SPLICE_WATCHED_MAX < ECS_FLOW_MORES_MAX, "flows that do something have a place");
+
 static struct ecs_splice *of(const struct ecs_flow *f)
 {
 	return f->more ? f->more->splice : NULL;
@@ -56,14 +58,14 @@ void ecs_splice_watch(struct ecs_engine *e, struct ecs_way *w)
 	    (p->tcp_flags & (ECS_TCP_SYN | ECS_TCP_ACK | ECS_TCP_RST)) != ECS_TCP_SYN ||
 	    !ecs_splice_read(p, &t))
 		return;
-	m = ecs_flow_more(e, w->f);
-	if (!m)
-		return;
-	sp = ecs_pool_get(&e->splice_pool);
+	m = e->nwatched < ECS_SPLICE_WATCHED_MAX ? ecs_flow_more(e, w->f) : NULL;
+	sp = m ? ecs_pool_get(&e->splice_pool) : NULL;
 	if (!sp) {
+		e->conf.counters->url_readdress_unwatched++;
 		ecs_flow_more_trim(e, w->f);
 		return;
 	}
+	e->nwatched++;
 	sp->flow = w->f;
 	sp->sub = t;
 	sp->isn = p->tcp_seq;
@@ -71,6 +73,13 @@ void ecs_splice_watch(struct ecs_engine *e, struct ecs_way *w)
 	sp->wait.what = ECS_TIMER_SPLICE;
 	m->splice = sp;
 	m->stages |= ECS_STAGE_BIT(SPLICE);
+}
+
+/* It has said something. */
+static void enter(struct ecs_engine *e, struct ecs_splice *sp, enum ecs_splice_phase to)
+{
+	e->nwatched -= sp->phase == ECS_SPLICE_WATCHED;
+	sp->phase = (uint8_t)to;
 }
 
 static void held_free(struct ecs_splice_held *h)
@@ -100,6 +109,7 @@ void ecs_splice_drop(struct ecs_engine *e, struct ecs_flow *f)
 
 	if (!sp)
 		return;
+	e->nwatched -= sp->phase == ECS_SPLICE_WATCHED;
 	held_free(take(e, sp));
 	ecs_wheel_disarm(e->wheel, &sp->wait);
 	f->more->splice = NULL;
@@ -291,7 +301,7 @@ static enum ecs_stage_did gathers(struct ecs_engine *e, struct ecs_way *w, struc
 		return stays(e, w, sp);
 	}
 	if (sp->phase == ECS_SPLICE_WATCHED) {
-		sp->phase = ECS_SPLICE_GATHERS;
+		enter(e, sp, ECS_SPLICE_GATHERS);
 		sp->bearer = w->bearer;
 		ecs_wheel_arm(e->wheel, &sp->wait, ECS_SPLICE_HEADER_MS);
 	}
@@ -310,7 +320,7 @@ static enum ecs_stage_did opens(struct ecs_engine *e, struct ecs_way *w, struct 
 	}
 	if (sp->phase == ECS_SPLICE_WATCHED)
 		sp->bearer = w->bearer;
-	sp->phase = ECS_SPLICE_OPENING;
+	enter(e, sp, ECS_SPLICE_OPENING);
 	send_syn(e, sp);
 	return ECS_STAGE_STOPPED;
 }

@@ -119,11 +119,3 @@ const struct ecs_charging_action *ecs_service_action(const struct ecs_service *s
 		return NULL;
 	return &((const struct action *)(const void *)s->actions.v[i])->pub;
 }
-
-bool ecs_service_does(const struct ecs_service *s, enum ecs_flow_action what)
-{
-	for (size_t i = 0; i < s->actions.n; i++)
-		if (ecs_service_action(s, i)->flow_action == what)
-			return true;
-	return false;
-}

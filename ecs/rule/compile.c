@@ -400,10 +400,12 @@ static size_t list_compile(struct ecs_service *s, struct rulebase *list, size_t 
 {
 	list->first = (uint16_t)n;
 	list->says = list->conf.first_if_tied;
+	list->stages = 0;
 	for (size_t i = 0; i < list->n; i++, n++) {
 		line_compile(s, list, &list->lines[i], &s->lines[n], appl);
 		s->lines[n].post = appl == ECS_APPL_POST_PROCESSING;
 		list->says = line_says(s, list->says, &s->lines[n]);
+		list->stages |= s->lines[n].bound ? s->lines[n].stages : 0;
 	}
 	return n;
 }

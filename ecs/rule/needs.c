@@ -50,6 +50,13 @@ struct ecs_needs ecs_service_needs(const struct ecs_service *s, int rulebase)
 	return r.needs;
 }
 
+bool ecs_service_does(const struct ecs_service *s, int rulebase, enum ecs_stage what)
+{
+	if (rulebase < 0 || (size_t)rulebase >= s->rulebases.n)
+		return false;
+	return ((const struct rulebase *)(const void *)s->rulebases.v[rulebase])->stages >> what & 1;
+}
+
 enum ecs_post_looks ecs_service_post_looks(const struct ecs_service *s, int rulebase)
 {
 	const struct rulebase *rb;

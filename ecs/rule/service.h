@@ -470,8 +470,9 @@ unsigned ecs_service_handshaking_of(const struct ecs_service *s, int rulebase);
 /** Charging-actions in the order of entry; NULL beyond the last. */
 size_t ecs_service_actions(const struct ecs_service *s);
 const struct ecs_charging_action *ecs_service_action(const struct ecs_service *s, size_t i);
-/** Whether one of them has this flow action. */
-bool ecs_service_does(const struct ecs_service *s, enum ecs_flow_action what);
+/** Whether the charging-action of a line of a rulebase, not one of post-processing, has this stage. Dynamic rules
+ *  have none of their own. */
+bool ecs_service_does(const struct ecs_service *s, int rulebase, enum ecs_stage what);
 size_t ecs_service_lines(const struct ecs_service *s);
 const struct ecs_line *ecs_service_line(const struct ecs_service *s, uint16_t line);
 /** Index of a rulebase, or -1. */

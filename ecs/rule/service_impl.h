@@ -175,6 +175,7 @@ struct rulebase {
 	uint64_t fields;           /**< that its rules look at */
 	uint64_t says;             /**< digest of what its lines match, in their order */
 	uint8_t records;           /**< ECS_RECORDS_* */
+	uint32_t stages;           /**< ECS_STAGE_BIT: of the actions of its lines */
 	uint32_t idle[PROTO__N];   /**< see idle.c */
 };
 

@@ -3,7 +3,7 @@
 # goes to another server by its first request, megabytes each way, with and without loss, in super-packets
 # too; the first server is reset and gets nothing; what is charged is what the subscriber sends and gets;
 # where the other server does not play along the request goes to the first one; recovered connections end
-# by a reset. FR numbers: chassis-requirements(7).
+# by a reset; connections that began under a rulebase without it stay. FR numbers: chassis-requirements(7).
 . "${0%/*}/lib/traffic.sh"
 export BED_GRO=yes
 t_begin curl
@@ -25,6 +25,9 @@ bed_config_charging() {
 		    #exit
 		    ruledef silent
 		      http host = silent.test
+		    #exit
+		    ruledef change
+		      http host = change.test
 		    #exit
 		    ruledef any
 		      ip any-match = TRUE
@@ -55,6 +58,13 @@ bed_config_charging() {
 		    #exit
 		    charging-action silent
 		      flow action url-readdress server 198.51.100.99
+		    #exit
+		    charging-action change
+		      flow action rulebase-change gold
+		    #exit
+		    rulebase plain
+		      action priority 1 ruledef change charging-action change
+		      action priority 9 ruledef any charging-action count
 		    #exit
 		    rulebase gold
 		      action priority 1 ruledef shop charging-action shop
@@ -251,6 +261,16 @@ t.check(t.counter("a", "drop_police") - lost > 20, "which has lost packets")
 blocks = [p for p in srv.packets(dst=v4(OTHER), dport=9001) if not p.payload and p.size > 60]
 t.check(blocks, "and was told so by selective acknowledgements")
 s.close()
+
+t.say("A session that gets the rulebase with its first request")
+t.add("a", 2, more="rulebase plain")
+was = t.counters("a")
+early, s = opened(2), opened(2)
+t.equal(ask(s, "change.test", "/"), (name_of(last=FIRST), b"small"), "the request that does it stays")
+t.equal(ask(early, "shop.test", "/"), (name_of(last=FIRST), b"small"), "so does that of a connection of before")
+counted("url_readdress_missed", was, 1, "which is counted")
+t.equal(ask(opened(2), "shop.test", "/"), (name_of(), b"small"), "that of a new connection goes to the other server")
+t.equal(t.counter("a", "url_readdress_unwatched"), 0, "there was room to watch each")
 
 t.say("The other server does not play along")
 was = t.counters("a")
