@@ -351,6 +351,16 @@ static void resolve_session(struct ecs_engine *e, struct ecs_session *s, const s
 	}
 }
 
+/* As the service has it that is not replaced yet. */
+static void end_records(struct ecs_engine *e, const struct ecs_service *svc, struct srp_time now)
+{
+	for (struct srp_list *l = e->all.next; e->active && l != &e->all; l = l->next) {
+		struct ecs_session *s = ECS_CONTAINER(l, struct ecs_session, all);
+
+		ecs_records_become(e, s, ecs_service_records(svc, ecs_session_rulebase(s, svc)), now);
+	}
+}
+
 static void prepare_drop(struct ecs_engine *e)
 {
 	ecs_matcher_free(e->next_matcher);
@@ -388,6 +398,7 @@ int ecs_engine_reconfigure(struct ecs_engine *e, const struct ecs_service *svc, 
 	if (e->next != svc && ecs_engine_prepare(e, svc) != 0)
 		return SRP_ENOMEM;
 	m = e->next_move;
+	end_records(e, svc, now);
 	move_stats(e, svc, m);
 	ecs_acted_move(e->conf.acted_stats, svc, &m->acted);
 	m->was = e->conf.service;

@@ -281,6 +281,8 @@ struct ecs_bearer *ecs_session_bearer(struct ecs_session *s, uint8_t id, bool ma
 
 /** Authorises a session anew in the present service: looks up rulebase and scheme. */
 void ecs_session_resolve(struct ecs_engine *e, struct ecs_session *s);
+/** Its rulebase in a service; negative: none of that name. */
+int ecs_session_rulebase(const struct ecs_session *s, const struct ecs_service *svc);
 /** Notes a packet: idleness, and now and then UPDATE_CLPSTATS. */
 void ecs_session_traffic(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 /** The timers of a session have run out. */

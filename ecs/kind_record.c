@@ -137,7 +137,7 @@ static void record_passed(struct srp_ckpt_obj *o, const struct srp_ckpt_key *key
 
 const struct srp_ckpt_kind ecs_kind_record = {
 	.id = 219, .del_id = 220, .name = "ACS_RECORD_INFO", .del_name = "DEL_ACS_RECORD_INFO",
-	.rank = 1, .peer_only = true, .nkey = 2, .nfields = 6, .ver_min = 1, .ver_max = 1,
+	.rank = 1, .peer_only = true, .first = true, .nkey = 2, .nfields = 6, .ver_min = 1, .ver_max = 1,
 	.max_len = RECORD_LEN,
 	.key = record_key, .encode = record_encode, .apply = record_apply, .remove = record_remove,
 	.find = record_find, .walk = record_walk, .passed = record_passed,

@@ -8,6 +8,7 @@
 
 #include "ecs/kind.h"
 #include "ecs/parent.h"
+#include "ecs/tally.h"
 
 #define EVERY SRP_SEC(1)
 
@@ -70,8 +71,10 @@ void ecs_flow_rebased(struct ecs_engine *e, struct ecs_flow *f, struct srp_time 
 void ecs_session_rebase(struct ecs_engine *e, struct ecs_session *s, const char *name,
                         struct srp_time now)
 {
+	const struct ecs_service *svc = e->conf.service;
 	struct srp_list *l, *next;
 
+	ecs_records_become(e, s, ecs_service_records(svc, ecs_service_find_rulebase(svc, name)), now);
 	memcpy(s->spec.rulebase, name, strlen(name) + 1);
 	s->rebased = now;
 	ecs_session_resolve(e, s);

@@ -196,10 +196,10 @@ static bool goes_on(struct ecs_engine *e, struct ecs_record *r)
 
 	if (r->stream == ECS_STREAM_UDR)
 		return s != NULL;
+	if (f && r->stream == ECS_STREAM_FDR) /* its volume goes with its record, also where the flow goes on */
+		return ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, r->flow_id) != NULL;
 	if (!f || !r->last)
 		return false;
-	if (r->stream == ECS_STREAM_FDR)
-		return ecs_usage_of(e, s, 0, ECS_USAGE_FLOW, r->flow_id) != NULL;
 	r->last = false; /* an EDR tells of a part: another one will tell of the rest */
 	return s->records & ECS_RECORDS_WHOLE;
 }

@@ -29,12 +29,15 @@ static bool spec_ok(const struct ecs_session_spec *spec)
 	       (!spec->has4 || ecs_addr_is4(&spec->v4));
 }
 
+int ecs_session_rulebase(const struct ecs_session *s, const struct ecs_service *svc)
+{
+	return ecs_service_find_rulebase(svc, s->spec.rulebase[0] ? s->spec.rulebase : DEFAULT_RULEBASE);
+}
+
 /* Looks the rulebase up; false: there is none of that name. */
 static bool find_rulebase(struct ecs_engine *e, struct ecs_session *s)
 {
-	const char *rb = s->spec.rulebase[0] ? s->spec.rulebase : DEFAULT_RULEBASE;
-
-	s->rulebase = ecs_service_find_rulebase(e->conf.service, rb);
+	s->rulebase = ecs_session_rulebase(s, e->conf.service);
 	return s->rulebase >= 0;
 }
 

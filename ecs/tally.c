@@ -410,9 +410,9 @@ static const enum ecs_closure closure[ECS_FLOW_END__N] = {
 	[ECS_FLOW_END_TIMEOUT] = ECS_CLOSURE_TIMEOUT, [ECS_FLOW_END_BLACKLISTING] = ECS_CLOSURE_BLACKLISTING,
 };
 
-/* The EDRs of a flow that ends, or is counted anew. An action whose EDR waits for the end gives it at
- * the last end only; the same format is not written twice. */
-static void edrs_at(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why, bool last,
+/* The EDRs of a flow that ends, or is counted anew. An action whose EDR waits for the end gives it where
+ * no EDRs come after (@p end) only; the same format is not written twice. */
+static void edrs_at(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why, bool end, bool last,
                     struct srp_time now)
 {
 	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
@@ -421,9 +421,9 @@ static void edrs_at(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end 
 	const char *charging = c ? c->end[why].charging : "";
 	const char *reporting = c ? c->end[why].reporting : "";
 
-	if (last)
+	if (end)
 		transaction(e, f, now);
-	if (last && a && a->edr_at_end) {
+	if (end && a && a->edr_at_end) {
 		charging = charging[0] ? charging : a->charging_edr;
 		reporting = reporting[0] ? reporting : a->reporting_edr;
 	}
@@ -447,7 +447,7 @@ static void unkeep(struct ecs_engine *e, struct ecs_session *s, uint32_t id, enu
 /* The record of the whole flow; of what came since the one that a predecessor has made, where @p since is
  * that. What is kept with that of others has one with them, when the session ends. */
 static void fdr(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
-                const struct ecs_volume *since, struct srp_time now)
+                const struct ecs_volume *since, bool last, struct srp_time now)
 {
 	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
 	struct ecs_edr_in in;
@@ -458,7 +458,7 @@ static void fdr(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
 	in.unknown = false; /* which side began is in the checkpoint, and the record is of all of it */
 	in.ip = since ? *since : sum_of(e, f, ECS_USAGE_FLOW);
 	if (!is_zero(&in.ip))
-		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
+		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, last, now);
 }
 
 /* A flow that was recovered by the store of a session manager: its predecessor may have made its last
@@ -471,15 +471,20 @@ static bool made_before(struct ecs_engine *e, uint32_t callid, uint32_t id)
 	return true;
 }
 
+static void count_lost(struct ecs_engine *e, const struct ecs_volume *v)
+{
+	if (is_zero(v))
+		return;
+	e->conf.counters->records_lost++;
+	e->conf.counters->records_lost_bytes += v->bytes[0] + v->bytes[1];
+}
+
 /* What was counted here before another chassis took the flow over, and told nobody of. Where the role was
  * not given to it, that chassis has counted it (lost.c). */
 static void lose(struct ecs_engine *e, struct ecs_flow *f)
 {
-	if (e->gave && f->tally && !is_zero(&f->tally->ip) &&
-	    !(f->session->records & ECS_RECORDS_WHOLE)) {
-		e->conf.counters->records_lost++;
-		e->conf.counters->records_lost_bytes += f->tally->ip.bytes[0] + f->tally->ip.bytes[1];
-	}
+	if (e->gave && f->tally && !(f->session->records & ECS_RECORDS_WHOLE))
+		count_lost(e, &f->tally->ip);
 	ecs_tally_free(e, f);
 }
 
@@ -494,7 +499,7 @@ void ecs_records_hagr(struct ecs_engine *e, struct ecs_flow *f, struct srp_time 
 {
 	/* whole records are made by who has the flow at its end */
 	if (f->tally && !(f->session->records & ECS_RECORDS_WHOLE)) {
-		edrs_at(e, f, ECS_FLOW_END_HAGR, false, now);
+		edrs_at(e, f, ECS_FLOW_END_HAGR, false, false, now);
 		lose(e, f);
 	}
 }
@@ -513,9 +518,9 @@ static void end(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
 	if (f->tally)
 		since = f->tally->ip;
 	if (!again || f->tally)
-		edrs_at(e, f, why, true, now);
+		edrs_at(e, f, why, true, true, now);
 	if (s->records & ECS_RECORDS_FDR)
-		fdr(e, f, why, again ? &since : NULL, now);
+		fdr(e, f, why, again ? &since : NULL, true, now);
 	ecs_tally_free(e, f);
 	if (s->records & ECS_RECORDS_KEPT)
 		unkeep(e, s, f->id, tell, now);
@@ -533,13 +538,13 @@ void ecs_records_handoff(struct ecs_engine *e, struct ecs_session *s, struct srp
 		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
 
 		if (f->gen == e->gen)
-			edrs_at(e, f, ECS_FLOW_END_HANDOFF, false, now);
+			edrs_at(e, f, ECS_FLOW_END_HANDOFF, false, false, now);
 	}
 }
 
 /* Volumes of flows that were not recovered: nothing is known of them but how much it was. */
 static void remains(struct ecs_engine *e, struct ecs_session *s, const struct ecs_usage *u,
-                    struct srp_time now)
+                    bool last, struct srp_time now)
 {
 	const struct ecs_rulebase_conf *c = conf_of(e, s);
 	struct ecs_edr_in in = {.s = s, .flow_id = (uint32_t)u->id, .ip = ecs_usage_sum(u), .rule = "",
@@ -552,7 +557,7 @@ static void remains(struct ecs_engine *e, struct ecs_session *s, const struct ec
 		return;
 	ecs_lost_flow(e, s, (uint32_t)u->id, now);
 	if (s->records & ECS_RECORDS_FDR)
-		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, true, now);
+		ecs_record_make(e, ECS_STREAM_FDR, c->fdr_format, &in, last, now);
 	for (int d = 0; r && d < 2; d++) {
 		struct ecs_volume told = ecs_usage_sum(r);
 
@@ -561,8 +566,8 @@ static void remains(struct ecs_engine *e, struct ecs_session *s, const struct ec
 	}
 	if (!(s->records & ECS_RECORDS_WHOLE) || is_zero(&in.ip))
 		return;
-	ecs_record_make(e, ECS_STREAM_EDR, c->end[ECS_FLOW_END_SESSION].charging, &in, true, now);
-	ecs_record_make(e, ECS_STREAM_REPORTING, c->end[ECS_FLOW_END_SESSION].reporting, &in, true, now);
+	ecs_record_make(e, ECS_STREAM_EDR, c->end[ECS_FLOW_END_SESSION].charging, &in, last, now);
+	ecs_record_make(e, ECS_STREAM_REPORTING, c->end[ECS_FLOW_END_SESSION].reporting, &in, last, now);
 }
 
 void ecs_records_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now)
@@ -579,7 +584,77 @@ void ecs_records_session(struct ecs_engine *e, struct ecs_session *s, struct srp
 			const struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
 
 			if (u->of == ECS_USAGE_FLOW)
-				remains(e, s, u, now);
+				remains(e, s, u, true, now);
 		}
 	ecs_records_udr(e, s, now);
+}
+
+/* --- another rulebase ------------------------------------------------------------------------- */
+
+/* The EDRs of a flow that goes on; what is in none is lost. @p end: it has no more of them; @p keep: volumes
+ * of it stay. */
+static void leave_edrs(struct ecs_engine *e, struct ecs_flow *f, bool end, bool keep, struct srp_time now)
+{
+	struct ecs_volume left = {{0}, {0}};
+
+	ecs_lost_flow(e, f->session, f->id, now);
+	edrs_at(e, f, ECS_FLOW_END_SESSION, end, false, now);
+	if (f->session->records & ECS_RECORDS_WHOLE)
+		left = unrecorded(e, f);
+	else if (f->tally)
+		left = f->tally->ip;
+	count_lost(e, &left);
+	begin_anew(e, f, &left, keep, now);
+}
+
+static bool is_of_flow(const struct ecs_usage *u)
+{
+	return u->of == ECS_USAGE_FLOW || u->of == ECS_USAGE_RECORDED;
+}
+
+/* Frees volumes that were kept: all, or of flows that are not there. */
+static void let_go(struct ecs_engine *e, struct ecs_session *s, bool all, struct srp_time now)
+{
+	for (struct srp_list *l = s->usages.next, *next; l != &s->usages; l = next) {
+		struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+
+		next = l->next;
+		if (is_of_flow(u) && (all || !ecs_flow_of(e->flows, s, (uint32_t)u->id)))
+			ecs_usage_drop(e, u, ECS_TELL, now);
+	}
+	if (e->ledger)
+		ecs_ledger_prune(e->ledger, s->spec.callid);
+}
+
+void ecs_records_become(struct ecs_engine *e, struct ecs_session *s, uint8_t to, struct srp_time now)
+{
+	uint8_t was = s->records;
+	bool fdrs = was & ~to & ECS_RECORDS_FDR, whole = was & ECS_RECORDS_WHOLE;
+	bool no_edrs = was & ~to & ECS_RECORDS_EDR;
+	/* what they tell of is no volume since the last one any more, or not yet, or goes with FDRs */
+	bool edrs = (was & ECS_RECORDS_EDR) &&
+	            (no_edrs || ((was ^ to) & ECS_RECORDS_WHOLE) || (fdrs && whole));
+	bool all = fdrs || !(to & ECS_RECORDS_KEPT);
+
+	if (!fdrs && !edrs)
+		return;
+	for (struct srp_list *l = s->flows.next; l != &s->flows; l = l->next) {
+		struct ecs_flow *f = ECS_CONTAINER(l, struct ecs_flow, in_session);
+
+		if (f->gen != e->gen)
+			lose(e, f);
+		if (edrs)
+			leave_edrs(e, f, no_edrs, (was & ECS_RECORDS_KEPT) && !all, now);
+		if (fdrs)
+			fdr(e, f, ECS_FLOW_END_SESSION, NULL, false, now);
+	}
+	if (!(was & ECS_RECORDS_KEPT))
+		return;
+	for (struct srp_list *l = s->usages.next; l != &s->usages; l = l->next) {
+		const struct ecs_usage *u = ECS_CONTAINER(l, struct ecs_usage, in_session);
+
+		if (u->of == ECS_USAGE_FLOW && !ecs_flow_of(e->flows, s, (uint32_t)u->id))
+			remains(e, s, u, false, now);
+	}
+	let_go(e, s, all, now);
 }

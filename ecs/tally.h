@@ -50,6 +50,13 @@ void ecs_records_end(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end
 void ecs_records_session(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 /** A handoff: EDRs of its flows, which are counted anew. */
 void ecs_records_handoff(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
+/**
+ * The session is about to have another rulebase, or its rulebase other records: those of its flows that it
+ * has no more are made, as at the session's end, and their volumes let go of; the flows go on.
+ *
+ * @param to  the ECS_RECORDS_* that it will have
+ */
+void ecs_records_become(struct ecs_engine *e, struct ecs_session *s, uint8_t to, struct srp_time now);
 /** UDRs of a session (udr.c). */
 void ecs_records_udr(struct ecs_engine *e, struct ecs_session *s, struct srp_time now);
 /** Renders a record and gives it to the owner. */

@@ -29,6 +29,11 @@ void recovery_stream_new(struct recovery_replica *r)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static bool goes_before(const struct srp_ckpt_kind *a, const struct srp_ckpt_kind *b)
+{
+	return a->first != b->first ? a->first : a->rank < b->rank;
+}
+
 static void kind_init(struct recovery_replica *r, uint32_t i)
 {
 	struct recovery_kind *rk = &r->kind[i];
@@ -47,7 +52,7 @@ static void kind_init(struct recovery_replica *r, uint32_t i)
 	r->by_id[rk->k->id] = (uint8_t)(i + 1);
 	if (rk->k->del_id)
 		r->by_del[rk->k->del_id] = (uint8_t)(i + 1);
-	for (; at && r->kind[r->order[at - 1]].k->rank > rk->k->rank; at--)
+	for (; at && goes_before(rk->k, r->kind[r->order[at - 1]].k); at--)
 		r->order[at] = r->order[at - 1];
 	r->order[at] = (uint8_t)i;
 }

@@ -150,7 +150,7 @@ struct recovery_hello {
 struct recovery_replica {
 	struct recovery_config conf;
 	struct recovery_kind kind[RECOVERY_KINDS_MAX];
-	uint8_t order[RECOVERY_KINDS_MAX]; /**< indexes by rank */
+	uint8_t order[RECOVERY_KINDS_MAX]; /**< indexes: those that go first, then by rank */
 	uint8_t by_id[256], by_del[256];   /**< index + 1; 0 none */
 	uint64_t rnd;
 	uint8_t slot; /**< which link of an object is ours */

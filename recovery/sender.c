@@ -288,8 +288,13 @@ static void pass_begin(struct recovery_replica *r, struct srp_time now)
 	r->pass_on = true;
 	r->pass_at = 0;
 	r->next_pass = srp_time_add(now, RECOVERY_HELD_US);
-	for (uint32_t i = 0; i < r->conf.nkinds; i++)
-		recovery_list_splice(&r->kind[i].tdirty, &r->kind[i].theld);
+	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
+		struct recovery_kind *rk = &r->kind[i];
+
+		recovery_list_splice(&rk->tdirty, &rk->theld);
+		if (rk->k->first) /* before those; no gate but that of all kinds has held them */
+			recovery_list_splice(&rk->dirty, &rk->held);
+	}
 	recovery_list_splice(&r->look, &r->kind[r->order[0]].held);
 }
 
@@ -363,8 +368,21 @@ static bool send_all(struct recovery_replica *r, struct recovery_out *out, struc
 	return true;
 }
 
+/* What of a kind waits, but for its deletions.
+ * @return false when there is no room, or enough was looked at */
+static bool send_kind(struct recovery_replica *r, struct recovery_out *out, struct recovery_kind *rk)
+{
+	if (!rk->active)
+		return true;
+	if (!recovery_list_empty(&rk->paced) && !recovery_paced(r, rk, out->now))
+		recovery_list_splice(&rk->dirty, &rk->paced);
+	return send_list(r, out, rk, &rk->lim, true) && send_list(r, out, rk, &rk->dirty, false) &&
+	       (r->sync != RECOVERY_SYNC_FULL || send_all(r, out, rk));
+}
+
 /* Deletions go before records, and those of children before their parents': whoever holds records alone,
- * as a mirror does, has none without what it belongs to, wherever the connection ends.
+ * as a mirror does, has none without what it belongs to, wherever the connection ends. But for kinds that
+ * go first: what a deletion ends is nowhere, if the connection ends before that was told of.
  * @return false when there is no room, or enough was looked at */
 static bool send_tombs(struct recovery_replica *r, struct recovery_out *out)
 {
@@ -380,23 +398,19 @@ static bool send_tombs(struct recovery_replica *r, struct recovery_out *out)
 
 bool recovery_send(struct recovery_replica *r, struct recovery_out *out)
 {
+	uint32_t i = 0;
+
 	if (r->retry_refused && !r->pass_on)
 		recovery_retry_refused(r);
 	pass_begin(r, out->now);
+	for (; i < r->conf.nkinds && r->kind[r->order[i]].k->first; i++)
+		if (!send_kind(r, out, &r->kind[r->order[i]]))
+			return false;
 	if (!send_tombs(r, out))
 		return false;
-	for (uint32_t i = 0; i < r->conf.nkinds; i++) {
-		struct recovery_kind *rk = &r->kind[r->order[i]];
-
-		if (!rk->active)
-			continue;
-		if (!recovery_list_empty(&rk->paced) && !recovery_paced(r, rk, out->now))
-			recovery_list_splice(&rk->dirty, &rk->paced);
-		if (!send_list(r, out, rk, &rk->lim, true) ||
-		    !send_list(r, out, rk, &rk->dirty, false) ||
-		    (r->sync == RECOVERY_SYNC_FULL && !send_all(r, out, rk)))
+	for (; i < r->conf.nkinds; i++)
+		if (!send_kind(r, out, &r->kind[r->order[i]]))
 			return false;
-	}
 	if (!pass(r, out))
 		return false;
 	out->more |= r->pass_wanted;

@@ -24,7 +24,8 @@ int srp_ckpt_check(const struct srp_ckpt_kind *const *tab, size_t n)
 
 		if (!k->id || !k->name || !k->key || !k->encode || !k->apply || !k->remove ||
 		    !k->find || !k->walk || (k->del_id && !k->del_name) || k->ver_min > k->ver_max ||
-		    (k->names && k->parent))
+		    (k->names && k->parent) ||
+		    (k->first && (k->parent || k->gate || k->paced || k->limited || !k->peer_only)))
 			return SRP_EINVAL;
 		if (k->max_len == 0 || k->max_len > SRP_CKPT_RECORD_MAX || k->nkey < 1 || k->nkey > 3 ||
 		    k->nfields > 64 || fields_wrong(k))

@@ -127,6 +127,9 @@ struct srp_ckpt_kind {
 	bool limited;             /**< the rate limiter acts on it (the flow kinds only) */
 	bool peer_only;           /**< the mirror on the same chassis does not hold it */
 	bool prompt;              /**< what it says must be elsewhere before packets rest on it */
+	/** It goes before the deletions of other kinds, and before all else: what they end is told of by it
+	 *  alone. Only for a kind without a parent, a gate or a turn of its own, that no mirror holds. */
+	bool first;
 	uint8_t nkey;             /**< how many of key.k[] are written, 1 to 3 */
 	uint8_t nfields;          /**< fields after version, in ver_max */
 	uint8_t ver_min, ver_max;
@@ -204,7 +207,8 @@ struct srp_ckpt_sink {
 
 /**
  * Checks a registry once at start: unique ids and names, complete rows, limits; that a field is left
- * out in one way, and is there; that names are those of objects without a parent.
+ * out in one way, and is there; that names are those of objects without a parent; that what goes first
+ * waits for nothing.
  * @return 0, SRP_EINVAL, SRP_ERANGE or SRP_EDUP
  */
 int srp_ckpt_check(const struct srp_ckpt_kind *const *tab, size_t n);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "chassis/registry.h"
+#include "ecs/record_copy.h"
 #include "ecs/session.h"
 
 static void test_check(void)
@@ -59,6 +60,7 @@ static void test_order(void)
 
 		CU_ASSERT_TRUE(i == 0 || chassis_kinds[i - 1]->rank <= k->rank);
 		CU_ASSERT_EQUAL(k->limited, k == &ecs_kind_flow);
+		CU_ASSERT_EQUAL(k->first, k == &ecs_kind_record);
 		CU_ASSERT_TRUE(k->max_len + SRP_CKPT_TAIL_MAX <= SRP_CKPT_RECORD_MAX);
 	}
 	CU_ASSERT_PTR_EQUAL(chassis_kinds[0], &ecs_kind_rule_map);

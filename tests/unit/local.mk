@@ -39,7 +39,7 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_base_test.c \
 	%D%/ecs_death_test.c \
 	%D%/ecs_dynamic_test.c \
-	%D%/ecs_edr_test.c %D%/ecs_edr_recovered_test.c %D%/ecs_edr_kit.h \
+	%D%/ecs_edr_test.c %D%/ecs_edr_rebase_test.c %D%/ecs_edr_recovered_test.c %D%/ecs_edr_kit.h \
 	%D%/ecs_record_copy_test.c \
 	%D%/ecs_content_test.c %D%/ecs_db_test.c %D%/ecs_enforce_test.c \
 	%D%/ecs_enforce_rig.h %D%/ecs_shift_test.c %D%/ecs_open_test.c %D%/ecs_p2p_test.c \

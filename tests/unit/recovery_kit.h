@@ -36,6 +36,7 @@ struct kit {
 	uint32_t inflight_max, rate, burst;
 	bool lz4;
 	enum srp_replica_id id;
+	const struct srp_ckpt_kind *const *kinds; /* NULL: those of the toy */
 };
 
 static inline void kit_event(void *owner, enum recovery_event ev, const char *why)
@@ -89,7 +90,7 @@ static inline void kit_birth(struct kit *k, int i)
 		.event = kit_event, .question = kit_question, .answer = kit_answer};
 	struct kit_side *e = &k->s[i];
 	struct recovery_config conf = {
-		.id = k->id, .kinds = toy_kinds, .nkinds = TOY_KINDS, .ckpt_owner = &e->toy,
+		.id = k->id, .kinds = k->kinds ? k->kinds : toy_kinds, .nkinds = TOY_KINDS, .ckpt_owner = &e->toy,
 		.ops = &ops, .ops_owner = e, .counters = e->rows, .totals = &e->totals,
 		.random = 77 + (uint64_t)i + k->now.us, .rate = k->rate, .burst = k->burst,
 		.inflight_max = k->inflight_max, .lz4 = k->lz4, .sink = &e->sink};

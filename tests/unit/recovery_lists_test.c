@@ -205,15 +205,20 @@ static void many_roles(void)
 	kit_fini(&k);
 }
 
-/* Ids of the records of the one frame that side 0 sends now, in their order. @return how many */
+/* Ids of the records of the first frame of them that side 0 sends now, in their order. @return how many */
 static uint32_t sent_ids(struct kit *k, unsigned id[], uint32_t cap)
 {
 	static uint8_t buf[KIT_BUF];
 	size_t len = kit_take(k, 0, buf, NULL);
-	struct srp_mp_r r = srp_mp_r_init(buf + SRP_FRAME_HDR_LEN, len - SRP_FRAME_HDR_LEN);
+	struct srp_frame_hdr h = {0};
+	struct srp_mp_r r;
+	size_t at = 0;
 	uint32_t n;
 
-	CU_ASSERT_FATAL(len > SRP_FRAME_HDR_LEN);
+	for (; h.type != RECOVERY_FT_RECORDS; at += SRP_FRAME_HDR_LEN + h.len)
+		CU_ASSERT_EQUAL_FATAL(srp_frame_peek(&recovery_frames, buf + at, len - at,
+		                                     recovery_replica_link(k->s[1].r), &h), SRP_OK);
+	r = srp_mp_r_init(buf + at - h.len, h.len);
 	CU_ASSERT_EQUAL(srp_mp_array(&r, 4), 4);
 	for (unsigned i = 0; i < 3; i++)
 		srp_mp_skip(&r); /* term, stream, first number */
@@ -252,6 +257,51 @@ static void deletions_of_children_first(void)
 	kit_fini(&k);
 }
 
+/* Each hears the HELLO of the other: what is sent next is what waited. */
+static void greet(struct kit *k)
+{
+	static uint8_t buf[KIT_BUF];
+
+	kit_up(k);
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(kit_feed(k, !i, buf, kit_take(k, i, buf, NULL)), SRP_OK);
+}
+
+/* A kind that goes first: before the deletions of others, whatever its rank; also of what a gate held while
+ * there was no connection. */
+static void first_of_all(void)
+{
+	struct srp_ckpt_kind rule = *toy_kinds[TOY_RULE];
+	const struct srp_ckpt_kind *kinds[TOY_KINDS];
+
+	memcpy(kinds, toy_kinds, sizeof(kinds));
+	kinds[TOY_RULE] = &rule;
+	rule.first = rule.peer_only = true;
+	rule.rank = UINT8_MAX;
+	for (int held = 0; held < 2; held++) {
+		struct kit k = {.kinds = kinds};
+		unsigned id[8];
+
+		kit_level(&k, 3);
+		if (held)
+			kit_down(&k);
+		toy_del_child(&k.s[0].toy, 0, 0, k.now);
+		toy_del_parent(&k.s[0].toy, 2, k.now);
+		toy_set_parent(&k.s[0].toy, 1, 50, k.now);
+		toy_set_rule(&k.s[0].toy, 1, 7, k.now);
+		if (held)
+			greet(&k);
+		CU_ASSERT_EQUAL_FATAL(sent_ids(&k, id, 8), 4);
+		CU_ASSERT_EQUAL(id[0], toy_kinds[TOY_RULE]->id);
+		CU_ASSERT_EQUAL(id[1], toy_kinds[TOY_CHILD]->del_id);
+		CU_ASSERT_EQUAL(id[2], toy_kinds[TOY_PARENT]->del_id);
+		CU_ASSERT_EQUAL(id[3], toy_kinds[TOY_PARENT]->id);
+		kit_exchange(&k);
+		CU_ASSERT(kit_same(&k));
+		kit_fini(&k);
+	}
+}
+
 CU_TestInfo recovery_lists_tests[] = {
 	{"many changes, one record", one_record_for_many_changes},
 	{"a change while in flight", changed_in_flight},
@@ -259,6 +309,7 @@ CU_TestInfo recovery_lists_tests[] = {
 	{"every sequence of five events", every_sequence},
 	{"children go with their parent", deletion_of_a_parent_takes_children_along},
 	{"deletions of children first", deletions_of_children_first},
+	{"what goes first of all", first_of_all},
 	{"a parent born again", parent_born_again},
 	{"takeover walks nothing", takeover_walks_nothing},
 	{"counters of a dead process", counters_of_a_dead_process},

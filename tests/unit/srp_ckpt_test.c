@@ -124,6 +124,7 @@ static void test_rows(void)
 	BAD(find, NULL, SRP_EINVAL);
 	BAD(walk, NULL, SRP_EINVAL);
 	BAD(ver_min, 3, SRP_EINVAL);
+	BAD(first, true, SRP_EINVAL); /* a mirror holds it */
 	BAD(max_len, 0, SRP_ERANGE);
 	BAD(max_len, SRP_CKPT_RECORD_MAX + 1, SRP_ERANGE);
 	BAD(max_len, SRP_CKPT_RECORD_MAX, 0);
