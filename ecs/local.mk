@@ -43,7 +43,7 @@ noinst_LIBRARIES += %D%/libecs.a
 	%D%/trace.c	%D%/trace.def	%D%/trace.h	\
 	%D%/edr.c	%D%/edr.h	\
 	%D%/quota.c	%D%/quota.h	\
-	%D%/lost.c	%D%/tally.c	%D%/tally.h	%D%/udr.c	\
+	%D%/lost.c	%D%/said.c	%D%/tally.c	%D%/tally.h	%D%/tally_impl.h	%D%/udr.c	\
 	%D%/record_copy.c	%D%/record_copy.h	%D%/record_copy_impl.h	%D%/kind_record.c	\
 	%D%/wheel.c	%D%/wheel.h	\
 	%D%/xheader.c			\

@@ -8,6 +8,7 @@
 #include "ecs/ledger.h"
 #include "ecs/parent.h"
 #include "ecs/record_copy.h"
+#include "ecs/tally_impl.h"
 
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
@@ -15,13 +16,7 @@
 #define NO_HIT    UINT32_MAX
 #define HIT_THEN  (UINT32_MAX - 1) /* of a recovered flow: its rule was hit before */
 
-static const struct ecs_rulebase_conf *conf_of(const struct ecs_engine *e,
-                                               const struct ecs_session *s)
-{
-	return ecs_service_rulebase_conf(e->conf.service, s->rulebase);
-}
-
-static struct ecs_tally *tally_of(struct ecs_engine *e, struct ecs_flow *f)
+struct ecs_tally *ecs_tally_of(struct ecs_engine *e, struct ecs_flow *f)
 {
 	if (f->tally)
 		return f->tally;
@@ -174,11 +169,10 @@ static void begin_anew(struct ecs_engine *e, struct ecs_flow *f, const struct ec
 	t->first = t->last = (struct srp_time){0};
 }
 
-/* An EDR in each of the formats that are asked for; nothing where there is nothing to tell. */
-static bool edr(struct ecs_engine *e, struct ecs_flow *f, const char *charging,
-                const char *reporting, enum ecs_closure why, bool last, struct srp_time now)
+bool ecs_tally_edr(struct ecs_engine *e, struct ecs_flow *f, const char *charging,
+                   const char *reporting, enum ecs_closure why, bool last, struct srp_time now)
 {
-	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
+	const struct ecs_rulebase_conf *c = ecs_tally_conf(e, f->session);
 	const struct ecs_tally *t = f->tally;
 	bool whole = f->session->records & ECS_RECORDS_WHOLE;
 	struct ecs_edr_in in;
@@ -220,7 +214,7 @@ void ecs_tally_layers(struct ecs_engine *e, const struct ecs_way *w)
 
 	if (w->f->key.proto != PROTO_TCP || p->icmp_error || !p->len)
 		return;
-	t = tally_of(e, w->f);
+	t = ecs_tally_of(e, w->f);
 	if (!t)
 		return;
 	t->tcp.pkts[p->dir] += w->pkts;
@@ -269,28 +263,29 @@ static void hit(struct ecs_engine *e, struct ecs_way *w, const struct ecs_chargi
 	if (!a || a->edr_at_end || t->hit == at || (!a->charging_edr[0] && !a->reporting_edr[0]))
 		return;
 	t->hit = at;
-	(void)edr(e, w->f, a->charging_edr, a->reporting_edr, ECS_CLOSURE_HIT, false, w->now);
+	(void)ecs_tally_edr(e, w->f, a->charging_edr, a->reporting_edr, ECS_CLOSURE_HIT, false,
+	                    w->now);
 }
 
 /* A DNS answer ends what its question began. */
 static void answered(struct ecs_engine *e, struct ecs_way *w)
 {
-	const struct ecs_rulebase_conf *c = conf_of(e, w->s);
+	const struct ecs_rulebase_conf *c = ecs_tally_conf(e, w->s);
 	struct ecs_said *d = w->f->tally->said;
 
 	if (!c || !d || !d->open || d->proto != ECS_PROTO_DNS || w->p->dir != ECS_DOWNLINK ||
 	    w->f->key.server_port != DNS_PORT)
 		return;
 	d->open = false;
-	(void)edr(e, w->f, c->edr_dns.charging, c->edr_dns.reporting, ECS_CLOSURE_TRANSACTION, false,
-	          w->now);
+	(void)ecs_tally_edr(e, w->f, c->edr_dns.charging, c->edr_dns.reporting,
+	                    ECS_CLOSURE_TRANSACTION, false, w->now);
 }
 
 void ecs_tally_charge(struct ecs_engine *e, struct ecs_way *w, const struct ecs_charging_action *a)
 {
 	struct ecs_flow *f = w->f;
 	enum ecs_dir dir = w->p->dir;
-	struct ecs_tally *t = tally_of(e, f);
+	struct ecs_tally *t = ecs_tally_of(e, f);
 
 	if (!t)
 		return;
@@ -314,93 +309,6 @@ void ecs_tally_charge(struct ecs_engine *e, struct ecs_way *w, const struct ecs_
 		answered(e, w);
 }
 
-/* --- what analyzers say ----------------------------------------------------------------------- */
-
-static struct ecs_said *said_of(struct ecs_engine *e, struct ecs_flow *f)
-{
-	struct ecs_tally *t = tally_of(e, f);
-
-	if (!t || t->said)
-		return t ? t->said : NULL;
-	if (e->nsaids < ECS_SAIDS_MAX)
-		t->said = calloc(1, sizeof(*t->said));
-	if (t->said)
-		e->nsaids++;
-	else
-		e->conf.counters->records_no_memory++;
-	return t->said;
-}
-
-static void copy(char *to, size_t cap, const char *text)
-{
-	size_t n = text ? strnlen(text, cap - 1) : 0;
-
-	if (n)
-		memcpy(to, text, n);
-	to[n] = '\0';
-}
-#define COPY(to, text) copy(to, sizeof(to), text)
-
-/* The request before is complete when the next one begins, at the latest. */
-static void transaction(struct ecs_engine *e, struct ecs_flow *f, struct srp_time now)
-{
-	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
-	struct ecs_said *d = f->tally ? f->tally->said : NULL;
-
-	if (!c || !d || !d->open || d->proto != ECS_PROTO_HTTP)
-		return;
-	d->open = false;
-	(void)edr(e, f, c->edr_http.charging, c->edr_http.reporting, ECS_CLOSURE_TRANSACTION, false,
-	          now);
-}
-
-static void take_request(struct ecs_engine *e, struct ecs_way *w, const struct ecs_l7 *l)
-{
-	struct ecs_said *d;
-
-	transaction(e, w->f, w->now);
-	d = said_of(e, w->f);
-	if (!d)
-		return;
-	COPY(d->host, l->http_host);
-	COPY(d->url, l->http_url);
-	COPY(d->agent, l->http_user_agent);
-	d->type[0] = '\0';
-	d->code = 0;
-	d->method = l->http_method;
-	d->proto = ECS_PROTO_HTTP;
-	d->open = true;
-}
-
-void ecs_tally_said(struct ecs_engine *e, struct ecs_way *w)
-{
-	const struct ecs_l7 *l = &w->f->analysis->l7;
-	struct ecs_said *d;
-
-	if (w->request)
-		take_request(e, w, l);
-	if (!l->http_code && !l->tls_sni && !l->dns_query && !l->rtsp)
-		return;
-	d = said_of(e, w->f);
-	if (!d)
-		return;
-	if (l->rtsp)
-		d->proto = ECS_PROTO_RTSP;
-	if (l->http_code && !d->code) {
-		d->code = l->http_code;
-		COPY(d->type, l->http_type);
-	}
-	if (l->tls_sni && !d->sni[0]) {
-		COPY(d->sni, l->tls_sni);
-		d->proto = ECS_PROTO_SECURE_HTTP;
-	}
-	if (l->dns_query && w->p->dir == ECS_UPLINK) {
-		COPY(d->query, l->dns_query);
-		d->proto = ECS_PROTO_DNS;
-		d->open = true;
-	}
-}
-
 /* --- ends ------------------------------------------------------------------------------------- */
 
 static const enum ecs_closure closure[ECS_FLOW_END__N] = {
@@ -415,19 +323,19 @@ static const enum ecs_closure closure[ECS_FLOW_END__N] = {
 static void edrs_at(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why, bool end, bool last,
                     struct srp_time now)
 {
-	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
+	const struct ecs_rulebase_conf *c = ecs_tally_conf(e, f->session);
 	const struct ecs_ruleref *r;
 	const struct ecs_charging_action *a = action_of(e, f, &r);
 	const char *charging = c ? c->end[why].charging : "";
 	const char *reporting = c ? c->end[why].reporting : "";
 
 	if (end)
-		transaction(e, f, now);
+		ecs_tally_transaction(e, f, now);
 	if (end && a && a->edr_at_end) {
 		charging = charging[0] ? charging : a->charging_edr;
 		reporting = reporting[0] ? reporting : a->reporting_edr;
 	}
-	(void)edr(e, f, charging, reporting, closure[why], last, now);
+	(void)ecs_tally_edr(e, f, charging, reporting, closure[why], last, now);
 }
 
 /* Frees the volumes that were kept of a flow. */
@@ -449,7 +357,7 @@ static void unkeep(struct ecs_engine *e, struct ecs_session *s, uint32_t id, enu
 static void fdr(struct ecs_engine *e, struct ecs_flow *f, enum ecs_flow_end why,
                 const struct ecs_volume *since, bool last, struct srp_time now)
 {
-	const struct ecs_rulebase_conf *c = conf_of(e, f->session);
+	const struct ecs_rulebase_conf *c = ecs_tally_conf(e, f->session);
 	struct ecs_edr_in in;
 
 	if (!c || !c->fdr)
@@ -546,7 +454,7 @@ void ecs_records_handoff(struct ecs_engine *e, struct ecs_session *s, struct srp
 static void remains(struct ecs_engine *e, struct ecs_session *s, const struct ecs_usage *u,
                     bool last, struct srp_time now)
 {
-	const struct ecs_rulebase_conf *c = conf_of(e, s);
+	const struct ecs_rulebase_conf *c = ecs_tally_conf(e, s);
 	struct ecs_edr_in in = {.s = s, .flow_id = (uint32_t)u->id, .ip = ecs_usage_sum(u), .rule = "",
 	                        .action = "", .unknown = true, .bearer = ECS_BEARER_DEFAULT,
 	                        .qci = ecs_bearer_qos(&s->first).qci, .last = s->last,
