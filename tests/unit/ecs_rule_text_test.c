@@ -123,44 +123,66 @@ static int recover(struct reader *r, bool no)
 	return SRP_EINVAL;
 }
 
-static int at_top(struct reader *r, bool no)
+/* Modes of objects of which the service gives nothing but their name. */
+static const struct {
+	const char *word;
+	enum mode mode;
+	int (*open)(struct ecs_service *s, const char *name, bool no, struct ecs_err *e);
+} named[] = {
+	{"ruledef", RULEDEF, ecs_service_ruledef},
+	{"host-pool", HOSTS, ecs_service_host_pool},
+	{"port-map", PORTS, ecs_service_port_map},
+	{"imsi-pool", IMSIS, ecs_service_imsi_pool},
+	{"timedef", TIMES, ecs_service_timedef},
+	{"group-of-ruledefs", GROUP, ecs_service_group},
+	{"rulebase", RULEBASE, ecs_service_rulebase},
+	{"trigger-action", TRIGACT, ecs_service_trigger_action},
+	{"trigger-condition", TRIGCOND, ecs_service_trigger_condition},
+	{"service-scheme", SCHEME, ecs_service_scheme},
+	{"subs-class", CLASS, ecs_service_subs_class},
+	{"subscriber-base", BASE, ecs_service_subs_base},
+	{"xheader-format", XHEADER, ecs_service_xheader},
+};
+
+static int idle_timeout(struct reader *r)
 {
 	struct ecs_timeouts *t = ecs_service_timeouts(r->s);
+
+	if (word(r, 2, "half-open"))
+		t->tcp_half_open = num(r, 3);
+	else if (word(r, 1, "tcp"))
+		t->tcp = num(r, 2);
+	else if (word(r, 1, "udp"))
+		t->udp = num(r, 2);
+	else if (word(r, 1, "icmp"))
+		t->icmp = num(r, 2);
+	else if (word(r, 1, "alg-media"))
+		t->alg_media = num(r, 2);
+	else if (word(r, 2, "tcp"))
+		t->mapping_tcp = num(r, 3);
+	else if (word(r, 2, "udp"))
+		t->mapping_udp = num(r, 3);
+	else
+		return SRP_EFORMAT;
+	return 0;
+}
+
+static int at_top(struct reader *r, bool no)
+{
 	const char *x = arg(r, 1);
 
 	if (word(r, 0, "active-charging"))
 		return 0;
-	if (word(r, 0, "ruledef"))
-		return open_mode(r, RULEDEF, no, ecs_service_ruledef(r->s, x, no, r->e));
-	if (word(r, 0, "host-pool"))
-		return open_mode(r, HOSTS, no, ecs_service_host_pool(r->s, x, no, r->e));
-	if (word(r, 0, "port-map"))
-		return open_mode(r, PORTS, no, ecs_service_port_map(r->s, x, no, r->e));
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		if (word(r, 0, named[i].word))
+			return open_mode(r, named[i].mode, no, named[i].open(r->s, x, no, r->e));
 	if (word(r, 0, "p2p-detection") && word(r, 1, "protocol"))
 		return ecs_service_detect(r->s, word(r, 2, "all") ? NULL : arg(r, 2), no, r->e);
 	if (word(r, 0, "p2p-detection"))
 		return ecs_service_detect_behavior(r->s, ecs_enum_value(ECS_F_P2P_BEHAVIOR, arg(r, 2)), no,
 		                                   r->e);
-	if (word(r, 0, "imsi-pool"))
-		return open_mode(r, IMSIS, no, ecs_service_imsi_pool(r->s, x, no, r->e));
-	if (word(r, 0, "timedef"))
-		return open_mode(r, TIMES, no, ecs_service_timedef(r->s, x, no, r->e));
 	if (word(r, 0, "flow-recovery"))
 		return recover(r, no);
-	if (word(r, 0, "group-of-ruledefs"))
-		return open_mode(r, GROUP, no, ecs_service_group(r->s, x, no, r->e));
-	if (word(r, 0, "rulebase"))
-		return open_mode(r, RULEBASE, no, ecs_service_rulebase(r->s, x, no, r->e));
-	if (word(r, 0, "trigger-action"))
-		return open_mode(r, TRIGACT, no, ecs_service_trigger_action(r->s, x, no, r->e));
-	if (word(r, 0, "trigger-condition"))
-		return open_mode(r, TRIGCOND, no, ecs_service_trigger_condition(r->s, x, no, r->e));
-	if (word(r, 0, "service-scheme"))
-		return open_mode(r, SCHEME, no, ecs_service_scheme(r->s, x, no, r->e));
-	if (word(r, 0, "subs-class"))
-		return open_mode(r, CLASS, no, ecs_service_subs_class(r->s, x, no, r->e));
-	if (word(r, 0, "subscriber-base"))
-		return open_mode(r, BASE, no, ecs_service_subs_base(r->s, x, no, r->e));
 	if (word(r, 0, "charging-action")) {
 		r->action = ecs_service_charging_action(r->s, x, no, r->e);
 		return open_mode(r, CHARGING, no,
@@ -194,27 +216,11 @@ static int at_top(struct reader *r, bool no)
 		return ecs_service_l4_flows(r->s, no ? 0 : num(r, 2), r->e);
 	if (word(r, 0, "check-point"))
 		return ecs_service_sync_timer(r->s, word(r, 3, "icsr"), no ? 0 : num(r, 4), r->e);
-	if (word(r, 0, "xheader-format"))
-		return open_mode(r, XHEADER, no, ecs_service_xheader(r->s, x, no, r->e));
 	if (word(r, 0, "system-limit"))
 		return ecs_service_flow_chkpt_per_call(r->s, num(r, 2), r->e);
-	if (word(r, 0, "idle-timeout") && word(r, 2, "half-open"))
-		t->tcp_half_open = num(r, 3);
-	else if (word(r, 0, "idle-timeout") && word(r, 1, "tcp"))
-		t->tcp = num(r, 2);
-	else if (word(r, 0, "idle-timeout") && word(r, 1, "udp"))
-		t->udp = num(r, 2);
-	else if (word(r, 0, "idle-timeout") && word(r, 1, "icmp"))
-		t->icmp = num(r, 2);
-	else if (word(r, 0, "idle-timeout") && word(r, 1, "alg-media"))
-		t->alg_media = num(r, 2);
-	else if (word(r, 0, "idle-timeout") && word(r, 2, "tcp"))
-		t->mapping_tcp = num(r, 3);
-	else if (word(r, 0, "idle-timeout") && word(r, 2, "udp"))
-		t->mapping_udp = num(r, 3);
-	else
-		return SRP_EFORMAT;
-	return 0;
+	if (word(r, 0, "idle-timeout"))
+		return idle_timeout(r);
+	return SRP_EFORMAT;
 }
 
 static int in_ruledef(struct reader *r, bool no)

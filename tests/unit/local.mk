@@ -69,7 +69,8 @@ TESTS += %D%/stats %D%/srp %D%/ecs %D%/recovery %D%/chassis
 	%D%/ecs_timedef_test.c \
 	%D%/ecs_trigger_test.c \
 	%D%/ecs_unsent_test.c %D%/ecs_shifts_test.c \
-	%D%/ecs_splice_rig.h %D%/ecs_splice_test.c %D%/ecs_splice_streams_test.c \
+	%D%/ecs_splice_rig.h %D%/ecs_splice_test.c %D%/ecs_splice_limits_test.c \
+	%D%/ecs_splice_streams_test.c \
 	%D%/ecs_recoverable_test.c \
 	%D%/ecs_recoverable_again_test.c \
 	%D%/ecs_tether_test.c \
